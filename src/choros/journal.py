@@ -1,0 +1,140 @@
+"""A ``Motion`` that is being written while the video runs, safe against being killed at any moment.
+
+Beside the output stands a folder with the two tables of ``motion.py`` as plain appended records and one
+checkpoint: how many records count, and the state of the system after them. Records past the checkpoint are
+cut off on resume, so the work that can be lost is what was done since the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.errors import ChorosError
+from choros.motion import FRAME, ROW, Header, atomic_write, write_mot, write_npz
+
+State = Mapping[str, NDArray[Any]]
+
+CHECKPOINT_S = 2.0  # of video; what a kill can cost
+
+
+class MotionJournal:
+    """Appends frames and rows; ``finish`` turns them into ``motion.npz``.
+
+    >>> with MotionJournal.start("out/motion.npz", header) as journal:
+    ...     journal.append(frame_record, rows)      # () FRAME, (n,) ROW with their ``frame`` filled in
+    ...     journal.checkpoint(tracker.state())
+    ...     journal.finish()
+    """
+
+    def __init__(self, output: Path, header: Header, n_frames: int, n_rows: int) -> None:
+        self.output, self.header = output, header
+        self.n_frames, self.n_rows = n_frames, n_rows
+        self.folder = folder_of(output)
+        self._frames = _open_at(self.folder / "frames.bin", n_frames * FRAME.itemsize)
+        self._rows = _open_at(self.folder / "rows.bin", n_rows * ROW.itemsize)
+
+    @classmethod
+    def start(cls, output: str | Path, header: Header) -> MotionJournal:
+        """A new journal; one that an earlier run left for the same output is discarded."""
+        output = Path(output)
+        folder = folder_of(output)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with atomic_write(folder / "header.json") as file:
+            file.write(header.to_json().encode())
+        return cls(output, header, 0, 0)
+
+    @classmethod
+    def resume(cls, output: str | Path, header: Header) -> tuple[MotionJournal, State] | None:
+        """The journal as of its last checkpoint and the system's state then; None if there is none.
+
+        Raises ``ChorosError`` if the journal belongs to another input, system or choice of options.
+        """
+        output = Path(output)
+        folder = folder_of(output)
+        if not (folder / "checkpoint").is_file():
+            return None
+        if (folder / "header.json").read_text() != header.to_json():
+            raise ChorosError(
+                f"{folder} was begun with another input or other options; "
+                "give the same ones to resume it, or leave out --resume to start again."
+            )
+        counts, state = _unpack((folder / "checkpoint").read_bytes())
+        return cls(output, header, counts["n_frames"], counts["n_rows"]), state
+
+    def append(self, frame: NDArray[np.void], rows: NDArray[np.void]) -> None:
+        """One frame, () FRAME, and its people, (n,) ROW."""
+        self._frames.write(frame.tobytes())
+        self._rows.write(rows.tobytes())
+        self.n_frames += 1
+        self.n_rows += len(rows)
+
+    def checkpoint(self, state: State) -> None:
+        """Make everything appended so far, and ``state``, survive a kill or a power cut."""
+        for file in (self._frames, self._rows):
+            file.flush()
+            os.fsync(file.fileno())
+        with atomic_write(self.folder / "checkpoint") as file:
+            file.write(_pack({"n_frames": self.n_frames, "n_rows": self.n_rows}, state))
+
+    def finish(self, *, keep: bool = False) -> None:
+        """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``."""
+        self._frames.flush()
+        self._rows.flush()
+        rows = self._map("rows.bin", ROW, self.n_rows)
+        write_mot(self.output.with_name("tracks.txt"), rows)
+        write_npz(self.output, self.header, self._map("frames.bin", FRAME, self.n_frames), rows)
+        if not keep:
+            del rows
+            self.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        self._frames.close()
+        self._rows.close()
+
+    def __enter__(self) -> MotionJournal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _map(self, name: str, dtype: np.dtype[np.void], length: int) -> NDArray[np.void]:
+        if not length:
+            return np.zeros(0, dtype)  # an empty file cannot be mapped
+        return np.memmap(self.folder / name, dtype, "r", shape=(length,))
+
+
+def folder_of(output: Path) -> Path:
+    return output.with_name(output.name + ".journal")
+
+
+def _open_at(path: Path, size: int) -> BinaryIO:
+    """Open for appending after the first ``size`` bytes; what follows them was never confirmed."""
+    file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115 (closed by the journal)
+    file.truncate(size)
+    file.seek(size)
+    return file
+
+
+def _pack(counts: dict[str, int], state: State) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, **{"counts": np.array(json.dumps(counts))}, **{f"state.{k}": v for k, v in state.items()}
+    )
+    return buffer.getvalue()
+
+
+def _unpack(blob: bytes) -> tuple[dict[str, int], State]:
+    with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
+        state = {name[6:]: stored[name] for name in stored.files if name.startswith("state.")}
+        return json.loads(str(stored["counts"])), state

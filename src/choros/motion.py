@@ -1,0 +1,415 @@
+"""``Motion``: the one record that every system produces and everything else consumes.
+
+People over time as SMPL parameters, with the frames they were seen in. In memory, in the journal of a
+running video (``journal.py``) and in ``motion.npz`` it has the same two tables: one entry a frame
+(``FRAME``) and one entry a person and frame (``ROW``), sorted by frame, then person.
+
+Schema of ``motion.npz`` (version 1; plain arrays, no pickles; T frames, N rows):
+
+=================  ==============  ==========================================================
+``header``         JSON text       the fields of ``Header``
+``pts``            (T, 2) int64    time stamp, numerator and denominator of exact seconds
+``gap_before``     (T,) bool       frames were lost or damaged just before this one
+``K``              (T, 3, 3) f8    intrinsics, px
+``T_world_camera`` (T, 4, 4) f8    camera to world, metres; identity while ``space`` is "camera"
+``frame``          (N,) int32      index into the T frames
+``person``         (N,) int32      identity, from 1, never used again for somebody else
+``global_orient``  (N, 3) f4       axis-angle, rad, in ``space``
+``body_pose``      (N, 69) f4      axis-angle of the 23 other joints, rad
+``betas``          (N, 10) f4      shape
+``kid``            (N,) f4         the open body's child axis, 0 adult to 1 child
+``transl``         (N, 3) f4       metres, in ``space``; the pelvis is at its rest place + transl
+``confidence``     (N,) f4         0 to 1, how sure the system is of this pose
+``visible``        (N,) bool       False: predicted, not seen in this frame
+``box_px``         (N, 4) f4       x0, y0, x1, y1 in the image; the projected body if not visible
+``keypoints_px``   (N, 17, 3) f4   COCO-17 evidence x, y, confidence; confidence 0 where there is none
+=================  ==============  ==========================================================
+
+``space`` "camera" means OpenCV axes (x right, y down, z forward) of each frame's camera; "world" means
+z up, floor at 0. Image coordinates are continuous: (0, 0) is the outer corner of the first pixel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.errors import ChorosError
+
+VERSION = 1
+
+FRAME = np.dtype(
+    [
+        ("pts", "<i8", (2,)),
+        ("gap_before", "?"),
+        ("K", "<f8", (3, 3)),
+        ("T_world_camera", "<f8", (4, 4)),
+    ]
+)
+
+ROW = np.dtype(
+    [
+        ("frame", "<i4"),
+        ("person", "<i4"),
+        ("global_orient", "<f4", (3,)),
+        ("body_pose", "<f4", (69,)),
+        ("betas", "<f4", (10,)),
+        ("kid", "<f4"),
+        ("transl", "<f4", (3,)),
+        ("confidence", "<f4"),
+        ("visible", "?"),
+        ("box_px", "<f4", (4,)),
+        ("keypoints_px", "<f4", (17, 3)),
+    ]
+)
+
+#: SMPL's pelvis at zero pose and mean shape, metres; what ``to_amass`` turns people about by default.
+SMPL_PELVIS = (-0.0018, -0.2233, 0.0282)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is true of the whole video.
+
+    ``fps`` is the nominal rate; exact times are in the frames. ``source`` is the input as it was named.
+    """
+
+    fps: Fraction
+    width: int
+    height: int
+    source: str = ""
+    system: str = ""
+    body: str = "open"
+    space: str = "camera"
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        record = asdict(self) | {"fps": str(self.fps), "version": VERSION}
+        return json.dumps(record, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Header:
+        record = json.loads(text)
+        version = record.pop("version", None)
+        if version != VERSION:
+            raise ChorosError(f"it has schema version {version}, this choros reads version {VERSION}")
+        return cls(**(record | {"fps": Fraction(record["fps"])}))
+
+
+@dataclass(frozen=True)
+class Person:
+    """One identity over time: its rows, in order. Arrays as in the module's table, n frames long."""
+
+    id: int
+    rows: NDArray[np.void]  # (n,) ROW
+    pts_s: NDArray[np.float64]  # (n,) seconds
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        if name in (ROW.names or ()):
+            return self.rows[name]
+        raise AttributeError(f"a Person has no {name!r}; it has id, pts_s and {', '.join(ROW.names or ())}")
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Everyone's motion in one video; see the module's text for fields, units and frames."""
+
+    header: Header
+    frames: NDArray[np.void]  # (T,) FRAME
+    rows: NDArray[np.void]  # (N,) ROW, sorted by frame, then person
+
+    def __post_init__(self) -> None:
+        if self.frames.dtype != FRAME or self.rows.dtype != ROW:
+            raise ChorosError("Motion takes frames of dtype FRAME and rows of dtype ROW.")
+        frame, person = self.rows["frame"].astype(np.int64), self.rows["person"].astype(np.int64)
+        if len(frame) and (frame.min() < 0 or frame.max() >= len(self.frames)):
+            raise ChorosError(
+                f"a row names frame {int(frame.max())}, but there are only {len(self.frames)} frames."
+            )
+        step, next_person = np.diff(frame), np.diff(person)
+        if np.any(step < 0) or np.any((step == 0) & (next_person <= 0)):
+            raise ChorosError("the rows are not sorted by frame, then person, with one row for each.")
+
+    # --- what people read -------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def fps(self) -> Fraction:
+        return self.header.fps
+
+    @property
+    def space(self) -> str:
+        return self.header.space
+
+    @property
+    def width(self) -> int:
+        return self.header.width
+
+    @property
+    def height(self) -> int:
+        return self.header.height
+
+    @property
+    def pts_s(self) -> NDArray[np.float64]:
+        """Time of each frame, (T,) seconds."""
+        pts = self.frames["pts"]
+        return pts[:, 0] / np.maximum(pts[:, 1], 1)
+
+    @property
+    def pts(self) -> list[Fraction]:
+        """Time of each frame, exact seconds."""
+        return [Fraction(int(n), int(d)) for n, d in self.frames["pts"]]
+
+    @property
+    def K(self) -> NDArray[np.float64]:
+        return self.frames["K"]
+
+    @property
+    def T_world_camera(self) -> NDArray[np.float64]:
+        return self.frames["T_world_camera"]
+
+    @property
+    def gap_before(self) -> NDArray[np.bool_]:
+        return self.frames["gap_before"]
+
+    @property
+    def row_frame(self) -> NDArray[np.int32]:
+        return self.rows["frame"]
+
+    @property
+    def row_person(self) -> NDArray[np.int32]:
+        return self.rows["person"]
+
+    @property
+    def global_orient(self) -> NDArray[np.float32]:
+        return self.rows["global_orient"]
+
+    @property
+    def body_pose(self) -> NDArray[np.float32]:
+        return self.rows["body_pose"]
+
+    @property
+    def betas(self) -> NDArray[np.float32]:
+        return self.rows["betas"]
+
+    @property
+    def kid(self) -> NDArray[np.float32]:
+        return self.rows["kid"]
+
+    @property
+    def transl(self) -> NDArray[np.float32]:
+        return self.rows["transl"]
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        return self.rows["confidence"]
+
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        return self.rows["visible"]
+
+    @property
+    def box_px(self) -> NDArray[np.float32]:
+        return self.rows["box_px"]
+
+    @property
+    def keypoints_px(self) -> NDArray[np.float32]:
+        return self.rows["keypoints_px"]
+
+    @property
+    def ids(self) -> NDArray[np.int32]:
+        """Identities, ascending."""
+        return np.unique(self.rows["person"])
+
+    @property
+    def people(self) -> list[Person]:
+        return [self.person(int(i)) for i in self.ids]
+
+    def person(self, person: int) -> Person:
+        """One identity. Raises ``ChorosError`` if nobody has it."""
+        rows = self.rows[self.rows["person"] == person]
+        if not len(rows):
+            known = ", ".join(map(str, self.ids)) or "nobody"
+            raise ChorosError(f"there is no person {person} in this motion; it has {known}.")
+        return Person(person, rows, self.pts_s[rows["frame"]])
+
+    def in_frame(self, frame: int) -> NDArray[np.void]:
+        """The rows of one frame, (n,) ROW."""
+        start, end = np.searchsorted(self.rows["frame"], [frame, frame + 1])
+        return self.rows[start:end]
+
+    # --- parts ------------------------------------------------------------------------------------
+
+    def __getitem__(self, frames: slice) -> Motion:
+        """A run of frames; frame numbers then count from its first."""
+        start, stop, step = frames.indices(len(self.frames))
+        if step != 1:
+            raise ChorosError("a Motion is cut into runs of frames; take a slice with step 1.")
+        inside = (self.rows["frame"] >= start) & (self.rows["frame"] < stop)
+        rows = self.rows[inside].copy()
+        rows["frame"] -= start
+        return replace(self, frames=self.frames[start:stop], rows=rows)
+
+    def between(self, start_s: float, end_s: float) -> Motion:
+        """The frames with ``start_s <= time < end_s``."""
+        start, end = np.searchsorted(self.pts_s, [start_s, end_s])
+        return self[int(start) : int(end)]
+
+    def select(self, people: Iterable[int]) -> Motion:
+        """Only these identities; the frames stay."""
+        keep = np.isin(self.rows["person"], list(people))
+        return replace(self, rows=self.rows[keep])
+
+    # --- in and out -------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write ``motion.npz``; the file appears whole or not at all."""
+        write_npz(path, self.header, self.frames, self.rows)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Motion:
+        """Read ``motion.npz``. Raises ``ChorosError`` if it is missing, damaged or something else."""
+        path = Path(path)
+        if not path.is_file():
+            raise ChorosError(f"{path} does not exist; give a motion.npz that `choros track` wrote.")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                header = Header.from_json(str(stored["header"]))
+                frames = _table(FRAME, stored, len(stored["pts"]))
+                rows = _table(ROW, stored, len(stored["frame"]))
+            return cls(header, frames, rows)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, ChorosError) as error:
+            reason = str(error).strip("'\" .")
+            raise ChorosError(
+                f"{path} is not a motion.npz that can be read ({reason}); run `choros track` again."
+            ) from error
+
+    def to_amass(
+        self, person: int, pelvis_rest: tuple[float, float, float] = SMPL_PELVIS
+    ) -> dict[str, NDArray[Any]]:
+        """One person in the layout of AMASS's npz files, z up.
+
+        Returns ``poses`` (n, 156): root, 21 body joints and 30 finger joints (zero) as axis-angle, rad;
+        ``trans`` (n, 3) metres; ``betas`` (16,), the person's median shape padded with zeros;
+        ``gender`` "neutral"; ``mocap_framerate``; and, beyond AMASS, ``frames`` (n,) and ``visible`` (n,).
+        A motion in camera space is turned by a level camera's axes (camera y down to world z up) about the
+        pelvis at rest, ``pelvis_rest``, metres: exact for the mean shape, else give
+        ``body.joints(rest)[0]``.
+        """
+        from scipy.spatial.transform import Rotation
+
+        one = self.person(person)
+        root, trans = one.global_orient.astype(np.float64), one.transl.astype(np.float64)
+        if self.space == "camera":
+            up = Rotation.from_matrix([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
+            root = (up * Rotation.from_rotvec(root)).as_rotvec()
+            trans = up.apply(trans + pelvis_rest) - pelvis_rest
+        poses = np.zeros((len(one), 156))
+        poses[:, :3], poses[:, 3:66] = root, one.body_pose[:, :63]
+        return {
+            "poses": poses,
+            "trans": trans,
+            "betas": np.concatenate([np.median(one.betas, axis=0), np.zeros(6)]),
+            "gender": np.array("neutral"),
+            "mocap_framerate": np.array(float(self.fps)),
+            "frames": one.frame.copy(),
+            "visible": one.visible.copy(),
+        }
+
+    def write_mot(self, path: str | Path) -> None:
+        """MOT text (frame from 1, id, left, top, width, height, confidence, -1, -1, -1).
+
+        Each person from the first to the last frame they were seen in; what was predicted in between is
+        written too, what was predicted after the last sight is not.
+        """
+        write_mot(path, self.rows)
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+CHUNK = 4096  # rows handled at once, so that hours of video need no more memory than seconds
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name whole, or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_npz(path: str | Path, header: Header, frames: NDArray[np.void], rows: NDArray[np.void]) -> None:
+    """Both tables as ``motion.npz``; they may be memory maps, and the same tables give the same bytes."""
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        with out.open(_entry("header"), "w") as member:
+            np.lib.format.write_array(member, np.array(header.to_json()), allow_pickle=False)
+        for table in (frames, rows):
+            for name in table.dtype.names or ():
+                _write_column(out, table, name)
+
+
+def _write_column(out: zipfile.ZipFile, table: NDArray[np.void], name: str) -> None:
+    kind, shape = table.dtype[name].base, table.dtype[name].shape
+    about = {"descr": kind.str, "fortran_order": False, "shape": (len(table), *shape)}
+    with out.open(_entry(name), "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, about)
+        for start in range(0, len(table), CHUNK):
+            member.write(np.ascontiguousarray(table[start : start + CHUNK][name]).tobytes())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A member with a fixed date, so that the bytes of a file tell nothing but its content."""
+    entry = zipfile.ZipInfo(f"{name}.npy")
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def _table(dtype: np.dtype[np.void], stored: Any, length: int) -> NDArray[np.void]:
+    table = np.zeros(length, dtype)
+    for name in dtype.names or ():
+        column = stored[name]
+        if column.shape != table[name].shape:
+            raise ChorosError(f"its {name} has shape {column.shape}, not {table[name].shape}")
+        table[name] = column
+    return table
+
+
+def write_mot(path: str | Path, rows: NDArray[np.void]) -> None:
+    """Rows, which may be a memory map, as MOT text; see ``Motion.write_mot``."""
+    last_seen: dict[int, int] = {}
+    for start in range(0, len(rows), CHUNK):
+        seen = rows[start : start + CHUNK]
+        seen = seen[seen["visible"]]
+        last_seen.update(zip(seen["person"].tolist(), seen["frame"].tolist(), strict=True))
+    with atomic_write(path) as file:
+        for start in range(0, len(rows), CHUNK):
+            for row in rows[start : start + CHUNK]:
+                frame, person = int(row["frame"]), int(row["person"])
+                if frame > last_seen.get(person, -1):
+                    continue
+                x0, y0, x1, y1 = row["box_px"].tolist()
+                line = f"{frame + 1},{person},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f}"
+                file.write(f"{line},{row['confidence']:.4f},-1,-1,-1\n".encode())
