@@ -1,0 +1,223 @@
+"""A software rasteriser: triangle meshes to depth, mesh, face and barycentric coordinates of every pixel.
+
+Edges are the planes through the camera and a triangle's sides (Olano and Greer, "Triangle scan conversion
+using 2D homogeneous coordinates", 1997), so perspective is exact and nothing needs to be clipped. It knows no
+colour: the overlay and the scene generator shade what lies in a ``Canvas`` as they like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.errors import ChorosError
+
+Z_NEAR_M = 0.05  # nothing nearer to the camera is drawn
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile on first call, without the GIL, and keep the result on disk where there is a place for it."""
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
+        return numba.njit(nogil=True)(function)
+
+
+class Canvas:
+    """What is nearest to the camera in every pixel, over all meshes drawn since the last ``clear``.
+
+    Image coordinates are continuous with (0, 0) at the outer corner of the first pixel; a pixel shows what
+    lies at its centre. Meshes that share an edge neither leave a hole along it nor draw a pixel twice.
+
+    ``depth``        (height, width) float32, metres along z; inf where nothing is
+    ``mesh``         (height, width) int32, the number given to ``draw``; -1 where nothing is
+    ``face``         (height, width) int32, row of that mesh's ``faces``; -1 where nothing is
+    ``barycentric``  (height, width, 3) float32, perspective-correct weights of that face's vertices;
+                     meaningless where nothing is
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.depth = np.full((height, width), np.inf, np.float32)
+        self.mesh = np.full((height, width), -1, np.int32)
+        self.face = np.full((height, width), -1, np.int32)
+        self.barycentric = np.zeros((height, width, 3), np.float32)
+
+    def clear(self) -> None:
+        """Empty the canvas for another frame."""
+        self.depth.fill(np.inf)
+        self.mesh.fill(-1)
+        self.face.fill(-1)
+
+    def draw(
+        self,
+        mesh: int,
+        vertices_cam: NDArray[np.floating[Any]],  # (V, 3) metres, OpenCV camera axes
+        faces: NDArray[np.integer[Any]],  # (F, 3) rows of vertices_cam
+        K: NDArray[np.floating[Any]],  # (3, 3) px
+        *,
+        cull_back: bool = False,
+    ) -> tuple[int, int, int, int]:
+        """Draw a mesh; returns the rectangle it may have touched, x0, y0, x1, y1 px, ends excluded.
+
+        ``cull_back`` skips faces whose vertices run clockwise as seen from the camera (closed meshes have
+        them hidden anyway, and take half the time). Where two meshes are equally near, the earlier stays.
+        Parts nearer than ``Z_NEAR_M`` are cut off. Raises ``ChorosError`` on a face without its vertices.
+        """
+        faces = np.ascontiguousarray(faces, np.int32)
+        homogeneous = np.asarray(vertices_cam, np.float64) @ np.asarray(K, np.float64).T
+        if len(faces) and (faces.min() < 0 or faces.max() >= len(homogeneous)):
+            raise ChorosError(f"mesh {mesh} has faces that name vertices beyond its {len(homogeneous)}.")
+        return _draw(
+            homogeneous, faces, mesh, cull_back, Z_NEAR_M, self.depth, self.mesh, self.face, self.barycentric
+        )  # fmt: skip
+
+    def pixels(
+        self, mesh: int, rectangle: tuple[int, int, int, int] | None = None
+    ) -> NDArray[np.int64]:  # (n,)
+        """Flat indices of the pixels that show a mesh, ascending, sought in ``rectangle`` if one is given."""
+        height, width = self.mesh.shape
+        x0, y0, x1, y1 = rectangle or (0, 0, width, height)
+        inside = np.flatnonzero(self.mesh[y0:y1, x0:x1] == mesh)
+        row, column = np.divmod(inside, max(x1 - x0, 1))
+        return (row + y0) * width + column + x0
+
+    def interpolate(
+        self,
+        pixels: NDArray[np.int64],  # (n,) of one mesh, from ``pixels``
+        faces: NDArray[np.integer[Any]],  # (F, 3) rows of values
+        values: NDArray[np.floating[Any]],  # (V, C)
+    ) -> NDArray[np.float32]:  # (n, C)
+        """Values at vertices carried to pixels, right in perspective.
+
+        ``faces`` may differ from those drawn (texture seams) as long as each face stands in the same row.
+        """
+        weights = self.barycentric.reshape(-1, 3)[pixels]
+        corners = np.asarray(faces)[self.face.reshape(-1)[pixels]]
+        table = np.ascontiguousarray(values, np.float32)
+        return _blend(weights, np.ascontiguousarray(corners, np.int32), table)
+
+
+def vertex_normals(
+    vertices: NDArray[np.floating[Any]],  # (V, 3), any axes
+    faces: NDArray[np.integer[Any]],  # (F, 3)
+) -> NDArray[np.float32]:  # (V, 3) unit
+    """Normals of a smooth surface: those of the faces around a vertex, weighted by area.
+
+    They point to where the faces' vertices run counter-clockwise. A vertex without a face gets zeros.
+    """
+    return _normals(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32))
+
+
+@compiled
+def _draw(homogeneous, faces, mesh, cull_back, z_near, depth, owner, face, barycentric):  # type: ignore[no-untyped-def]
+    # No fast math in here: an edge's plane must come out exactly negated for the triangle on its other side.
+    height, width = depth.shape
+    touched_x0, touched_y0, touched_x1, touched_y1 = width, height, 0, 0
+    plane = np.empty((3, 3))  # of the side opposite each vertex, positive inside
+    keeps_tie = np.empty(3, np.bool_)
+    for f in range(faces.shape[0]):
+        corner = faces[f]
+        za, zb, zc = homogeneous[corner[0], 2], homogeneous[corner[1], 2], homogeneous[corner[2], 2]
+        if not max(za, zb, zc) > z_near:  # NaN too
+            continue
+        # Bounds of what is in front of the near plane: its vertices, and where its sides cross the plane.
+        x_low, y_low, x_high, y_high = np.inf, np.inf, -np.inf, -np.inf
+        for i in range(3):
+            p, q = homogeneous[corner[i]], homogeneous[corner[(i + 1) % 3]]
+            if p[2] >= z_near:
+                x, y = p[0] / p[2], p[1] / p[2]
+                x_low, x_high, y_low, y_high = min(x_low, x), max(x_high, x), min(y_low, y), max(y_high, y)
+            if (p[2] >= z_near) != (q[2] >= z_near):
+                s = (z_near - p[2]) / (q[2] - p[2])
+                x, y = (p[0] + s * (q[0] - p[0])) / z_near, (p[1] + s * (q[1] - p[1])) / z_near
+                x_low, x_high, y_low, y_high = min(x_low, x), max(x_high, x), min(y_low, y), max(y_high, y)
+        # A hair wider, for the rounding of the divisions above; the planes decide.
+        x0 = int(np.ceil(min(max(x_low - 0.5001, 0.0), width)))
+        y0 = int(np.ceil(min(max(y_low - 0.5001, 0.0), height)))
+        x1 = int(np.floor(max(min(x_high - 0.4999, width - 1.0), -1.0))) + 1
+        y1 = int(np.floor(max(min(y_high - 0.4999, height - 1.0), -1.0))) + 1
+        if x0 >= x1 or y0 >= y1:
+            continue
+
+        for i in range(3):
+            p, q = homogeneous[corner[(i + 1) % 3]], homogeneous[corner[(i + 2) % 3]]
+            plane[i, 0] = p[1] * q[2] - p[2] * q[1]
+            plane[i, 1] = p[2] * q[0] - p[0] * q[2]
+            plane[i, 2] = p[0] * q[1] - p[1] * q[0]
+        p = homogeneous[corner[0]]
+        volume = p[0] * plane[0, 0] + p[1] * plane[0, 1] + p[2] * plane[0, 2]
+        if volume == 0 or (cull_back and volume > 0):
+            continue
+        for i in range(3):
+            if volume < 0:
+                for j in range(3):
+                    plane[i, j] = -plane[i, j]
+            keeps_tie[i] = plane[i, 0] > 0 or (plane[i, 0] == 0 and plane[i, 1] > 0)
+
+        touched_x0, touched_x1 = min(touched_x0, x0), max(touched_x1, x1)
+        touched_y0, touched_y1 = min(touched_y0, y0), max(touched_y1, y1)
+        for row in range(y0, y1):
+            a = plane[0, 1] * (row + 0.5) + plane[0, 2]
+            b = plane[1, 1] * (row + 0.5) + plane[1, 2]
+            c = plane[2, 1] * (row + 0.5) + plane[2, 2]
+            for column in range(x0, x1):
+                wa = plane[0, 0] * (column + 0.5) + a
+                wb = plane[1, 0] * (column + 0.5) + b
+                wc = plane[2, 0] * (column + 0.5) + c
+                if wa < 0 or wb < 0 or wc < 0:
+                    continue
+                if (
+                    (wa == 0 and not keeps_tie[0])
+                    or (wb == 0 and not keeps_tie[1])
+                    or (wc == 0 and not keeps_tie[2])
+                ):
+                    continue
+                total = wa + wb + wc
+                if total == 0:
+                    continue
+                wa, wb, wc = wa / total, wb / total, wc / total
+                z = wa * za + wb * zb + wc * zc
+                if z >= z_near and z < depth[row, column]:
+                    depth[row, column] = z
+                    owner[row, column] = mesh
+                    face[row, column] = f
+                    barycentric[row, column, 0] = wa
+                    barycentric[row, column, 1] = wb
+                    barycentric[row, column, 2] = wc
+    return min(touched_x0, touched_x1), min(touched_y0, touched_y1), touched_x1, touched_y1
+
+
+@compiled
+def _blend(weights, corners, values):  # type: ignore[no-untyped-def]
+    blended = np.empty((corners.shape[0], values.shape[1]), np.float32)
+    for n in range(corners.shape[0]):
+        for c in range(values.shape[1]):
+            blended[n, c] = (
+                weights[n, 0] * values[corners[n, 0], c]
+                + weights[n, 1] * values[corners[n, 1], c]
+                + weights[n, 2] * values[corners[n, 2], c]
+            )
+    return blended
+
+
+@compiled
+def _normals(vertices, faces):  # type: ignore[no-untyped-def]
+    normals = np.zeros((vertices.shape[0], 3), np.float32)
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f]
+        ux, uy, uz = vertices[b] - vertices[a]
+        vx, vy, vz = vertices[c] - vertices[a]
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (a, b, c):
+            normals[corner, 0] += x
+            normals[corner, 1] += y
+            normals[corner, 2] += z
+    for i in range(vertices.shape[0]):
+        length = np.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2)
+        if length > 0:
+            normals[i] /= length
+    return normals
