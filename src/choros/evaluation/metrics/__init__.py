@@ -1,0 +1,1 @@
+"""The field's metrics as plain functions on plain arrays; one module per question asked."""
