@@ -1,0 +1,154 @@
+"""The learned half of the lift: COCO-17 keypoints of one person over time -> SMPL pose, shape and place.
+
+A recurrent residual network, causal, one hidden state a person; it looks at the keypoints from a camera
+turned to face them, so one network serves any K and any place in the image. It also says how far off each
+rotation and joint probably is; ``gauss_newton.py`` uses that to fit the keypoints of the frame exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import roma
+import torch
+from torch import Tensor, nn
+
+#: Below this, a keypoint's place says nothing.
+MIN_CONFIDENCE = 0.05
+
+
+@dataclass(frozen=True)
+class LifterConfig:
+    """Sizes of the network. ``min_std_rad`` and ``min_std_m`` are the least errors it may claim."""
+
+    width: int = 384
+    expansion: int = 2
+    blocks: int = 2  # before the recurrence, and as many after it
+    min_std_rad: float = 0.03
+    min_std_m: float = 0.01
+
+
+class View(NamedTuple):
+    """Keypoints as the network sees them, and the way back to the camera."""
+
+    inputs: Tensor  # (..., 56)
+    R_camera_view: Tensor  # (..., 3, 3) turns the view's axes (z through the person) into the camera's
+    centre: Tensor  # (..., 2) in the view's image plane at z = 1
+    spread: Tensor  # (...,) rms distance of the keypoints from the centre, at z = 1
+
+
+class Lift(NamedTuple):
+    """What the network says of a person, in the camera's axes."""
+
+    rotations: Tensor  # (..., 24, 3, 3) global_orient, then body_pose
+    betas: Tensor  # (..., 10)
+    pelvis_cam: Tensor  # (..., 3) metres
+    std_rad: Tensor  # (..., 24) expected error of each rotation
+    std_m: Tensor  # (..., 24) expected error of each joint about the pelvis
+    std_log_depth: Tensor  # (...,) expected error of the logarithm of the depth
+
+
+N_INPUTS = 17 * 3 + 5
+
+
+def look(keypoints: Tensor, K: Tensor, dt_s: Tensor) -> View:
+    """Turn the camera towards each person and measure their keypoints there.
+
+    ``keypoints`` (..., 17, 3) x_px, y_px, confidence; ``K`` (..., 3, 3) px; ``dt_s`` (...,) seconds since the
+    person's previous frame, 0 on their first.
+    """
+    confidence = keypoints[..., 2].clamp(0, 1)
+    shown = (confidence > MIN_CONFIDENCE).to(keypoints.dtype)
+    weight = confidence**2 * shown + 1e-9
+    weight = weight / weight.sum(-1, keepdim=True)
+    focal = torch.stack([K[..., 0, 0], K[..., 1, 1]], -1)
+    plane = (keypoints[..., :2] - K[..., None, :2, 2]) / focal[..., None, :]  # (..., 17, 2) at z = 1
+    middle = (weight[..., None] * plane).sum(-2)
+
+    rays = torch.cat([plane, torch.ones_like(plane[..., :1])], -1)
+    axis = torch.cat([middle, torch.ones_like(middle[..., :1])], -1)
+    R_camera_view = _turn_z_to(axis / axis.norm(dim=-1, keepdim=True))
+    turned = rays @ R_camera_view  # rows times R is R^T times columns: camera axes to the view's
+    turned = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
+    centre = (weight[..., None] * turned).sum(-2)
+    offset = turned - centre[..., None, :]
+    spread = (weight * offset.square().sum(-1)).sum(-1).sqrt().clamp_min(1e-4)
+
+    relative = (offset / spread[..., None, None]).clamp(-6, 6) * shown[..., None]
+    step = torch.stack([spread.log(), (dt_s > 0).to(dt_s.dtype), dt_s.clamp(0, 1) * 5], -1)
+    inputs = torch.cat([relative.flatten(-2), confidence * shown, middle, step], -1)
+    return View(inputs, R_camera_view, centre, spread)
+
+
+def _turn_z_to(axis: Tensor) -> Tensor:
+    """The least rotation that carries the z axis to the unit vector ``axis`` (..., 3), axis z > -1."""
+    x, y, z = axis.unbind(-1)
+    k = 1 / (1 + z)
+    rows = [1 - k * x * x, -k * x * y, x, -k * x * y, 1 - k * y * y, y, -x, -y, z]
+    return torch.stack(rows, -1).reshape(*axis.shape[:-1], 3, 3)
+
+
+class Block(nn.Module):
+    """Residual two-layer perceptron."""
+
+    def __init__(self, width: int, expansion: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, width * expansion)
+        self.down = nn.Linear(width * expansion, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
+
+
+class Lifter(nn.Module):
+    """Keypoints in a person's view and their hidden state -> ``Lift`` and the next hidden state."""
+
+    n_outputs = 24 * 6 + 10 + 3 + 24 + 24 + 1
+
+    def __init__(self, config: LifterConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or LifterConfig()
+        width = config.width
+        self.into = nn.Linear(N_INPUTS, width)
+        self.before = nn.Sequential(*[Block(width, config.expansion) for _ in range(config.blocks)])
+        self.memory = nn.GRU(width, width, batch_first=True)
+        self.after = nn.Sequential(*[Block(width, config.expansion) for _ in range(config.blocks)])
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, self.n_outputs)
+        nn.init.normal_(self.out.weight, std=0.01)
+        nn.init.zeros_(self.out.bias)
+        # Upright and facing the camera: SMPL's y up and z forward in OpenCV's y down and z away.
+        rest = torch.eye(3).repeat(24, 1, 1)
+        rest[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+        self.rest: Tensor
+        self.register_buffer("rest", rest[..., :2].mT.reshape(24 * 6).contiguous())
+
+    def forward(self, view: View, hidden: Tensor) -> tuple[Lift, Tensor]:
+        """``view`` (B, T, ...) frames of B people; ``hidden`` (B, width), zero for a new person."""
+        x = self.before(self.into(view.inputs))
+        recalled, last = self.memory(x, hidden[None].contiguous())
+        y = self.out(self.norm(self.after(x + recalled)))
+        pose6, betas, place, std_rad, std_m, std_depth = y.split([144, 10, 3, 24, 24, 1], -1)
+
+        columns = (pose6 + self.rest).reshape(*pose6.shape[:-1], 24, 2, 3).mT
+        rotations = roma.special_gramschmidt(columns)
+        root = view.R_camera_view @ rotations[..., 0, :, :]
+        rotations = torch.cat([root[..., None, :, :], rotations[..., 1:, :, :]], -3)
+
+        # The spread of the keypoints in metres tells the depth; half a metre is where it starts.
+        depth = 0.5 * place[..., 2:].exp() / view.spread[..., None]
+        across = view.centre + place[..., :2] * view.spread[..., None]
+        pelvis = torch.cat([across, torch.ones_like(depth)], -1) * depth
+        pelvis_cam = (view.R_camera_view @ pelvis[..., None])[..., 0]
+        config = self.config
+        lift = Lift(
+            rotations,
+            betas,
+            pelvis_cam,
+            nn.functional.softplus(std_rad - 1) + config.min_std_rad,
+            nn.functional.softplus(std_m - 3) + config.min_std_m,
+            nn.functional.softplus(std_depth[..., 0] - 2) + 0.01,
+        )
+        return lift, last[0]

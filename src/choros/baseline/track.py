@@ -1,0 +1,266 @@
+"""The baseline system: detect people, lift each one, join them to tracks. Online.
+
+What the recurrent systems have to beat. ``BaselineStream`` keeps one record a live track and nothing else, so
+its memory depends on the people in view and its state fits into a checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from choros.baseline.lift import LiftConfig, Lifting, Past
+from choros.body import BodyModel
+from choros.camera import intrinsics, project
+from choros.detection import People, PersonFinder
+from choros.errors import ChorosError
+from choros.journal import State
+from choros.keypoints import box_of_keypoints, oks
+from choros.motion import ROW
+from choros.tracking.assignment import assign
+from choros.tracking.lifecycle import LifeRules, confirmed, ended
+from choros.tracking.similarity import Floats, SimilarityRules, similarity
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """Everything the baseline can be told. ``accurate`` takes MoveNet Thunder instead of Lightning."""
+
+    accurate: bool = False
+    lift: LiftConfig = LiftConfig()  # noqa: RUF009 (frozen)
+    life: LifeRules = LifeRules()  # noqa: RUF009
+    alike: SimilarityRules = SimilarityRules()  # noqa: RUF009
+    min_similarity: float = 0.25  # of a person seen with certainty
+    min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
+    same_person_oks: float = 0.6  # a new person this like a tracked one is not new
+    min_keypoints: int = 5  # confident ones that a new person must show
+    confident: float = 0.3
+    velocity_memory_s: float = 0.3
+    max_speed_m_s: float = 6.0
+    coast_memory_s: float = 0.6  # how soon an unseen person's speed is forgotten
+
+
+def _track_type(hidden_width: int) -> np.dtype[np.void]:
+    return np.dtype(
+        [
+            ("id", "i4"),  # 0 until confirmed
+            ("sights", "i4"),
+            ("score", "f8"),  # best detection so far
+            ("born_s", "f8"),
+            ("seen_s", "f8"),
+            ("inside_s", "f8"),
+            ("rotations", "f8", (24, 3, 3)),
+            ("betas", "f8", (10,)),
+            ("betas_weight", "f8"),
+            ("transl", "f8", (3,)),
+            ("velocity_m_s", "f8", (3,)),
+            ("confidence", "f8"),
+            ("hidden", "f4", (hidden_width,)),
+        ]
+    )
+
+
+class BaselineStream:
+    """One video's tracks, frame by frame; ``update`` is all there is to it.
+
+    ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size.
+    """
+
+    def __init__(
+        self, finder: PersonFinder, lifting: Lifting, config: BaselineConfig, K: Floats | None = None
+    ) -> None:
+        self._finder, self._lifting, self._config = finder, lifting, config
+        self.K = K
+        self._tracks = np.zeros(0, _track_type(lifting.hidden_width))
+        self._frame, self._now_s, self._last_id = -1, 0.0, 0
+
+    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+        """The people of the next frame, (n,) ROW, camera axes.
+
+        ``image`` (H, W, 3) uint8 RGB; ``time_s`` must not go back.
+        """
+        height, width = image.shape[:2]
+        if self.K is None:
+            self.K = intrinsics(width, height)
+        return self.join(self._finder.find(image), time_s, width, height)
+
+    def join(self, people: People, time_s: float, width: int, height: int) -> NDArray[np.void]:
+        """``update`` for people who were already found."""
+        assert self.K is not None
+        if self._frame >= 0 and time_s < self._now_s:
+            raise ChorosError(
+                f"frame times must not go back, but {time_s:.3f} s follows {self._now_s:.3f} s."
+            )
+        dt_s = time_s - self._now_s if self._frame >= 0 else 0.0
+        self._frame, self._now_s = self._frame + 1, time_s
+        tracks, config = self._tracks, self._config
+
+        tracks["transl"] += tracks["velocity_m_s"] * dt_s
+        tracks["transl"][:, 2] = np.maximum(tracks["transl"][:, 2], 0.3)
+        predicted = self._project(tracks)
+        keypoints = people.keypoints.astype(np.float64)
+        glance = self._lifting(
+            keypoints, self.K
+        )  # with no past: where a person stands, for telling them apart
+        likeness = similarity(
+            predicted, self._pelvis(tracks["betas"], tracks["transl"]), time_s - tracks["seen_s"],
+            keypoints, self._pelvis(glance.betas, glance.transl), config.alike,
+        )  # fmt: skip
+
+        # Certain detections choose first; faint ones may continue what is left.
+        faint = people.scores < config.life.birth_score
+        mine, theirs = assign(np.where(faint[None], -1, likeness), config.min_similarity)
+        rest = np.setdiff1d(np.arange(len(tracks)), mine)
+        faint_mine, faint_theirs = assign(
+            np.where(faint[None], likeness[rest], -1), config.min_similarity_faint
+        )
+        mine, theirs = np.r_[mine, rest[faint_mine]], np.r_[theirs, faint_theirs]
+
+        self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
+        self._coast(np.setdiff1d(np.arange(len(tracks)), mine), dt_s)
+        seen_box = np.full((len(tracks), 4), np.nan)
+        seen_keypoints = np.zeros((len(tracks), 17, 3))
+        seen_box[mine], seen_keypoints[mine] = people.boxes_px[theirs], keypoints[theirs]
+
+        new = self._newcomers(people, keypoints, theirs, seen_keypoints[mine])
+        tracks = self._tracks = np.concatenate([tracks, np.zeros(len(new), tracks.dtype)])
+        born = np.arange(len(tracks) - len(new), len(tracks))
+        tracks["born_s"][born] = tracks["inside_s"][born] = time_s
+        self._see(tracks, born, keypoints[new], people.scores[new], time_s, first=True)
+        seen_box = np.concatenate([seen_box, people.boxes_px[new]])
+        seen_keypoints = np.concatenate([seen_keypoints, keypoints[new]])
+        return self._report(seen_box, seen_keypoints, width, height)
+
+    def state(self) -> State:
+        """All that the next frame depends on, for a checkpoint."""
+        assert self.K is not None
+        clock = np.array([self._frame, self._last_id], np.int64)
+        return {"tracks": self._tracks, "clock": clock, "now_s": np.array(self._now_s), "K": self.K}
+
+    def restore(self, state: State) -> None:
+        """Continue from ``state()`` of a stream with the same options."""
+        if state["tracks"].dtype != self._tracks.dtype:
+            raise ChorosError("the checkpoint was written with other weights; track without --resume.")
+        self._tracks, self.K = state["tracks"].copy(), state["K"].copy()
+        self._frame, self._last_id = (int(v) for v in state["clock"])
+        self._now_s = float(state["now_s"])
+
+    # ----------------------------------------------------------------------------------------------
+
+    def _see(
+        self,
+        tracks: NDArray[np.void],
+        which: NDArray[np.intp],
+        keypoints: Floats,
+        scores: NDArray[np.float32],
+        time_s: float,
+        *,
+        first: bool = False,
+    ) -> None:
+        """Lift the people seen on the tracks ``which`` and remember them."""
+        assert self.K is not None
+        old, config = tracks[which], self._config
+        dt_s = np.zeros(len(which)) if first else np.maximum(time_s - old["seen_s"], 1e-3)
+        predicted = old["transl"].copy()
+        past = Past(dt_s, old["hidden"], old["rotations"], old["betas"], old["betas_weight"], predicted)
+        lifted = self._lifting(keypoints, self.K, past)
+        for name in ("rotations", "betas", "betas_weight", "transl", "hidden", "confidence"):
+            old[name] = getattr(lifted, name)
+        if not first:
+            # An alpha-beta filter: the prediction's miss corrects the velocity that made it.
+            share = 1 - np.exp(-dt_s / config.velocity_memory_s)
+            velocity = old["velocity_m_s"] + (share / dt_s)[:, None] * (lifted.transl - predicted)
+            speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
+            old["velocity_m_s"] = velocity * np.minimum(1, config.max_speed_m_s / np.maximum(speed, 1e-9))
+        old["seen_s"], old["sights"] = time_s, old["sights"] + 1
+        old["score"] = np.maximum(old["score"], scores)
+        tracks[which] = old
+
+    def _coast(self, which: NDArray[np.intp], dt_s: float) -> None:
+        """Nobody saw the tracks ``which``: they drift on, ever slower and less sure."""
+        keep = np.exp(-dt_s / self._config.coast_memory_s)
+        self._tracks["velocity_m_s"][which] *= keep
+        self._tracks["confidence"][which] *= keep
+
+    def _newcomers(
+        self, people: People, keypoints: Floats, taken: NDArray[np.intp], tracked: Floats
+    ) -> NDArray[np.intp]:
+        """Indices of the people who begin a track."""
+        config = self._config
+        fresh = people.scores >= config.life.birth_score
+        fresh &= (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
+        fresh[taken] = False
+        boxes = people.boxes_px
+        area = 0.53 * np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
+        if len(tracked):
+            fresh &= oks(keypoints, tracked, area).max(-1) < config.same_person_oks
+        return np.flatnonzero(fresh)
+
+    def _report(self, seen_box: Floats, seen_keypoints: Floats, width: int, height: int) -> NDArray[np.void]:
+        """End what must end, number who is new, and write the rows of this frame."""
+        tracks, life, now_s = self._tracks, self._config.life, self._now_s
+        seen = np.isfinite(seen_box[:, 0])
+        body = self._project(tracks)[..., :2]
+        inside = ((body >= 0) & (body < [width, height])).all(-1).mean(-1) > 0.15
+        tracks["inside_s"][inside | seen] = now_s
+        shown = confirmed(life, tracks["sights"], tracks["score"], tracks["born_s"], tracks["seen_s"])
+        stay = ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
+        tracks = self._tracks = tracks[stay]
+        shown, seen, body = shown[stay], seen[stay], body[stay]
+        seen_box, seen_keypoints = seen_box[stay], seen_keypoints[stay]
+        unnamed = np.flatnonzero(shown & (tracks["id"] == 0))
+        tracks["id"][unnamed] = self._last_id + 1 + np.arange(len(unnamed))
+        self._last_id += len(unnamed)
+
+        rows = np.zeros(int(shown.sum()), ROW)
+        pose = Rotation.from_matrix(tracks["rotations"][shown].reshape(-1, 3, 3)).as_rotvec()
+        pose = pose.reshape(-1, 72)
+        rows["frame"], rows["person"] = self._frame, tracks["id"][shown]
+        rows["global_orient"], rows["body_pose"] = pose[:, :3], pose[:, 3:]
+        for name in ("betas", "transl", "confidence"):
+            rows[name] = tracks[name][shown]
+        rows["visible"] = seen[shown]
+        margin = np.concatenate([body, np.ones_like(body[..., :1])], -1)
+        rows["box_px"] = np.where(seen[:, None], seen_box, box_of_keypoints(margin))[shown]
+        rows["keypoints_px"] = seen_keypoints[shown]
+        return rows[np.argsort(rows["person"])]
+
+    def _project(self, tracks: NDArray[np.void]) -> Floats:
+        """Keypoints of the tracks as they stand, (n, 17, 3) px, confidence 1 in front of the camera."""
+        points = self._lifting.keypoints_cam(tracks["rotations"], tracks["betas"], tracks["transl"])
+        in_front = points[..., 2:] > 0.1
+        points_px = project(np.where(in_front, points, [0, 0, 1]), self.K)
+        return np.concatenate([points_px, in_front], -1)
+
+    def _pelvis(self, betas: Floats, transl: Floats) -> Floats:
+        return transl + self._lifting.points.shaped(betas)[0][:, 0]
+
+
+class Baseline:
+    """Detect, lift, associate; see ``BaselineConfig``.
+
+    ``body_path`` is a user's SMPL file; None takes the open body.
+    """
+
+    name = "baseline"
+
+    def __init__(
+        self,
+        config: BaselineConfig | None = None,
+        *,
+        finder: PersonFinder | None = None,
+        body_path: str | Path | None = None,
+        weights_path: str | Path | None = None,
+    ) -> None:
+        self.config = config or BaselineConfig()
+        self.body = BodyModel.load(body_path)
+        self._finder = finder or PersonFinder.default(fast=not self.config.accurate)
+        self._lifting = Lifting(self.body, weights_path, self.config.lift)
+
+    def stream(self, K: Floats | None = None) -> BaselineStream:
+        """A new video. Streams of one system share its networks and nothing else."""
+        return BaselineStream(self._finder, self._lifting, self.config, K)

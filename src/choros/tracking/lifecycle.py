@@ -1,0 +1,47 @@
+"""When a track begins to count and when it ends, in seconds, whatever the frame rate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LifeRules:
+    """Birth and death. Frame rates do not enter: 25 frames/s and 10 frames/s give the same lives.
+
+    A person is shown at once if a detection is ``certain_score`` sure of them, else when they were seen
+    twice over at least ``confirm_s``; an unconfirmed one is forgotten after ``doubt_s`` without being seen.
+    The two ends are CoMotion's (section 3, termination).
+    """
+
+    certain_score: float = 0.6
+    birth_score: float = 0.4
+    confirm_s: float = 0.15
+    doubt_s: float = 0.25
+    lost_s: float = 1.0
+    outside_s: float = 0.5
+
+
+def confirmed(
+    rules: LifeRules,
+    sights: NDArray[np.int32],  # (n,) frames the person was seen in
+    score: NDArray[np.float64],  # (n,) of the best detection so far
+    born_s: NDArray[np.float64],  # (n,) first sight
+    seen_s: NDArray[np.float64],  # (n,) last sight
+) -> NDArray[np.bool_]:
+    """Who has been seen well or long enough to be shown."""
+    twice = (sights >= 2) & (seen_s - born_s >= rules.confirm_s - 1e-9)
+    return (score >= rules.certain_score) | twice
+
+
+def ended(
+    rules: LifeRules,
+    now_s: float,
+    shown: NDArray[np.bool_],  # (n,) confirmed
+    seen_s: NDArray[np.float64],  # (n,) last sight
+    inside_s: NDArray[np.float64],  # (n,) last time in view, seen or predicted
+) -> NDArray[np.bool_]:
+    """Whose track ends now: unseen too long, or predicted out of view too long."""
+    patience = np.where(shown, rules.lost_s, rules.doubt_s)
+    return (now_s - seen_s > patience + 1e-9) | (now_s - inside_s > rules.outside_s + 1e-9)

@@ -1,0 +1,107 @@
+"""Weights: safetensors files that say in their own metadata what they are and under which licence.
+
+The ones that ship lie in the package beside their system; a user's own are given by path. Nothing here can
+run code from a file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PACKAGE = Path(__file__).parent
+
+MAX_HEADER_BYTES = 16 << 20  # ours are a few kilobytes; a bigger one is an attack or an accident
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A file of weights or data inside the package."""
+
+    name: str
+    path: Path
+    what: str
+    licence: str
+
+
+SHIPPED = (
+    Shipped("body", PACKAGE / "body/data/open_body.npz", "open body, full detail", "CC0 and Apache-2.0"),
+    Shipped(
+        "body-light", PACKAGE / "body/data/open_body_light.npz", "open body, light", "CC0 and Apache-2.0"
+    ),
+    Shipped("nanodet", PACKAGE / "detection/data/nanodet_g.onnx", "person detector NanoDet-g", "Apache-2.0"),
+    Shipped(
+        "movenet-lightning",
+        PACKAGE / "detection/data/movenet-lightning.onnx",
+        "keypoints, fast",
+        "Apache-2.0",
+    ),
+    Shipped(
+        "movenet-thunder",
+        PACKAGE / "detection/data/movenet-thunder.onnx",
+        "keypoints, accurate",
+        "Apache-2.0",
+    ),
+    Shipped("lifter", PACKAGE / "baseline/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
+)
+
+
+def shipped(name: str) -> Path:
+    """Where a shipped file lies. Raises ``ChorosError`` if the installation lacks it."""
+    path = next(file.path for file in SHIPPED if file.name == name)
+    if not path.is_file():
+        raise ChorosError(f"{path} is missing from this installation; install choros again.")
+    return path
+
+
+def load(path: str | Path, expected_system: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a weights file of ``expected_system``.
+
+    Metadata values that are JSON come parsed. Raises ``ChorosError`` if the file is missing, damaged, not
+    safetensors, or made for another system.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise ChorosError(f"{path} does not exist; give the path of a .safetensors file.")
+    with open(path, "rb") as file:
+        if int.from_bytes(file.read(8), "little") > MAX_HEADER_BYTES:
+            raise ChorosError(f"{path} is not a safetensors file; give weights that choros wrote.")
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = {key: _parsed(value) for key, value in (stored.metadata() or {}).items()}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ChorosError(f"{path} is not a safetensors file that can be read ({error}).") from error
+    if metadata.get("system") != expected_system:
+        made_for = metadata.get("system", "something unknown")
+        raise ChorosError(
+            f"{path} holds weights for {made_for}, not for {expected_system}; give the right file."
+        )
+    return tensors, metadata
+
+
+def save(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write weights and what is known of them; the file appears whole or not at all."""
+    from safetensors.torch import save as to_bytes
+
+    from choros.motion import atomic_write
+
+    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+    with atomic_write(path) as file:
+        file.write(to_bytes({name: tensor.contiguous() for name, tensor in tensors.items()}, text))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
