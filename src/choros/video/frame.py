@@ -1,0 +1,73 @@
+"""The words of the video room: a frame with its exact time, a gap where frames were lost, and the reader.
+
+A reader hands out frames once, in order of time; which kind of source they come from is the business of
+``container`` (files, cameras, streams) and ``images`` (folders and single pictures).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a video and when it is shown."""
+
+    index: int  # 0, 1, 2, ... among the frames delivered
+    pts_s: float  # ``pts`` as a float
+    pts: Fraction  # exact seconds since the start of the video, strictly increasing
+    image: np.ndarray  # (H, W, 3) uint8 RGB, contiguous, upright (rotation metadata applied)
+    gap_before: bool  # something was lost or damaged between the frame before and this one
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of video that could not be read, or could only be read with damage."""
+
+    start_s: float  # time of the last frame before it (the start of reading if there is none)
+    end_s: float | None  # time of the first frame after it; None: nothing readable follows
+    reason: str
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before it is read to its end."""
+
+    width: int  # px, after rotation
+    height: int  # px, after rotation
+    fps: Fraction  # frames per second on average; frame times are in ``Frame.pts``, not here
+    n_frames_hint: int | None  # what the file claims, between start and end; a claim, not a promise
+    source: str
+    is_live: bool  # a camera or a stream: no end known, cannot be read twice
+
+
+class VideoReader(ABC):
+    """Frames of one source, iterated once; a context manager.
+
+    ``gaps`` grows while the frames are read and is complete after the last one.
+    """
+
+    info: VideoInfo
+    gaps: list[Gap]
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the source. May be called at any time, and more than once."""
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

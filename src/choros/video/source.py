@@ -1,0 +1,67 @@
+"""One door for every kind of video source."""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+from choros.errors import ChorosError
+from choros.video.container import ContainerReader
+from choros.video.frame import VideoReader
+from choros.video.images import STILL_SUFFIXES, ImageReader, natural_key
+from choros.video.prefetch import prefetch as prefetched
+
+_URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
+_CAMERA = re.compile(r"/dev/video\d+")
+
+
+def open_video(
+    source: str | Path,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    *,
+    prefetch: int = 0,
+    image_fps: Fraction | int = 30,
+    timeout_s: float = 15.0,
+) -> VideoReader:
+    """Open a video for reading; a context manager whose iteration yields `Frame`.
+
+    ``source``: a video file, a folder of images (in natural order of their names), one image, a camera
+    (``/dev/video0``), or the URL of a stream. Frames with ``start_s <= pts < end_s`` are delivered.
+    ``prefetch`` decodes that many frames ahead in a thread. ``image_fps`` is the rate of a folder of
+    images. ``timeout_s`` bounds the wait for a source that has gone silent, when opening and per packet.
+
+    A damaged file yields every frame that can be decoded, and ``reader.gaps`` says where frames are
+    missing. Raises ChorosError if the source is not there, is no video, or holds no readable frame.
+    """
+    if start_s is not None and end_s is not None and end_s <= start_s:
+        raise ChorosError(f"The end ({end_s} s) must come after the start ({start_s} s); swap or widen them.")
+    reader = _open(str(source), start_s or 0.0, end_s, Fraction(image_fps), timeout_s)
+    return prefetched(reader, prefetch) if prefetch > 0 else reader
+
+
+def _open(
+    source: str, start_s: float, end_s: float | None, image_fps: Fraction, timeout_s: float
+) -> VideoReader:
+    if _URL.match(source):
+        return ContainerReader(source, source, start_s, end_s, timeout_s)
+
+    path = Path(source)
+    if not path.exists():
+        raise ChorosError(f"{source}: no such file or folder; check the path.")
+    if _CAMERA.fullmatch(source):
+        return ContainerReader(source, source, start_s, end_s, timeout_s, container_format="v4l2")
+    if path.is_dir():
+        stills = sorted(
+            (p for p in path.iterdir() if p.suffix.lower() in STILL_SUFFIXES and not p.name.startswith(".")),
+            key=lambda p: natural_key(p.name),
+        )
+        if not stills:
+            kinds = ", ".join(sorted(STILL_SUFFIXES))
+            raise ChorosError(f"{source}: the folder holds no images ({kinds}); name a folder of frames.")
+        return ImageReader(source, stills, image_fps, start_s, end_s)
+    if path.stat().st_size == 0 and path.is_file():
+        raise ChorosError(f"{source}: the file is empty; copy or record it again.")
+    if path.suffix.lower() in STILL_SUFFIXES:
+        return ImageReader(source, [path], image_fps, start_s, end_s)
+    # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
+    return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
