@@ -1,0 +1,35 @@
+"""Motion capture files of several formats as clips of SMPL poses: readers, retargeting, training files."""
+
+from choros.datasets.mocap.asf import read_asf_amc
+from choros.datasets.mocap.bvh import read_bvh
+from choros.datasets.mocap.clip import (
+    MocapClip,
+    load_packed,
+    mirror,
+    pack,
+    resample,
+    split,
+    without_duplicates,
+)
+from choros.datasets.mocap.deepmimic import read_deepmimic
+from choros.datasets.mocap.expmap import read_expmap
+from choros.datasets.mocap.folder import load_folder
+from choros.datasets.mocap.retarget import retarget
+from choros.datasets.mocap.source import SourceMotion
+
+__all__ = [
+    "MocapClip",
+    "SourceMotion",
+    "load_folder",
+    "load_packed",
+    "mirror",
+    "pack",
+    "read_asf_amc",
+    "read_bvh",
+    "read_deepmimic",
+    "read_expmap",
+    "resample",
+    "retarget",
+    "split",
+    "without_duplicates",
+]

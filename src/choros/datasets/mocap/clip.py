@@ -1,0 +1,172 @@
+"""A motion-capture clip in SMPL form, and what training does with many: resample, mirror, split, pack."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from choros.body.skeleton import MIRROR_JOINTS
+from choros.errors import ChorosError
+
+#: Share of the time of each source that `split` holds out.
+HELD_OUT_SHARE = 0.10
+
+
+@dataclass(frozen=True)
+class MocapClip:
+    """One captured motion on SMPL's joints, for mean betas, in a y-up world with its floor at y = 0."""
+
+    name: str
+    source: str  # "cmu-asf", "cmu-expmap", "deepmimic", "jump", "bandai-namco" or "bvh"
+    shippable: bool  # whether weights trained on it may be published
+    licence: str
+    fps: float
+    global_orient: np.ndarray  # (T, 3) float32, axis-angle, radians
+    body_pose: np.ndarray  # (T, 69) float32, axis-angle, radians
+    transl: np.ndarray  # (T, 3) float32, metres; the pelvis is at its rest place + transl
+
+    def __len__(self) -> int:
+        return len(self.transl)
+
+    @property
+    def seconds(self) -> float:
+        return len(self) / self.fps
+
+
+def resample(clip: MocapClip, fps: float) -> MocapClip:
+    """The clip at another frame rate, starting at the same first frame.
+
+    Places are interpolated linearly, turns along the shortest arc; frames that fall on a frame of the
+    source are that frame.
+    """
+    count = int((len(clip) - 1) * fps / clip.fps + 1e-6) + 1
+    place = np.arange(count) * (clip.fps / fps)
+    place = np.where(np.abs(place - np.round(place)) < 1e-6, np.round(place), place)
+    before = np.clip(place.astype(int), 0, len(clip) - 1)
+    after = np.minimum(before + 1, len(clip) - 1)
+    share = place - before
+
+    vectors = np.concatenate([clip.global_orient, clip.body_pose], axis=1).reshape(len(clip), 24, 3)
+    between = np.flatnonzero(share > 0)
+    turned = vectors[before].astype(np.float64)
+    if len(between):
+        start = Rotation.from_rotvec(vectors[before[between]].reshape(-1, 3))
+        step = (start.inv() * Rotation.from_rotvec(vectors[after[between]].reshape(-1, 3))).as_rotvec()
+        part = Rotation.from_rotvec(step * np.repeat(share[between], 24)[:, None])
+        turned[between] = (start * part).as_rotvec().reshape(-1, 24, 3)
+    turned = turned.reshape(count, 72).astype(np.float32)
+    transl = clip.transl[before] + share[:, None] * (clip.transl[after] - clip.transl[before])
+    return replace(
+        clip,
+        fps=float(fps),
+        global_orient=turned[:, :3],
+        body_pose=turned[:, 3:],
+        transl=transl.astype(np.float32),
+    )
+
+
+def mirror(clip: MocapClip) -> MocapClip:
+    """The clip seen in a mirror: left and right exchanged, x of the world reversed."""
+    turns = np.array([1.0, -1.0, -1.0], dtype=np.float32)
+    body = [joint - 1 for joint in MIRROR_JOINTS[1:]]
+    return replace(
+        clip,
+        name=f"{clip.name}~mirrored",
+        global_orient=clip.global_orient * turns,
+        body_pose=(clip.body_pose.reshape(-1, 23, 3)[:, body] * turns).reshape(-1, 69),
+        transl=clip.transl * np.array([-1.0, 1.0, 1.0], dtype=np.float32),
+    )
+
+
+def without_duplicates(clips: Iterable[MocapClip]) -> list[MocapClip]:
+    """The clips in their order, each motion once: archives repeat each other's."""
+    kept, seen = [], set()
+    for clip in clips:
+        # 0.01 rad: far above the rounding of text formats, far below two takes of one person.
+        digest = hashlib.sha256(np.round(clip.body_pose.astype(np.float64), 2).tobytes()).digest()
+        if digest not in seen:
+            seen.add(digest)
+            kept.append(clip)
+    return kept
+
+
+def split(clips: Sequence[MocapClip], share: float = HELD_OUT_SHARE) -> tuple[list[MocapClip], list[MocapClip]]:
+    """Clips to train on and clips to test on, the same for the same clips in any order.
+
+    Whole activities are held out: clips of one source whose names differ in numbers, "mirror" or test /
+    train folder only (takes of one activity by one subject) stay on one side. Within each source,
+    activities are drawn in a fixed random order until `share` of that source's time is held out; one
+    that would hold out over twice `share` is passed over.
+    """
+    groups: dict[str, dict[str, list[MocapClip]]] = {}
+    for clip in clips:
+        groups.setdefault(clip.source, {}).setdefault(activity(clip.name), []).append(clip)
+    held_out: set[int] = set()
+    for source, activities in groups.items():
+        total = sum(clip.seconds for takes in activities.values() for clip in takes)
+        taken = 0.0
+        for name in sorted(activities, key=lambda name: _draw(f"{source}/{name}")):
+            seconds = sum(clip.seconds for clip in activities[name])
+            if taken < share * total and taken + seconds <= 2 * share * total:
+                taken += seconds
+                held_out |= {id(clip) for clip in activities[name]}
+    return [clip for clip in clips if id(clip) not in held_out], [clip for clip in clips if id(clip) in held_out]
+
+
+def activity(name: str) -> str:
+    """What a clip shows, from its name: without its folder, take number, mirroring."""
+    stem = Path(name).stem.replace("~mirrored", "").replace("_mirror", "").replace("_long_", "_")
+    return re.sub(r"[\d_]+$", "", stem) or stem
+
+
+def pack(clips: Sequence[MocapClip], path: Path) -> None:
+    """Write clips as one .npz without pickles, frames of all clips joined (see `load_packed`)."""
+    if not clips:
+        raise ChorosError(f"no clip to write to {path}; check the folder and the sources")
+    np.savez_compressed(
+        path,
+        global_orient=np.concatenate([clip.global_orient for clip in clips]),
+        body_pose=np.concatenate([clip.body_pose for clip in clips]),
+        transl=np.concatenate([clip.transl for clip in clips]),
+        starts=np.cumsum([0, *(len(clip) for clip in clips)]),
+        fps=np.array([clip.fps for clip in clips]),
+        shippable=np.array([clip.shippable for clip in clips]),
+        name=np.array([clip.name for clip in clips]),
+        source=np.array([clip.source for clip in clips]),
+        licence=np.array([clip.licence for clip in clips]),
+    )
+
+
+def load_packed(path: Path) -> list[MocapClip]:
+    """The clips of a file that `pack` wrote.
+
+    Raises:
+        ChorosError: the file is missing or of another kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = {key: file[key] for key in file.files}
+        bounds = list(zip(data["starts"][:-1], data["starts"][1:], strict=True))
+        return [
+            MocapClip(
+                name=str(data["name"][k]),
+                source=str(data["source"][k]),
+                shippable=bool(data["shippable"][k]),
+                licence=str(data["licence"][k]),
+                fps=float(data["fps"][k]),
+                global_orient=data["global_orient"][start:stop],
+                body_pose=data["body_pose"][start:stop],
+                transl=data["transl"][start:stop],
+            )
+            for k, (start, stop) in enumerate(bounds)
+        ]
+    except (OSError, KeyError, ValueError) as error:
+        raise ChorosError(f"{path}: not a file of packed clips ({error}); make it again with pack()") from error
+
+
+def _draw(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,226 @@
+"""Every motion-capture clip under a folder, from plain files and from inside .zip archives.
+
+Files are told apart by suffix and, for .txt, by how they begin. Each source brings its licence: what may
+not shape published weights is marked, and left out unless asked for.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from choros.datasets.mocap.asf import read_amc, read_asf
+from choros.datasets.mocap.bvh import BvhFile, read_bvh, read_bvh_file
+from choros.datasets.mocap.clip import MocapClip, resample
+from choros.datasets.mocap.deepmimic import read_deepmimic
+from choros.datasets.mocap.expmap import read_expmap
+from choros.datasets.mocap.retarget import retarget
+from choros.datasets.mocap.source import SourceMotion
+from choros.errors import ChorosError
+
+#: Source -> licence of its clips, and whether weights trained on them may be published.
+LICENCES = {
+    "cmu-asf": ("CMU Graphics Lab Motion Capture Database: any use, no resale of the data", True),
+    "cmu-expmap": ("CMU Graphics Lab Motion Capture Database: any use, no resale of the data", True),
+    "deepmimic": ("MIT", True),
+    "jump": ("MIT; CMU Graphics Lab Motion Capture Database", True),
+    "bandai-namco": ("CC BY-NC 4.0", False),
+    "bvh": ("its owner's", False),
+}
+#: Folders inside the DeepMimic release whose clips have other owners.
+_DEEPMIMIC_EXCEPTIONS = {"sie": "CC BY-NC 4.0", "amass": "AMASS, non-commercial"}
+
+_EXPMAP_SKELETON = "cmu_expmap_skeleton.json"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A file in the folder, or a member of an archive there."""
+
+    label: str  # for messages and clip names: its path below the folder, without the archive
+    path: Path
+    member: str | None = None
+
+    def read(self, limit: int = -1) -> bytes:
+        if self.member is None:
+            with self.path.open("rb") as file:
+                return file.read(limit)
+        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+            return file.read(limit)
+
+    def text(self) -> str:
+        return self.read().decode("utf-8", errors="replace")
+
+    @property
+    def name(self) -> str:
+        return str(PurePosixPath(self.label).with_suffix(""))
+
+
+def load_folder(
+    folder: Path,
+    sources: Collection[str] | None = None,
+    shippable_only: bool = True,
+    fps: float = 30.0,
+) -> Iterator[MocapClip]:
+    """Clips of a folder one by one, retargeted to SMPL's joints, in a fixed order.
+
+    Args:
+        folder: holds .bvh, .asf with .amc, DeepMimic and exponential-map .txt files or .zip archives of
+            them, in any folders below. BVH files of your own are `shippable=False`.
+        sources: keys of `LICENCES` to read; all when None.
+        shippable_only: leave out clips whose licence forbids publishing weights trained on them.
+        fps: frame rate of the clips.
+
+    Raises:
+        ChorosError: nothing there, or a file in it is damaged; names the file.
+    """
+    if unknown := set(sources or ()) - set(LICENCES):
+        raise ChorosError(f"unknown motion source {min(unknown)}; choose from {', '.join(LICENCES)}")
+    folder = Path(folder)
+    entries = list(_entries(folder))
+    wanted = [
+        source
+        for source, (_, shippable) in LICENCES.items()
+        if (sources is None or source in sources) and (shippable or not shippable_only)
+    ]
+    rest_joints, sole_m = open_body_rest()
+    empty = True
+    for source, licence, motion in _motions(folder, entries, wanted):
+        shippable = LICENCES[source][1] and licence == LICENCES[source][0]
+        if shippable_only and not shippable:
+            continue
+        empty = False
+        clip = retarget(motion, rest_joints, sole_m, source=source, licence=licence, shippable=shippable)
+        yield resample(clip, fps)
+    if empty:
+        raise ChorosError(
+            f"{folder}: no motion of the sources {', '.join(wanted)} found; "
+            "pass another folder, or shippable_only=False for your own BVH files"
+        )
+
+
+def read_sources(folder: Path, sources: Collection[str]) -> Iterator[tuple[str, SourceMotion]]:
+    """(source, motion) of every clip of the named sources, as captured: before retargeting."""
+    folder = Path(folder)
+    for source, _, motion in _motions(folder, list(_entries(folder)), list(sources)):
+        yield source, motion
+
+
+@cache
+def open_body_rest() -> tuple[np.ndarray, float]:
+    """The embedded body's T-pose: joints (24, 3) in metres, and the height of its soles."""
+    try:
+        from choros.body import BodyModel, BodyParams
+    except ImportError:
+        left = {1: (.09, -.09, 0), 4: (.03, -.38, 0), 7: (-.01, -.40, -.03), 10: (.04, -.06, .12), 13: (.08, .1, -.02), 16: (.10, .04, 0), 18: (.26, 0, -.02), 20: (.25, 0, 0), 22: (.085, 0, 0)}
+        off = {0: (0, -.22, .03), 3: (0, .11, -.02), 6: (0, .13, 0), 9: (0, .05, .03), 12: (0, .21, -.04), 15: (0, .085, .05)}
+        off |= left
+        off |= {{1: 2, 4: 5, 7: 8, 10: 11, 13: 14, 16: 17, 18: 19, 20: 21, 22: 23}[k]: (-v[0], v[1], v[2]) for k, v in left.items()}
+        from choros.body.skeleton import PARENTS
+        J = np.zeros((24, 3))
+        for j, p in enumerate(PARENTS):
+            J[j] = off[j] if p < 0 else J[p] + off[j]
+        return J, J[10, 1] - 0.03
+    raise NotImplementedError
+
+
+def _entries(folder: Path) -> Iterator[_Entry]:
+    if not folder.is_dir():
+        raise ChorosError(f"{folder}: no such folder; pass the one that holds the motion capture")
+    for path in sorted(folder.rglob("*")):
+        label = path.relative_to(folder).as_posix()
+        if path.suffix == ".zip":
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    members = sorted(archive.namelist())
+            except zipfile.BadZipFile as error:
+                raise ChorosError(f"{path}: a damaged archive; get it again") from error
+            for member in members:
+                yield _Entry(f"{path.stem}/{member}", path, member)
+        elif path.is_file():
+            yield _Entry(label, path)
+
+
+def _motions(
+    folder: Path, entries: list[_Entry], wanted: list[str]
+) -> Iterator[tuple[str, str, SourceMotion]]:
+    """Source, licence and motion of every clip of the wanted sources."""
+    for entry in entries:
+        suffix = PurePosixPath(entry.label).suffix.lower()
+        if suffix == ".amc" and "cmu-asf" in wanted:
+            skeleton = read_asf(_asf_of(entry, entries).text(), entry.label)
+            yield "cmu-asf", LICENCES["cmu-asf"][0], read_amc(entry.text(), skeleton, entry.name)
+        elif suffix == ".bvh" and {"bvh", "bandai-namco"} & set(wanted):
+            motion = read_bvh(entry.text(), entry.name)
+            source = "bandai-namco" if is_bandai(motion.joints) else "bvh"
+            if source in wanted:
+                yield source, LICENCES[source][0], motion
+        elif suffix == ".txt":
+            source = _text_source(entry)
+            if source in wanted:
+                yield source, *_read_text(entry, source, folder)
+        elif entry.path.name == "bandai_namco.npz" and "bandai-namco" in wanted:
+            for motion in _bandai_motions(entry.path):
+                yield "bandai-namco", LICENCES["bandai-namco"][0], motion
+
+
+def _text_source(entry: _Entry) -> str:
+    start = entry.read(400).decode("utf-8", errors="replace").lstrip()
+    if start.startswith("{"):
+        return "jump" if "jump" in PurePosixPath(entry.label).parts else "deepmimic"
+    return "cmu-expmap" if start.count(",") > 20 else ""
+
+
+def _read_text(entry: _Entry, source: str, folder: Path) -> tuple[str, SourceMotion]:
+    licence = LICENCES[source][0]
+    if source != "cmu-expmap":
+        for part in PurePosixPath(entry.label).parts:
+            licence = _DEEPMIMIC_EXCEPTIONS.get(part, licence)
+        return licence, read_deepmimic(entry.text(), entry.name)
+    skeletons = sorted(folder.rglob(_EXPMAP_SKELETON))
+    if not skeletons:
+        raise ChorosError(f"{folder}: {_EXPMAP_SKELETON} is missing beside the exponential maps; put it there")
+    try:
+        table = np.loadtxt(io.BytesIO(entry.read()), delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise ChorosError(f"{entry.label}: not a table of numbers ({error}); get it again") from error
+    return licence, read_expmap(table, skeletons[0].read_text(), entry.name)
+
+
+def _asf_of(entry: _Entry, entries: list[_Entry]) -> _Entry:
+    """The skeleton of a motion: 02.asf beside 02_03.amc, or the only .asf beside it."""
+    amc = PurePosixPath(entry.label)
+    beside = [e for e in entries if PurePosixPath(e.label).parent == amc.parent and e.label.lower().endswith(".asf")]
+    named = [e for e in beside if amc.stem.split("_")[0] == PurePosixPath(e.label).stem]
+    found = named or beside
+    if len(found) != 1:
+        raise ChorosError(f"{entry.label}: no .asf skeleton beside it; put the subject's .asf in its folder")
+    return found[0]
+
+
+def _bandai_motions(path: Path) -> Iterator[SourceMotion]:
+    """Clips of the Bandai-Namco set packed as arrays: Euler angles and the places of root and hips."""
+    with np.load(path, allow_pickle=False) as file:
+        meta = json.loads(file["meta"].tobytes())
+        for name, about in meta["clips"].items():
+            skeleton = meta["skeletons"][about["skeleton"]]
+            places_cm, turns_deg = file[f"{name}/root_hips_cm"], file[f"{name}/rot_deg"]
+            count, joints = turns_deg.shape[:2]
+            table = np.concatenate([np.broadcast_to(skeleton["offsets"], (count, joints, 3)), turns_deg], axis=2)
+            table[:, :2, :3] = places_cm
+            yield read_bvh_file(
+                BvhFile(
+                    joints=tuple(skeleton["names"]),
+                    parents=tuple(skeleton["parents"]),
+                    offsets=np.array(skeleton["offsets"]),
+                    channels=tuple(tuple(channels) for channels in skeleton["channels"]),
+                    frames=table.reshape(count, -1),
+                    fps=float(about["fps"]),
+                ),
+                f"bandai_namco/{name}",
+            )

@@ -1,0 +1,245 @@
+"""From a captured skeleton to SMPL's 24 joints.
+
+Each SMPL joint turns as its counterpart does since the source's reference pose, after a fixed alignment
+that carries our T-pose onto that reference pose: limbs along their bones, elbows about their hinge. Limb
+directions are then the source's own, whatever the proportions; spine and neck are sampled along the
+source's chains, and the hips' path is scaled by the legs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from choros.body.skeleton import JOINT_NAMES, PARENTS
+from choros.datasets.mocap.clip import MocapClip
+from choros.datasets.mocap.source import REQUIRED_ROLES, SourceMotion
+from choros.errors import ChorosError
+
+#: Bones whose directions the retargeted motion takes over exactly: SMPL joint at each end.
+LIMBS = tuple(
+    (f"{side}_{start}", f"{side}_{end}")
+    for side in ("left", "right")
+    for start, end in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
+)
+
+#: Share of a clip's frames that may dip below the floor: stumbles of the capture, not ground.
+FLOOR_SHARE = 0.02
+
+#: The elbows' flexion axes in our T-pose, in which the palms look down.
+_OUR_HINGES = {"left_elbow": np.array([0.0, -1.0, 0.0]), "right_elbow": np.array([0.0, 1.0, 0.0])}
+
+
+def retarget(
+    motion: SourceMotion,
+    rest_joints: np.ndarray,
+    sole_m: float,
+    *,
+    source: str,
+    licence: str,
+    shippable: bool,
+) -> MocapClip:
+    """The same motion on SMPL's joints, at the source's frame rate.
+
+    Args:
+        motion: what a reader of this package returns.
+        rest_joints: (24, 3) metres, our T-pose (x left, y up, z forward) for mean betas.
+        sole_m: height (y) of our soles in that T-pose, in metres.
+        source, licence, shippable: as in `MocapClip`.
+
+    Returns:
+        A clip in a y-up world whose floor is y = 0; rotations are radians.
+
+    Raises:
+        ChorosError: the reference pose is not a standing person.
+    """
+    motion = _upright(motion)
+    rotations = _world_rotations(motion, rest_joints)  # (T, 24, 3, 3)
+    transl = _translation(motion, rest_joints, rotations, sole_m)
+    local = rotations.copy()
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            local[:, joint] = rotations[:, parent].swapaxes(-1, -2) @ rotations[:, joint]
+    vectors = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(local), 72)
+    return MocapClip(
+        name=motion.name,
+        source=source,
+        shippable=shippable,
+        licence=licence,
+        fps=motion.fps,
+        global_orient=vectors[:, :3].astype(np.float32),
+        body_pose=vectors[:, 3:].astype(np.float32),
+        transl=transl.astype(np.float32),
+    )
+
+
+def pose_joints(
+    rest_joints: np.ndarray, rotations: np.ndarray, transl: np.ndarray
+) -> np.ndarray:  # (T, 24, 3) metres
+    """Where SMPL's joints stand, from world rotations (T, 24, 3, 3) and transl (T, 3) metres."""
+    joints = np.empty((len(rotations), 24, 3))
+    joints[:, 0] = rest_joints[0] + transl
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        joints[:, joint] = joints[:, parent] + rotations[:, parent] @ (rest_joints[joint] - rest_joints[parent])
+    return joints
+
+
+def _upright(motion: SourceMotion) -> SourceMotion:
+    """The motion in our axes: x to the left, y up, z forward of the person in the reference pose."""
+    at = {role: motion.reference[motion.index(role)] for role in REQUIRED_ROLES}
+    hips = (at["left_hip"] + at["right_hip"]) / 2
+    up = _nearest_axis(at["head"] - hips)
+    left = _nearest_axis(at["left_hip"] - at["right_hip"])
+    knees = (at["left_knee"] + at["right_knee"]) / 2
+    legs = [at[f"{side}_knee"] - at[f"{side}_hip"] for side in ("left", "right")]
+    standing = all(np.dot(leg, up) < -0.5 * np.linalg.norm(leg) for leg in legs)
+    if abs(np.dot(up, left)) > 0 or not standing or np.dot(knees - hips, up) >= 0:
+        raise ChorosError(
+            f"{motion.name}: its rest pose is not a standing person; pass reference_frame=N, "
+            "a frame in which the subject stands upright with straight arms and legs"
+        )
+    to_ours = np.stack([left, up, np.cross(left, up)])
+    return replace(
+        motion,
+        reference=motion.reference @ to_ours.T,
+        rotations=to_ours @ motion.rotations @ to_ours.T,
+        positions=motion.positions @ to_ours.T,
+        hinges={joint: to_ours @ axis for joint, axis in motion.hinges.items()},
+    )
+
+
+def _nearest_axis(direction: np.ndarray) -> np.ndarray:
+    axis = np.zeros(3)
+    axis[np.argmax(np.abs(direction))] = np.sign(direction[np.argmax(np.abs(direction))])
+    return axis
+
+
+def _world_rotations(motion: SourceMotion, rest_joints: np.ndarray) -> np.ndarray:  # (T, 24, 3, 3)
+    turns = motion.rotations
+    ours: dict[str, np.ndarray] = {"pelvis": turns[:, motion.index("pelvis")]}
+
+    pelvis, head = motion.index("pelvis"), motion.index("head")
+    shoulders = set(motion.ancestors(motion.index("left_shoulder")))
+    chest = next(joint for joint in motion.ancestors(head) if joint in shoulders)
+    spine = [pelvis, *motion.chain(pelvis, chest)]
+    neck = [chest, *motion.chain(chest, head)]
+    for k, joint in enumerate(("spine1", "spine2", "spine3"), start=1):
+        ours[joint] = _along(turns, spine, k / 3)
+    ours["neck"] = _along(turns, neck, 0.5)
+    ours["head"] = turns[:, head]
+
+    for side in ("left", "right"):
+        collar = motion.parents[motion.index(f"{side}_shoulder")]
+        ours[f"{side}_collar"] = turns[:, collar]
+        for joint, alignment in _limb_alignments(motion, rest_joints, side).items():
+            ours[joint] = turns[:, motion.index(joint)] @ alignment
+        ours[f"{side}_elbow"] = _share_twist(
+            ours[f"{side}_elbow"], ours[f"{side}_wrist"], _bone(rest_joints, f"{side}_elbow", f"{side}_wrist")
+        )
+        ours.setdefault(f"{side}_foot", ours[f"{side}_ankle"])
+        ours[f"{side}_hand"] = ours[f"{side}_wrist"]
+    return np.stack([ours[joint] for joint in JOINT_NAMES], axis=1)
+
+
+def _limb_alignments(motion: SourceMotion, rest_joints: np.ndarray, side: str) -> dict[str, np.ndarray]:
+    """For each limb joint the rotation (3, 3) that carries our T-pose onto the reference pose."""
+
+    def theirs(start: str, end: str) -> np.ndarray:
+        return _bone_of(motion.reference, motion.index(f"{side}_{start}"), motion.index(f"{side}_{end}"))
+
+    def our(start: str, end: str) -> np.ndarray:
+        return _bone(rest_joints, f"{side}_{start}", f"{side}_{end}")
+
+    # Thumbs and toes keep the heading they have in the reference pose, so hands and feet only swing.
+    hand = _swing(our("shoulder", "wrist"), theirs("shoulder", "wrist"))
+    shoulder = _swing(our("shoulder", "elbow"), theirs("shoulder", "elbow"))
+    hinge = motion.hinges.get(f"{side}_elbow")
+    if hinge is not None:
+        shoulder = _twist(shoulder @ _OUR_HINGES[f"{side}_elbow"], hinge, theirs("shoulder", "elbow")) @ shoulder
+    hip = _swing(our("hip", "knee"), theirs("hip", "knee"))
+    foot = _swing(our("hip", "ankle"), theirs("hip", "ankle"))
+    alignments = {
+        "shoulder": shoulder,
+        "elbow": _swing(shoulder @ our("elbow", "wrist"), theirs("elbow", "wrist")) @ shoulder,
+        "wrist": hand,
+        "hip": hip,
+        "knee": _swing(hip @ our("knee", "ankle"), theirs("knee", "ankle")) @ hip,
+        "ankle": foot,
+    }
+    if f"{side}_foot" in motion.roles:
+        # Soles are flat in both poses: the foot is turned about its leg only, never pitched.
+        leg = theirs("hip", "ankle")
+        alignments["ankle"] = alignments["foot"] = _twist(foot @ our("ankle", "foot"), theirs("ankle", "foot"), leg) @ foot
+    return {f"{side}_{joint}": alignment for joint, alignment in alignments.items()}
+
+
+def _share_twist(forearm: np.ndarray, hand: np.ndarray, bone: np.ndarray) -> np.ndarray:
+    """The forearm (T, 3, 3) after taking half of the hand's turn about the bone.
+
+    Radius and ulna cross when the palm turns: about half of the turn has happened by mid-forearm, and
+    skin that takes all of it at the wrist looks wrung.
+    """
+    relative = Rotation.from_matrix(forearm.swapaxes(-1, -2) @ hand).as_quat()
+    angle = 2 * np.arctan2(relative[:, :3] @ bone, relative[:, 3])
+    angle = (angle + np.pi) % (2 * np.pi) - np.pi
+    return forearm @ Rotation.from_rotvec(0.5 * angle[:, None] * bone).as_matrix()
+
+
+def _translation(
+    motion: SourceMotion, rest_joints: np.ndarray, rotations: np.ndarray, sole_m: float
+) -> np.ndarray:  # (T, 3) metres
+    def leg_m(joint: Sequence[np.ndarray]) -> float:
+        hip, knee, ankle = joint
+        return float(np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee))
+
+    def ours(name: str) -> np.ndarray:
+        return rest_joints[JOINT_NAMES.index(name)]
+
+    names = ("left_hip", "left_knee", "left_ankle")
+    scale = leg_m([ours(name) for name in names]) / leg_m([motion.reference[motion.index(n)] for n in names])
+    hips = (motion.positions[:, motion.index("left_hip")] + motion.positions[:, motion.index("right_hip")]) / 2
+    between_hips = (ours("left_hip") + ours("right_hip")) / 2 - rest_joints[0]
+    transl = scale * hips - rotations[:, 0] @ between_hips - rest_joints[0]
+
+    # The floor is where the feet come down: soles hang as far below each foot's joints as in the T-pose.
+    joints = pose_joints(rest_joints, rotations, transl)
+    feet = [JOINT_NAMES.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot")]
+    soles = joints[:, feet, 1] - (rest_joints[feet, 1] - sole_m)
+    transl[:, 1] -= np.quantile(soles.min(axis=1), FLOOR_SHARE)
+    return transl
+
+
+def _along(turns: np.ndarray, chain: list[int], share: float) -> np.ndarray:  # (T, 3, 3)
+    """Rotation at a share of the way along a chain of joints, between the two nearest."""
+    place = share * (len(chain) - 1)
+    before = min(int(place + 1e-9), len(chain) - 1)
+    after = min(before + 1, len(chain) - 1)
+    start = turns[:, chain[before]]
+    step = Rotation.from_matrix(start.swapaxes(-1, -2) @ turns[:, chain[after]]).as_rotvec()
+    return start @ Rotation.from_rotvec((place - before) * step).as_matrix()
+
+
+def _bone(rest_joints: np.ndarray, start: str, end: str) -> np.ndarray:
+    return _bone_of(rest_joints, JOINT_NAMES.index(start), JOINT_NAMES.index(end))
+
+
+def _bone_of(joints: np.ndarray, start: int, end: int) -> np.ndarray:  # (3,) unit vector
+    bone = joints[end] - joints[start]
+    return bone / np.linalg.norm(bone)
+
+
+def _swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:  # (3, 3)
+    """The smallest rotation that carries one unit vector onto another."""
+    axis = np.cross(start, end)
+    sine = np.linalg.norm(axis)
+    if sine < 1e-9:
+        return np.eye(3)
+    return Rotation.from_rotvec(axis / sine * np.arctan2(sine, start @ end)).as_matrix()
+
+
+def _twist(start: np.ndarray, end: np.ndarray, axis: np.ndarray) -> np.ndarray:  # (3, 3)
+    """The rotation about a unit `axis` that brings `start` into the half-plane of `end`."""
+    start, end = start - (start @ axis) * axis, end - (end @ axis) * axis
+    angle = np.arctan2(np.cross(start, end) @ axis, start @ end)
+    return Rotation.from_rotvec(angle * axis).as_matrix()
