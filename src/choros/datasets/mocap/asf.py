@@ -129,7 +129,10 @@ def _parse_asf(text: str) -> AsfSkeleton:
     root = {words[0]: words[1:] for words in sections["root"]}
     bones = list(_bones(sections["bonedata"]))
     parent_of = {
-        child: words[0] for words in sections["hierarchy"] if words[0] not in ("begin", "end") for child in words[1:]
+        child: words[0]
+        for words in sections["hierarchy"]
+        if words[0] not in ("begin", "end")
+        for child in words[1:]
     }
     # The hierarchy section lists parents before children; keep its order.
     order = ["root", *parent_of]
@@ -149,7 +152,11 @@ def _parse_asf(text: str) -> AsfSkeleton:
     # Tips of the last bones become joints of their own, so that every bone has two ends.
     leaves = [name for name in order if name not in parent_of.values() and name != "root"]
     joints = (*order, *(f"{leaf}_end" for leaf in leaves))
-    parents = [-1, *(order.index(parent_of[name]) for name in order[1:]), *(order.index(leaf) for leaf in leaves)]
+    parents = [
+        -1,
+        *(order.index(parent_of[name]) for name in order[1:]),
+        *(order.index(leaf) for leaf in leaves),
+    ]
     if any(parent >= joint for joint, parent in enumerate(parents)):
         raise ValueError("a bone stands before its parent in the hierarchy")
     return AsfSkeleton(
@@ -195,7 +202,9 @@ def _frame_layout(lines: list[str], skeleton: AsfSkeleton, name: str) -> list[tu
         if not words or words[0].isdigit():
             break
         if words[0] not in skeleton.joints:
-            raise ChorosError(f"{name}: moves a bone {words[0]} that its .asf lacks; pair it with its own .asf")
+            raise ChorosError(
+                f"{name}: moves a bone {words[0]} that its .asf lacks; pair it with its own .asf"
+            )
         joint = skeleton.joints.index(words[0])
         if len(words) - 1 != len(skeleton.freedoms[joint]):
             raise ChorosError(

@@ -149,7 +149,12 @@ def parse_bvh(text: str, name: str) -> BvhFile:
             f"{name}: says {count} frames of {width} numbers but holds {len(frames)} numbers; get it again"
         )
     return BvhFile(
-        tuple(joints), tuple(parents), np.array(offsets), tuple(channels), frames.reshape(count, width), 1.0 / frame_s
+        tuple(joints),
+        tuple(parents),
+        np.array(offsets),
+        tuple(channels),
+        frames.reshape(count, width),
+        1.0 / frame_s,
     )
 
 
@@ -181,7 +186,9 @@ def _plain(joint: str) -> str:
 _SHORT = {alias for aliases in _ALIASES.values() for alias in aliases}
 
 
-def _parse_hierarchy(words: list[str]) -> tuple[list[str], list[int], list[list[float]], list[tuple[str, ...]]]:
+def _parse_hierarchy(
+    words: list[str],
+) -> tuple[list[str], list[int], list[list[float]], list[tuple[str, ...]]]:
     joints: list[str] = []
     parents: list[int] = []
     offsets: list[list[float]] = []

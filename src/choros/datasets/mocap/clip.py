@@ -9,11 +9,26 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import MIRROR_JOINTS
+from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.errors import ChorosError
 
 #: Share of the time of each source that `split` holds out.
 HELD_OUT_SHARE = 0.10
+
+#: Mean difference below which two motions are one. Takes of one walk by one person differ by over 0.02.
+SAME_MOTION_RAD = 0.01
+
+#: The largest turn from the T-pose that a person's joint makes, by the last word of its name; beyond it
+#: the capture failed. Wide on purpose: acrobats pass.
+_LARGEST_TURN_RAD = {
+    "hip": 2.8, "knee": 2.8, "ankle": 1.6, "foot": 1.6, "spine1": 1.4, "spine2": 1.4, "spine3": 1.4,
+    "neck": 1.5, "head": 1.6, "collar": 1.2, "shoulder": np.pi, "elbow": 2.8, "wrist": 2.1, "hand": 2.1,
+}  # fmt: skip
+LARGEST_TURN_RAD = np.array([_LARGEST_TURN_RAD[name.split("_")[-1]] for name in JOINT_NAMES[1:]])  # (23,)
+
+#: Faster than the fastest throw or kick at the resampled rate: a marker was lost or swapped.
+FASTEST_RAD_S = 40.0
+SHORTEST_PART_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,7 @@ def resample(clip: MocapClip, fps: float) -> MocapClip:
     after = np.minimum(before + 1, len(clip) - 1)
     share = place - before
 
-    vectors = np.concatenate([clip.global_orient, clip.body_pose], axis=1).reshape(len(clip), 24, 3)
+    vectors = _vectors(clip)
     between = np.flatnonzero(share > 0)
     turned = vectors[before].astype(np.float64)
     if len(between):
@@ -82,19 +97,61 @@ def mirror(clip: MocapClip) -> MocapClip:
     )
 
 
+def plausible_parts(clip: MocapClip) -> list[MocapClip]:
+    """The clip cut where the capture failed: joints bent or turned as no person's, or jumping.
+
+    An undamaged clip comes back as it is; parts are numbered "name#1" and last `SHORTEST_PART_S` or more.
+    """
+    turns = Rotation.from_rotvec(_vectors(clip).reshape(-1, 3))
+    bend = turns.magnitude().reshape(-1, 24)
+    good = np.all(bend[:, 1:] <= LARGEST_TURN_RAD, axis=1)
+    if len(clip) > 1:
+        before = Rotation.from_rotvec(_vectors(clip)[:-1].reshape(-1, 3))
+        speed = (before.inv() * turns[24:]).magnitude().reshape(-1, 24).max(axis=1) * clip.fps
+        jumps = set(np.flatnonzero(speed > FASTEST_RAD_S) + 1)
+    else:
+        jumps = set()
+    if good.all() and not jumps:
+        return [clip]
+    parts, start = [], 0
+    for frame in range(len(clip) + 1):
+        if frame == len(clip) or frame in jumps or not good[frame]:
+            if frame - start >= SHORTEST_PART_S * clip.fps:
+                parts.append((start, frame))
+            start = frame if frame < len(clip) and good[frame] else frame + 1
+    return [
+        replace(
+            clip,
+            name=f"{clip.name}#{number}",
+            global_orient=clip.global_orient[start:stop],
+            body_pose=clip.body_pose[start:stop],
+            transl=clip.transl[start:stop],
+        )
+        for number, (start, stop) in enumerate(parts, start=1)
+    ]
+
+
 def without_duplicates(clips: Iterable[MocapClip]) -> list[MocapClip]:
-    """The clips in their order, each motion once: archives repeat each other's."""
-    kept, seen = [], set()
+    """The clips in their order, each motion once, mirrored copies included.
+
+    Archives repeat each other's clips, in other formats too, where hands and feet differ a little: two
+    clips of one length are the same motion when their hips and knees are, to `SAME_MOTION_RAD`.
+    """
+    legs = [joint - 1 for joint in (1, 2, 4, 5)]
+    kept: list[MocapClip] = []
+    by_length: dict[int, list[np.ndarray]] = {}
     for clip in clips:
-        # 0.01 rad: far above the rounding of text formats, far below two takes of one person.
-        digest = hashlib.sha256(np.round(clip.body_pose.astype(np.float64), 2).tobytes()).digest()
-        if digest not in seen:
-            seen.add(digest)
+        seen = by_length.setdefault(len(clip), [])
+        motions = [c.body_pose.reshape(-1, 23, 3)[:, legs] for c in (clip, mirror(clip))]
+        if not any(np.abs(motion - other).mean() < SAME_MOTION_RAD for motion in motions for other in seen):
             kept.append(clip)
+            seen.append(motions[0])
     return kept
 
 
-def split(clips: Sequence[MocapClip], share: float = HELD_OUT_SHARE) -> tuple[list[MocapClip], list[MocapClip]]:
+def split(
+    clips: Sequence[MocapClip], share: float = HELD_OUT_SHARE
+) -> tuple[list[MocapClip], list[MocapClip]]:
     """Clips to train on and clips to test on, the same for the same clips in any order.
 
     Whole activities are held out: clips of one source whose names differ in numbers, "mirror" or test /
@@ -114,12 +171,16 @@ def split(clips: Sequence[MocapClip], share: float = HELD_OUT_SHARE) -> tuple[li
             if taken < share * total and taken + seconds <= 2 * share * total:
                 taken += seconds
                 held_out |= {id(clip) for clip in activities[name]}
-    return [clip for clip in clips if id(clip) not in held_out], [clip for clip in clips if id(clip) in held_out]
+    return [clip for clip in clips if id(clip) not in held_out], [
+        clip for clip in clips if id(clip) in held_out
+    ]
 
 
 def activity(name: str) -> str:
     """What a clip shows, from its name: without its folder, take number, mirroring."""
-    stem = Path(name).stem.replace("~mirrored", "").replace("_mirror", "").replace("_long_", "_")
+    stem = (
+        Path(name.split("#")[0]).stem.replace("~mirrored", "").replace("_mirror", "").replace("_long_", "_")
+    )
     return re.sub(r"[\d_]+$", "", stem) or stem
 
 
@@ -165,7 +226,13 @@ def load_packed(path: Path) -> list[MocapClip]:
             for k, (start, stop) in enumerate(bounds)
         ]
     except (OSError, KeyError, ValueError) as error:
-        raise ChorosError(f"{path}: not a file of packed clips ({error}); make it again with pack()") from error
+        raise ChorosError(
+            f"{path}: not a file of packed clips ({error}); make it again with pack()"
+        ) from error
+
+
+def _vectors(clip: MocapClip) -> np.ndarray:  # (T, 24, 3) axis-angle, radians
+    return np.concatenate([clip.global_orient, clip.body_pose], axis=1).reshape(len(clip), 24, 3)
 
 
 def _draw(key: str) -> bytes:

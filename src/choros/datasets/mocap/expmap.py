@@ -88,4 +88,3 @@ def read_expmap(table: np.ndarray, skeleton: str, name: str, fps: float = CMU_FP
         roles=ROLES,
         hinges=HINGES,
     )
-

@@ -16,7 +16,7 @@ import numpy as np
 
 from choros.datasets.mocap.asf import read_amc, read_asf
 from choros.datasets.mocap.bvh import BvhFile, read_bvh, read_bvh_file
-from choros.datasets.mocap.clip import MocapClip, resample
+from choros.datasets.mocap.clip import MocapClip, plausible_parts, resample
 from choros.datasets.mocap.deepmimic import read_deepmimic
 from choros.datasets.mocap.expmap import read_expmap
 from choros.datasets.mocap.retarget import retarget
@@ -96,7 +96,7 @@ def load_folder(
             continue
         empty = False
         clip = retarget(motion, rest_joints, sole_m, source=source, licence=licence, shippable=shippable)
-        yield resample(clip, fps)
+        yield from plausible_parts(resample(clip, fps))
     if empty:
         raise ChorosError(
             f"{folder}: no motion of the sources {', '.join(wanted)} found; "
@@ -117,11 +117,32 @@ def open_body_rest() -> tuple[np.ndarray, float]:
     try:
         from choros.body import BodyModel, BodyParams
     except ImportError:
-        left = {1: (.09, -.09, 0), 4: (.03, -.38, 0), 7: (-.01, -.40, -.03), 10: (.04, -.06, .12), 13: (.08, .1, -.02), 16: (.10, .04, 0), 18: (.26, 0, -.02), 20: (.25, 0, 0), 22: (.085, 0, 0)}
-        off = {0: (0, -.22, .03), 3: (0, .11, -.02), 6: (0, .13, 0), 9: (0, .05, .03), 12: (0, .21, -.04), 15: (0, .085, .05)}
+        left = {
+            1: (0.09, -0.09, 0),
+            4: (0.03, -0.38, 0),
+            7: (-0.01, -0.40, -0.03),
+            10: (0.04, -0.06, 0.12),
+            13: (0.08, 0.1, -0.02),
+            16: (0.10, 0.04, 0),
+            18: (0.26, 0, -0.02),
+            20: (0.25, 0, 0),
+            22: (0.085, 0, 0),
+        }
+        off = {
+            0: (0, -0.22, 0.03),
+            3: (0, 0.11, -0.02),
+            6: (0, 0.13, 0),
+            9: (0, 0.05, 0.03),
+            12: (0, 0.21, -0.04),
+            15: (0, 0.085, 0.05),
+        }
         off |= left
-        off |= {{1: 2, 4: 5, 7: 8, 10: 11, 13: 14, 16: 17, 18: 19, 20: 21, 22: 23}[k]: (-v[0], v[1], v[2]) for k, v in left.items()}
+        off |= {
+            {1: 2, 4: 5, 7: 8, 10: 11, 13: 14, 16: 17, 18: 19, 20: 21, 22: 23}[k]: (-v[0], v[1], v[2])
+            for k, v in left.items()
+        }
         from choros.body.skeleton import PARENTS
+
         J = np.zeros((24, 3))
         for j, p in enumerate(PARENTS):
             J[j] = off[j] if p < 0 else J[p] + off[j]
@@ -184,7 +205,9 @@ def _read_text(entry: _Entry, source: str, folder: Path) -> tuple[str, SourceMot
         return licence, read_deepmimic(entry.text(), entry.name)
     skeletons = sorted(folder.rglob(_EXPMAP_SKELETON))
     if not skeletons:
-        raise ChorosError(f"{folder}: {_EXPMAP_SKELETON} is missing beside the exponential maps; put it there")
+        raise ChorosError(
+            f"{folder}: {_EXPMAP_SKELETON} is missing beside the exponential maps; put it there"
+        )
     try:
         table = np.loadtxt(io.BytesIO(entry.read()), delimiter=",", ndmin=2)
     except ValueError as error:
@@ -195,7 +218,9 @@ def _read_text(entry: _Entry, source: str, folder: Path) -> tuple[str, SourceMot
 def _asf_of(entry: _Entry, entries: list[_Entry]) -> _Entry:
     """The skeleton of a motion: 02.asf beside 02_03.amc, or the only .asf beside it."""
     amc = PurePosixPath(entry.label)
-    beside = [e for e in entries if PurePosixPath(e.label).parent == amc.parent and e.label.lower().endswith(".asf")]
+    beside = [
+        e for e in entries if PurePosixPath(e.label).parent == amc.parent and e.label.lower().endswith(".asf")
+    ]
     named = [e for e in beside if amc.stem.split("_")[0] == PurePosixPath(e.label).stem]
     found = named or beside
     if len(found) != 1:
@@ -211,7 +236,9 @@ def _bandai_motions(path: Path) -> Iterator[SourceMotion]:
             skeleton = meta["skeletons"][about["skeleton"]]
             places_cm, turns_deg = file[f"{name}/root_hips_cm"], file[f"{name}/rot_deg"]
             count, joints = turns_deg.shape[:2]
-            table = np.concatenate([np.broadcast_to(skeleton["offsets"], (count, joints, 3)), turns_deg], axis=2)
+            table = np.concatenate(
+                [np.broadcast_to(skeleton["offsets"], (count, joints, 3)), turns_deg], axis=2
+            )
             table[:, :2, :3] = places_cm
             yield read_bvh_file(
                 BvhFile(

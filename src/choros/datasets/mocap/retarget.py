@@ -81,7 +81,9 @@ def pose_joints(
     joints = np.empty((len(rotations), 24, 3))
     joints[:, 0] = rest_joints[0] + transl
     for joint, parent in enumerate(PARENTS[1:], start=1):
-        joints[:, joint] = joints[:, parent] + rotations[:, parent] @ (rest_joints[joint] - rest_joints[parent])
+        joints[:, joint] = joints[:, parent] + rotations[:, parent] @ (
+            rest_joints[joint] - rest_joints[parent]
+        )
     return joints
 
 
@@ -156,7 +158,9 @@ def _limb_alignments(motion: SourceMotion, rest_joints: np.ndarray, side: str) -
     shoulder = _swing(our("shoulder", "elbow"), theirs("shoulder", "elbow"))
     hinge = motion.hinges.get(f"{side}_elbow")
     if hinge is not None:
-        shoulder = _twist(shoulder @ _OUR_HINGES[f"{side}_elbow"], hinge, theirs("shoulder", "elbow")) @ shoulder
+        shoulder = (
+            _twist(shoulder @ _OUR_HINGES[f"{side}_elbow"], hinge, theirs("shoulder", "elbow")) @ shoulder
+        )
     hip = _swing(our("hip", "knee"), theirs("hip", "knee"))
     foot = _swing(our("hip", "ankle"), theirs("hip", "ankle"))
     alignments = {
@@ -170,7 +174,9 @@ def _limb_alignments(motion: SourceMotion, rest_joints: np.ndarray, side: str) -
     if f"{side}_foot" in motion.roles:
         # Soles are flat in both poses: the foot is turned about its leg only, never pitched.
         leg = theirs("hip", "ankle")
-        alignments["ankle"] = alignments["foot"] = _twist(foot @ our("ankle", "foot"), theirs("ankle", "foot"), leg) @ foot
+        alignments["ankle"] = alignments["foot"] = (
+            _twist(foot @ our("ankle", "foot"), theirs("ankle", "foot"), leg) @ foot
+        )
     return {f"{side}_{joint}": alignment for joint, alignment in alignments.items()}
 
 
@@ -198,7 +204,9 @@ def _translation(
 
     names = ("left_hip", "left_knee", "left_ankle")
     scale = leg_m([ours(name) for name in names]) / leg_m([motion.reference[motion.index(n)] for n in names])
-    hips = (motion.positions[:, motion.index("left_hip")] + motion.positions[:, motion.index("right_hip")]) / 2
+    hips = (
+        motion.positions[:, motion.index("left_hip")] + motion.positions[:, motion.index("right_hip")]
+    ) / 2
     between_hips = (ours("left_hip") + ours("right_hip")) / 2 - rest_joints[0]
     transl = scale * hips - rotations[:, 0] @ between_hips - rest_joints[0]
 
