@@ -26,7 +26,7 @@ from choros.evaluation.metrics.pose import (
 def similar(rng, shape, scale=None):
     """Poses, and the same poses scaled, turned and moved, each in its own way."""
     poses = rng.normal(size=(*shape, 24, 3))
-    turns = Rotation.random(int(np.prod(shape)), rng=rng).as_matrix().reshape(*shape, 3, 3)
+    turns = Rotation.random(int(np.prod(shape)), rng).as_matrix().reshape(*shape, 3, 3)
     scale = rng.uniform(0.5, 2, size=shape) if scale is None else np.full(shape, scale)
     offset = rng.normal(size=(*shape, 3))
     moved = scale[..., None, None] * poses @ np.swapaxes(turns, -1, -2) + offset[..., None, :]
