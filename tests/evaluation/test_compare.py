@@ -80,7 +80,7 @@ def test_errors_of_seen_and_hidden_people_apart(truth, body):
 
     def joints(rows):
         fields = ("global_orient", "body_pose", "betas", "transl", "kid")
-        points = body.joints(BodyParams(*(torch.tensor(rows[name]) for name in fields))).numpy()
+        points = body.joints(BodyParams(*(torch.tensor(rows[name].copy()) for name in fields))).numpy()
         return points - points[:, :1]
 
     expected = np.linalg.norm(joints(rows[hidden]) - joints(truth.rows[hidden]), axis=-1).mean() * 1000
