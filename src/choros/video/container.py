@@ -8,13 +8,14 @@ it delivers but marks corrupt are delivered with ``gap_before``.
 """
 
 import math
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -22,13 +23,15 @@ from av.video.stream import VideoStream
 from choros.errors import ChorosError
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
-from choros.video.timestamps import Clock
+from choros.video.timestamps import AviCount, Clock
 
 # A broken file may make a demuxer hand out junk for ever. So many packets in a row without one frame (an
 # hour of video), or failed reads in a row without one packet, are taken for the end.
 _MAX_BARREN_PACKETS = 100_000
 _MAX_FAILED_READS = 100
 _DEFAULT_FPS = Fraction(30)
+# Less time without a picture than this is not called a gap, whatever the frame rate.
+_MIN_SILENCE_S = Fraction(1, 5)
 
 
 class ContainerReader(VideoReader):
@@ -75,8 +78,9 @@ class ContainerReader(VideoReader):
             yield Frame(index, float(pts), pts, self._to_rgb(picture), gap_before=reason is not None)
             last_s, index = float(pts), index + 1
             self._waiting = next(self._frames, None)
-        if self._damage:
-            self.gaps.append(Gap(last_s, None, self._damage))
+        lost = self._missing_end()
+        if lost:
+            self.gaps.append(Gap(last_s, None, lost))
 
     def close(self) -> None:
         self._waiting = None
@@ -88,6 +92,7 @@ class ContainerReader(VideoReader):
     def _open(self) -> None:
         self._damage: str | None = None  # what went wrong since the last frame
         self._last_pts: Fraction | None = None  # of the last frame decoded, delivered or not
+        self._last_length = Fraction(0)  # how long that frame is shown, if the file says so
         options = {"max_pixels": str(MAX_PIXELS)}
         if self._url.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # a lost UDP packet smears every frame until the next key frame
@@ -111,8 +116,11 @@ class ContainerReader(VideoReader):
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
         fps = self._average_fps()
         self._clock = Clock(self._origin(), 1 / fps, self._duration())
+        self._avi_count = AviCount(self._stream) if self._container.format.name == "avi" else None
 
     def _pick_stream(self) -> VideoStream:
+        if self._container.format.name == "tty":  # FFmpeg would show text as a film of a terminal
+            raise ChorosError(f"{self._name}: this is a text file; name a video.")
         pictures = [s for s in self._container.streams.video if not _is_cover(s)]
         if not pictures:
             what = "only sound" if self._container.streams.audio else "no video stream"
@@ -128,7 +136,7 @@ class ContainerReader(VideoReader):
         if isinstance(error, av.error.ExitError):
             return f"{self._name}: no answer within {self._timeout_s:g} s; check that the source is running."
         text = getattr(error, "strerror", None) or str(error)
-        if isinstance(error, av.error.InvalidDataError):
+        if isinstance(error, (av.error.InvalidDataError, av.error.EOFError)):
             return (
                 f"{self._name}: not a video, or its header is damaged or was never written; "
                 "play it elsewhere to check, or record or copy it again."
@@ -169,13 +177,14 @@ class ContainerReader(VideoReader):
         return stream.start_time * stream.time_base
 
     def _duration(self) -> Fraction | None:
-        stream = self._stream
-        claims = [Fraction(0)]
-        if stream.duration and stream.time_base:
-            claims.append(stream.duration * stream.time_base)
+        claims = [self._stream_duration() or Fraction(0)]
         if self._container.duration:
             claims.append(Fraction(self._container.duration, av.time_base))
         return max(claims) or None
+
+    def _stream_duration(self) -> Fraction | None:
+        stream = self._stream
+        return stream.duration * stream.time_base if stream.duration and stream.time_base else None
 
     def _describe(self, picture: VideoFrame) -> VideoInfo:
         width, height = picture.width, picture.height
@@ -202,7 +211,7 @@ class ContainerReader(VideoReader):
         """(time, picture, what was lost before it) with start <= time < end."""
         for pts, picture in self._frames_from_start():
             lost = self._loss_before(pts, picture)
-            self._last_pts = pts
+            self._last_pts, self._last_length = pts, _length(picture)
             if self._end is not None and pts >= self._end:
                 self._damage = None
                 return
@@ -250,11 +259,25 @@ class ContainerReader(VideoReader):
         lost, self._damage = self._damage, None
         if lost is None and picture.is_corrupt:
             lost = "the picture is damaged"
-        if lost is None and self._last_pts is not None and picture.duration and picture.time_base:
+        if lost is None and self._last_pts is not None and _length(picture):
             silence = pts - self._last_pts
-            if silence > max(Fraction(1, 5), 3 * picture.duration * picture.time_base):
+            if silence > max(_MIN_SILENCE_S, 3 * _length(picture), 2 * self._last_length):
                 lost = f"no picture for {float(silence):.2f} s"
         return lost
+
+    def _missing_end(self) -> str | None:
+        """What was lost after the last frame; None if the video lasts as long as it claims."""
+        if self._damage or self._last_pts is None:
+            return self._damage
+        duration = self._stream_duration()
+        if duration is None and len(self._container.streams) == 1:
+            duration = self._duration()
+        if duration is None or (self._end is not None and self._end < duration):
+            return None
+        silence = duration - self._last_pts - self._last_length
+        if silence > max(_MIN_SILENCE_S, 3 * self._last_length):
+            return f"no picture in the last {float(silence):.2f} s"
+        return None
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every picture that the decoder can make, over all damage; what failed goes to ``_damage``."""
@@ -263,6 +286,8 @@ class ContainerReader(VideoReader):
             try:
                 for packet in self._container.demux(self._stream):
                     failed_reads = 0
+                    if self._avi_count and self._avi_count.correct(packet):
+                        self._damage = self._damage or "pictures are missing from the file"
                     try:
                         pictures = packet.decode()
                     except av.error.EOFError:
@@ -306,6 +331,11 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & stream.disposition.__class__.attached_pic)
 
 
+def _length(picture: VideoFrame) -> Fraction:
+    """Seconds that a picture is shown according to the file; 0 if it does not say."""
+    return picture.duration * picture.time_base if picture.duration and picture.time_base else Fraction(0)
+
+
 def _text(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
@@ -317,15 +347,15 @@ def _orientation(picture: VideoFrame) -> tuple[bool, bool, bool]:
     quarter turns are rounded to the nearest one.
     """
     try:
-        data = picture.side_data[SideDataType.DISPLAYMATRIX]
-    except KeyError:
-        return False, False, False
+        matrix = picture.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV does not know every kind of side data, and then names none
         angle_rad = math.radians(picture.rotation)  # counterclockwise
         a = d = math.cos(angle_rad)
         b, c = -math.sin(angle_rad), math.sin(angle_rad)
     else:
-        a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
+        if matrix is None:
+            return False, False, False
+        a, b, _, c, d = struct.unpack_from("=5i", cast(bytes, matrix))
     if abs(b) + abs(c) > abs(a) + abs(d):
         return True, c < 0, b < 0
     return False, a < 0, d < 0

@@ -1,15 +1,20 @@
 """From the time stamps that containers carry to times that only grow.
 
 Files come with stamps that are missing, doubled, out of order, or that start anew in the middle (joined
-recordings, broken clusters). ``Clock`` keeps every sound stamp exactly and mends only the others.
+recordings, broken clusters). ``Clock`` keeps every sound stamp exactly and mends only the others. AVI has
+no stamps at all, only an index: ``AviCount`` reads the times of packets from it.
 """
 
 from fractions import Fraction
 
+from av.packet import Packet
+from av.video.stream import VideoStream
+
 # A step back of this much is a clock that was set anew; a smaller one is two frames out of order.
 RESTART_S = Fraction(1)
-# How far past the declared end of the video a stamp may lie before it is called wrong.
-END_SLACK_S = Fraction(10)
+# A step ahead of this much that also leads past the declared end of the video is a broken stamp. Either
+# sign alone proves nothing: declared ends are often wrong, and recordings do pause.
+LEAP_S = Fraction(10)
 
 
 class Clock:
@@ -22,7 +27,7 @@ class Clock:
     def __init__(self, origin: Fraction | None, interval: Fraction, duration: Fraction | None = None) -> None:
         self._origin = origin
         self._interval = interval
-        self._end = None if duration is None else duration + END_SLACK_S
+        self._end = duration
         self._shift = Fraction(0)
         self._last: Fraction | None = None
 
@@ -52,10 +57,40 @@ class Clock:
         return self._advance(stamp - self._origin)
 
     def _plausible(self, time: Fraction) -> bool:
-        if self._last is not None and time <= self._last - RESTART_S:
-            return False
-        return self._end is None or time <= self._end
+        last = self._last or Fraction(0)
+        leaps_past_end = self._end is not None and time > max(self._end, last + LEAP_S)
+        return time > last - RESTART_S and not leaps_past_end
 
     def _advance(self, time: Fraction) -> Fraction:
         self._last = time
         return time
+
+
+class AviCount:
+    """Gives the packets of an AVI file the times that the index at its end has for them.
+
+    FFmpeg numbers the packets as it meets them, so behind a damaged stretch all later ones would come too
+    early by as many frames as were lost.
+    """
+
+    _HEADER_BYTES = 8  # the index points at a chunk's header, a packet at what follows
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._entries = stream.index_entries
+        self._next = 0
+        self._lost = 0  # ticks by which FFmpeg's count has fallen behind
+
+    def correct(self, packet: Packet) -> bool:
+        """Mend the stamps of the packet in place; True if packets before it are missing."""
+        if packet.pos is None or packet.dts is None:
+            return False
+        lost_before = self._lost
+        start = packet.pos - self._HEADER_BYTES
+        while self._next < len(self._entries) and self._entries[self._next].pos < start:
+            self._next += 1
+        if self._next < len(self._entries) and self._entries[self._next].pos == start:
+            self._lost = max(self._lost, self._entries[self._next].timestamp - packet.dts)
+        packet.dts += self._lost
+        if packet.pts is not None:
+            packet.pts += self._lost
+        return self._lost > lost_before
