@@ -247,3 +247,5 @@ def test_mistakes_of_the_caller_are_named():
         ).pairs
     with pytest.raises(ChorosError, match="rows are the truth"):
         _ = TrackingFrames([np.array([1])], [np.array([1, 2])], [np.zeros((2, 1))]).pairs
+    with pytest.raises(ChorosError, match="not a number"):
+        _ = TrackingFrames([np.array([1])], [np.array([1])], [np.full((1, 1), np.nan)]).pairs

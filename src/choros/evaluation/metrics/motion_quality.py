@@ -28,7 +28,7 @@ def acceleration_error_mm_s2(
 def jitter_m_s3(joints_world_m: ArrayLike, fps: float) -> Floats:
     """Size of the joints' jerk, mean over joints, (T, J, 3) metres -> (T - 3,) m/s³.
 
-    The jitter of TransPose (Yi et al. 2021, section 4) and WHAM, who print it in units of 10 m/s³.
+    The jitter of TransPose (Yi et al. 2021) and WHAM, who print it in units of 10 m/s³.
     """
     jerk = fps**3 * np.diff(np.asarray(joints_world_m, dtype=float), n=3, axis=0)
     return np.linalg.norm(jerk, axis=-1).mean(axis=-1)
@@ -60,7 +60,7 @@ def foot_sliding_cm_s(
 def ground_penetration_mm(vertices_world_m: ArrayLike, ground_m: float = 0.0) -> Floats:
     """How deep each frame's body is in the ground, (T, V, 3) metres, z up -> (T,) mm.
 
-    The mean depth of the vertices below the ground, 0 where none is (SimPoE, Yuan et al. 2021, section 4).
+    The mean depth of the vertices below the ground, 0 where none is (SimPoE, Yuan et al. 2021).
     """
     depth = np.maximum(ground_m - np.asarray(vertices_world_m, dtype=float)[..., 2], 0)
     below = (depth > 0).sum(axis=-1)

@@ -64,7 +64,7 @@ def similarity_transform(
     target: ArrayLike,  # (..., N, 3)
     with_scale: bool = True,
 ) -> tuple[Floats, Floats, Floats]:  # scale (...), rotation (..., 3, 3), translation (..., 3)
-    """The s, R, t that bring source closest to target, ``s R x + t`` (Umeyama 1991, equations 34 to 42).
+    """The s, R, t that bring source closest to target, ``s R x + t`` (Umeyama 1991).
 
     Never a reflection. Points that all coincide get scale 1. The last axis is always x, y, z and the one
     before it the points: code that guesses from the sizes took batches of 2 or 3 people for points, which

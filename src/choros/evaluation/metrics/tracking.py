@@ -23,7 +23,7 @@ Bools = NDArray[np.bool_]
 _EPS = np.finfo(float).eps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairTable:
     """All (truth, prediction) pairs of a sequence whose similarity is not zero, sorted by frame.
 
@@ -90,14 +90,15 @@ class PairTable:
         return partner[row] == column
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrackingFrames:
     """Who was there, who was said to be there, and how alike they are, frame by frame.
 
     All three have one entry per frame. Ids are any integers, unique within a frame; similarity lies in
     0 .. 1 with rows for the truth and columns for the prediction. Frames may be empty on either side.
 
-    Raises ChorosError where lengths or shapes disagree or an id stands twice in a frame.
+    Raises ChorosError, on first use, where lengths or shapes disagree, an id stands twice in a frame or a
+    similarity is not a number.
     """
 
     gt_ids: Sequence[Ints]  # F x (n_gt,)
@@ -120,6 +121,8 @@ class TrackingFrames:
         gt_count, gt_id = _renumber(self.gt_ids, "truth")
         pred_count, pred_id = _renumber(self.pred_ids, "prediction")
         dense = np.concatenate([np.zeros(0), *(np.ravel(matrix) for matrix in self.similarity)])
+        if not (dense >= 0).all():
+            raise ChorosError("Similarities must lie in 0 .. 1; one is negative or not a number.")
         kept = np.flatnonzero(dense)
         end = np.cumsum(gt_count * pred_count)
         frame = np.searchsorted(end, kept, side="right")

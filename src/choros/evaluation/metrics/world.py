@@ -26,7 +26,8 @@ def global_errors_mm(
 
     The video is cut into windows of window_s; at the first frame of each the prediction is moved
     horizontally and turned about the vertical so that root and heading agree with the truth. Height and
-    tilt are not forgiven, as in the authors' evaluation: the floor is known.
+    tilt are not forgiven, as in the authors' evaluation: the floor is known. (Their code aligns later windows
+    one frame before they start.)
     """
     predicted, truth = np.asarray(predicted_world_m, dtype=float), np.asarray(truth_world_m, dtype=float)
     predicted_root, truth_root = (
