@@ -31,21 +31,23 @@ class Shipped:
     licence: str
 
 
+BODY_LICENCE = "CC0 and Apache-2.0"
+
+_DETECTION = PACKAGE / "detection/data"
+
 SHIPPED = (
-    Shipped("body", PACKAGE / "body/data/open_body.npz", "open body, full detail", "CC0 and Apache-2.0"),
-    Shipped(
-        "body-light", PACKAGE / "body/data/open_body_light.npz", "open body, light", "CC0 and Apache-2.0"
-    ),
-    Shipped("nanodet", PACKAGE / "detection/data/nanodet_g.onnx", "person detector NanoDet-g", "Apache-2.0"),
+    Shipped("body", PACKAGE / "body/data/open_body.npz", "open body, full detail", BODY_LICENCE),
+    Shipped("body-light", PACKAGE / "body/data/open_body_light.npz", "open body, light", BODY_LICENCE),
+    Shipped("nanodet", _DETECTION / "nanodet_g.onnx", "person detector NanoDet-g", "Apache-2.0"),
     Shipped(
         "movenet-lightning",
-        PACKAGE / "detection/data/movenet-lightning.onnx",
+        _DETECTION / "movenet-lightning.onnx",
         "keypoints, fast",
         "Apache-2.0",
     ),
     Shipped(
         "movenet-thunder",
-        PACKAGE / "detection/data/movenet-thunder.onnx",
+        _DETECTION / "movenet-thunder.onnx",
         "keypoints, accurate",
         "Apache-2.0",
     ),

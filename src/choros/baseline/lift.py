@@ -16,7 +16,16 @@ import torch
 from numpy.typing import NDArray
 
 from choros import weights
-from choros.baseline.gauss_newton import FitConfig, Floats, Points, PosePrior, Target, fit, forward
+from choros.baseline.gauss_newton import (
+    FitConfig,
+    Floats,
+    Points,
+    PosePrior,
+    Target,
+    fit,
+    forward,
+    place_points,
+)
 from choros.baseline.lifter import Lift, Lifter, LifterConfig, View, look
 from choros.body import BodyModel
 from choros.errors import ChorosError
@@ -120,13 +129,15 @@ class Lifting:
             rotations, betas, betas_weight, transl, hidden.numpy(), expected, error, np.clip(confidence, 0, 1)
         )
 
+    def glance(self, keypoints: NDArray[Any], K: Floats) -> Floats:
+        """Where people stand, from one look and nothing of the past: pelvis (n, 3) metres, camera axes."""
+        return _float64(self._propose(keypoints, K, self.no_past(len(keypoints)))[1].pelvis_cam)
+
     def keypoints_cam(self, rotations: Floats, betas: Floats, transl: Floats) -> Floats:
         """COCO-17 keypoints of bodies, (n, 17, 3) metres, camera axes."""
         rest, offsets = self.points.shaped(betas)
         turned, places = forward(rest, rotations)
-        shares = (turned[:, None] @ offsets[..., None])[..., 0]
-        shares += self.points.weights[..., None] * places[:, None]
-        return shares.sum(2) + transl[:, None]
+        return place_points(self.points, offsets, turned, places).sum(2) + transl[:, None]
 
     def _propose(self, keypoints: NDArray[Any], K: Floats, past: Past) -> tuple[View, Lift, torch.Tensor]:
         with torch.inference_mode():

@@ -103,12 +103,10 @@ class BaselineStream:
         tracks["transl"][:, 2] = np.maximum(tracks["transl"][:, 2], 0.3)
         predicted = self._project(tracks)
         keypoints = people.keypoints.astype(np.float64)
-        glance = self._lifting(
-            keypoints, self.K
-        )  # with no past: where a person stands, for telling them apart
+        glance_cam = self._lifting.glance(keypoints, self.K)
         likeness = similarity(
             predicted, self._pelvis(tracks["betas"], tracks["transl"]), time_s - tracks["seen_s"],
-            keypoints, self._pelvis(glance.betas, glance.transl), config.alike,
+            keypoints, glance_cam, config.alike,
         )  # fmt: skip
 
         # Certain detections choose first; faint ones may continue what is left.

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OneEuro:
-    """Cut-off ``min_cutoff_hz + speed_weight * speed``; the speed itself is filtered at ``speed_cutoff_hz``."""
+    """Cut-off ``min_cutoff_hz + speed_weight * speed``, the speed filtered at ``speed_cutoff_hz``."""
 
     min_cutoff_hz: float = 1.0
     speed_weight: float = 0.3
@@ -56,11 +56,13 @@ def smooth_rotations(
     """Filter rotations along the geodesic from the last output to the new sample."""
     settings = settings or OneEuro()
     out = np.array(rotvec, np.float64)
-    speed = np.zeros(out.shape[1:2])
+    velocity = np.zeros(out.shape[1:])
     for t in range(1, len(out)):
         dt = max(float(times_s[t] - times_s[t - 1]), 1e-6)
         new, old = Rotation.from_rotvec(rotvec[t]), Rotation.from_rotvec(rotvec[t - 1])
-        speed = speed + _share(settings.speed_cutoff_hz, dt) * ((old.inv() * new).magnitude() / dt - speed)
+        turned = (old.inv() * new).as_rotvec()
+        velocity = velocity + _share(settings.speed_cutoff_hz, dt) * (turned / dt - velocity)
+        speed = np.linalg.norm(velocity, axis=-1)
         share = np.asarray(_share(settings.min_cutoff_hz + settings.speed_weight * speed, dt))
         before = Rotation.from_rotvec(out[t - 1])
         out[t] = (

@@ -1,0 +1,51 @@
+"""``choros``: picks the command, and turns errors into one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from choros._version import __version__
+from choros.cli.demo import Demo
+from choros.cli.doctor import Doctor
+from choros.cli.show import Show
+from choros.cli.track import Track
+from choros.cli.train import Train
+from choros.errors import ChorosError
+
+Command = (
+    Annotated[Track, tyro.conf.subcommand("track")]
+    | Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; exits with 0, 2 for a mendable error, 130 after Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments in (["--version"], ["-V"]):
+        print(f"choros {__version__}")
+        return
+    command = tyro.cli(
+        Command,  # type: ignore[arg-type]
+        prog="choros",
+        description="The 3D motion of everyone in a video.",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+    )
+    try:
+        command.run()
+    except ChorosError as error:
+        print(f"choros: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("choros: stopped; what was done until now is written.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""``choros track``: a video in, motion.npz, tracks.txt and perhaps overlay.mp4 out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from choros.errors import ChorosError
+
+
+@dataclass
+class Track:
+    """Find everyone in a video and follow their bodies in 3D."""
+
+    input: Positional[str]
+    """A video file, an image, a folder of images, a camera (/dev/video0) or a stream (rtsp://, http://)."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-out")
+    """Folder for motion.npz, tracks.txt and overlay.mp4."""
+    system: Literal["baseline"] = "baseline"
+    """Which system tracks."""
+    fov: float | None = None
+    """Field of view across the longer side, degrees."""
+    focal: float | None = None
+    """Focal length, px. Without it, --fov or --K: the longer side of the image."""
+    K: Annotated[tuple[float, ...] | None, arg(metavar="NUMBER...")] = None
+    """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
+    start: float | None = None
+    """First second to track."""
+    end: float | None = None
+    """Second to stop at."""
+    overlay: bool = False
+    """Also draw everyone over the video, as overlay.mp4."""
+    fast: bool = False
+    """The fast keypoint network (this is the default)."""
+    accurate: bool = False
+    """The accurate keypoint network, about half as fast."""
+    resume: bool = False
+    """Go on where an earlier run of the same command was stopped."""
+    body: Path | None = None
+    """Your own SMPL file (.pkl or .npz) instead of the open body."""
+
+    def run(self) -> None:
+        from choros.cli.progress import TrackProgress
+        from choros.systems import load, track_to_file
+
+        if self.fast and self.accurate:
+            raise ChorosError("--fast and --accurate exclude each other; give one of them.")
+        options = self._options()
+        motion_path = self.output / "motion.npz"
+        with TrackProgress() as progress:
+            progress.say("loading")
+            system = load(self.system, accurate=self.accurate, body_path=self.body)
+            provenance = {
+                "system": self.system,
+                "accurate": self.accurate,
+                "start_s": self.start,
+                "end_s": self.end,
+                "body": str(self.body) if self.body else "open",
+            }
+            done = track_to_file(
+                self.input,
+                motion_path,
+                system,
+                options,
+                resume=self.resume,
+                provenance=provenance,
+                progress=progress.update,
+            )
+        for gap in done.gaps:
+            end = "the end" if gap.end_s is None else f"{gap.end_s:.2f} s"
+            print(f"gap: {gap.start_s:.2f} s to {end} could not be read ({gap.reason})")
+        progress.summary(motion_path)
+        if self.overlay:
+            from choros.cli.show import Show
+
+            Show(motion_path, self.input, output=self.output / "overlay.mp4", body=self.body).run()
+
+    def _options(self):  # type: ignore[no-untyped-def]
+        from choros.systems import TrackOptions
+
+        matrix = None
+        if self.K is not None:
+            if len(self.K) == 4:
+                fx, fy, cx, cy = self.K
+                matrix = ((fx, 0.0, cx), (0.0, fy, cy), (0.0, 0.0, 1.0))
+            elif len(self.K) == 9:
+                k = self.K
+                matrix = (k[0:3], k[3:6], k[6:9])
+            else:
+                raise ChorosError(f"--K takes nine numbers or fx fy cx cy, not {len(self.K)} numbers.")
+        return TrackOptions(self.start, self.end, self.focal, self.fov, matrix)

@@ -1,0 +1,183 @@
+"""Systems by name, and the one loop that runs any of them over any video into a ``Motion``.
+
+A system is anything with a ``stream``: it takes frames one by one and gives back the people of each. The
+loop decodes ahead, keeps the journal and survives being stopped; it knows nothing of how people are found.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros._version import __version__
+from choros.camera import intrinsics
+from choros.errors import ChorosError
+from choros.journal import CHECKPOINT_S, MotionJournal, State
+from choros.motion import FRAME, Header, Motion
+from choros.video import Frame, Gap, VideoInfo, open_video
+
+
+class Stream(Protocol):
+    """One video being tracked. Its future depends on past frames and ``state`` alone."""
+
+    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+        """People of the next frame, (n,) ``motion.ROW``, camera axes; image (H, W, 3) uint8 RGB."""
+
+    def state(self) -> State:
+        """Arrays from which ``restore`` continues bit for bit."""
+
+    def restore(self, state: State) -> None: ...
+
+
+class System(Protocol):
+    """Frames in, people out."""
+
+    name: str
+
+    def stream(self, K: NDArray[np.float64] | None = None) -> Stream:
+        """A new video with intrinsics ``K`` (3, 3), px; None assumes ``camera.default_focal_px``."""
+
+
+SYSTEMS = ("baseline",)
+
+
+def load(
+    name: str = "baseline",
+    *,
+    accurate: bool = False,
+    body_path: str | Path | None = None,
+    weights_path: str | Path | None = None,
+) -> System:
+    """A system ready to track.
+
+    ``accurate`` takes the slower networks where a system has a choice; ``body_path`` a user's SMPL file,
+    ``weights_path`` a user's weights; None the ones that ship. Raises ``ChorosError`` on an unknown name or
+    files that do not fit.
+    """
+    if name == "baseline":
+        from choros.baseline.track import Baseline, BaselineConfig
+
+        return Baseline(BaselineConfig(accurate=accurate), body_path=body_path, weights_path=weights_path)
+    raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """What to track and with which camera; at most one of the last three."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+    focal_px: float | None = None
+    fov_deg: float | None = None
+    K: tuple[tuple[float, float, float], ...] | None = None
+
+    def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
+        K = None if self.K is None else np.array(self.K, np.float64)
+        return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)
+
+
+class Progress(NamedTuple):
+    """Told after each frame."""
+
+    info: VideoInfo
+    n_frames: int  # so far, those of an earlier run included
+    n_resumed: int  # of them, done by the earlier run
+    n_people: int  # in this frame
+    pts_s: float
+
+
+@dataclass
+class Tracked:
+    """What a run left behind: the file, and what could not be read of the video."""
+
+    path: Path
+    n_frames: int
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def track(
+    source: str | Path,
+    system: str | System = "baseline",
+    options: TrackOptions | None = None,
+) -> Motion:
+    """Everyone's motion in a video file, an image, a folder of images or a stream.
+
+    >>> motion = choros.track("clip.mp4")
+    >>> motion.people[0].transl
+
+    Raises ``ChorosError`` if the source cannot be read. For long videos use ``track_to_file``, which keeps
+    nothing in memory.
+    """
+    system = load(system) if isinstance(system, str) else system
+    with tempfile.TemporaryDirectory() as folder:
+        return Motion.load(track_to_file(source, Path(folder) / "motion.npz", system, options).path)
+
+
+def track_to_file(
+    source: str | Path,
+    output: str | Path,
+    system: System,
+    options: TrackOptions | None = None,
+    *,
+    resume: bool = False,
+    provenance: dict[str, Any] | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Tracked:
+    """Track ``source`` into ``output`` (motion.npz) and ``tracks.txt`` beside it, in constant memory.
+
+    Whatever ends the run early (Ctrl-C, a broken stream), both files hold what was done until then, and the
+    journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped.
+    Raises ``ChorosError`` if the source cannot be read or the journal belongs to something else.
+    """
+    options, output = options or TrackOptions(), Path(output)
+    with open_video(source, options.start_s, options.end_s, prefetch=4) as reader:
+        info = reader.info
+        K = options.intrinsics(info.width, info.height)
+        about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+        header = Header(
+            info.fps, info.width, info.height, str(source), system.name, _body_of(system), provenance=about
+        )
+        stream = system.stream(K)
+        resumed = MotionJournal.resume(output, header) if resume and not info.is_live else None
+        if resumed:
+            journal, state = resumed
+            stream.restore(state)
+        else:
+            journal = MotionJournal.start(output, header)
+        done, n_resumed, saved_s = False, journal.n_frames, None
+        with journal:
+            try:
+                for frame in reader:
+                    if frame.index < n_resumed:
+                        continue
+                    rows = stream.update(frame.image, frame.pts_s)
+                    journal.append(_frame_record(frame, K), rows)
+                    if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
+                        journal.checkpoint(stream.state())
+                        saved_s = frame.pts_s
+                    people = int(rows["visible"].sum())
+                    progress(Progress(info, journal.n_frames, n_resumed, people, frame.pts_s))
+                done = True
+            finally:
+                journal.finish(keep=not done)
+        return Tracked(output, journal.n_frames, list(reader.gaps))
+
+
+def _body_of(system: System) -> str:
+    return getattr(getattr(system, "body", None), "name", "open")
+
+
+def _frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
+    record = np.zeros((), FRAME)
+    pts: Fraction = frame.pts
+    record["pts"] = pts.numerator, pts.denominator
+    record["gap_before"] = frame.gap_before
+    record["K"], record["T_world_camera"] = K, np.eye(4)
+    return record

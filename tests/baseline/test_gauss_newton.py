@@ -1,0 +1,143 @@
+"""The fit: its Jacobian against finite differences, and poses that it must find again."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from choros.baseline import gauss_newton as gn
+from choros.body.skeleton import PARENTS
+
+
+def made_up_body(rng):
+    """A body with bones and blended keypoints of no particular animal."""
+    joints = np.zeros((24, 3))
+    for joint in range(1, 24):
+        joints[joint] = joints[PARENTS[joint]] + rng.normal(0, 0.15, 3)
+    weights = np.zeros((17, 24))
+    for keypoint in range(17):
+        weights[keypoint, rng.choice(24, 2, replace=False)] = [0.7, 0.3]
+    offset = rng.normal(0, 0.05, (17, 24, 3)) * (weights > 0)[..., None]
+    return gn.Points(joints, rng.normal(0, 0.01, (24, 3, 10)), weights, offset, np.zeros((17, 24, 3, 10)))
+
+
+def no_prior():
+    return gn.PosePrior(np.zeros(63), np.zeros((63, 63)))
+
+
+def target_for(plane, rotations, transl, **changes):
+    n = len(plane)
+    target = gn.Target(
+        plane,
+        np.full((n, 17), 0.01),
+        rotations,
+        np.full((n, 24), 1e3),
+        rotations,
+        np.full(n, np.inf),
+        transl,
+        np.zeros((n, 3, 3)),
+    )
+    return target._replace(**changes)
+
+
+def keypoints_of(points, betas, rotations, transl):
+    rest, offsets = points.shaped(betas)
+    turned, places = gn.forward(rest, rotations)
+    return gn.place_points(points, offsets, turned, places).sum(2) + transl[:, None]
+
+
+@pytest.fixture
+def scene():
+    rng = np.random.default_rng(0)
+    points = made_up_body(rng)
+    rotations = Rotation.from_rotvec(rng.normal(0, 0.4, (2 * 24, 3))).as_matrix().reshape(2, 24, 3, 3)
+    transl = np.array([[0.3, -0.2, 4.0], [-0.5, 0.1, 2.5]])
+    return points, rng.normal(0, 1, (2, 10)), rotations, transl
+
+
+def test_gradient_equals_finite_differences(scene):
+    points, betas, rotations, transl = scene
+    rng = np.random.default_rng(1)
+    plane = rng.normal(0, 0.1, (2, 17, 2))
+    # No robust weight: its square root in J makes the gradient an approximation on purpose.
+    config = gn.FitConfig(keypoint_robust=1e9)
+    target = target_for(plane, rotations, transl)
+    rest, offsets = points.shaped(betas)
+
+    def half_squares(turn, shift):
+        moved = rotations.copy()
+        turns = Rotation.from_rotvec(turn.reshape(-1, 3)).as_matrix().reshape(2, len(gn.FREE), 3, 3)
+        moved[:, gn.FREE] = rotations[:, gn.FREE] @ turns
+        seen = keypoints_of(points, betas, moved, transl + shift)
+        return 0.5 * (((seen[..., :2] / seen[..., 2:] - plane) / 0.01) ** 2).sum((1, 2))
+
+    _, gradient, _ = gn._normal_equations(
+        points, no_prior(), rest, offsets, rotations, transl, target, config
+    )
+    n_turns = 3 * len(gn.FREE)
+    for unknown in range(n_turns + 3):
+        step = np.zeros((2, n_turns + 3))
+        step[:, unknown] = 1e-6
+        ahead = half_squares(step[:, :n_turns], step[:, n_turns:])
+        behind = half_squares(-step[:, :n_turns], -step[:, n_turns:])
+        np.testing.assert_allclose(gradient[:, unknown], (ahead - behind) / 2e-6, rtol=1e-4, atol=1e-2)
+
+
+def test_finds_a_pose_again_from_its_keypoints(scene):
+    points, betas, rotations, transl = scene
+    seen = keypoints_of(points, betas, rotations, transl)
+    plane = seen[..., :2] / seen[..., 2:]
+    rng = np.random.default_rng(2)
+    start = rotations @ Rotation.from_rotvec(rng.normal(0, 0.1, (48, 3))).as_matrix().reshape(2, 24, 3, 3)
+    config = gn.FitConfig(steps=15, damping=1e-4)
+    fitted = gn.fit(points, no_prior(), betas, start, transl + 0.05, target_for(plane, start, transl), config)
+    again = keypoints_of(points, betas, fitted.rotations, fitted.transl)
+    np.testing.assert_allclose(again[..., :2] / again[..., 2:], plane, atol=2e-4)
+    assert (fitted.error < 0.05).all()
+    np.testing.assert_allclose(np.linalg.det(fitted.rotations), 1, atol=1e-9)
+
+
+def test_without_keypoints_nothing_moves(scene):
+    points, betas, rotations, transl = scene
+    blind = target_for(np.zeros((2, 17, 2)), rotations, transl, keypoint_std=np.full((2, 17), np.inf))
+    fitted = gn.fit(points, no_prior(), betas, rotations, transl, blind, gn.FitConfig())
+    np.testing.assert_allclose(fitted.rotations, rotations, atol=1e-12)
+    np.testing.assert_allclose(fitted.transl, transl, atol=1e-12)
+    assert (fitted.error == 0).all()
+
+
+def test_one_wild_keypoint_is_doubted(scene):
+    points, betas, rotations, transl = scene
+    seen = keypoints_of(points, betas, rotations, transl)
+    plane = seen[..., :2] / seen[..., 2:]
+    plane[:, 3] += 0.5  # fifty standard deviations
+    fitted = gn.fit(
+        points,
+        no_prior(),
+        betas,
+        rotations,
+        transl,
+        target_for(plane, rotations, transl, rotation_std=np.full((2, 24), 0.3)),
+        gn.FitConfig(steps=10),
+    )
+    again = keypoints_of(points, betas, fitted.rotations, fitted.transl)
+    others = np.delete(np.arange(17), 3)
+    miss = np.abs(again[..., :2] / again[..., 2:] - plane)[:, others]
+    assert miss.max() < 0.01
+
+
+def test_people_do_not_depend_on_who_is_fitted_with_them(scene):
+    points, betas, rotations, transl = scene
+    plane = np.random.default_rng(3).normal(0, 0.1, (2, 17, 2))
+    target = target_for(plane, rotations, transl, rotation_std=np.full((2, 24), 0.5))
+    both = gn.fit(points, no_prior(), betas, rotations, transl, target, gn.FitConfig())
+    alone = gn.fit(
+        points,
+        no_prior(),
+        betas[1:],
+        rotations[1:],
+        transl[1:],
+        gn.Target(*(part[1:] for part in target)),
+        gn.FitConfig(),
+    )
+    np.testing.assert_allclose(both.rotations[1:], alone.rotations, atol=1e-9)
+    np.testing.assert_allclose(both.transl[1:], alone.transl, atol=1e-9)

@@ -1,0 +1,79 @@
+"""The journal: what a kill at any moment leaves is continued to the same bytes."""
+
+import numpy as np
+import pytest
+
+from choros.errors import ChorosError
+from choros.journal import MotionJournal, folder_of
+from choros.motion import Motion
+
+from .test_motion import make_motion
+
+
+def write(journal, motion, frames):
+    for i in frames:
+        journal.append(motion.frames[i], motion.in_frame(i))
+
+
+def test_whole_run_equals_save(tmp_path):
+    motion = make_motion()
+    with MotionJournal.start(tmp_path / "motion.npz", motion.header) as journal:
+        write(journal, motion, range(12))
+        journal.finish()
+    motion.save(tmp_path / "saved.npz")
+    assert (tmp_path / "motion.npz").read_bytes() == (tmp_path / "saved.npz").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["motion.npz", "saved.npz", "tracks.txt"]
+
+
+@pytest.mark.parametrize("torn_bytes", [0, 1, 500, 5000])
+def test_resume_cuts_off_what_was_not_confirmed(tmp_path, torn_bytes):
+    motion = make_motion()
+    output = tmp_path / "motion.npz"
+    journal = MotionJournal.start(output, motion.header)
+    write(journal, motion, range(5))
+    journal.checkpoint({"memory": np.arange(5.0)})
+    write(journal, motion, range(5, 9))
+    journal.close()  # killed
+    with open(folder_of(output) / "rows.bin", "ab") as file:
+        file.write(b"\x7f" * torn_bytes)
+
+    resumed = MotionJournal.resume(output, motion.header)
+    assert resumed is not None
+    journal, state = resumed
+    np.testing.assert_array_equal(state["memory"], np.arange(5.0))
+    assert journal.n_frames == 5
+    with journal:
+        write(journal, motion, range(5, 12))
+        journal.finish()
+    motion.save(tmp_path / "saved.npz")
+    assert output.read_bytes() == (tmp_path / "saved.npz").read_bytes()
+
+
+def test_finish_early_keeps_the_journal_for_resume(tmp_path):
+    motion = make_motion()
+    output = tmp_path / "motion.npz"
+    with MotionJournal.start(output, motion.header) as journal:
+        write(journal, motion, range(4))
+        journal.checkpoint({})
+        write(journal, motion, range(4, 6))
+        journal.finish(keep=True)
+    assert len(Motion.load(output)) == 6
+    resumed = MotionJournal.resume(output, motion.header)
+    assert resumed is not None
+    assert resumed[0].n_frames == 4
+
+
+def test_nothing_to_resume(tmp_path):
+    header = make_motion().header
+    assert MotionJournal.resume(tmp_path / "motion.npz", header) is None
+    MotionJournal.start(tmp_path / "motion.npz", header).close()  # killed before the first checkpoint
+    assert MotionJournal.resume(tmp_path / "motion.npz", header) is None
+
+
+def test_a_journal_of_something_else_is_refused(tmp_path):
+    motion = make_motion()
+    with MotionJournal.start(tmp_path / "motion.npz", motion.header) as journal:
+        journal.checkpoint({})
+    other = make_motion(fps=motion.fps * 2).header
+    with pytest.raises(ChorosError, match="other options"):
+        MotionJournal.resume(tmp_path / "motion.npz", other)

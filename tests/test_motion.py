@@ -1,0 +1,140 @@
+"""The record: what goes in comes out, parts keep their times, and bad files are named."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from choros.errors import ChorosError
+from choros.motion import FRAME, ROW, SMPL_PELVIS, Header, Motion
+
+
+def make_motion(n_frames=12, people=(1, 2, 5), seed=0, fps=Fraction(30000, 1001)):
+    rng = np.random.default_rng(seed)
+    frames = np.zeros(n_frames, FRAME)
+    for i in range(n_frames):
+        pts = i / fps
+        frames["pts"][i] = pts.numerator, pts.denominator
+    frames["K"], frames["T_world_camera"] = np.diag([500.0, 500, 1]), np.eye(4)
+    rows = np.zeros(n_frames * len(people), ROW)
+    rows["frame"] = np.repeat(np.arange(n_frames), len(people))
+    rows["person"] = np.tile(people, n_frames)
+    for name in ("global_orient", "body_pose", "betas", "transl", "keypoints_px"):
+        rows[name] = rng.normal(size=rows[name].shape)
+    rows["box_px"] = [10, 20, 50, 120]
+    rows["confidence"], rows["visible"] = 0.5, rng.random(len(rows)) < 0.8
+    header = Header(fps, 640, 480, "clip.mp4", "baseline", provenance={"choros": "test"})
+    return Motion(header, frames, rows)
+
+
+def test_saved_and_loaded_is_the_same(tmp_path):
+    motion = make_motion()
+    motion.save(tmp_path / "motion.npz")
+    again = Motion.load(tmp_path / "motion.npz")
+    assert again.header == motion.header
+    np.testing.assert_array_equal(again.frames, motion.frames)
+    np.testing.assert_array_equal(again.rows, motion.rows)
+    assert again.pts[3] == Fraction(3003, 30000)
+
+
+def test_same_motion_same_bytes_and_no_pickles(tmp_path):
+    make_motion().save(tmp_path / "a.npz")
+    make_motion().save(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
+        assert set(stored.files) == {"header", *FRAME.names, *ROW.names}
+        for name in stored.files:
+            assert stored[name].dtype != object
+
+
+def test_a_motion_of_nobody(tmp_path):
+    motion = make_motion(people=())
+    motion.save(tmp_path / "empty.npz")
+    assert len(Motion.load(tmp_path / "empty.npz").people) == 0
+    motion.write_mot(tmp_path / "tracks.txt")
+    assert (tmp_path / "tracks.txt").read_text() == ""
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "other"])
+def test_files_that_are_no_motion_are_named(tmp_path, damage):
+    path = tmp_path / "motion.npz"
+    make_motion().save(path)
+    whole = path.read_bytes()
+    if damage == "other":
+        np.savez(path, something=np.zeros(3))
+    else:
+        path.write_bytes({"cut": whole[: len(whole) // 2], "text": b"hello", "empty": b""}[damage])
+    with pytest.raises(ChorosError, match=r"motion\.npz"):
+        Motion.load(path)
+
+
+def test_an_object_array_is_not_unpickled(tmp_path):
+    class Canary:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    path = tmp_path / "motion.npz"
+    make_motion().save(path)
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    np.savez(path, **(arrays | {"betas": np.array([Canary()], object)}))
+    with pytest.raises(ChorosError):
+        Motion.load(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_parts(tmp_path):
+    motion = make_motion()
+    part = motion[3:7]
+    assert len(part) == 4
+    assert part.pts == motion.pts[3:7]
+    np.testing.assert_array_equal(part.in_frame(0)["body_pose"], motion.in_frame(3)["body_pose"])
+    times = motion.pts_s
+    assert motion.between(times[3], times[7]).pts == part.pts
+    assert motion.select([2]).ids.tolist() == [2]
+    person = motion.person(5)
+    assert len(person) == 12
+    assert person.body_pose.shape == (12, 69)
+    with pytest.raises(ChorosError, match="person 9"):
+        motion.person(9)
+    with pytest.raises(ChorosError):
+        motion[::2]
+
+
+def test_rows_must_be_in_order():
+    motion = make_motion()
+    for rows in (motion.rows[::-1], np.concatenate([motion.rows, motion.rows[-1:]])):
+        with pytest.raises(ChorosError, match="sorted"):
+            Motion(motion.header, motion.frames, rows)
+    with pytest.raises(ChorosError, match="frame 11"):
+        Motion(motion.header, motion.frames[:5], motion.rows)
+
+
+def test_mot_text_fills_gaps_and_drops_tails(tmp_path):
+    motion = make_motion(n_frames=6, people=(1, 2))
+    rows = motion.rows.copy()
+    rows["visible"] = True
+    rows["visible"][(rows["person"] == 1) & (rows["frame"] == 2)] = False  # a gap
+    rows["visible"][(rows["person"] == 2) & (rows["frame"] >= 4)] = False  # a tail
+    Motion(motion.header, motion.frames, rows).write_mot(tmp_path / "tracks.txt")
+    lines = [line.split(",") for line in (tmp_path / "tracks.txt").read_text().splitlines()]
+    assert [(int(f), int(p)) for f, p, *_ in lines] == [
+        (f + 1, p) for f in range(6) for p in (1, 2) if not (p == 2 and f >= 4)
+    ]
+    assert lines[0][2:] == ["10.00", "20.00", "40.00", "100.00", "0.5000", "-1", "-1", "-1"]
+
+
+def test_amass_turns_people_upright_about_their_pelvis():
+    motion = make_motion()
+    person = motion.person(1)
+    amass = motion.to_amass(1)
+    assert amass["poses"].shape == (12, 156)
+    np.testing.assert_allclose(amass["poses"][:, 3:66], person.body_pose[:, :63], atol=1e-6)
+    assert not amass["poses"][:, 66:].any()
+    assert amass["betas"].shape == (16,)
+    # The pelvis, and a point of the body, go where the camera's axes say: (x, y, z) -> (x, z, -y).
+    rest = np.array([0.1, 0.3, -0.2])  # a point from the pelvis, at rest
+    before = person.transl + np.array(SMPL_PELVIS) + Rotation.from_rotvec(person.global_orient).apply(rest)
+    after = amass["trans"] + np.array(SMPL_PELVIS) + Rotation.from_rotvec(amass["poses"][:, :3]).apply(rest)
+    np.testing.assert_allclose(after, before[:, [0, 2, 1]] * [1, 1, -1], atol=1e-5)

@@ -1,0 +1,34 @@
+"""Births and deaths happen at the same second whatever the frame rate."""
+
+import numpy as np
+import pytest
+
+from choros.tracking.lifecycle import LifeRules, confirmed, ended
+
+RULES = LifeRules()
+
+
+@pytest.mark.parametrize("fps", [5, 10, 25, 29.97, 60])
+def test_a_lost_person_ends_after_one_second(fps):
+    times = np.arange(0, 3, 1 / fps)
+    alive = [t for t in times if not ended(RULES, t, np.array([True]), np.array([0.0]), np.array([t]))[0]]
+    assert RULES.lost_s - 1 / fps < max(alive) <= RULES.lost_s + 1e-6
+
+
+@pytest.mark.parametrize("fps", [5, 25, 60])
+def test_who_walks_out_ends_after_half_a_second(fps):
+    times = np.arange(0, 3, 1 / fps)
+    alive = [t for t in times if not ended(RULES, t, np.array([True]), np.array([t]), np.array([0.0]))[0]]
+    assert RULES.outside_s - 1 / fps < max(alive) <= RULES.outside_s + 1e-6
+
+
+def test_a_doubtful_newcomer_ends_sooner():
+    shown, seen, inside = np.array([True, False]), np.zeros(2), np.full(2, 0.5)
+    assert ended(RULES, 0.5, shown, seen, inside).tolist() == [False, True]
+
+
+def test_certain_at_once_doubtful_when_seen_twice():
+    sights = np.array([1, 1, 2, 2, 9])
+    score = np.array([0.9, 0.45, 0.45, 0.45, 0.45])
+    born, seen = np.zeros(5), np.array([0, 0, 0.05, 0.2, 1.0])
+    assert confirmed(RULES, sights, score, born, seen).tolist() == [True, False, False, True, True]
