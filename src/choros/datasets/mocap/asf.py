@@ -218,8 +218,8 @@ def _frame_layout(lines: list[str], skeleton: AsfSkeleton, name: str) -> list[tu
 def _elbow_hinges(skeleton: AsfSkeleton) -> dict[str, np.ndarray]:
     """Flexion axis of each elbow in the rest pose, where the forearm has that one freedom."""
     hinges = {}
-    for side in ("left", "right"):
-        bone = skeleton.joints.index(ROLES[f"{side}_elbow"])
-        if skeleton.freedoms[bone] == ("rx",):
-            hinges[f"{side}_elbow"] = skeleton.axes[bone].apply([1.0, 0.0, 0.0])
+    for elbow in ("left_elbow", "right_elbow"):
+        for bone, freedoms in enumerate(skeleton.freedoms):
+            if skeleton.joints[bone] == ROLES[elbow] and freedoms == ("rx",):
+                hinges[elbow] = skeleton.axes[bone].apply([1.0, 0.0, 0.0])
     return hinges

@@ -138,7 +138,7 @@ def parse_bvh(text: str, name: str) -> BvhFile:
     if not motion_word or found is None:
         raise ChorosError(f"{name}: no MOTION part with frame count and time; get the .bvh file again")
     try:
-        joints, parents, offsets, channels = _parse_hierarchy(head.split())
+        joints, parents, offsets, channels = _parse_hierarchy(head)
         frames = np.array(table[found.end() :].split(), dtype=float)
         count, frame_s = int(found[1]), float(found[2])
     except (ValueError, IndexError) as error:
@@ -173,7 +173,7 @@ def find_roles(joints: Sequence[str]) -> dict[str, str]:
 
 
 def _plain(joint: str) -> str:
-    """A joint's name as side + part: "mixamorig:LeftUpLeg" and "UpperLeg_L" -> "leftupleg", "leftupperleg"."""
+    """A joint's name as side + part: "mixamorig:LeftUpLeg" is "leftupleg", "Foot_L" is "leftfoot"."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.split(r"[:|]", joint)[-1])
     words = [word.lower() for word in words]
     sides = {"l": "left", "r": "right", "left": "left", "right": "right"}
@@ -187,8 +187,9 @@ _SHORT = {alias for aliases in _ALIASES.values() for alias in aliases}
 
 
 def _parse_hierarchy(
-    words: list[str],
+    text: str,
 ) -> tuple[list[str], list[int], list[list[float]], list[tuple[str, ...]]]:
+    words = text.replace("{", " { ").replace("}", " } ").split()
     joints: list[str] = []
     parents: list[int] = []
     offsets: list[list[float]] = []

@@ -14,7 +14,7 @@ from choros.datasets.mocap.source import SourceMotion, forward, rest_positions
 from choros.errors import ChorosError
 
 #: The character: x forward, y up, z to its right, metres; it stands with its arms down.
-#: Joint, its parent, its place in the parent's frame, numbers it takes in a frame (4: wxyz, 1: angle, 0: fixed).
+#: Joint, parent, place in the parent's frame, numbers it takes in a frame (4: wxyz, 1: angle, 0: fixed).
 _CHARACTER = (
     ("root", "", (0.0, 0.0, 0.0), 4),
     ("chest", "root", (0.0, 0.236151, 0.0), 4),

@@ -14,8 +14,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from choros.body import BodyModel
 from choros.datasets.mocap.asf import read_amc, read_asf
-from choros.datasets.mocap.bvh import BvhFile, read_bvh, read_bvh_file
+from choros.datasets.mocap.bvh import BvhFile, is_bandai, read_bvh, read_bvh_file
 from choros.datasets.mocap.clip import MocapClip, plausible_parts, resample
 from choros.datasets.mocap.deepmimic import read_deepmimic
 from choros.datasets.mocap.expmap import read_expmap
@@ -114,40 +115,10 @@ def read_sources(folder: Path, sources: Collection[str]) -> Iterator[tuple[str, 
 @cache
 def open_body_rest() -> tuple[np.ndarray, float]:
     """The embedded body's T-pose: joints (24, 3) in metres, and the height of its soles."""
-    try:
-        from choros.body import BodyModel, BodyParams
-    except ImportError:
-        left = {
-            1: (0.09, -0.09, 0),
-            4: (0.03, -0.38, 0),
-            7: (-0.01, -0.40, -0.03),
-            10: (0.04, -0.06, 0.12),
-            13: (0.08, 0.1, -0.02),
-            16: (0.10, 0.04, 0),
-            18: (0.26, 0, -0.02),
-            20: (0.25, 0, 0),
-            22: (0.085, 0, 0),
-        }
-        off = {
-            0: (0, -0.22, 0.03),
-            3: (0, 0.11, -0.02),
-            6: (0, 0.13, 0),
-            9: (0, 0.05, 0.03),
-            12: (0, 0.21, -0.04),
-            15: (0, 0.085, 0.05),
-        }
-        off |= left
-        off |= {
-            {1: 2, 4: 5, 7: 8, 10: 11, 13: 14, 16: 17, 18: 19, 20: 21, 22: 23}[k]: (-v[0], v[1], v[2])
-            for k, v in left.items()
-        }
-        from choros.body.skeleton import PARENTS
-
-        J = np.zeros((24, 3))
-        for j, p in enumerate(PARENTS):
-            J[j] = off[j] if p < 0 else J[p] + off[j]
-        return J, J[10, 1] - 0.03
-    raise NotImplementedError
+    body = BodyModel.load()
+    neutral = body.neutral(1)
+    soles = body.vertices(neutral)[..., 1].min()
+    return body.joints(neutral).reshape(24, 3).double().numpy(), float(soles)
 
 
 def _entries(folder: Path) -> Iterator[_Entry]:

@@ -52,9 +52,9 @@ def retarget(
         A clip in a y-up world whose floor is y = 0; rotations are radians.
 
     Raises:
-        ChorosError: the reference pose is not a standing person.
+        ChorosError: a limb is missing, or the reference pose is not a standing person.
     """
-    motion = _upright(motion)
+    motion = upright(motion)
     rotations = _world_rotations(motion, rest_joints)  # (T, 24, 3, 3)
     transl = _translation(motion, rest_joints, rotations, sole_m)
     local = rotations.copy()
@@ -87,8 +87,10 @@ def pose_joints(
     return joints
 
 
-def _upright(motion: SourceMotion) -> SourceMotion:
+def upright(motion: SourceMotion) -> SourceMotion:
     """The motion in our axes: x to the left, y up, z forward of the person in the reference pose."""
+    if lacking := [role for role in REQUIRED_ROLES if motion.roles.get(role) not in motion.joints]:
+        raise ChorosError(f"{motion.name}: its skeleton has no joint for {', '.join(lacking)}; name it in roles")
     at = {role: motion.reference[motion.index(role)] for role in REQUIRED_ROLES}
     hips = (at["left_hip"] + at["right_hip"]) / 2
     up = _nearest_axis(at["head"] - hips)
