@@ -24,7 +24,7 @@ def hota(frames: TrackingFrames) -> dict[str, float]:
 
 
 def hota_curves(frames: TrackingFrames) -> dict[str, Floats]:
-    """The same scores at each threshold, (19,) each (Luiten et al., sections 4 and 5)."""
+    """The same scores at each threshold, (19,) each."""
     table = frames.pairs
     gt_length = np.bincount(table.gt_id, minlength=table.gt_ids)
     pred_length = np.bincount(table.pred_id, minlength=table.pred_ids)

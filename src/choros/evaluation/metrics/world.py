@@ -50,7 +50,7 @@ def heading_rad(rotation_world_root: ArrayLike) -> Floats:
     """Where a person faces, (..., 3, 3) -> (...) rad about z, counter-clockwise from x.
 
     The body's up axis (SMPL's y) is first brought upright along the shortest way, which keeps the heading
-    meaningful for people who bend or lie (GLAMR, appendix C); the facing (SMPL's z) is then horizontal.
+    meaningful for people who bend or lie (GLAMR, appendix D); the facing (SMPL's z) is then horizontal.
     """
     R = np.asarray(rotation_world_root, dtype=float)
     up, facing = R[..., :, 1], R[..., :, 2]
