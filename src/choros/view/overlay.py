@@ -92,7 +92,7 @@ class Overlay:
             raise ChorosError("people in world space need the camera's place, T_world_camera, to be drawn.")
         # For row vectors: v_cam = R' (v - t) is (v - t) R.
         T = T_world_camera.astype(np.float32)
-        vertices_cam: NDArray[np.float32] = (vertices - T[:3, 3]) @ T[:3, :3]
+        vertices_cam = np.asarray((vertices - T[:3, 3]) @ T[:3, :3], np.float32)
         colours = np.array([colour_of(int(p)) for p in rows["person"]], np.uint8).reshape(-1, 3)
 
         visible = rows["visible"]
@@ -242,7 +242,7 @@ def _label_place(
     width: int,
     height: int,
 ) -> tuple[float, float] | None:
-    """Top of a body's head in the image, or where in the image it is nearest, px; None if no part is in it."""
+    """Top of a body's head, px, moved into the image if it is outside; None if no part of the body is inside."""
     front = vertices_cam[vertices_cam[:, 2] > Z_NEAR_M]
     if not len(front):
         return None

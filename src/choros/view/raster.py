@@ -160,34 +160,31 @@ def _draw(homogeneous, faces, mesh, cull_back, z_near, depth, owner, face, baryc
 
         touched_x0, touched_x1 = min(touched_x0, x0), max(touched_x1, x1)
         touched_y0, touched_y1 = min(touched_y0, y0), max(touched_y1, y1)
+        # Out of the array: the compiler cannot know that writing pixels leaves the planes alone.
+        xa, xb, xc = plane[0, 0], plane[1, 0], plane[2, 0]
+        tie_a, tie_b, tie_c = keeps_tie[0], keeps_tie[1], keeps_tie[2]
         for row in range(y0, y1):
             a = plane[0, 1] * (row + 0.5) + plane[0, 2]
             b = plane[1, 1] * (row + 0.5) + plane[1, 2]
             c = plane[2, 1] * (row + 0.5) + plane[2, 2]
             for column in range(x0, x1):
-                wa = plane[0, 0] * (column + 0.5) + a
-                wb = plane[1, 0] * (column + 0.5) + b
-                wc = plane[2, 0] * (column + 0.5) + c
+                wa, wb, wc = xa * (column + 0.5) + a, xb * (column + 0.5) + b, xc * (column + 0.5) + c
                 if wa < 0 or wb < 0 or wc < 0:
                     continue
-                if (
-                    (wa == 0 and not keeps_tie[0])
-                    or (wb == 0 and not keeps_tie[1])
-                    or (wc == 0 and not keeps_tie[2])
-                ):
+                if (wa == 0 and not tie_a) or (wb == 0 and not tie_b) or (wc == 0 and not tie_c):
                     continue
                 total = wa + wb + wc
                 if total == 0:
                     continue
-                wa, wb, wc = wa / total, wb / total, wc / total
-                z = wa * za + wb * zb + wc * zc
+                share = 1 / total
+                z = (wa * za + wb * zb + wc * zc) * share
                 if z >= z_near and z < depth[row, column]:
                     depth[row, column] = z
                     owner[row, column] = mesh
                     face[row, column] = f
-                    barycentric[row, column, 0] = wa
-                    barycentric[row, column, 1] = wb
-                    barycentric[row, column, 2] = wc
+                    barycentric[row, column, 0] = wa * share
+                    barycentric[row, column, 1] = wb * share
+                    barycentric[row, column, 2] = wc * share
     return min(touched_x0, touched_x1), min(touched_y0, touched_y1), touched_x1, touched_y1
 
 

@@ -89,22 +89,21 @@ def _shade(  # type: ignore[no-untyped-def]
     for row in range(low[1], high[1]):
         ray_y = (np.float32(row + 0.5) - centre_y) * per_focal_y
         for column in range(low[0], high[0]):
-            # What the samples of this pixel show: how many show anything, and whether it is all one surface.
-            # Depth is compared with one more row and column, or lines between two pixels would be missed.
+            # What the samples of this pixel show: how many show anything, and whether it is all one body.
             top, left = row * samples, column * samples
-            covered, same = 0, True
-            first = mesh[top, left]
+            first, covered, same = mesh[top, left], 0, True
+            for v in range(top, top + samples):
+                for u in range(left, left + samples):
+                    covered += mesh[v, u] >= 0
+                    same &= mesh[v, u] == first
+            if covered == 0:
+                continue
+            # Depth is compared with one more row and column, or lines between two pixels would be missed.
             nearest, farthest = np.float32(np.inf), np.float32(0)
             for v in range(top, min(top + samples + 1, mesh.shape[0])):
                 for u in range(left, min(left + samples + 1, mesh.shape[1])):
-                    at = mesh[v, u]
-                    if v < top + samples and u < left + samples:
-                        same &= at == first
-                        covered += at >= 0
-                    if at >= 0:
+                    if mesh[v, u] >= 0:
                         nearest, farthest = min(nearest, depth[v, u]), max(farthest, depth[v, u])
-            if covered == 0:
-                continue
             # A slanted surface also changes depth within a pixel, in proportion to the pixel's size.
             crease = farthest - nearest > np.float32(CREASE_M) + np.float32(8) * nearest * per_focal_x
             red, green, blue = np.float32(0), np.float32(0), np.float32(0)

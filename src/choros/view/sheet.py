@@ -17,7 +17,7 @@ def contact_sheet(
     captions: Sequence[str] | None = None,
     gap_px: int = 4,
 ) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    """Pictures in rows of ``columns``, in reading order, each at the top left of a cell that fits the largest.
+    """Pictures in rows of ``columns``, in reading order, in cells that fit the largest.
 
     Raises ``ChorosError`` if there is no picture.
     """
