@@ -27,6 +27,10 @@ LIMBS = tuple(
 #: Share of a clip's frames that may dip below the floor: stumbles of the capture, not ground.
 FLOOR_SHARE = 0.02
 
+#: Share of the arm's swing from the T-pose that the collar takes: the clavicle rises by some 25 to 30 of the
+#: arm's 180 degrees (Inman et al., "Observations on the function of the shoulder joint", 1944).
+COLLAR_SHARE = 0.15
+
 #: The elbows' flexion axes in our T-pose, in which the palms look down.
 _OUR_HINGES = {"left_elbow": np.array([0.0, -1.0, 0.0]), "right_elbow": np.array([0.0, 1.0, 0.0])}
 
@@ -134,13 +138,14 @@ def _world_rotations(motion: SourceMotion, rest_joints: np.ndarray) -> np.ndarra
     ours["head"] = turns[:, head]
 
     for side in ("left", "right"):
-        collar = motion.parents[motion.index(f"{side}_shoulder")]
-        ours[f"{side}_collar"] = turns[:, collar]
         for joint, alignment in _limb_alignments(motion, rest_joints, side).items():
             ours[joint] = turns[:, motion.index(joint)] @ alignment
         ours[f"{side}_elbow"] = _share_twist(
             ours[f"{side}_elbow"], ours[f"{side}_wrist"], _bone(rest_joints, f"{side}_elbow", f"{side}_wrist")
         )
+        collar = turns[:, motion.parents[motion.index(f"{side}_shoulder")]]
+        arm = ours[f"{side}_shoulder"] @ _bone(rest_joints, f"{side}_shoulder", f"{side}_elbow")
+        ours[f"{side}_collar"] = _follow_arm(ours["spine3"], collar, arm, 1.0 if side == "left" else -1.0)
         ours.setdefault(f"{side}_foot", ours[f"{side}_ankle"])
         ours[f"{side}_hand"] = ours[f"{side}_wrist"]
     return np.stack([ours[joint] for joint in JOINT_NAMES], axis=1)
@@ -180,6 +185,23 @@ def _limb_alignments(motion: SourceMotion, rest_joints: np.ndarray, side: str) -
             _twist(foot @ our("ankle", "foot"), theirs("ankle", "foot"), leg) @ foot
         )
     return {f"{side}_{joint}": alignment for joint, alignment in alignments.items()}
+
+
+def _follow_arm(chest: np.ndarray, collar: np.ndarray, arm: np.ndarray, side: float) -> np.ndarray:
+    """The collar (T, 3, 3), moved with the arm (T, 3) where the source holds it still.
+
+    Many captures fix the clavicle to the chest, and a body whose shoulders stay where the T-pose has them
+    looks shrugged with its arms down.
+    """
+    relative = chest.swapaxes(-1, -2) @ collar
+    if np.abs(relative - relative[0]).max() > 1e-3:
+        return collar
+    outward = np.array([side, 0.0, 0.0])
+    arm = np.einsum("tji,tj->ti", collar, arm)
+    axis = np.cross(outward, arm)
+    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    swing = axis / np.maximum(sine, 1e-9) * np.arctan2(sine, (arm @ outward)[:, None])
+    return collar @ Rotation.from_rotvec(COLLAR_SHARE * swing).as_matrix()
 
 
 def _share_twist(forearm: np.ndarray, hand: np.ndarray, bone: np.ndarray) -> np.ndarray:
