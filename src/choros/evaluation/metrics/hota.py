@@ -75,10 +75,4 @@ def _matching(frames: TrackingFrames, table: PairTable) -> Bools:
     overlap = np.bincount(index, weights=share, minlength=len(identities))
     gt_length = np.bincount(table.gt_id)[identities // max(1, table.pred_ids)]
     pred_length = np.bincount(table.pred_id)[identities % max(1, table.pred_ids)]
-    score = (overlap / (gt_length + pred_length - overlap))[index] * table.similarity
-
-    matched = np.ones(len(score), dtype=bool)
-    for frame in table.contested_frames():
-        pairs = slice(table.first[frame], table.first[frame + 1])
-        matched[pairs] = table.match(int(frame), score[pairs])
-    return matched
+    return table.match_all((overlap / (gt_length + pred_length - overlap))[index] * table.similarity)

@@ -75,6 +75,25 @@ class PairTable:
         rivals = np.bincount(self.gt)[self.gt] + np.bincount(self.pred)[self.pred] > 2
         return np.unique(self.frame[rivals])
 
+    def match_all(self, score: Floats) -> Bools:
+        """`match` of every frame, (K,) scores -> (K,).
+
+        Where all true people have a clear favourite and no two the same, that is the one best matching
+        and needs no solver; favourites closer than rounding could reach are left to it.
+        """
+        margin = 1e-9
+        starts = np.flatnonzero(np.diff(self.gt, prepend=-1))
+        pairs_of_person = np.diff(starts, append=len(score))
+        best = np.repeat(np.maximum.reduceat(score, starts), pairs_of_person) if len(starts) else score
+        matched = (score == best) & (score > margin)
+        rivals = np.bincount(self.gt[score > best - margin])[self.gt]
+        claims = np.bincount(self.pred[matched], minlength=self.pred.max(initial=-1) + 1)[self.pred]
+        unsettled = (rivals > 1) | (claims > 1) | (best <= margin)
+        for frame in np.unique(self.frame[unsettled]):
+            pairs = slice(self.first[frame], self.first[frame + 1])
+            matched[pairs] = self.match(int(frame), score[pairs])
+        return matched
+
     def match(self, frame: int, score: Floats) -> Bools:
         """The one-to-one matching of a frame that maximises the sum of score, one number per pair.
 
