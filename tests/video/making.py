@@ -74,14 +74,16 @@ def write_video(
     kind: Kind,
     times: Sequence[Fraction | None],
     *,
-    time_base: Fraction = 1 / FPS,
+    fps: Fraction = FPS,
+    time_base: Fraction | None = None,
     width: int = WIDTH,
     height: int = HEIGHT,
     display: tuple[int, bool, bool] | None = None,
 ) -> Path:
     """Write ``numbered`` frames at ``times``; ``display`` is (degrees counterclockwise, hflip, vflip)."""
+    time_base = time_base or 1 / fps
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(kind.codec, rate=FPS, options=dict(kind.options))
+        stream = container.add_stream(kind.codec, rate=fps, options=dict(kind.options))
         stream.width, stream.height, stream.pix_fmt = width, height, kind.pix_fmt
         stream.time_base = stream.codec_context.time_base = time_base
         if display:
@@ -207,7 +209,11 @@ def _strange_files(folder: Path) -> Iterator[tuple[str, str, Path]]:
     yield "strange", "sound only, wav", write_sound(folder / "sound.wav", "pcm_s16le")
     yield "strange", "sound only, mp4", write_sound(folder / "sound.mp4", "aac")
     for width, height in ((1, 1), (1, 48), (63, 47), (17, 2)):
-        path = write_video(folder / "size.mov", Kind("mov", "png", "rgb24"), steady(5), width=width, height=height)
+        path = write_video(
+            folder / "size.mov", Kind("mov", "png", "rgb24"), steady(5), width=width, height=height
+        )
         yield "strange", f"{width}x{height}", path
-        path = write_video(folder / "size.avi", Kind("avi", "mjpeg", "yuvj420p"), steady(5), width=width, height=height)
+        path = write_video(
+            folder / "size.avi", Kind("avi", "mjpeg", "yuvj420p"), steady(5), width=width, height=height
+        )
         yield "strange", f"{width}x{height} mjpeg", path

@@ -16,6 +16,7 @@ from typing import cast
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -29,6 +30,9 @@ from choros.video.timestamps import AviCount, Clock
 # hour of video), or failed reads in a row without one packet, are taken for the end.
 _MAX_BARREN_PACKETS = 100_000
 _MAX_FAILED_READS = 100
+# Formats in which a seek leads to packets that carry their times. In the others (MPEG program streams, bare
+# codecs, GIF) times after a seek are guesses, so reading starts at the beginning.
+_SEEKABLE = frozenset({"avi", "flv", "matroska", "mov", "mpegts", "webm"})
 _DEFAULT_FPS = Fraction(30)
 # Less time without a picture than this is not called a gap, whatever the frame rate.
 _MIN_SILENCE_S = Fraction(1, 5)
@@ -52,7 +56,7 @@ class ContainerReader(VideoReader):
     ) -> None:
         self._url, self._name, self._format = url, name, container_format
         self._timeout_s = timeout_s
-        self._start, self._end = Fraction(start_s), None if end_s is None else Fraction(end_s)
+        self._start_s, self._end_s = max(0.0, start_s), end_s
         self._reformatter = VideoReformatter()
         self.gaps: list[Gap] = []
 
@@ -70,7 +74,7 @@ class ContainerReader(VideoReader):
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        last_s, index = float(self._start), 0
+        last_s, index = self._start_s, 0
         while self._waiting is not None:
             pts, picture, reason = self._waiting
             if reason:
@@ -146,8 +150,8 @@ class ContainerReader(VideoReader):
     def _why_no_frame(self) -> str:
         if self._last_pts is not None:
             return (
-                f"{self._name}: no frame between {float(self._start):g} s and "
-                f"{'the end' if self._end is None else f'{float(self._end):g} s'}; "
+                f"{self._name}: no frame between {self._start_s:g} s and "
+                f"{'the end' if self._end_s is None else f'{self._end_s:g} s'}; "
                 f"the last frame seen is at {float(self._last_pts):.2f} s, so start earlier."
             )
         decoder = self._stream.codec_context
@@ -199,9 +203,9 @@ class ContainerReader(VideoReader):
         is_live = duration is None and (self._format is not None or "://" in self._url)
         hint = None
         if duration is not None:
-            end = duration if self._end is None else min(self._end, duration)
-            hint = max(1, math.ceil((end - self._start) * fps))
-        elif self._stream.frames and self._end is None and not self._start:
+            end = duration if self._end_s is None else min(Fraction(self._end_s), duration)
+            hint = max(1, math.ceil((end - Fraction(self._start_s)) * fps))
+        elif self._stream.frames and self._end_s is None and not self._start_s:
             hint = self._stream.frames
         return VideoInfo(width, height, fps, hint, self._name, is_live)
 
@@ -212,21 +216,21 @@ class ContainerReader(VideoReader):
         for pts, picture in self._frames_from_start():
             lost = self._loss_before(pts, picture)
             self._last_pts, self._last_length = pts, _length(picture)
-            if self._end is not None and pts >= self._end:
+            if self._end_s is not None and float(pts) >= self._end_s:
                 self._damage = None
                 return
-            if pts >= self._start:
+            if float(pts) >= self._start_s:
                 yield pts, picture, lost
 
     def _frames_from_start(self) -> Iterator[tuple[Fraction, VideoFrame]]:
         """Decoded frames from the start time or earlier: by seeking where the file's index is honest."""
-        if not self._start:
+        if not self._start_s:
             yield from self._timed()
             return
         if self._seek():
             frames = self._timed()
             first = next(frames, None)
-            if first is not None and first[0] <= self._start:
+            if first is not None and float(first[0]) <= self._start_s:
                 yield first
                 yield from frames
                 return
@@ -236,10 +240,13 @@ class ContainerReader(VideoReader):
 
     def _seek(self) -> bool:
         origin, time_base = self._origin(), self._stream.time_base
-        if origin is None or not time_base:
+        formats = set(self._container.format.name.split(","))
+        if origin is None or not time_base or not formats & _SEEKABLE:
             return False
         try:
-            self._container.seek(math.floor((origin + self._start) / time_base), stream=self._stream)
+            self._container.seek(
+                math.floor((origin + Fraction(self._start_s)) / time_base), stream=self._stream
+            )
         except (av.error.FFmpegError, OverflowError):
             return False
         return True
@@ -272,7 +279,7 @@ class ContainerReader(VideoReader):
         duration = self._stream_duration()
         if duration is None and len(self._container.streams) == 1:
             duration = self._duration()
-        if duration is None or (self._end is not None and self._end < duration):
+        if duration is None or (self._end_s is not None and self._end_s < duration):
             return None
         silence = duration - self._last_pts - self._last_length
         if silence > max(_MIN_SILENCE_S, 3 * self._last_length):
@@ -282,33 +289,43 @@ class ContainerReader(VideoReader):
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every picture that the decoder can make, over all damage; what failed goes to ``_damage``."""
         barren = failed_reads = 0
-        while failed_reads < _MAX_FAILED_READS:
+        end = None
+        while end is None:
             try:
                 for packet in self._container.demux(self._stream):
                     failed_reads = 0
-                    if self._avi_count and self._avi_count.correct(packet):
-                        self._damage = self._damage or "pictures are missing from the file"
-                    try:
-                        pictures = packet.decode()
-                    except av.error.EOFError:
-                        pictures = []  # the decoder was emptied before
-                    except (av.error.FFmpegError, ValueError) as error:
-                        self._damage = self._damage or f"a packet cannot be decoded: {_text(error)}"
-                        pictures = []
-                    if packet.is_corrupt:
-                        self._damage = self._damage or "a packet is cut short"
+                    pictures = self._decode(packet)
                     barren = 0 if pictures else barren + 1
-                    if barren > _MAX_BARREN_PACKETS:
+                    yield from pictures
+                    if barren == _MAX_BARREN_PACKETS:
                         self._damage = f"nothing could be decoded in {barren} packets"
                         return
-                    yield from pictures
                 return
             except av.error.ExitError:
-                self._damage = f"the source was silent for {self._timeout_s:g} s"
-                return
+                end = f"the source was silent for {self._timeout_s:g} s"
             except av.error.FFmpegError as error:
-                self._damage = self._damage or f"reading failed: {_text(error)}"
                 failed_reads += 1
+                self._damage = self._damage or f"reading failed: {_text(error)}"
+                if failed_reads == _MAX_FAILED_READS:
+                    end = self._damage
+        # The demuxer did not reach its end, so the decoder was not asked yet for what it holds back.
+        self._damage = None
+        yield from self._decode(None)
+        self._damage = end
+
+    def _decode(self, packet: Packet | None) -> list[VideoFrame]:
+        if packet is not None and self._avi_count and self._avi_count.correct(packet):
+            self._damage = self._damage or "pictures are missing from the file"
+        try:
+            pictures = self._stream.codec_context.decode(packet)
+        except av.error.EOFError:
+            pictures = []  # the decoder was emptied before
+        except (av.error.FFmpegError, ValueError) as error:
+            self._damage = self._damage or f"a packet cannot be decoded: {_text(error)}"
+            pictures = []
+        if packet is not None and packet.is_corrupt:
+            self._damage = self._damage or "a packet is cut short"
+        return pictures
 
     def _to_rgb(self, picture: VideoFrame) -> np.ndarray:
         """(H, W, 3) uint8 RGB, upright. A stream that changes its size midway keeps its first size."""

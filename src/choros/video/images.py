@@ -31,8 +31,8 @@ class ImageReader(VideoReader):
     ) -> None:
         self._paths = paths
         self._fps = fps
-        self._next = max(0, ceil(Fraction(start_s) * fps))
-        self._stop = len(paths) if end_s is None else min(len(paths), ceil(Fraction(end_s) * fps))
+        self._next = _first_frame_at(start_s, fps)
+        self._stop = len(paths) if end_s is None else min(len(paths), _first_frame_at(end_s, fps))
         if self._next >= self._stop:
             raise ChorosError(
                 f"{source}: no image between {start_s} s and {end_s} s; its {len(paths)} images end at "
@@ -87,6 +87,12 @@ class ImageReader(VideoReader):
 
     def close(self) -> None:
         self._stop = self._next
+
+
+def _first_frame_at(time_s: float, fps: Fraction) -> int:
+    """The first frame whose time as a float is at or after ``time_s``."""
+    frame = max(0, ceil(Fraction(time_s) * fps))
+    return frame - 1 if frame > 0 and float((frame - 1) / fps) >= time_s else frame
 
 
 def _read_image(path: Path) -> tuple[np.ndarray | None, str | None]:

@@ -38,16 +38,16 @@ class Clock:
         if stamp is None or self._origin is None:
             return self._advance(self._last + self._interval), False
 
+        expected = self._last + self._interval
         plain = stamp - self._origin
-        time = plain + self._shift
-        if self._plausible(time):
-            # Doubled or swapped: half a frame on, so that a run of such stamps is caught up with.
-            return self._advance(time if time > self._last else self._last + self._interval / 2), False
-        if self._last < plain and self._plausible(plain):
-            self._shift = Fraction(0)  # the stamps are sound again
-        else:
-            self._shift = self._last + self._interval - plain
-        return self._advance(plain + self._shift), True
+        # While the stamps are shifted they may become sound again: take the reading nearer to what is due.
+        time = min(plain + self._shift, plain, key=lambda reading: abs(reading - expected))
+        if not self._plausible(time):
+            time = expected
+        jumped = time - plain != self._shift
+        self._shift = time - plain
+        # Doubled or swapped: half a frame on, so that a run of such stamps is caught up with.
+        return self._advance(time if time > self._last else self._last + self._interval / 2), jumped
 
     def _first(self, stamp: Fraction | None) -> Fraction:
         if stamp is None:

@@ -11,6 +11,7 @@ from types import TracebackType
 
 import av
 import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from choros.errors import ChorosError
 
@@ -41,11 +42,12 @@ class VideoWriter:
         self._last_ticks = -1
         self._closed = False
         try:
-            self._container = av.open(str(self._part), "w", format="mp4")
-        except (av.error.FFmpegError, OSError) as error:
+            self._part.open("wb").close()  # FFmpeg would complain at the first frame only
+        except OSError as error:
             raise ChorosError(
                 f"{self.path}: cannot be written ({error.strerror}); name a folder that exists and is yours."
             ) from None
+        self._container = av.open(str(self._part), "w", format="mp4")
         try:
             self._stream = self._container.add_stream("libx264", rate=Fraction(fps))
         except ValueError:
@@ -57,8 +59,12 @@ class VideoWriter:
         self._stream.pix_fmt = "yuv420p"
         # No B-frames: an MP4 that reorders frames needs an edit list to start at zero, which is inexact.
         self._stream.options = {"crf": str(crf), "preset": "veryfast", "bf": "0"}
+        encoder = self._stream.codec_context
+        encoder.colorspace, encoder.color_range = Colorspace.ITU709, ColorRange.MPEG
+        encoder.color_primaries, encoder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        self._reformatter = VideoReformatter()
         self._stream.time_base = self._time_base
-        self._stream.codec_context.time_base = self._time_base
+        encoder.time_base = self._time_base
 
     def write(self, image: np.ndarray, pts: Fraction | None = None) -> None:
         """Add ``image``, (H, W, 3) uint8 RGB, shown at ``pts`` seconds (None: an interval after the last)."""
@@ -77,7 +83,8 @@ class VideoWriter:
         odd_rows, odd_columns = image.shape[0] % 2, image.shape[1] % 2
         if odd_rows or odd_columns:
             image = np.pad(image, ((0, odd_rows), (0, odd_columns), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = self._reformatter.reformat(picture, format="yuv420p", dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = ticks, self._time_base
         self._container.mux(self._stream.encode(frame))
 
