@@ -132,7 +132,7 @@ class BodyModel(nn.Module):
         """Parameters of the template itself, all zeros, with the given leading dimensions."""
 
         def zeros(*shape: int) -> Tensor:
-            return torch.zeros(*batch, *shape, dtype=self.dtype, device=self.device)
+            return torch.zeros((*batch, *shape), dtype=self.dtype, device=self.device)
 
         return BodyParams(zeros(3), zeros(69), zeros(10), zeros(3), zeros())
 

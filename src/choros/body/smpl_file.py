@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from choros.body.skeleton import PARENTS
-from choros.body.tables import N_BETAS, N_JOINTS, N_POSE_FEATURES, BodyTables
+from choros.body.tables import N_BETAS, N_JOINTS, BodyTables
 from choros.errors import ChorosError
 
 MAX_BYTES = 512 * 2**20
