@@ -1,0 +1,415 @@
+"""How people move: walking, jogging, standing and gesturing as SMPL poses that follow a route on the floor.
+
+Procedural and our own: footsteps are planted first, where the route will be when a foot carries the body, and
+the legs then reach for them by inverse kinematics, so that a foot that stands cannot slide. Trunk, arms and
+head swing with the phase of the steps. Routes come from ``paths``; nothing here knows clothes or cameras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
+from scipy.spatial.transform import Rotation
+
+from choros.body.skeleton import JOINT_NAMES, PARENTS
+from choros.scenes.paths import STEP_S, Route, smoothstep
+
+Floats = NDArray[np.float64]
+JOINT = {name: j for j, name in enumerate(JOINT_NAMES)}
+SIDES = (("left", 1.0), ("right", -1.0))  # and the sign of x on that side
+
+HEEL_BEHIND_ANKLE_M = 0.05  # where the sole touches down, for a foot 0.13 m from ankle to ball
+LEG_STRETCH = 0.994  # of thigh + shin at most: a knee that never locks bends smoothly
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What the gait must know of a body: where its joints rest and how deep its soles are."""
+
+    joints_rest: Floats  # (24, 3) metres, SMPL axes, T-pose
+    sole_m: float  # y of the soles (shoes too) in the T-pose, metres, below the ankles
+
+    def bone_m(self, child: str) -> float:
+        """Length of the bone that ends in a joint, metres."""
+        j = JOINT[child]
+        return float(np.linalg.norm(self.joints_rest[j] - self.joints_rest[PARENTS[j]]))
+
+    @property
+    def leg_m(self) -> float:
+        """Hip to sole of a straight leg, metres."""
+        ankle = self.joints_rest[JOINT["left_ankle"], 1] - self.sole_m
+        return self.bone_m("left_knee") + self.bone_m("left_ankle") + float(ankle)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """One person's way of moving; angles in rad, lengths in metres."""
+
+    tempo: float = 1.0  # steps a second, relative to most people of that leg at that speed
+    phase: float = 0.0  # of the first step, cycles
+    jog: bool = False
+    step_width_m: float = 0.17
+    toe_out_rad: float = 0.1
+    arm_swing_rad: float = 0.42
+    elbow_rad: float = 0.3
+    arms_out_rad: float = 0.12
+    slouch_rad: float = 0.08
+    pelvis_turn_rad: float = 0.09
+    restless_rad: float = 0.06  # of head and trunk while standing
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """Something the upper body does for a while: "wave", "look", "text", "phone", "pockets", "hips"."""
+
+    kind: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Poses:
+    """SMPL parameters over time in the world: z up, floor at 0."""
+
+    global_orient: Floats  # (T, 3) axis-angle, rad
+    body_pose: Floats  # (T, 69) axis-angle, rad
+    transl: Floats  # (T, 3) metres
+
+
+def about(axis: str, angle_rad: Floats | float) -> Floats:  # (..., 3, 3)
+    """Rotation about one of SMPL's axes: x left, y up, z forward."""
+    angle = np.asarray(angle_rad, np.float64)
+    i = "xyz".index(axis)
+    j, k = (i + 1) % 3, (i + 2) % 3
+    R = np.zeros((*angle.shape, 3, 3))
+    R[..., i, i] = 1
+    R[..., j, j] = R[..., k, k] = np.cos(angle)
+    R[..., k, j] = np.sin(angle)
+    R[..., j, k] = -R[..., k, j]
+    return R
+
+
+def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)
+    """R_world_body of somebody upright who faces along (cos, sin) of the heading on the floor."""
+    c, s = np.cos(heading_rad), np.sin(heading_rad)
+    o, i = np.zeros_like(c), np.ones_like(c)
+    return np.stack(
+        [np.stack([-s, c, o], -1), np.stack([o, o, i], -1), np.stack([c, s, o], -1)], axis=-1
+    )  # columns: left, up, forward
+
+
+def animate(
+    route: Route,
+    figure: Figure,
+    manner: Manner,
+    times_s: Floats,  # (T,) within the route
+    gestures: tuple[Gesture, ...] = (),
+) -> Poses:
+    """Poses of somebody on a route. Between double supports exactly one foot is planted and does not move."""
+    steps = _Steps(route, figure, manner)
+    height = steps.pelvis_height()
+    pelvis, R_pelvis = steps.pelvis(times_s, np.interp(times_s, route.time_s, height))
+
+    R_local = np.tile(np.eye(3), (len(times_s), 24, 1, 1))
+    R_local[:, 0] = R_pelvis
+    _pose_trunk_and_arms(R_local, steps, times_s)
+    for gesture in gestures:
+        _perform(R_local, gesture, times_s)
+    for side, sign in SIDES:
+        _pose_leg(R_local, pelvis, figure, side, *steps.foot(times_s, side, sign))
+
+    rotvec = Rotation.from_matrix(R_local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
+    return Poses(rotvec[:, :3], rotvec[:, 3:], pelvis - figure.joints_rest[0])
+
+
+class _Steps:
+    """Phase of the steps along a route, and where that puts feet and pelvis.
+
+    Phase 0 is the strike of the left heel, 0.5 that of the right. While somebody stands, the phase runs on
+    with steps of no length and no height: standing needs no case of its own.
+    """
+
+    def __init__(self, route: Route, figure: Figure, manner: Manner) -> None:
+        self.route, self.figure, self.manner = route, figure, manner
+        self.duty = 0.36 if manner.jog else 0.62  # share of a cycle that a foot stands
+        # Step length over cadence is nearly constant in walking (the "walk ratio"), and scales with the leg.
+        steps_per_s = manner.tempo * np.sqrt(np.maximum(route.speed, 0.35) / (0.45 * figure.leg_m))
+        self.phases = manner.phase + np.cumsum(steps_per_s) / 2 * STEP_S
+        self.effort = smoothstep(gaussian_filter1d(route.speed, 0.15 / STEP_S) / (2.2 if manner.jog else 1.0))
+        rest = figure.joints_rest
+        self.ankle_height_m = float(rest[JOINT["left_ankle"], 1]) - figure.sole_m
+        ball = rest[JOINT["left_foot"]] - rest[JOINT["left_ankle"]]
+        scale = float(ball[2]) / 0.13
+        self.ball_offset = np.array([0.0, ball[1], ball[2]])  # the joint itself: the toes bend back about it
+        self.heel_offset = np.array([0.0, -self.ankle_height_m, -HEEL_BEHIND_ANKLE_M * scale])
+        self._plan()
+
+    def _plan(self) -> None:
+        """Plant every footstep: ankle (n, 2) on the floor and yaw (n,), for each side."""
+        # The body passes over a foot a little before the middle of its stance.
+        over = 0.38 * self.duty
+        self.first = int(np.floor(self.phases[0])) - 1
+        cycle = np.arange(self.first, int(np.ceil(self.phases[-1])) + 2)
+        self.plants: dict[str, tuple[Floats, Floats]] = {}
+        for side, sign in SIDES:
+            when = np.interp(cycle + over + _lag(side), self.phases, self.route.time_s)
+            place, heading = self.route.place(when), self.route.heading(when)
+            left = np.stack([-np.sin(heading), np.cos(heading)], -1)
+            ankle = place + left * sign * self.manner.step_width_m / 2
+            self.plants[side] = ankle, heading + sign * self.manner.toe_out_rad
+
+    def at(self, times_s: Floats) -> tuple[Floats, Floats]:
+        """Phase and effort (0 standing to 1 at a good pace), each (T,)."""
+        time_s = self.route.time_s
+        return np.interp(times_s, time_s, self.phases), np.interp(times_s, time_s, self.effort)
+
+    def foot(self, times_s: Floats, side: str, sign: float) -> tuple[Floats, Floats, Floats, Floats]:
+        """Ankle (T, 3) world, and the foot's yaw, pitch (heel up is positive) and toe bend, (T,) rad."""
+        phase, effort = self.at(times_s)
+        since = phase - _lag(side)
+        number = np.floor(since).astype(int)
+        part = since - number
+        places, yaws = self.plants[side]
+        k = np.clip(number - self.first, 0, len(places) - 2)
+
+        stands = part < self.duty
+        u = np.clip((part - self.duty) / (1 - self.duty), 0, 1)
+        pitch, toes = self._pitch(part, u, effort)
+        standing = self._ankle_on(places[k], yaws[k], pitch)
+
+        # A swing leaves and lands with the speed that rolling over ball and heel gives the ankle.
+        def ankle(k: NDArray[np.int_], part: float) -> Floats:
+            at = np.full(len(k), part)
+            return self._ankle_on(places[k], yaws[k], self._pitch(at, np.zeros(len(k)), effort)[0])
+
+        small, swing = 1e-3, 1 - self.duty
+        start, end = ankle(k, self.duty), ankle(k + 1, 0.0)
+        leaving = (start - ankle(k, self.duty - small)) / small * swing
+        landing = (ankle(k + 1, small) - end) / small * swing
+        u_ = u[:, None]
+        swinging = start + (end - start) * (u_**3 * (10 - 15 * u_ + 6 * u_**2))
+        swinging += leaving * (u_ - 6 * u_**3 + 8 * u_**4 - 3 * u_**5)
+        swinging += landing * (-4 * u_**3 + 7 * u_**4 - 3 * u_**5)
+        reach = np.linalg.norm((end - start)[:, :2], axis=1)
+        turn = np.abs(yaws[k + 1] - yaws[k])
+        lift = (0.12 if self.manner.jog else 0.045) * smoothstep(reach / 0.4 + turn / 1.0)
+        swinging[:, 2] += lift * 16 * u**2 * (1 - u) ** 2
+
+        yaw = np.where(stands, yaws[k], yaws[k] + (yaws[k + 1] - yaws[k]) * smoothstep(u))
+        return np.where(stands[:, None], standing, swinging), yaw, pitch, toes
+
+    def _pitch(self, part: Floats, u: Floats, effort: Floats) -> tuple[Floats, Floats]:
+        """Pitch of the foot and bend of the toes at a part of the cycle (u of the swing), (T,) rad."""
+        strike, push = (0.05, 0.95) if self.manner.jog else (0.32, 0.98)
+        stance = np.clip(part / self.duty, 0, 1)
+        heel_up = push * smoothstep((stance - 0.45) / 0.7) / smoothstep(0.55 / 0.7)
+        in_stance = heel_up - strike * (1 - smoothstep(stance / 0.22))
+        in_swing = push * (1 - smoothstep(u / 0.75)) - strike * smoothstep((u - 0.45) / 0.55)
+        stands = part <= self.duty
+        toes = np.where(stands, heel_up, push * (1 - smoothstep(u / 0.4)))
+        return np.where(stands, in_stance, in_swing) * effort, toes * effort
+
+    def _ankle_on(self, place: Floats, yaw: Floats, pitch: Floats) -> Floats:
+        """Ankle (T, 3) of a foot planted at (T, 2), rolled over its heel (pitch < 0) or ball (pitch > 0)."""
+        flat = np.concatenate([place, np.full((len(place), 1), self.ankle_height_m)], axis=1)
+        pivot = np.where(pitch[:, None] > 0, self.ball_offset, self.heel_offset)
+        rolled = pivot - np.einsum("tij,tj->ti", about("x", pitch), pivot)
+        return flat + np.einsum("tij,tj->ti", facing(yaw), rolled)
+
+    def pelvis(self, times_s: Floats, height_m: Floats) -> tuple[Floats, Floats]:
+        """Pelvis (T, 3) world at given heights, and R_world_pelvis (T, 3, 3)."""
+        phase, effort = self.at(times_s)
+        heading = self.route.heading(times_s)
+        place = self.route.place(times_s)
+        stance = np.cos(2 * np.pi * (phase - self.duty / 2))  # 1 over the left foot, -1 over the right
+        rest = (1 - effort) * drift(times_s, 5.5, self.manner.phase)
+        sway = 0.022 * stance * effort + 0.03 * rest
+        place = place + sway[:, None] * np.stack([-np.sin(heading), np.cos(heading)], -1)
+        turn = -self.manner.pelvis_turn_rad * np.cos(2 * np.pi * phase) * effort
+        tilt = (0.05 + (0.1 if self.manner.jog else 0.0)) * effort
+        R = facing(heading) @ about("y", turn) @ about("z", 0.045 * stance * effort - 0.05 * rest)
+        return np.concatenate([place, height_m[:, None]], axis=1), R @ about("x", tilt)
+
+    def pelvis_height(self) -> Floats:  # (n,) metres, at the route's own times
+        """As high as both legs reach, smoothed: the rise and fall of an inverted pendulum comes by itself."""
+        time_s = self.route.time_s
+        phase, effort = self.at(time_s)
+        level, R = self.pelvis(time_s, np.zeros(len(time_s)))
+        rest = self.figure.joints_rest
+        stretch = LEG_STRETCH * (self.figure.bone_m("left_knee") + self.figure.bone_m("left_ankle"))
+        hip_drop = float(rest[0, 1] - rest[JOINT["left_hip"], 1])
+        bounce = np.cos(4 * np.pi * (phase - self.duty / 2)) * effort
+        highest = self.ankle_height_m + stretch + hip_drop
+        if self.manner.jog:
+            highest = highest - 0.035 * effort - 0.035 * bounce
+        else:
+            highest = highest - 0.012 * effort
+        for side, sign in SIDES:
+            ankle, _, _, _ = self.foot(time_s, side, sign)
+            hip = level + R @ (rest[JOINT[f"{side}_hip"]] - rest[0])
+            away = np.sum((hip - ankle)[:, :2] ** 2, axis=1)
+            allowed = ankle[:, 2] + np.sqrt(np.maximum(stretch**2 - away, 0.25 * stretch**2)) - hip[:, 2]
+            highest = np.minimum(highest, allowed)
+        blur = 0.035 / STEP_S
+        return gaussian_filter1d(minimum_filter1d(highest, int(2 * blur) | 1), blur)
+
+
+def _lag(side: str) -> float:
+    """Phase of a foot's strike."""
+    return 0.0 if side == "left" else 0.5
+
+
+def drift(times_s: Floats, period_s: float, seed: float) -> Floats:
+    """A slow wander within about -1..1 that never repeats soon."""
+    t = 2 * np.pi * (times_s / period_s + seed)
+    return 0.6 * np.sin(t) + 0.3 * np.sin(2.3 * t + 1 + seed) + 0.1 * np.sin(4.1 * t + 2)
+
+
+def _pose_trunk_and_arms(R_local: Floats, steps: _Steps, times_s: Floats) -> None:
+    """Chest and arms against the legs, head steady and a little ahead of the turns."""
+    manner, (phase, effort) = steps.manner, steps.at(times_s)
+    swing = np.cos(2 * np.pi * phase) * effort
+    stance = np.cos(2 * np.pi * (phase - steps.duty / 2)) * effort
+    restless = manner.restless_rad * (1 - 0.6 * effort)
+    turn = 2.1 * manner.pelvis_turn_rad * swing + 0.5 * restless * drift(times_s, 6.1, manner.phase + 0.2)
+    for joint, share in (("spine1", 0.3), ("spine2", 0.3), ("spine3", 0.4)):
+        bend = share * manner.slouch_rad
+        R_local[:, JOINT[joint]] = (
+            about("y", share * turn)
+            @ about("z", -share * 0.055 * stance)
+            @ about("x", np.full(len(times_s), bend))
+        )
+
+    heading = steps.route.heading
+    gaze = np.clip(0.8 * (heading(times_s + 0.4) - heading(times_s)), -0.7, 0.7)
+    gaze += 3 * restless * drift(times_s, 4.3, manner.phase + 0.5)
+    nod = -0.6 * manner.slouch_rad - 0.04 * effort + restless * drift(times_s, 3.7, manner.phase + 0.8)
+    for joint, share in (("neck", 0.5), ("head", 0.5)):
+        R_local[:, JOINT[joint]] = about("y", share * (gaze - turn * 0.6)) @ about("x", share * nod)
+
+    for side, sign in SIDES:
+        forward = -sign * manner.arm_swing_rad * swing + 0.05
+        forward += 0.04 * (1 - effort) * drift(times_s, 4.9, manner.phase + 0.1 * sign)
+        flex = manner.elbow_rad + 0.5 * np.clip(forward, 0, None)
+        if manner.jog:
+            flex = flex + 1.25 * effort
+        down = np.pi / 2 - 0.12 - manner.arms_out_rad
+        R_local[:, JOINT[f"{side}_collar"]] = about("z", np.full(len(times_s), -sign * 0.12))
+        R_local[:, JOINT[f"{side}_shoulder"]] = about("x", -forward) @ about("z", -sign * down)
+        R_local[:, JOINT[f"{side}_elbow"]] = about("y", -sign * flex)
+        R_local[:, JOINT[f"{side}_wrist"]] = about("y", np.full(len(times_s), -sign * 0.12))
+
+
+def _pose_leg(
+    R_local: Floats, pelvis: Floats, figure: Figure, side: str, ankle: Floats, yaw: Floats, pitch: Floats,
+    toes: Floats,
+) -> None:  # fmt: skip
+    """Two bones from hip to ankle, the knee over the foot; foot and toes as they stand on the floor."""
+    rest = figure.joints_rest
+    hip_j, knee_j, ankle_j = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
+    hip = pelvis + R_local[:, 0] @ (rest[hip_j] - rest[0])
+    thigh_m, shin_m = figure.bone_m(f"{side}_knee"), figure.bone_m(f"{side}_ankle")
+    reach = ankle - hip
+    length = np.linalg.norm(reach, axis=1, keepdims=True)
+    along = reach / length
+    length = np.clip(length, abs(thigh_m - shin_m) + 1e-3, (thigh_m + shin_m) * 0.9995)
+    cosine = (thigh_m**2 + length**2 - shin_m**2) / (2 * thigh_m * length)
+    # The knee points where pelvis and foot do, each for its half.
+    pole = R_local[:, 0, :, 2] + facing(yaw)[..., 2]
+    pole = pole - np.sum(pole * along, axis=1, keepdims=True) * along
+    pole /= np.linalg.norm(pole, axis=1, keepdims=True)
+    thigh = cosine * along + np.sqrt(1 - cosine**2) * pole
+    shin = (length * along - thigh_m * thigh) / shin_m
+    hinge = np.cross(pole, along)
+
+    R_thigh = _aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
+    R_shin = _aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
+    R_foot = facing(yaw) @ about("x", pitch)
+    R_local[:, hip_j] = R_local[:, 0].transpose(0, 2, 1) @ R_thigh
+    R_local[:, knee_j] = R_thigh.transpose(0, 2, 1) @ R_shin
+    R_local[:, ankle_j] = R_shin.transpose(0, 2, 1) @ R_foot
+    R_local[:, JOINT[f"{side}_foot"]] = about("x", -toes)
+
+
+def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
+    """Rotation that carries a bone (3,) to (T, 3) and its hinge, the left axis, to (T, 3)."""
+
+    def frame(bone: Floats, hinge: Floats) -> Floats:
+        first = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
+        second = hinge - np.sum(hinge * first, axis=-1, keepdims=True) * first
+        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
+        return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+    return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T
+
+
+# --- gestures -------------------------------------------------------------------------------------
+
+
+def _wave(t: Floats) -> dict[str, Floats]:
+    sway = 0.35 * np.sin(2 * np.pi * 1.7 * t)
+    return {
+        "right_collar": about("z", -0.15 + 0 * t),
+        "right_shoulder": about("z", 0.25 + 0.1 * sway) @ about("y", 0.35 + 0 * t) @ about("x", -1.4 + 0 * t),
+        "right_elbow": about("y", 1.45 + sway),
+    }
+
+
+def _look(t: Floats) -> dict[str, Floats]:
+    turn = 0.9 * np.sin(2 * np.pi * t / 2.8)
+    return {"neck": about("y", 0.45 * turn), "head": about("y", 0.55 * turn) @ about("x", 0.05 + 0 * t)}
+
+
+def _text(t: Floats) -> dict[str, Floats]:
+    pose = {"neck": about("x", 0.25 + 0 * t), "head": about("x", 0.3 + 0 * t)}
+    for side, sign in SIDES:
+        pose[f"{side}_shoulder"] = about("x", -0.45 + 0 * t) @ about("z", -sign * 1.3)
+        pose[f"{side}_elbow"] = about("x", -0.5 + 0 * t) @ about("y", -sign * 1.6 + 0.03 * np.sin(9 * t))
+    return pose
+
+
+def _phone(t: Floats) -> dict[str, Floats]:
+    return {
+        "right_shoulder": about("x", -0.5 + 0 * t) @ about("z", 1.1 + 0 * t) @ about("x", -0.5 + 0 * t),
+        "right_elbow": about("y", 2.3 + 0.05 * np.sin(2 * t)),
+        "head": about("z", -0.12 + 0 * t),
+    }
+
+
+def _pockets(t: Floats) -> dict[str, Floats]:
+    pose = {}
+    for side, sign in SIDES:
+        pose[f"{side}_shoulder"] = about("x", 0.3 + 0 * t) @ about("z", -sign * 1.22)
+        pose[f"{side}_elbow"] = about("x", -0.7 + 0 * t) @ about("y", -sign * 0.75)
+    return pose
+
+
+def _hips(t: Floats) -> dict[str, Floats]:
+    pose = {}
+    for side, sign in SIDES:
+        pose[f"{side}_shoulder"] = about("x", 0.45 + 0 * t) @ about("z", -sign * 0.85)
+        pose[f"{side}_elbow"] = about("x", -1.1 + 0 * t) @ about("y", -sign * 1.5)
+    return pose
+
+
+GESTURES: dict[str, Callable[[Floats], dict[str, Floats]]] = {
+    "wave": _wave,
+    "look": _look,
+    "text": _text,
+    "phone": _phone,
+    "pockets": _pockets,
+    "hips": _hips,
+}
+
+
+def _perform(R_local: Floats, gesture: Gesture, times_s: Floats) -> None:
+    """Blend a gesture in and out over 0.6 s, in place."""
+    weight = smoothstep((times_s - gesture.start_s) / 0.6) * smoothstep((gesture.end_s - times_s) / 0.6)
+    for joint, target in GESTURES[gesture.kind](times_s - gesture.start_s).items():
+        now = Rotation.from_matrix(R_local[:, JOINT[joint]])
+        step = (now.inv() * Rotation.from_matrix(target)).as_rotvec()
+        R_local[:, JOINT[joint]] = (now * Rotation.from_rotvec(weight[:, None] * step)).as_matrix()

@@ -1,0 +1,208 @@
+"""A synthetic video of clothed people with perfect truth, made from a kind and a seed.
+
+``make_scene("crossing", seed=7)`` is the same scene to the last bit on every call; frames are rendered when they
+are asked for, one at a time. The truth is in ``truth``; what may happen in a scene is in ``direction``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.body.skeleton import JOINT_NAMES
+from choros.errors import ChorosError
+from choros.motion import Motion
+from choros.scenes.direction import KINDS, Plan, View, direct, sample_view
+from choros.scenes.gait import animate
+from choros.scenes.people import Actor, Casting, figure_of, joint_motion, posed, tailor
+from choros.scenes.render import Meshes, Sensor, SunView, contact_map, develop, shade
+from choros.scenes.truth import Truth, measure
+from choros.scenes.wardrobe import sample_look
+from choros.scenes.world import Backdrop, World, sample_world, see
+from choros.view.raster import Canvas, vertex_normals
+
+Floats = NDArray[np.float64]
+
+FEET = [JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot")]
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """Size and length of a scene; None leaves a choice to the scene's kind and seed."""
+
+    width: int = 960
+    height: int = 540
+    fps: Fraction = Fraction(25)
+    seconds: float = 6.0
+    people: int | None = None
+    fov_deg: float | None = None  # across the longer side
+    noise: float = 0.012  # of the sensor, share of full scale
+
+
+def make_scene(kind: str, seed: int, config: SceneConfig | None = None) -> Scene:
+    """A scene of one of ``KINDS``. Raises ``ChorosError`` for an unknown kind, sizes below 32 px or no frames."""
+    return Scene(kind, seed, config or SceneConfig())
+
+
+class Scene:
+    """People in a place before a camera. Make one with ``make_scene``.
+
+    ``actors``          everybody, person 1 first
+    ``world``, ``view`` the place, and the camera in it (static in these kinds)
+    ``times_s``         (T,) seconds of the frames
+    """
+
+    def __init__(self, kind: str, seed: int, config: SceneConfig) -> None:
+        if kind not in KINDS:
+            raise ChorosError(f'there is no scene of kind "{kind}"; choose one of: {", ".join(KINDS)}.')
+        if min(config.width, config.height) < 32:
+            raise ChorosError(
+                f"a scene of {config.width}x{config.height} px is too small; make it 32 or more."
+            )
+        self.kind, self.seed, self.config = kind, seed, config
+        self.fps = Fraction(config.fps)
+        self.n_frames = int(config.seconds * self.fps)
+        if self.n_frames < 1:
+            raise ChorosError(
+                f"a scene of {config.seconds} s has no frame at {self.fps} frames/s; make it longer."
+            )
+        self.times_s = np.array([float(i / self.fps) for i in range(self.n_frames)])
+
+        rng = np.random.default_rng([seed, sum(kind.encode())])
+        casting = KINDS[kind]
+        people = int(rng.integers(casting.people[0], casting.people[1] + 1))
+        people = people if config.people is None else config.people
+        self.view: View = sample_view(rng, config.width, config.height, config.fov_deg, casting.depth_m)
+        plans, poles = direct(rng, casting, self.view, config.seconds, people)
+        self.world: World = sample_world(rng, self.view.far_m, poles)
+        self.casting = Casting()
+        self.actors = tuple(self._cast(rng, plan) for plan in plans)
+        self.sensor = Sensor(noise=config.noise, exposure=float(rng.uniform(0.95, 1.25)))
+        self._meshes = _joined(self.actors)
+        self._solids = replace(self.world, solids=self.world.occluders).table()
+
+    def _cast(self, rng: np.random.Generator, plan: Plan) -> Actor:
+        betas = np.clip(rng.normal(size=10), -2.0, 2.0)
+        rest, dressed = tailor(self.casting, betas, look := sample_look(rng))
+        figure = figure_of(rest, dressed)
+        poses = animate(plan.route, figure, plan.manner, self.times_s, plan.gestures)
+        turns, places = joint_motion(rest, poses)
+        return Actor(betas, rest, figure, look, dressed, plan.route, poses, turns, places)
+
+    # --- pictures ---------------------------------------------------------------------------------
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """The pictures, (height, width, 3) uint8 RGB, one after another."""
+        for frame in range(self.n_frames):
+            yield self.frame(frame)
+
+    def frame(self, frame: int) -> NDArray[np.uint8]:
+        """One picture."""
+        canvas, normals = self._drawn(frame)
+        light, view = self.world.light, self.view
+        image = shade(
+            canvas, self._backdrop, normals, self._meshes, view.K, view.T_world_camera, light,
+            self._sun_view(frame), self._contact(frame), self._solids,
+        )  # fmt: skip
+        return develop(image, self.sensor, np.random.default_rng([self.seed, frame]))
+
+    def masks(self, frame: int) -> NDArray[np.int32]:
+        """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""
+        return self._drawn(frame)[0].mesh + 1
+
+    def write(self, folder: str | Path) -> None:
+        """``video.mp4`` and its truth, ``motion.npz``, into a folder, which is made if need be."""
+        from choros.video import VideoWriter
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with VideoWriter(folder / "video.mp4", self.config.width, self.config.height, self.fps) as video:
+            for frame, image in enumerate(self.frames()):
+                video.write(image, frame / self.fps)
+        self.truth.save(folder / "motion.npz")
+
+    # --- truth ------------------------------------------------------------------------------------
+
+    @property
+    def truth(self) -> Motion:
+        """Everybody in view in every frame, hidden or not; see ``choros.scenes.truth``."""
+        return self._truth.motion
+
+    @property
+    def visible_fraction(self) -> NDArray[np.float32]:
+        """Share of each of the truth's rows that can be seen, (N,)."""
+        return self._truth.visible_fraction
+
+    @cached_property
+    def _truth(self) -> Truth:
+        source = f"scene:{self.kind}:{self.seed}"
+        return measure(self.casting, self.actors, self.world, self.view, self.fps, self.n_frames, source)
+
+    # --- parts of a picture -----------------------------------------------------------------------
+
+    @cached_property
+    def _backdrop(self) -> Backdrop:
+        view = self.view
+        return see(self.world, view.K, view.T_world_camera, view.width, view.height, finer=3)
+
+    @cached_property
+    def _canvas(self) -> Canvas:
+        return Canvas(self.view.width, self.view.height)
+
+    @cached_property
+    def _sun(self) -> SunView:
+        reach = 0.5 * np.hypot(self.view.far_m + 1, 2 * self.view.half_width_m(self.view.far_m))
+        return SunView(self.world.light, (0.0, (self.view.near_m + self.view.far_m) / 2, 0.9), float(reach))
+
+    def _drawn(self, frame: int) -> tuple[Canvas, NDArray[np.float32]]:
+        """Everybody in front of the world, and the normals of all their vertices in camera axes."""
+        canvas = self._canvas
+        canvas.clear()
+        canvas.depth[:] = self._backdrop.depth
+        T_camera_world = np.linalg.inv(self.view.T_world_camera)
+        normals = []
+        for number, (actor, points) in enumerate(zip(self.actors, self._posed(frame), strict=True)):
+            points_cam = (points @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]).astype(np.float32)
+            canvas.draw(number, points_cam, actor.dressed.faces, self.view.K)
+            normals.append(vertex_normals(points_cam, actor.dressed.faces))
+        return canvas, np.concatenate(normals)
+
+    def _posed(self, frame: int) -> list[NDArray[np.float32]]:
+        """Everybody's mesh in the world, (M, 3) each."""
+        corrections = self.casting.corrections(np.stack([a.poses.body_pose[frame] for a in self.actors]))
+        return [posed(a, frame, np.eye(4), c) for a, c in zip(self.actors, corrections, strict=True)]
+
+    def _sun_view(self, frame: int) -> SunView:
+        sun = self._sun
+        sun.canvas.clear()
+        T = sun.T_sun_world
+        for actor, points in zip(self.actors, self._posed(frame), strict=True):
+            sun.canvas.draw(0, points @ T[:3, :3].T + T[:3, 3], actor.dressed.faces, sun.K)
+        return sun
+
+    def _contact(self, frame: int) -> tuple[NDArray[np.float32], float, float, float]:
+        feet = np.concatenate([actor.places[frame][FEET] for actor in self.actors])
+        half = self.view.half_width_m(self.view.far_m) + 1
+        return contact_map(feet, (-half, 0.0), (2 * half, self.view.far_m + 1))
+
+
+def _joined(actors: tuple[Actor, ...]) -> Meshes:
+    """Everybody's mesh in one, for the shader."""
+    worn = [a.dressed for a in actors]
+    vertex = np.cumsum([0, *(len(d.points) for d in worn)])
+    texture = np.cumsum([0, *(len(d.textures) for d in worn)])
+    return Meshes(
+        face_start=np.cumsum([0, *(len(d.faces) for d in worn)])[:-1].astype(np.int32),
+        faces=np.concatenate([d.faces + v for d, v in zip(worn, vertex[:-1], strict=True)]).astype(np.int32),
+        uv=np.concatenate([d.uv for d in worn]),
+        texture=np.concatenate([d.texture + t for d, t in zip(worn, texture[:-1], strict=True)]).astype(
+            np.int32
+        ),
+        textures=np.concatenate([d.textures for d in worn]),
+    )
