@@ -277,15 +277,17 @@ def clear_matches(frames: TrackingFrames, threshold: float = 0.5) -> PairTable:
     table = frames.pairs
     table = table.where((table.similarity >= threshold - _EPS) & (table.similarity > _EPS))
     matched = np.ones(len(table.frame), dtype=bool)
+    contested = table.contested_frames()
+    # Pairs since .. until are those of the last frame before with people on both sides; none before the first.
     active = np.flatnonzero((table.gt_count > 0) & (table.pred_count > 0))
-    for frame in table.contested_frames():
+    place = np.searchsorted(active, contested)
+    since = np.append(0, table.first[active])[place]
+    until = np.append(0, table.first[active + 1])[place]
+    for frame, start, stop in zip(contested.tolist(), since.tolist(), until.tolist(), strict=True):
         pairs = slice(table.first[frame], table.first[frame + 1])
-        earlier = np.searchsorted(active, frame) - 1
-        last = table.first[active[earlier]], table.first[active[earlier] + 1]
-        before = slice(*last) if earlier >= 0 else slice(0)
-        partners = table.identity[before][matched[before]]
+        partners = table.identity[start:stop][matched[start:stop]]
         kept = (table.identity[pairs, None] == partners).any(axis=1)
-        matched[pairs] = table.match(int(frame), 1000 * kept + table.similarity[pairs])
+        matched[pairs] = table.match(frame, 1000 * kept + table.similarity[pairs])
     return table.where(matched)
 
 
