@@ -160,14 +160,21 @@ def _draw(homogeneous, faces, mesh, cull_back, z_near, depth, owner, face, baryc
 
         touched_x0, touched_x1 = min(touched_x0, x0), max(touched_x1, x1)
         touched_y0, touched_y1 = min(touched_y0, y0), max(touched_y1, y1)
-        # Out of the array: the compiler cannot know that writing pixels leaves the planes alone.
+        # Out of the arrays: the compiler cannot know that writing pixels leaves the planes alone.
         xa, xb, xc = plane[0, 0], plane[1, 0], plane[2, 0]
         tie_a, tie_b, tie_c = keeps_tie[0], keeps_tie[1], keeps_tie[2]
         for row in range(y0, y1):
             a = plane[0, 1] * (row + 0.5) + plane[0, 2]
             b = plane[1, 1] * (row + 0.5) + plane[1, 2]
             c = plane[2, 1] * (row + 0.5) + plane[2, 2]
-            for column in range(x0, x1):
+            # Where the planes change sign along the row, a pixel wider on both sides; again, they decide.
+            start, stop = float(x0), float(x1)
+            for slope, offset in ((xa, a), (xb, b), (xc, c)):
+                if slope > 0:
+                    start = max(start, -offset / slope - 1.5)
+                elif slope < 0:
+                    stop = min(stop, -offset / slope + 1.5)
+            for column in range(int(min(start, stop)), int(stop)):
                 wa, wb, wc = xa * (column + 0.5) + a, xb * (column + 0.5) + b, xc * (column + 0.5) + c
                 if wa < 0 or wb < 0 or wc < 0:
                     continue

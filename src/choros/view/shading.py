@@ -6,8 +6,6 @@ line where depth jumps within a pixel, so that an arm reads against the trunk be
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,38 +54,38 @@ def paint(
     ]
     shown = [r for r in touched if r[0] < r[2] and r[1] < r[3]]
     if shown:
-        normals = np.stack([vertex_normals(vertices, faces) for vertices in vertices_cam])
         low, high = np.min(shown, axis=0)[:2] // samples, -(-np.max(shown, axis=0)[2:] // samples)
-        _shade(
-            image, low, high, samples, canvas.depth, canvas.mesh, canvas.face, canvas.barycentric, faces,
-            normals, colours.astype(np.float32), np.float32(opacity), np.float32(1 / K[0, 0]),
-            np.float32(K[0, 2]), np.float32(1 / K[1, 1]), np.float32(K[1, 2]),
+        lit = _light(vertices_cam, faces, colours)
+        _blend_over(
+            image, low, high, samples, canvas.depth, canvas.mesh, canvas.face, canvas.barycentric, faces, lit,
+            np.float32(opacity), np.float32(1 / K[0, 0]),
         )  # fmt: skip
     return touched
 
 
-@compiled
-def _light(x, y, z, ray_x, ray_y) -> Any:  # type: ignore[no-untyped-def]
-    """Diffuse factor and added white (both about 0..1) of a unit normal seen along (ray_x, ray_y, 1)."""
-    key = x * KEY_LIGHT[0] + y * KEY_LIGHT[1] + z * KEY_LIGHT[2]
-    fill = x * FILL_LIGHT[0] + y * FILL_LIGHT[1] + z * FILL_LIGHT[2]
-    # Light wraps around by a third, or the edge of the shadow would cut limbs in two.
-    key = max(key * np.float32(0.72) + np.float32(0.28), np.float32(0))
-    facing = -(x * ray_x + y * ray_y + z) / np.sqrt(ray_x * ray_x + ray_y * ray_y + np.float32(1))
-    turned = np.float32(1) - min(max(facing, np.float32(0)), np.float32(1))
-    rim = turned * turned * turned
-    diffuse = np.float32(0.30) + np.float32(0.74) * key + np.float32(0.20) * max(fill, np.float32(0))
-    return diffuse * (np.float32(1) - np.float32(0.25) * turned), np.float32(0.36) * rim
+def _light(
+    vertices_cam: NDArray[np.float32],  # (n, V, 3)
+    faces: NDArray[np.int32],  # (F, 3)
+    colours: NDArray[np.uint8],  # (n, 3) RGB
+) -> NDArray[np.float32]:  # (n, V, 3) RGB 0..255
+    """Colours of the vertices under the lights; a body is smooth enough to light no more than those."""
+    normals = np.stack([vertex_normals(vertices, faces) for vertices in vertices_cam])
+    # Light wraps around, or the edge of the shadow would cut limbs in two.
+    key = np.maximum(0.72 * (normals @ np.float32(KEY_LIGHT)) + 0.28, 0)
+    fill = np.maximum(normals @ np.float32(FILL_LIGHT), 0)
+    distance = np.sqrt((vertices_cam**2).sum(-1)) + np.float32(1e-6)
+    turned = 1 - np.clip(-(normals * vertices_cam).sum(-1) / distance, 0, 1)  # 0 facing us .. 1 at the rim
+    diffuse = (0.30 + 0.74 * key + 0.20 * fill) * (1 - 0.25 * turned)
+    lit = diffuse[..., None] * colours[:, None].astype(np.float32) + (0.36 * 255 * turned**3)[..., None]
+    return np.minimum(lit, 255).astype(np.float32)
 
 
 @compiled
-def _shade(  # type: ignore[no-untyped-def]
-    image, low, high, samples, depth, mesh, face, barycentric, faces, normals, colours, opacity,
-    per_focal_x, centre_x, per_focal_y, centre_y,
-):  # fmt: skip
+def _blend_over(  # type: ignore[no-untyped-def]
+    image, low, high, samples, depth, mesh, face, barycentric, faces, lit, opacity, per_focal
+):
     count = samples * samples
     for row in range(low[1], high[1]):
-        ray_y = (np.float32(row + 0.5) - centre_y) * per_focal_y
         for column in range(low[0], high[0]):
             # What the samples of this pixel show: how many show anything, and whether it is all one body.
             top, left = row * samples, column * samples
@@ -100,31 +98,25 @@ def _shade(  # type: ignore[no-untyped-def]
                 continue
             # Depth is compared with one more row and column, or lines between two pixels would be missed.
             nearest, farthest = np.float32(np.inf), np.float32(0)
-            for v in range(top, min(top + samples + 1, mesh.shape[0])):
-                for u in range(left, min(left + samples + 1, mesh.shape[1])):
+            for v in (top, min(top + samples, mesh.shape[0] - 1)):
+                for u in (left, min(left + samples, mesh.shape[1] - 1)):
                     if mesh[v, u] >= 0:
                         nearest, farthest = min(nearest, depth[v, u]), max(farthest, depth[v, u])
             # A slanted surface also changes depth within a pixel, in proportion to the pixel's size.
-            crease = farthest - nearest > np.float32(CREASE_M) + np.float32(8) * nearest * per_focal_x
+            crease = farthest - nearest > np.float32(CREASE_M) + np.float32(8) * nearest * per_focal
             red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-            ray_x = (np.float32(column + 0.5) - centre_x) * per_focal_x
             shaded = 0
             for v in range(top, top + samples):
                 for u in range(left, left + samples):
                     m = mesh[v, u]
                     if m < 0 or (same and shaded > 0):
                         continue  # one sample speaks for all of the same body
-                    a, b, c = faces[face[v, u]]
-                    wa, wb, wc = barycentric[v, u]
-                    x = wa * normals[m, a, 0] + wb * normals[m, b, 0] + wc * normals[m, c, 0]
-                    y = wa * normals[m, a, 1] + wb * normals[m, b, 1] + wc * normals[m, c, 1]
-                    z = wa * normals[m, a, 2] + wb * normals[m, b, 2] + wc * normals[m, c, 2]
-                    scale = np.float32(1) / np.sqrt(x * x + y * y + z * z + np.float32(1e-12))
-                    diffuse, white = _light(x * scale, y * scale, z * scale, ray_x, ray_y)
-                    white *= np.float32(255)
-                    red += min(colours[m, 0] * diffuse + white, np.float32(255))
-                    green += min(colours[m, 1] * diffuse + white, np.float32(255))
-                    blue += min(colours[m, 2] * diffuse + white, np.float32(255))
+                    f = face[v, u]
+                    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                    wa, wb, wc = barycentric[v, u, 0], barycentric[v, u, 1], barycentric[v, u, 2]
+                    red += wa * lit[m, a, 0] + wb * lit[m, b, 0] + wc * lit[m, c, 0]
+                    green += wa * lit[m, a, 1] + wb * lit[m, b, 1] + wc * lit[m, c, 1]
+                    blue += wa * lit[m, a, 2] + wb * lit[m, b, 2] + wc * lit[m, c, 2]
                     shaded += 1
             amount = opacity * np.float32(covered) / np.float32(count)
             share = amount / np.float32(shaded)
