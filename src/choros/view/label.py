@@ -22,9 +22,14 @@ _DARK: Colour = (20, 20, 24)
 _LIGHT: Colour = (250, 250, 250)
 
 
-def line_px(image: NDArray[np.uint8]) -> int:
+def _line_px(image: NDArray[np.uint8]) -> int:
     """Width of a line that is thin but seen, px: 1 up to 540 rows, 2 at 720p, 6 at 4K."""
     return max(1, round(image.shape[0] / 360))
+
+
+def _line_for(image: NDArray[np.uint8], tall_px: float) -> int:
+    """The same for something so many px tall: thinner where it is small."""
+    return min(_line_px(image), max(1, int(tall_px / 120)))
 
 
 def tag(
@@ -53,7 +58,7 @@ def tag(
 
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     ink = _DARK if solid and luminance > 120 else _LIGHT
-    rim = max(1, line_px(image) // 2)
+    rim = max(1, _line_px(image) // 2)
     last = (box[2] - 1, box[3] - 1)
     cv2.rectangle(image, box[:2], last, colour if solid else _DARK, -1)
     cv2.rectangle(image, box[:2], last, _DARK if solid else colour, rim)
@@ -73,7 +78,7 @@ def dashed(
     colour: Colour,
 ) -> None:
     """A dashed line around a shape, thinner around a small one."""
-    width = min(line_px(image), max(1, mask.shape[0] // 120))
+    width = _line_for(image, mask.shape[0])
     dash = 2 + 4 * width
     contours, _ = cv2.findContours(
         np.pad(mask, 1).astype(np.uint8),
@@ -96,16 +101,17 @@ def skeleton(
     colour: Colour,
 ) -> None:
     """COCO-17 keypoints that are sure enough, joined by the limbs; dark rims keep them apart from bodies."""
-    width = line_px(image)
     # cv2 counts from the centre of the first pixel, in sixteenths here.
     points = np.round((keypoints_px[:, :2] - 0.5) * 16)
     sure = (keypoints_px[:, 2] >= MIN_CONFIDENCE) & (np.abs(points) < 2**24).all(1)
+    if not sure.any():
+        return
+    width = _line_for(image, np.ptp(keypoints_px[sure, 1]))
     places = [(int(x), int(y)) for x, y in np.where(sure[:, None], points, 0)]
-    for rim, ink in ((2, _DARK), (0, colour)):
+    for ink, thickness in ((_DARK, 2 * width), (colour, width)):
         for a, b in LIMBS:
             if sure[a] and sure[b]:
-                cv2.line(image, places[a], places[b], ink, width + rim, cv2.LINE_AA, 4)
+                cv2.line(image, places[a], places[b], ink, thickness, cv2.LINE_AA, 4)
     for place, is_sure in zip(places, sure, strict=True):
         if is_sure:
-            cv2.circle(image, place, 16 * (width + 1), _DARK, -1, cv2.LINE_AA, 4)
-            cv2.circle(image, place, 16 * width, _LIGHT, -1, cv2.LINE_AA, 4)
+            cv2.circle(image, place, 8 * (width + 1), _LIGHT, -1, cv2.LINE_AA, 4)

@@ -32,7 +32,7 @@ SMOOTH_UP_TO_PX = 2_100_000  # images of more pixels (above 1080p) get one sampl
 class OverlayStyle:
     """How people are drawn over a frame."""
 
-    opacity: float = 0.85  # of a person that is seen
+    opacity: float = 0.9  # of a person that is seen
     ghost_opacity: float = 0.25  # of a person that is only predicted
     ghosts: bool = True  # draw who is not seen
     labels: bool = True  # the identity above the head

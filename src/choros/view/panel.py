@@ -43,7 +43,7 @@ class Stage:
         if not len(points):
             points = np.zeros((1, 3))
         low, high = np.percentile(points, [1, 99], axis=0)
-        return cls(tuple(low - REACH_M), tuple(high + REACH_M))
+        return cls(tuple((low - REACH_M).tolist()), tuple((high + REACH_M).tolist()))
 
     @classmethod
     def of(cls, motion: Motion) -> Stage:

@@ -71,8 +71,8 @@ def _light(
     """Colours of the vertices under the lights; a body is smooth enough to light no more than those."""
     normals = np.stack([vertex_normals(vertices, faces) for vertices in vertices_cam])
     # Light wraps around, or the edge of the shadow would cut limbs in two.
-    key = np.maximum(0.72 * (normals @ np.float32(KEY_LIGHT)) + 0.28, 0)
-    fill = np.maximum(normals @ np.float32(FILL_LIGHT), 0)
+    key = np.maximum(0.72 * (normals @ np.array(KEY_LIGHT, np.float32)) + 0.28, 0)
+    fill = np.maximum(normals @ np.array(FILL_LIGHT, np.float32), 0)
     distance = np.sqrt((vertices_cam**2).sum(-1)) + np.float32(1e-6)
     turned = 1 - np.clip(-(normals * vertices_cam).sum(-1) / distance, 0, 1)  # 0 facing us .. 1 at the rim
     diffuse = (0.30 + 0.74 * key + 0.20 * fill) * (1 - 0.25 * turned)
