@@ -18,7 +18,7 @@ def oks(
     keypoints_a: np.ndarray,  # (n, 17, 3) x_px, y_px, confidence
     keypoints_b: np.ndarray,  # (m, 17, 3) x_px, y_px, confidence
     areas_a: np.ndarray,  # (n,) px², of the people a
-    min_confidence: float = 0.1,
+    min_confidence: float = 0.2,
     sigmas: np.ndarray = COCO_SIGMAS,  # (17,)
 ) -> np.ndarray:  # (n, m) float64 in 0..1
     """Object keypoint similarity of every person of ``a`` with every person of ``b``.
@@ -37,7 +37,7 @@ def oks(
 
 def box_of_keypoints(
     keypoints: np.ndarray,  # (..., 17, 3) x_px, y_px, confidence
-    min_confidence: float = 0.1,
+    min_confidence: float = 0.2,
 ) -> np.ndarray:  # (..., 4) xyxy px
     """Tightest box around the keypoints above ``min_confidence``; NaN where there are none."""
     shown = keypoints[..., 2:] > min_confidence

@@ -132,7 +132,7 @@ def suppress_overlapping(
     scores: np.ndarray,  # (n,)
     iou: float,
 ) -> np.ndarray:  # (k,) indices, best first
-    """Greedy non-maximum suppression: a box goes if a better one that stays overlaps it by more than ``iou``."""
+    """Greedy non-maximum suppression: a box goes if a better one stays that overlaps it above ``iou``."""
     order = np.argsort(-scores, kind="stable")
     overlaps = box_iou(boxes_px[order], boxes_px[order]) > iou
     stays = np.ones(len(order), bool)
