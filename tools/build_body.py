@@ -92,10 +92,8 @@ def skin_weights(people: People, mesh: Mesh, person: Posed) -> np.ndarray:
     weights = 0.5 * (weights + weights[mesh.mirror][:, list(MIRROR_JOINTS)])
     weights /= weights.sum(1, keepdims=True)
     weights[weights < 0.01] = 0
-    # The four largest; ties go to the joint nearer the middle of the list, alike on both sides.
-    middle_first = np.broadcast_to(np.abs(np.arange(24) - 11.5), weights.shape)
-    order = np.lexsort((middle_first, -weights), axis=1)
-    np.put_along_axis(weights, order[:, 4:], 0, 1)
+    fifth = np.sort(weights, axis=1)[:, -5, None]  # whatever ties with it goes too: sides stay alike
+    weights[weights <= fifth] = 0
     return weights / weights.sum(1, keepdims=True)
 
 

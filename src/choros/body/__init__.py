@@ -1,7 +1,7 @@
 """The body: SMPL's form, the embedded open body, and users' own SMPL files.
 
-Names of joints and keypoints are in `choros.body.skeleton`, which loads no torch; the model itself is imported
-on first use.
+Names of joints and keypoints are in `choros.body.skeleton`, which loads no torch; the model itself is
+imported on first use.
 """
 
 from importlib import import_module

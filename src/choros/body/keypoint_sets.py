@@ -1,7 +1,7 @@
 """Keypoint sets as weights on a body's vertices and joints.
 
-A keypoint is an average of vertices (what annotators see: the tip of the nose, the middle of a wrist), a joint
-of the skeleton, or a mix; which of these a name means depends on the set it stands in.
+A keypoint is an average of vertices (what annotators see: the tip of the nose, the middle of a wrist), a
+joint of the skeleton, or a mix; which of these a name means depends on the set it stands in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from choros.body.skeleton import JOINT_NAMES, KEYPOINT_SETS
 from choros.errors import ChorosError
 
-#: Sets in which a joint's name means the joint itself; elsewhere an annotated landmark of that name comes first.
+#: Sets in which a joint's name means the joint itself; elsewhere a landmark of that name comes first.
 JOINT_SETS = ("smpl24", "comotion27")
 
 #: Points that others define: between the shoulders or hips (OpenPose, MPII), or where skull and neck meet.

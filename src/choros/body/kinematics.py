@@ -5,6 +5,8 @@ Joints of equal depth move together, so a pose costs eight small matrix products
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import roma
 import torch
 from torch import Tensor
@@ -19,8 +21,7 @@ def _levels() -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
         depth[j] = depth[PARENTS[j]] + 1
     ranks = [[j for j in range(len(PARENTS)) if depth[j] == d] for d in range(max(depth) + 1)]
     return tuple(
-        (tuple(rank), tuple(above.index(PARENTS[j]) for j in rank))
-        for above, rank in zip(ranks[:-1], ranks[1:], strict=True)
+        (tuple(rank), tuple(above.index(PARENTS[j]) for j in rank)) for above, rank in pairwise(ranks)
     )
 
 
@@ -38,8 +39,8 @@ def forward_kinematics(rotations: Tensor, joints_rest: Tensor) -> tuple[Tensor, 
     """Turn every joint by its local rotation.
 
     Takes local rotations (..., 24, 3, 3) and rest joints (..., 24, 3) in metres; gives global rotations
-    (..., 24, 3, 3) and each joint's displacement from its rest place (..., 24, 3). SMPL, equation 4; written in
-    displacements so that a pose of zeros leaves every joint exactly where it rests.
+    (..., 24, 3, 3) and each joint's displacement from its rest place (..., 24, 3). SMPL, equation 4; in
+    displacements, so that a pose of zeros leaves every joint exactly where it rests.
     """
     turn, shift = rotations[..., :1, :, :], torch.zeros_like(joints_rest[..., :1, :])
     shift = shift.expand(*turn.shape[:-2], 3)

@@ -1,4 +1,4 @@
-"""The body model: parameters in, joints, vertices and keypoints out (SMPL, Loper et al. 2015, equations 2 to 11).
+"""The body model: parameters in, joints, vertices and keypoints out (SMPL, Loper et al. 2015, section 3).
 
 Joints need the kinematic tree only, keypoints the tree and a few numbers each, vertices everything: take the
 cheapest that serves. All is batched over any leading dimensions and differentiable in every parameter.
@@ -36,8 +36,8 @@ class SkinnedPoints(NamedTuple):
     """K points fixed to the skin or skeleton, as sums over the 24 joints.
 
     With global rotations R_j and posed joints p_j, point k is sum_j R_j o_kj + weights_kj p_j, where
-    o = offset + offset_betas betas + offset_kid kid + offset_pose (R_local - I): what skinning the vertices and
-    averaging them would give, without the vertices.
+    o = offset + offset_betas betas + offset_kid kid + offset_pose (R_local - I): what skinning the vertices
+    and averaging them would give, without the vertices.
     """
 
     weights: Tensor  # (K, 24) rows sum to 1
@@ -164,7 +164,7 @@ class BodyModel(nn.Module):
     def keypoints(self, params: BodyParams, keypoints: str | np.ndarray = "coco17") -> Tensor:
         """Posed keypoints (..., K, 3), metres, equal to averaging `vertices` and `joints` but far cheaper.
 
-        `keypoints` is a set of `choros.body.skeleton.KEYPOINT_SETS`, or a regressor (K, V) made for this body.
+        `keypoints` is a set of `choros.body.skeleton.KEYPOINT_SETS` or a regressor (K, V) made for this body.
         """
         points = self.skinned_points(keypoints)
         local = _local_rotations(params)
@@ -190,8 +190,8 @@ class BodyModel(nn.Module):
             return self._points[keypoints]
         if keypoints.ndim != 2 or keypoints.shape[1] != self.n_vertices:
             raise ChorosError(
-                f"a keypoint regressor of shape {keypoints.shape} does not fit the {self.n_vertices} vertices of "
-                f"{self.source}; use the body it was made for"
+                f"a keypoint regressor of shape {keypoints.shape} does not fit the {self.n_vertices} vertices "
+                f"of {self.source}; use the body it was made for"
             )
         return self._make_points(keypoints.astype(np.float64), np.zeros((len(keypoints), N_JOINTS)))
 
@@ -251,5 +251,5 @@ def _local_rotations(params: BodyParams) -> Tensor:
 
 
 def _pose_features(local: Tensor) -> Tensor:
-    """Local rotations (..., 24, 3, 3) -> (R - I) of joints 1 to 23 (..., 207), which the correctives follow."""
+    """Local rotations (..., 24, 3, 3) -> R - I of joints 1 to 23 (..., 207), which the correctives follow."""
     return (local[..., 1:, :, :] - torch.eye(3, dtype=local.dtype, device=local.device)).flatten(-3)

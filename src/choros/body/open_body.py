@@ -1,7 +1,8 @@
 """Reads the embedded open body: MakeHuman's CC0 shapes in SMPL's form, made by `tools/build_body.py`.
 
-The files `data/open_body.npz` (6,502 vertices) and `data/open_body_light.npz` (1,934) share betas, kid axis and
-joints. Neither has SMPL's 6,890 vertices, so SMPL vertex indices fail instead of meaning something else.
+`data/open_body.npz` (6,502 vertices) and `data/open_body_light.npz` (1,934) share betas, kid axis and, to a
+millimetre, joints. Neither has SMPL's 6,890 vertices, so that SMPL's vertex indices fail instead of meaning
+something else.
 
 Keys, V vertices, T texture points, L landmarks; `*_rows`, `*_vertices`, `*_weights` list a sparse matrix:
 
@@ -46,9 +47,9 @@ def read_open_body(detail: str = "full") -> BodyTables:
         template=d["template"].astype(np.float64),
         shape_dirs=d["shape_dirs"].astype(np.float64),
         joint_regressor=_dense(d, "joint", (N_JOINTS, n)),
-        skin_weights=skin,
+        skin_weights=skin / skin.sum(1, keepdims=True),
         faces=d["faces"].astype(np.int64),
-        pose_dirs=d["pose_dirs"].astype(np.float32) if d["pose_dirs"].any() else None,
+        pose_dirs=d["pose_dirs"].astype(np.float32),
         kid_dir=d["kid_dir"].astype(np.float64),
         landmarks=dict(zip(names, _dense(d, "landmark", (len(names), n)), strict=True)),
         mirror=d["mirror"].astype(np.int64),

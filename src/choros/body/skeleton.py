@@ -47,7 +47,7 @@ MPII16 = (
 )  # fmt: skip
 
 #: CoMotion's 27 joints: SMPL's without the hands, then five points of the face.
-COMOTION27 = JOINT_NAMES[:22] + ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
+COMOTION27 = (*JOINT_NAMES[:22], "nose", "right_eye", "left_eye", "right_ear", "left_ear")
 
 KEYPOINT_SETS = {
     "smpl24": JOINT_NAMES,

@@ -12,7 +12,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from scipy import sparse
@@ -31,14 +31,15 @@ LANDMARK_VERTICES = {
     "right_big_toe": 6617, "right_small_toe": 6624, "right_heel": 6787,
 }  # fmt: skip
 SMPL_VERTICES = 6890
+KEYS = frozenset(("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table"))
 
 
 def read_smpl(path: Path) -> BodyTables:
     """An SMPL model of 24 joints from its official `.pkl` or an `.npz` with the same keys.
 
-    Landmarks are single vertices of the face and feet; limbs of COCO-17 and BODY-25 are then SMPL's own joints,
-    which annotators' hips and shoulders differ from by a few centimetres. A model of other than 6,890 vertices
-    gets no landmarks. Raises `ChorosError` for anything that is not such a file.
+    Landmarks are single vertices of the face and feet; the limbs of COCO-17 and BODY-25 are then SMPL's own
+    joints, from which annotators' hips and shoulders differ by a few centimetres. A model of other than 6,890
+    vertices gets no landmarks. Raises `ChorosError` for anything that is not such a file.
     """
     if not path.is_file():
         raise ChorosError(
@@ -47,15 +48,13 @@ def read_smpl(path: Path) -> BodyTables:
     if path.suffix not in (".pkl", ".npz"):
         raise ChorosError(f'{path}: an SMPL model ends in .pkl or .npz, not "{path.suffix}"')
     content = _read_pickle(path) if path.suffix == ".pkl" else _read_npz(path)
-    missing = {"v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table"} - set(
-        content
-    )
+    missing = KEYS - set(content)
     if missing:
         raise ChorosError(
             f"{path}: not an SMPL model, it lacks {', '.join(sorted(missing))}; give SMPL's own file"
         )
     try:
-        arrays = {key: _plain(content[key]) for key in sorted(content) if key not in ("bs_type", "bs_style")}
+        arrays = {key: _plain(content[key]) for key in sorted(KEYS)}
         template, weights = arrays["v_template"].astype(np.float64), arrays["weights"].astype(np.float64)
         parents = tuple(arrays["kintree_table"][0].astype(np.int64))
         shape_dirs, pose_dirs = arrays["shapedirs"].astype(np.float64), arrays["posedirs"].astype(np.float32)
@@ -80,7 +79,7 @@ def read_smpl(path: Path) -> BodyTables:
         joint_regressor=regressor,
         skin_weights=weights,
         faces=faces,
-        pose_dirs=pose_dirs if pose_dirs.any() else None,
+        pose_dirs=pose_dirs,
         landmarks={name: np.eye(1, n, v)[0] for name, v in marks.items()},
     )
 
@@ -92,7 +91,7 @@ def _read_npz(path: Path) -> Mapping[str, Any]:
         if size > MAX_BYTES:
             raise ChorosError(f"{path}: {size >> 20} MB unpacked, more than any SMPL model; it was not read")
         with np.load(path, allow_pickle=False) as npz:
-            return {key: npz[key] for key in npz.files if not key.startswith("bs_")}
+            return {key: npz[key] for key in KEYS.intersection(npz.files)}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ChorosError(f"{path}: not an npz of plain arrays ({error}); give SMPL's own file") from error
 
@@ -103,7 +102,7 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
         raise ChorosError(f"{path}: {size >> 20} MB, more than any SMPL model; it was not read")
     try:
         with path.open("rb") as file:
-            content = _SmplUnpickler(file, encoding="latin1").load()
+            content = _SmplUnpickler(file, path).load()
     except ChorosError:
         raise
     except Exception as error:  # a damaged pickle can raise anything
@@ -128,8 +127,13 @@ class _NumpyArray:
 
 
 def _empty_array(*ignored: Any) -> np.ndarray:
-    """Where numpy starts an unpickled array; its true shape comes with the data, so no size can be claimed."""
+    """Where numpy starts an unpickled array; its true shape comes with the data: no size can be claimed."""
     return np.ndarray.__new__(np.ndarray, (0,), "b")
+
+
+def _empty_bytes() -> bytes:
+    """How Python 3 writes no bytes at all into such a pickle; `bytes` itself would take a size."""
+    return b""
 
 
 def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
@@ -145,27 +149,28 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): _latin1_bytes,
     ("collections", "OrderedDict"): OrderedDict,
     **{(module, "object"): object for module in ("builtins", "__builtin__")},
+    **{(module, "bytes"): _empty_bytes for module in ("builtins", "__builtin__")},
     **{(module, "set"): set for module in ("builtins", "__builtin__")},
     **{(module, "_reconstructor"): copyreg._reconstructor for module in ("copyreg", "copy_reg")},  # type: ignore[attr-defined]
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _empty_array for core in ("core", "_core")},
-    **{
-        (f"scipy.sparse.{module}", f"{kind}_matrix"): _Held
-        for kind in ("csc", "csr")
-        for module in (kind, f"_{kind}")
-    },
+    **{(f"scipy.sparse.{module}", "csc_matrix"): _Held for module in ("csc", "_csc")},
 }
 
 
 class _SmplUnpickler(pickle.Unpickler):
     """Knows numpy's arrays, scipy's sparse matrices and a stand-in for chumpy; refuses every other name."""
 
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        super().__init__(file, encoding="latin1")
+        self.path = path
+
     def find_class(self, module: str, name: str) -> Any:
         if module == "chumpy" or module.startswith("chumpy."):
             return _Held
         if (module, name) not in _ALLOWED:
             raise ChorosError(
-                f"{getattr(self, 'source', 'the pickle')} asks for {module}.{name}, which no SMPL model needs; "
-                "it was refused and nothing of it was run"
+                f"{self.path}: asks for {module}.{name}, which no SMPL model needs; it was refused before it "
+                "could run; give SMPL's own file"
             )
         return _ALLOWED[module, name]
 
@@ -175,10 +180,11 @@ def _plain(value: Any) -> np.ndarray:
     if isinstance(value, _Held):
         s = value.state
         if "indptr" in s:
-            shape = s.get("_shape", s.get("shape"))
-            return np.asarray(
-                sparse.csc_matrix((s["data"], s["indices"], s["indptr"]), shape=shape).toarray()
-            )
+            shape = s["_shape"] if "_shape" in s else s["shape"]
+            if np.prod(shape, dtype=np.float64) > MAX_BYTES // 8:
+                raise ValueError(f"a sparse matrix of {shape}")
+            columns = (s["data"], s["indices"], s["indptr"])
+            return np.asarray(sparse.csc_matrix(columns, shape=shape).toarray())
         if "idxs" in s:  # chumpy.reordering.Select
             chosen = _plain(s["a"]).ravel()[_plain(s["idxs"]).astype(np.int64)]
             return chosen.reshape(s["preferred_shape"]) if s.get("preferred_shape") is not None else chosen

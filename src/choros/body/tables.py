@@ -20,8 +20,9 @@ N_POSE_FEATURES = 9 * (N_JOINTS - 1)
 
 @dataclass(frozen=True)
 class BodyTables:
-    """A body in SMPL's form (Loper et al. 2015, equations 2 to 11): V vertices, 24 joints; metres, x left, y up,
-    z forward.
+    """A body in SMPL's form (Loper et al. 2015, section 3): V vertices, 24 joints; metres.
+
+    Axes: x to the body's left, y up, z forward.
 
     Raises `ChorosError` naming `source` when the arrays do not fit each other.
     """
