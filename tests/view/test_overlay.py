@@ -224,6 +224,8 @@ def test_a_video_that_does_not_belong_is_refused(body: BodyModel, video: Path, t
         render_video(motion_of([p + Fraction(1, 7001) for p in PTS[:4]]), video, out, body)
     with pytest.raises(ChorosError, match="smpl body"):
         render_video(replace(motion_of(PTS), header=users), video, out)
+    with pytest.raises(ChorosError, match="smpl body"):
+        render_video(replace(motion_of(PTS), header=users), video, out, body)
     with pytest.raises(ChorosError, match="no frames"):
         render_video(motion_of([]), video, out, body)
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from choros.errors import ChorosError
-from choros.view.raster import Canvas, vertex_normals
+from choros.view.raster import Canvas, compiled, vertex_normals
 
 W, H = 96, 64
 K = np.array([[80.0, 0, W / 2], [0, 80.0, H / 2], [0, 0, 1]])
@@ -216,3 +216,9 @@ def test_normals_of_a_sphere_point_outwards() -> None:
     vertices, faces = icosphere(3)
     np.testing.assert_allclose(vertex_normals(vertices, faces), vertices, atol=0.02)
     assert (vertex_normals(np.ones((4, 3)), np.array([[0, 1, 2]])) == 0).all()
+
+
+def test_functions_compile_where_no_cache_can_be_kept() -> None:
+    space: dict[str, object] = {}
+    exec(compile("def twice(x):\n    return 2 * x\n", "<no file>", "exec"), space)
+    assert compiled(space["twice"])(21) == 42

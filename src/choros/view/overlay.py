@@ -179,12 +179,13 @@ def render_video(
     from choros.body import BodyModel
     from choros.video import VideoWriter, open_video
 
-    if body is None:
-        if motion.header.body != "open":
-            raise ChorosError(
-                f"this motion is of a {motion.header.body} body; give the model file that it was made with."
-            )
+    if body is None and motion.header.body == "open":
         body = BodyModel.load(detail="light")
+    if body is None or body.name != motion.header.body:
+        raise ChorosError(
+            f"this motion is of the {motion.header.body} body; "
+            f"{'give the model file that it was tracked with' if body is None else 'draw it with that one'}."
+        )
     if not len(motion):
         raise ChorosError(f"the motion has no frames to draw over {source}; run `choros track` on it again.")
     index_of = {pts: i for i, pts in enumerate(motion.pts)}
