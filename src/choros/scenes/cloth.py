@@ -106,10 +106,17 @@ def shell(
 
     It lies ``thick_m`` off the skin, and a third of that along its edges, which it reaches within ``taper_m``.
     """
-    piece = cut(skin, field(skin.points))
-    off = thick_m * (1 / 3 + 2 / 3 * smoothstep(field(piece.points) / taper_m))
-    piece = smoothed(piece, rounds)
-    return piece.moved(piece.points + off[:, None] * piece.normals())
+    under = cut(skin, field(skin.points))
+    off = thick_m * (1 / 3 + 2 / 3 * smoothstep(field(under.points) / taper_m))
+    piece = smoothed(under, rounds)
+    return above(piece.moved(piece.points + off[:, None] * piece.normals()), under, off / 2)
+
+
+def above(piece: Piece, under: Piece, least_m: Floats) -> Piece:
+    """Lift points (M, 3) that lie less than ``least_m`` (M,) over the skin from which they were cut."""
+    normals = under.normals()
+    height = np.sum((piece.points - under.points) * normals, axis=1)
+    return piece.moved(piece.points + np.maximum(least_m - height, 0)[:, None] * normals)
 
 
 def drape(piece: Piece, hangs: NDArray[np.bool_], below_m: float, loose: float) -> Piece:

@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 CLEAR_OF_PEOPLE_M = 0.75  # between the places of two people; shoulders are half a metre wide
 CLEAR_OF_THINGS_M = 0.6
+HEADROOM_M = 2.0  # what the picture shows of height, at the far end of the floor that people use
 TRIES = 400
 
 
@@ -57,8 +58,11 @@ def sample_view(
     K = intrinsics(width, height, fov_deg=fov)
     eye = float(rng.uniform(1.5, 2.8))
     half_high = np.arctan(height / 2 / K[1, 1])
-    near = max(float(rng.uniform(3.2, 3.9)), eye / np.tan(half_high + 0.6))
-    pitch = np.arctan(eye / near) - half_high
+    # As near as feet are wanted in the picture, and no steeper than leaves room above the farthest heads.
+    tilt = min(
+        np.arctan(eye / rng.uniform(3.2, 3.9)), 2 * half_high + np.arctan((eye - HEADROOM_M) / (3.5 + far_m))
+    )
+    near, pitch = float(eye / np.tan(tilt)), tilt - half_high
     c, s = np.cos(pitch), np.sin(pitch)
     T = np.eye(4)
     T[:3, :3] = np.array([[1, 0, 0], [0, -s, c], [0, -c, -s]])  # columns: right, down, forward

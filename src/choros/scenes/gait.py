@@ -243,11 +243,8 @@ class _Steps:
         stretch = LEG_STRETCH * (self.figure.bone_m("left_knee") + self.figure.bone_m("left_ankle"))
         hip_drop = float(rest[0, 1] - rest[JOINT["left_hip"], 1])
         bounce = np.cos(4 * np.pi * (phase - self.duty / 2)) * effort
-        highest = self.ankle_height_m + stretch + hip_drop
-        if self.manner.jog:
-            highest = highest - 0.035 * effort - 0.035 * bounce
-        else:
-            highest = highest - 0.012 * effort
+        dip = 0.035 * effort + 0.035 * bounce if self.manner.jog else 0.012 * effort
+        highest = self.ankle_height_m + stretch + hip_drop - dip
         for side, sign in SIDES:
             ankle, _, _, _ = self.foot(time_s, side, sign)
             hip = level + R @ (rest[JOINT[f"{side}_hip"]] - rest[0])
@@ -302,6 +299,7 @@ def _pose_trunk_and_arms(R_local: Floats, steps: _Steps, times_s: Floats) -> Non
         R_local[:, JOINT[f"{side}_shoulder"]] = about("x", -forward) @ about("z", -sign * down)
         R_local[:, JOINT[f"{side}_elbow"]] = about("y", -sign * flex)
         R_local[:, JOINT[f"{side}_wrist"]] = about("y", np.full(len(times_s), -sign * 0.12))
+        R_local[:, JOINT[f"{side}_hand"]] = about("z", np.full(len(times_s), -sign * 0.45))  # at ease
 
 
 def _pose_leg(
@@ -368,14 +366,14 @@ def _text(t: Floats) -> dict[str, Floats]:
     pose = {"neck": about("x", 0.25 + 0 * t), "head": about("x", 0.3 + 0 * t)}
     for side, sign in SIDES:
         pose[f"{side}_shoulder"] = about("x", -0.45 + 0 * t) @ about("z", -sign * 1.3)
-        pose[f"{side}_elbow"] = about("x", -0.5 + 0 * t) @ about("y", -sign * 1.6 + 0.03 * np.sin(9 * t))
+        pose[f"{side}_elbow"] = about("x", 0.55 + 0 * t) @ about("y", -sign * 1.65 + 0.03 * np.sin(9 * t))
     return pose
 
 
 def _phone(t: Floats) -> dict[str, Floats]:
     return {
-        "right_shoulder": about("x", -0.5 + 0 * t) @ about("z", 1.1 + 0 * t) @ about("x", -0.5 + 0 * t),
-        "right_elbow": about("y", 2.3 + 0.05 * np.sin(2 * t)),
+        "right_shoulder": about("x", -0.55 + 0 * t) @ about("z", 0.6 + 0 * t) @ about("x", 0.0 + 0 * t),
+        "right_elbow": about("y", 2.45 + 0.05 * np.sin(2 * t)),
         "head": about("z", -0.12 + 0 * t),
     }
 
@@ -383,16 +381,16 @@ def _phone(t: Floats) -> dict[str, Floats]:
 def _pockets(t: Floats) -> dict[str, Floats]:
     pose = {}
     for side, sign in SIDES:
-        pose[f"{side}_shoulder"] = about("x", 0.3 + 0 * t) @ about("z", -sign * 1.22)
-        pose[f"{side}_elbow"] = about("x", -0.7 + 0 * t) @ about("y", -sign * 0.75)
+        pose[f"{side}_shoulder"] = about("x", 0.12 + 0 * t) @ about("z", -sign * 1.22)
+        pose[f"{side}_elbow"] = about("x", 0.8 + 0 * t) @ about("y", -sign * 0.75)
     return pose
 
 
 def _hips(t: Floats) -> dict[str, Floats]:
     pose = {}
     for side, sign in SIDES:
-        pose[f"{side}_shoulder"] = about("x", 0.45 + 0 * t) @ about("z", -sign * 0.85)
-        pose[f"{side}_elbow"] = about("x", -1.1 + 0 * t) @ about("y", -sign * 1.5)
+        pose[f"{side}_shoulder"] = about("x", 0.12 + 0 * t) @ about("z", -sign * 0.85)
+        pose[f"{side}_elbow"] = about("x", 1.25 + 0 * t) @ about("y", -sign * 1.6)
     return pose
 
 

@@ -7,6 +7,7 @@ sun's shadows come from a second picture, taken from the sun, and are soft at th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -192,13 +193,42 @@ def contact_map(
     return 1 - dark, corner[0], corner[1], texel_m
 
 
-def develop(image: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Linear light (H, W, 3) to a picture in sRGB: shoulder, gamma, lens blur, noise."""
-    light = image * sensor.exposure
-    shown = np.sqrt(np.clip(light / (1 + 0.22 * light * light), 0, 1))  # close to gamma 2.2, and far quicker
-    if sensor.blur_px > 0:
-        shown = cv2.GaussianBlur(shown, (0, 0), sensor.blur_px)
-    if sensor.noise > 0:
-        noise = rng.standard_normal(shown.shape, np.float32)
-        shown += noise * sensor.noise
-    return np.clip(shown * 255 + 0.5, 0, 255).astype(np.uint8)
+def develop(light: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Linear light (H, W, 3) to a picture in sRGB: shoulder and gamma of film, lens blur, noise."""
+    _tone(light, sensor.exposure)
+    shown = cv2.GaussianBlur(light, (0, 0), sensor.blur_px) if sensor.blur_px > 0 else light
+    # Drawn afresh for every frame noise would cost more than people: a sheet of it is laid on askew.
+    grain = _grain()
+    row, column = rng.integers(len(grain), size=2)
+    return _quantised(np.asarray(shown, np.float32), grain, row, column, sensor.noise * 255)
+
+
+@lru_cache(maxsize=1)
+def _grain() -> NDArray[np.float32]:
+    return np.random.default_rng(0).standard_normal((509, 509, 3), np.float32)
+
+
+@compiled
+def _tone(light, exposure):  # type: ignore[no-untyped-def]
+    flat = light.reshape(-1)
+    for i in range(flat.shape[0]):
+        x = flat[i] * np.float32(exposure)
+        flat[i] = min(np.sqrt(x / (np.float32(1) + np.float32(0.22) * x * x)), np.float32(1))
+
+
+@compiled
+def _quantised(shown, grain, row, column, strength):  # type: ignore[no-untyped-def]
+    height, width = shown.shape[:2]
+    out = np.empty((height, width, 3), np.uint8)
+    n = grain.shape[0]
+    for i in range(height):
+        a = (i + row) % n
+        b = column
+        for j in range(width):
+            for c in range(3):
+                value = (
+                    shown[i, j, c] * np.float32(255) + grain[a, b, c] * np.float32(strength) + np.float32(0.5)
+                )
+                out[i, j, c] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+            b = b + 1 if b + 1 < n else 0
+    return out

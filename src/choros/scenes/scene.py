@@ -104,17 +104,18 @@ class Scene:
 
     def frame(self, frame: int) -> NDArray[np.uint8]:
         """One picture."""
-        canvas, normals = self._drawn(frame)
+        posed_world = self._posed(frame)
+        canvas, normals = self._drawn(posed_world)
         light, view = self.world.light, self.view
         image = shade(
             canvas, self._backdrop, normals, self._meshes, view.K, view.T_world_camera, light,
-            self._sun_view(frame), self._contact(frame), self._solids,
+            self._sun_view(posed_world), self._contact(frame), self._solids,
         )  # fmt: skip
         return develop(image, self.sensor, np.random.default_rng([self.seed, frame]))
 
     def masks(self, frame: int) -> NDArray[np.int32]:
         """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""
-        return self._drawn(frame)[0].mesh + 1
+        return self._drawn(self._posed(frame))[0].mesh + 1
 
     def write(self, folder: str | Path) -> None:
         """``video.mp4`` and its truth, ``motion.npz``, into a folder, which is made if need be."""
@@ -160,14 +161,14 @@ class Scene:
         reach = 0.5 * np.hypot(self.view.far_m + 1, 2 * self.view.half_width_m(self.view.far_m))
         return SunView(self.world.light, (0.0, (self.view.near_m + self.view.far_m) / 2, 0.9), float(reach))
 
-    def _drawn(self, frame: int) -> tuple[Canvas, NDArray[np.float32]]:
+    def _drawn(self, posed_world: list[NDArray[np.float32]]) -> tuple[Canvas, NDArray[np.float32]]:
         """Everybody in front of the world, and the normals of all their vertices in camera axes."""
         canvas = self._canvas
         canvas.clear()
         canvas.depth[:] = self._backdrop.depth
         T_camera_world = np.linalg.inv(self.view.T_world_camera)
         normals = []
-        for number, (actor, points) in enumerate(zip(self.actors, self._posed(frame), strict=True)):
+        for number, (actor, points) in enumerate(zip(self.actors, posed_world, strict=True)):
             points_cam = (points @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]).astype(np.float32)
             canvas.draw(number, points_cam, actor.dressed.faces, self.view.K)
             normals.append(vertex_normals(points_cam, actor.dressed.faces))
@@ -178,11 +179,11 @@ class Scene:
         corrections = self.casting.corrections(np.stack([a.poses.body_pose[frame] for a in self.actors]))
         return [posed(a, frame, np.eye(4), c) for a, c in zip(self.actors, corrections, strict=True)]
 
-    def _sun_view(self, frame: int) -> SunView:
+    def _sun_view(self, posed_world: list[NDArray[np.float32]]) -> SunView:
         sun = self._sun
         sun.canvas.clear()
         T = sun.T_sun_world
-        for actor, points in zip(self.actors, self._posed(frame), strict=True):
+        for actor, points in zip(self.actors, posed_world, strict=True):
             sun.canvas.draw(0, points @ T[:3, :3].T + T[:3, 3], actor.dressed.faces, sun.K)
         return sun
 

@@ -20,13 +20,13 @@ LEVELS = 7  # level l is blurred to texels of 2^l
 
 def stack(painting: Floats) -> NDArray[np.uint8]:  # (S, S, 3) -> (LEVELS, S, S, 3)
     """A painting, 0 to 1, with its blurred copies; the borders wrap."""
-    levels = [painting]
+    levels = [np.asarray(painting * 255, np.float32)]
     for level in range(1, LEVELS):
         radius = 2 ** (level - 1)
-        width = 2 * radius + 1
-        padded = np.pad(levels[-1], ((radius, radius), (radius, radius), (0, 0)), mode="wrap")
-        levels.append(cv2.blur(padded, (width, width))[radius:-radius, radius:-radius])
-    return np.clip(np.stack(levels) * 255 + 0.5, 0, 255).astype(np.uint8)
+        wrapped = cv2.copyMakeBorder(levels[-1], radius, radius, radius, radius, cv2.BORDER_WRAP)
+        blurred = cv2.blur(wrapped, (2 * radius + 1, 2 * radius + 1))[radius:-radius, radius:-radius]
+        levels.append(np.asarray(blurred, np.float32))
+    return np.clip(np.stack(levels) + 0.5, 0, 255).astype(np.uint8)
 
 
 def noise(rng: np.random.Generator, size: int, cells: int, octaves: int = 4) -> Floats:  # (size, size)
@@ -166,7 +166,7 @@ IRISES = ((0.25, 0.16, 0.1), (0.2, 0.13, 0.08), (0.3, 0.4, 0.5), (0.3, 0.36, 0.2
 def strands(rng: np.random.Generator, colour: Colour, size: int = 128) -> Floats:
     """Hair, falling down."""
     lines = cv2.blur(np.tile(rng.normal(size=(1, size)), (size, 1)), (3, 1))
-    shade = 0.22 * lines / lines.std() + 0.12 * noise(rng, size, 4)
+    shade = 0.13 * lines / lines.std() + 0.1 * noise(rng, size, 4)
     return np.clip(np.asarray(colour) * (1 + shade[..., None]), 0, 1)
 
 
@@ -193,7 +193,7 @@ def asphalt(rng: np.random.Generator, colour: Colour, size: int = 512) -> Floats
 def grass(rng: np.random.Generator, colour: Colour, size: int = 512) -> Floats:
     blades = 0.2 * noise(rng, size, 128, 2) + 0.12 * noise(rng, size, 4, 3)
     painting = np.asarray(colour) * (1 + blades[..., None])
-    painting[..., 0] *= 1 + 0.1 * noise(rng, size, 6, 2)
+    painting[..., 0] *= 1 + 0.05 * noise(rng, size, 6, 2)
     return np.clip(painting, 0, 1)
 
 

@@ -59,7 +59,7 @@ def measure(
     scale = min(1.0, LONG_SIDE_PX / max(view.width, view.height))
     width, height = round(view.width * scale), round(view.height * scale)
     K_small = np.diag([width / view.width, height / view.height, 1]) @ view.K
-    T_camera_world = np.linalg.inv(view.T_world_camera)
+    T_camera_world = np.asarray(np.linalg.inv(view.T_world_camera), np.float64)
     walls = see(world, K_small, view.T_world_camera, width, height).depth
     alone = [Canvas(width, height) for _ in actors]
     keypoints_cam = [_keypoints(casting, actor, T_camera_world) for actor in actors]
@@ -114,7 +114,8 @@ def _keypoints(casting: Casting, actor: Actor, T_camera_world: Floats) -> Floats
     """COCO-17 in camera axes, metres."""
     poses = actor.poses
     params = BodyParams(
-        *(torch.tensor(x, dtype=torch.float32) for x in (poses.global_orient, poses.body_pose)),
+        torch.tensor(poses.global_orient, dtype=torch.float32),
+        torch.tensor(poses.body_pose, dtype=torch.float32),
         torch.tensor(actor.betas, dtype=torch.float32).expand(len(poses.transl), 10),
         torch.tensor(poses.transl, dtype=torch.float32),
     )

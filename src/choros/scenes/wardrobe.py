@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.scenes import textures
-from choros.scenes.cloth import Piece, cut, drape, ellipsoid, shell, smoothed, tube, widen
+from choros.scenes.cloth import Piece, above, cut, drape, ellipsoid, shell, smoothed, tube, widen
 from choros.scenes.paths import smoothstep
 from choros.scenes.textures import Colour
 
@@ -186,11 +186,11 @@ class _Tailor:
             share = smoothstep((self.crotch + 0.02 - piece.points[:, 1]) / 0.1)[:, None]
             piece = piece.moved(piece.points + share * (blended.points - piece.points))
         points = piece.points.copy()
-        side = np.where(piece.points[:, 0] < 0, -1.0, 1.0)
+        sign = np.where(piece.points[:, 0] < 0, -1.0, 1.0)
         low = points[:, 1] < self.crotch - 0.02
-        points[low, 0] = side[low] * np.maximum(np.abs(points[low, 0]), 0.004)
+        points[low, 0] = sign[low] * np.maximum(np.abs(points[low, 0]), 0.004)
         piece = piece.moved(points)
-        self._wear(piece, texture, lambda p: np.minimum(inside(p), 1.0))
+        self._wear(piece, texture, inside)
 
     def _wear(self, piece: Piece, texture: int, covers: Field) -> None:
         """Add a garment, its texture running along the limbs, and drop skin and clothes well inside of it."""
@@ -292,7 +292,7 @@ class _Tailor:
 
     def _shoes(self) -> None:
         boots = self.rng.uniform() < 0.3
-        top = self.ankle + (0.06 if boots else -0.02)
+        top = self.ankle + (0.07 if boots else 0.0)
         texture = self._paint(
             textures.plain(self.rng, LEATHERS[self.rng.integers(len(LEATHERS))], grain=0.04)
         )
@@ -300,7 +300,17 @@ class _Tailor:
         def inside(p: Floats) -> Floats:
             return top - p[:, 1]
 
-        piece = shell(self.skin, inside, 0.014, rounds=30)
+        piece = shell(self.skin, inside, 0.01, rounds=12)
+        for side in ("left", "right"):
+            # A last without toes: round the front of the foot about its axis.
+            ankle, ball = self.joints[JOINT[f"{side}_ankle"]], self.joints[JOINT[f"{side}_foot"]]
+            heel = np.array([ankle[0], self.floor + 0.035, ankle[2] - 0.03])
+            tip = np.array([2 * ball[0] - ankle[0], self.floor + 0.022, ball[2] + 0.07])
+            low = (piece.points[:, 0] * ankle[0] > 0) & (piece.points[:, 1] < self.floor + 0.06)
+            piece = widen(piece, low, heel, tip, (0.036, 0.036))
+        piece = above(
+            smoothed(piece, 12), cut(self.skin, inside(self.skin.points)), np.full(len(piece.points), 0.004)
+        )
         points = piece.points.copy()
         # A flat sole.
         points[:, 1] = np.maximum(points[:, 1], self.floor - 0.012)

@@ -17,17 +17,17 @@ from choros.view.raster import compiled
 
 Floats = NDArray[np.float64]
 
-BOX, CYLINDER = 0, 1
+BOX, CYLINDER, BALL = 0, 1, 2
 FAR_M = 400.0
 
 
 @dataclass(frozen=True)
 class Solid:
-    """A box or an upright cylinder standing somewhere."""
+    """A box, an upright cylinder or a ball somewhere."""
 
-    kind: int  # BOX or CYLINDER
+    kind: int  # BOX, CYLINDER or BALL
     centre: tuple[float, float, float]
-    half: tuple[float, float, float]  # half extents; a cylinder's radius is the first
+    half: tuple[float, float, float]  # half extents; the radius of a cylinder or ball is the first
     yaw_rad: float
     texture: int
     period_m: float
@@ -118,6 +118,18 @@ def hit(table, ox, oy, oz, dx, dy, dz, nearest):  # type: ignore[no-untyped-def]
                 leave = min(leave, max(t0, t1))
             if missed:
                 continue
+        elif table[s, 0] == BALL:
+            r = table[s, 4]
+            a, b, q = (
+                dx * dx + dy * dy + dz * dz,
+                dx * px + dy * py + dz * pz,
+                px * px + py * py + pz * pz - r * r,
+            )
+            root = b * b - a * q
+            if root <= 0:
+                continue
+            root = np.sqrt(root)
+            enter, leave, axis = (-b - root) / a, (-b + root) / a, 4
         else:
             r = table[s, 4]
             a, b, q = bx * bx + by * by, ax * bx + ay * by, ax * ax + ay * ay - r * r
@@ -212,6 +224,10 @@ def _trace(  # type: ignore[no-untyped-def]
                     elif side == 3:
                         nx, ny, nz = (c_ * lx - s_ * ly) / s[4], (s_ * lx + c_ * ly) / s[4], 0.0
                         u = np.arctan2(ly, lx) * s[4]
+                    elif side == 4:
+                        nx, ny, nz = (px - s[1]) / s[4], (py - s[2]) / s[4], (pz - s[3]) / s[4]
+                        u = np.arctan2(ly, lx) * s[4]
+                        open_sky = 0.55 + 0.35 * nz
                     else:
                         nz = -1.0 if dz > 0 else 1.0
                         v = ly
@@ -280,8 +296,10 @@ def sample_world(
         paintings.append(painting)
         return len(paintings) - 1
 
-    def grey(low: float, high: float, spread: float = 0.06) -> Colour:
-        return _triple(np.clip(rng.uniform(low, high) + rng.normal(size=3) * spread, 0.05, 0.95))
+    def tone(low: float, high: float, spread: float = 0.02) -> Colour:
+        """A colour that is built with: greys, warm more often than cold."""
+        warm = np.array([1.0, 0.3, -0.9]) * rng.uniform(-0.02, 0.06)
+        return _triple(np.clip(rng.uniform(low, high) + warm + rng.normal(size=3) * spread, 0.05, 0.95))
 
     def box(
         x: float, y: float, z: float, hx: float, hy: float, hz: float, texture: int, period: float
@@ -294,21 +312,35 @@ def sample_world(
         paint(textures.grass(rng, (0.33, 0.42, 0.2)))
         leaves = paint(textures.hedge(rng, (0.2, 0.3, 0.13)))
         bark = paint(textures.plaster(rng, (0.36, 0.29, 0.22)))
-        box(0.0, back + 3, 0.7, 40.0, 0.8, 0.7, leaves, 3.0)
+        box(0.0, back + 6, 1.6, 60.0, 0.8, 1.6, leaves, 3.0)
         for _ in range(int(rng.integers(4, 9))):
-            x, y = float(rng.uniform(-14, 14)), back + float(rng.uniform(0.5, 12))
-            solids.append(Solid(CYLINDER, (x, y, 2.0), (0.2, 0.2, 2.0), 0.0, bark, 1.0))
-            solids.append(Solid(BOX, (x, y, 5.2), (1.6, 1.6, 1.7), 0.6, leaves, 3.0))
+            x, y, thick = (
+                float(rng.uniform(-14, 14)),
+                back + float(rng.uniform(0.5, 5)),
+                float(rng.uniform(0.12, 0.25)),
+            )
+            solids.append(Solid(CYLINDER, (x, y, 1.8), (thick, thick, 1.8), 0.0, bark, 1.0))
+            for _ in range(5):
+                dx, dy, dz = rng.normal(size=3) * (0.9, 0.9, 0.5)
+                r = float(rng.uniform(0.7, 1.5))
+                solids.append(Solid(BALL, (x + dx, y + dy, 4.4 + dz), (r, r, r), 0.0, leaves, 3.0))
+        for _ in range(int(rng.integers(2, 6))):
+            x, y, r = (
+                float(rng.uniform(-9, 9)),
+                back + float(rng.uniform(0.2, 3)),
+                float(rng.uniform(0.4, 0.9)),
+            )
+            solids.append(Solid(BALL, (x, y, 0.4 * r), (r, r, r), 0.0, leaves, 2.0))
         floor_period = 4.0
     elif place == "hall":
         floor = rng.choice(["boards", "tiles"])
         paint(
             textures.boards(rng, (0.62, 0.45, 0.29))
             if floor == "boards"
-            else textures.tiles(rng, grey(0.5, 0.8), 6)
+            else textures.tiles(rng, tone(0.5, 0.8), 6)
         )
-        wall = paint(textures.plaster(rng, grey(0.55, 0.85)))
-        accent = paint(textures.plaster(rng, grey(0.2, 0.6, 0.15)))
+        wall = paint(textures.plaster(rng, tone(0.55, 0.85)))
+        accent = paint(textures.plaster(rng, tone(0.2, 0.6, 0.15)))
         box(0.0, back + 0.5, 2.0, 12.0, 0.5, 2.0, wall, 4.0)
         box(0.0, back - 0.02, 0.06, 12.0, 0.03, 0.06, accent, 2.0)
         for x in (-7.5, 7.5):
@@ -318,7 +350,7 @@ def sample_world(
             box(x, back - 0.45, high, float(rng.uniform(0.3, 0.9)), 0.3, high, accent, 1.5)
         for _ in range(int(rng.integers(1, 4))):
             x = float(rng.uniform(-5, 5))
-            picture = paint(textures.blotches(rng, grey(0.2, 0.8, 0.2), grey(0.2, 0.8, 0.2), 512))
+            picture = paint(textures.blotches(rng, tone(0.2, 0.8, 0.2), tone(0.2, 0.8, 0.2), 512))
             box(
                 x,
                 back - 0.02,
@@ -332,13 +364,14 @@ def sample_world(
         floor_period = 4.0
     else:
         if place == "plaza":
-            paint(textures.tiles(rng, grey(0.45, 0.75), int(rng.choice([4, 8]))))
+            paint(textures.tiles(rng, tone(0.45, 0.75), int(rng.choice([4, 8]))))
         else:
-            paint(textures.asphalt(rng, grey(0.28, 0.45, 0.015)))
+            paint(textures.asphalt(rng, tone(0.28, 0.45, 0.015)))
+        fronts = [paint(textures.facade(rng, tone(0.4, 0.85, 0.04))) for _ in range(4)]
         x = -22.0
         while x < 22:
             wide, high = float(rng.uniform(3, 7)), float(rng.uniform(4, 9))
-            front = paint(textures.facade(rng, grey(0.4, 0.85, 0.08)))
+            front = int(rng.choice(fronts))
             solids.append(
                 Solid(
                     BOX,
@@ -350,23 +383,17 @@ def sample_world(
                 )
             )
             x += wide
-        kerb = paint(textures.plain(rng, grey(0.5, 0.7), 512))
+        kerb = paint(textures.plain(rng, tone(0.5, 0.7), 512))
         box(0.0, back + 0.6, 0.06, 30.0, 0.5, 0.06, kerb, 2.0)
         for _ in range(int(rng.integers(1, 4))):
             x = float(rng.uniform(-7, 7))
             box(x, back + 0.3, 0.45, float(rng.uniform(0.4, 1.0)), 0.3, 0.45, kerb, 2.0)
         floor_period = 4.0
 
-    metal = paint(textures.plain(rng, grey(0.15, 0.5, 0.03), 512))
+    metal = paint(textures.plain(rng, tone(0.15, 0.5, 0.03), 512))
     posts = []
     for x, y in occluders:
         radius, high = float(rng.uniform(0.06, 0.2)), float(rng.uniform(1.4, 2.2))
         posts.append(Solid(CYLINDER, (x, y, high), (radius, radius, high), 0.0, metal, 1.0))
-    size = 512
-    stacks = np.stack(
-        [
-            textures.stack(p if len(p) == size else np.kron(p, np.ones((size // len(p),) * 2 + (1,))))
-            for p in paintings
-        ]
-    )
+    stacks = np.stack([textures.stack(painting) for painting in paintings])
     return World((*solids, *posts), stacks, floor_period, sample_light(rng, place == "hall"), tuple(posts))
