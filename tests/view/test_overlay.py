@@ -14,7 +14,7 @@ from choros.camera import intrinsics, project
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import VideoWriter, open_video
-from choros.view.label import tag
+from choros.view.label import dashed, tag
 from choros.view.overlay import Overlay, OverlayStyle, draw, render_video, skin
 from choros.view.panel import Stage
 from choros.view.shading import colour_of
@@ -90,6 +90,15 @@ def test_ghosts_are_faint_and_can_be_left_out(body: BodyModel) -> None:
     outline = np.abs(faint - 90).sum(-1) > 80
     assert outline.sum() > 60  # the dashes
     np.testing.assert_array_equal(draw(grey(), ghost, K, body, replace(PLAIN, ghosts=False)), grey())
+
+
+def test_an_outline_runs_around_a_shape_but_not_along_the_border() -> None:
+    image = grey()
+    dashed(image, np.ones((100, 60), bool), (0, 40), (250, 250, 250))  # cut off by the left border
+    mask = changed(image)
+    assert mask[60:120, 57:62].any(1).mean() > 0.4
+    assert mask[38:43, 10:50].any(0).mean() > 0.4
+    assert not mask[50:130, :50].any()
 
 
 def test_labels_stay_inside_and_apart(body: BodyModel) -> None:

@@ -80,11 +80,16 @@ def dashed(
     """A dashed line around a shape, thinner around a small one."""
     width = _line_for(image, mask.shape[0])
     dash = 2 + 4 * width
+    # Where the image cuts the shape off it goes on outside, and its outline with it.
+    (height, width_px), (x, y), beyond = image.shape[:2], corner, 2 * width
+    left, top = beyond * (x == 0), beyond * (y == 0)
+    right, bottom = beyond * (x + mask.shape[1] == width_px), beyond * (y + mask.shape[0] == height)
+    whole = np.pad(np.pad(mask, ((top, bottom), (left, right)), mode="edge"), 1)
     contours, _ = cv2.findContours(
-        np.pad(mask, 1).astype(np.uint8),
+        whole.astype(np.uint8),
         cv2.RETR_EXTERNAL,
         cv2.CHAIN_APPROX_NONE,
-        offset=(corner[0] - 1, corner[1] - 1),
+        offset=(x - left - 1, y - top - 1),
     )
     for contour in contours:
         if len(contour) < 2 * dash:
