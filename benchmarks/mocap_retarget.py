@@ -47,7 +47,12 @@ def main() -> None:
     started = time.perf_counter()
     for source, motion in read_sources(options.folder, options.sources):
         clip = retarget(
-            motion, rest_joints, sole_m, source=source, licence=LICENCES[source][0], shippable=LICENCES[source][1]
+            motion,
+            rest_joints,
+            sole_m,
+            source=source,
+            licence=LICENCES[source][0],
+            shippable=LICENCES[source][1],
         )
         ours = posed(clip, rest_joints)
         theirs = upright(motion)
@@ -94,7 +99,10 @@ def foot_slide_m_s(ours: np.ndarray, fps: float) -> np.ndarray:
     toes = ours[:, [10, 11]]
     lower = toes[..., 1].argmin(axis=1)
     track = toes[np.arange(len(toes)), lower]
-    speed = np.linalg.norm(np.diff(toes[..., [0, 2]], axis=0), axis=-1)[np.arange(len(toes) - 1), lower[:-1]] * fps
+    speed = (
+        np.linalg.norm(np.diff(toes[..., [0, 2]], axis=0), axis=-1)[np.arange(len(toes) - 1), lower[:-1]]
+        * fps
+    )
     return speed[track[:-1, 1] < 0.06]
 
 
@@ -102,8 +110,10 @@ def sheet(theirs: SourceMotion, clip: MocapClip, body: BodyModel, moments: int =
     """Front and side views at moments spread over the clip: the captured skeleton above our body."""
     frames = np.linspace(0, len(clip) - 1, moments + 2).astype(int)[1:-1]
     left = [role == "left" for role in _sides(theirs)]
+    pelvis = theirs.index("pelvis")
+    bones = [parent if pelvis in theirs.ancestors(parent) else -1 for parent in theirs.parents]
     rows = [
-        np.hstack([stick(theirs.positions[frame], theirs.parents, left, axis) for frame in frames]) for axis in (0, 2)
+        np.hstack([stick(theirs.positions[frame], bones, left, axis) for frame in frames]) for axis in (0, 2)
     ]
     chosen = (torch.from_numpy(array[frames]) for array in (clip.global_orient, clip.body_pose, clip.transl))
     global_orient, body_pose, transl = chosen
@@ -137,7 +147,7 @@ def _sides(motion: SourceMotion) -> list[str]:
     return sides
 
 
-def stick(joints: np.ndarray, parents: tuple[int, ...], left: list[bool], axis: int, size: int = 260) -> np.ndarray:
+def stick(joints: np.ndarray, parents: list[int], left: list[bool], axis: int, size: int = 260) -> np.ndarray:
     """One skeleton seen along z (axis 0 to the right) or along -x (z to the right); left limbs are red."""
     canvas = np.full((size, size, 3), 255, np.uint8)
     centre = joints.mean(axis=0)
@@ -147,7 +157,15 @@ def stick(joints: np.ndarray, parents: tuple[int, ...], left: list[bool], axis: 
     for joint, parent in enumerate(parents):
         if parent >= 0:
             colour = (210, 40, 40) if left[joint] else (30, 60, 200)
-            cv2.line(canvas, tuple(map(int, points[parent])), tuple(map(int, points[joint])), colour, 2, cv2.LINE_AA, 4)
+            cv2.line(
+                canvas,
+                tuple(map(int, points[parent])),
+                tuple(map(int, points[joint])),
+                colour,
+                2,
+                cv2.LINE_AA,
+                4,
+            )
     return canvas
 
 

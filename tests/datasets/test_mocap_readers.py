@@ -66,14 +66,18 @@ def test_bvh_turns_in_the_order_of_its_channels():
         * Rotation.from_rotvec([30, 0, 0], degrees=True)
         * Rotation.from_rotvec([0, 40, 0], degrees=True)
     )
-    np.testing.assert_allclose(motion.rotations[0, motion.joints.index("Spine")], expected.as_matrix(), atol=1e-12)
+    np.testing.assert_allclose(
+        motion.rotations[0, motion.joints.index("Spine")], expected.as_matrix(), atol=1e-12
+    )
 
 
 def test_bvh_rotations_are_relative_to_the_reference_frame():
     tilted = {"LeftArm": (-60.0, 0.0, 0.0), "RightArm": (60.0, 0.0, 0.0)}
     motion = read_bvh(bvh_text([tilted, {}]), "a-pose", reference_frame=0)
     arm = motion.joints.index("LeftArm")
-    np.testing.assert_allclose(motion.rotations[0], np.broadcast_to(np.eye(3), (len(motion.joints), 3, 3)), atol=1e-12)
+    np.testing.assert_allclose(
+        motion.rotations[0], np.broadcast_to(np.eye(3), (len(motion.joints), 3, 3)), atol=1e-12
+    )
     np.testing.assert_allclose(
         motion.rotations[1, arm], Rotation.from_rotvec([0, 0, 60], degrees=True).as_matrix(), atol=1e-12
     )
@@ -98,7 +102,7 @@ def test_joint_names_in_the_wild(names, role, joint):
 
 def test_bvh_that_is_cut_off_or_strange_is_refused_by_name():
     text = bvh_text([{}, {}])
-    with pytest.raises(ChorosError, match="walk.bvh"):
+    with pytest.raises(ChorosError, match=r"walk\.bvh"):
         read_bvh(text[: text.rindex(" ")].rsplit(" ", 3)[0], "walk.bvh")
     with pytest.raises(ChorosError, match="MOTION"):
         read_bvh(HIERARCHY, "walk.bvh")
@@ -162,7 +166,9 @@ def test_asf_bones_turn_about_their_own_axes():
 
     axes = Rotation.from_euler("z", 20, degrees=True)
     turn = axes * Rotation.from_euler("xyz", [10, 20, 30], degrees=True) * axes.inv()
-    np.testing.assert_allclose(motion.rotations[1, motion.joints.index("lfemur")], turn.as_matrix(), atol=1e-12)
+    np.testing.assert_allclose(
+        motion.rotations[1, motion.joints.index("lfemur")], turn.as_matrix(), atol=1e-12
+    )
 
 
 def test_asf_amc_mistakes_name_the_file():
@@ -190,8 +196,24 @@ def test_expmap_is_written_for_row_vectors():
     assert len(motion.positions) == 2  # the T-pose in front is no motion
     root = np.array([1.0, 2.0, 3.0]) * CMU_UNIT_M
     np.testing.assert_allclose(motion.positions[:, 0], [root, root], atol=1e-12)
-    np.testing.assert_allclose(motion.positions[0, ankle], root + np.array([0, -2, 0]) * OFFSET_UNIT_M, atol=1e-12)
-    np.testing.assert_allclose(motion.positions[1, ankle], root + np.array([0, -1, -1]) * OFFSET_UNIT_M, atol=1e-12)
+    np.testing.assert_allclose(
+        motion.positions[0, ankle], root + np.array([0, -2, 0]) * OFFSET_UNIT_M, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        motion.positions[1, ankle], root + np.array([0, -1, -1]) * OFFSET_UNIT_M, atol=1e-12
+    )
+
+
+def test_expmap_root_turns_about_x_then_y_then_z():
+    # The release put the root's angles together as y, x, z (see the reader).
+    angles = np.radians([20.0, 70.0, -15.0])
+    table = np.zeros((2, 3 + 3 * len(JOINTS)))
+    table[1, 3:6] = -Rotation.from_euler("yxz", angles[[1, 0, 2]]).as_rotvec()
+    skeleton = json.dumps({"parents": [-1] + [0] * 37, "offsets": np.zeros((38, 3)).tolist()})
+    motion = read_expmap(table, skeleton, "root")
+    np.testing.assert_allclose(
+        motion.rotations[0, 0], Rotation.from_euler("xyz", angles).as_matrix(), atol=1e-12
+    )
 
 
 def test_expmap_of_another_shape_is_refused():

@@ -42,12 +42,12 @@ _ALIASES = {
 }
 
 #: The T-pose of the Bandai-Namco skeleton (its own rest pose is no person's): joint angles in degrees,
-#: about Z, then X, then Y of the turned axes. The feet are those of its standing subjects.
+#: about Z, then X, then Y of the turned axes. Collars and feet are those of its standing subjects.
 BANDAI_REFERENCE = {
     "Hips": (90.0, 0.0, 0.0),
     "Spine": (90.0, 90.0, -90.0),
-    "Shoulder_L": (-90.0, 0.0, -90.0),
-    "Shoulder_R": (90.0, 0.0, -90.0),
+    "Shoulder_L": (-90.0, 0.0, -73.0),
+    "Shoulder_R": (90.0, 0.0, -73.0),
     "UpperLeg_L": (180.0, 0.0, 0.0),
     "UpperLeg_R": (0.0, 180.0, 0.0),
     "Foot_L": (0.0, 0.0, -64.0),

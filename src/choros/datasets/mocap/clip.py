@@ -17,6 +17,7 @@ HELD_OUT_SHARE = 0.10
 
 #: Mean difference below which two motions are one. Takes of one walk by one person differ by over 0.02.
 SAME_MOTION_RAD = 0.01
+_LIMB_ROOTS = ("hip", "knee", "shoulder")
 
 #: The largest turn from the T-pose that a person's joint makes, by the last word of its name; beyond it
 #: the capture failed. Wide on purpose: acrobats pass.
@@ -135,15 +136,17 @@ def without_duplicates(clips: Iterable[MocapClip]) -> list[MocapClip]:
     """The clips in their order, each motion once, mirrored copies included.
 
     Archives repeat each other's clips, in other formats too, where hands and feet differ a little: two
-    clips of one length are the same motion when their hips and knees are, to `SAME_MOTION_RAD`.
+    clips of one length are the same motion when their hips, knees and shoulders are, each to
+    `SAME_MOTION_RAD` on average.
     """
-    legs = [joint - 1 for joint in (1, 2, 4, 5)]
+    limbs = [JOINT_NAMES.index(f"{side}_{joint}") - 1 for side in ("left", "right") for joint in _LIMB_ROOTS]
     kept: list[MocapClip] = []
     by_length: dict[int, list[np.ndarray]] = {}
     for clip in clips:
         seen = by_length.setdefault(len(clip), [])
-        motions = [c.body_pose.reshape(-1, 23, 3)[:, legs] for c in (clip, mirror(clip))]
-        if not any(np.abs(motion - other).mean() < SAME_MOTION_RAD for motion in motions for other in seen):
+        motions = [c.body_pose.reshape(-1, 23, 3)[:, limbs] for c in (clip, mirror(clip))]
+        same = (np.abs(motion - other).mean(axis=(0, 2)).max() for motion in motions for other in seen)
+        if not any(difference < SAME_MOTION_RAD for difference in same):
             kept.append(clip)
             seen.append(motions[0])
     return kept

@@ -31,13 +31,18 @@ JOINTS = (
     *_arm("left"),
     *_arm("right"),
 )
-# The fingers' middle is the bones' end in the arm's own line; thumb is a bone of no length at the wrist.
 
 ROLES = {
-    role: role
-    for role in JOINTS
-    if role.partition("_")[2] in ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist")
-    or role in ("pelvis", "head")
+    "pelvis": "pelvis",
+    "head": "head",
+    **{
+        f"{side}_{joint}": f"{side}_{joint}"
+        for side in ("left", "right")
+        for joint in ("hip", "knee", "ankle", "foot", "shoulder", "elbow")
+    },
+    # "wrist" only twists, as CMU's bone of that name; the hand bends at the joint after it, in the same place.
+    "left_wrist": "left_fingers",
+    "right_wrist": "right_fingers",
 }
 
 #: The elbows of the CMU skeletons bend about this axis in the T-pose (`axis 180 -30 -90` of the .asf).
@@ -73,10 +78,9 @@ def read_expmap(table: np.ndarray, skeleton: str, name: str, fps: float = CMU_FP
         raise ChorosError(f"{name}: the table holds no motion after its T-pose; get the file again")
     # The first row is a T-pose that the conversion added; the skeleton's own rest is the CMU one.
     moving = table[1:]
-    local = Rotation.from_rotvec(-moving[:, 3:].reshape(-1, 3)).as_matrix()
-    rotations, positions = forward(
-        parents, offsets, local.reshape(len(moving), -1, 3, 3), moving[:, :3] * CMU_UNIT_M
-    )
+    local = Rotation.from_rotvec(-moving[:, 3:].reshape(-1, 3)).as_matrix().reshape(len(moving), -1, 3, 3)
+    local[:, 0] = _root_as_captured(Rotation.from_matrix(local[:, 0])).as_matrix()
+    rotations, positions = forward(parents, offsets, local, moving[:, :3] * CMU_UNIT_M)
     return SourceMotion(
         name=name,
         fps=fps,
@@ -88,3 +92,13 @@ def read_expmap(table: np.ndarray, skeleton: str, name: str, fps: float = CMU_FP
         roles=ROLES,
         hinges=HINGES,
     )
+
+
+def _root_as_captured(root: Rotation) -> Rotation:
+    """The root's rotation without a slip of the release: its angles were put together as y, x, z.
+
+    CMU's are x, then y, then z about fixed axes, as for all other joints of the release. The same capture
+    from its .amc agrees to 0.001 degrees after this, and feet that slid and sank as people turned stand.
+    """
+    y, x, z = root.as_euler("yxz").T
+    return Rotation.from_euler("xyz", np.stack([x, y, z], axis=1))

@@ -94,7 +94,9 @@ def pose_joints(
 def upright(motion: SourceMotion) -> SourceMotion:
     """The motion in our axes: x to the left, y up, z forward of the person in the reference pose."""
     if lacking := [role for role in REQUIRED_ROLES if motion.roles.get(role) not in motion.joints]:
-        raise ChorosError(f"{motion.name}: its skeleton has no joint for {', '.join(lacking)}; name it in roles")
+        raise ChorosError(
+            f"{motion.name}: its skeleton has no joint for {', '.join(lacking)}; name it in roles"
+        )
     at = {role: motion.reference[motion.index(role)] for role in REQUIRED_ROLES}
     hips = (at["left_hip"] + at["right_hip"]) / 2
     up = _nearest_axis(at["head"] - hips)
