@@ -1,11 +1,10 @@
 """Forward kinematics of SMPL's tree: the hot path of lifting, tracking and training.
 
-Joints of equal depth move together, so a pose costs eight small matrix products whatever the batch.
+SMPL numbers its joints by depth, so that joints of equal depth are neighbours: they move together, and a pose
+costs eight small matrix products whatever the batch.
 """
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import roma
 import torch
@@ -13,21 +12,17 @@ from torch import Tensor
 
 from choros.body.skeleton import PARENTS
 
-
-def _levels() -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
-    """For each depth below the root: its joints, and where their parents stand in the level above."""
-    depth = [0] * len(PARENTS)
-    for j in range(1, len(PARENTS)):
-        depth[j] = depth[PARENTS[j]] + 1
-    ranks = [[j for j in range(len(PARENTS)) if depth[j] == d] for d in range(max(depth) + 1)]
-    return tuple(
-        (tuple(rank), tuple(above.index(PARENTS[j]) for j in rank)) for above, rank in pairwise(ranks)
-    )
-
-
-_LEVELS = _levels()
-_ORDER = [0] + [j for joints, _ in _LEVELS for j in joints]
-_UNORDER = [_ORDER.index(j) for j in range(len(PARENTS))]
+#: For each depth below the root: its joints, and where their parents stand in the level above.
+LEVELS: tuple[tuple[slice, slice | list[int]], ...] = (
+    (slice(1, 4), slice(0, 1)),  # hips and spine1, all on the pelvis
+    (slice(4, 7), slice(0, 3)),
+    (slice(7, 10), slice(0, 3)),
+    (slice(10, 15), [0, 1, 2, 2, 2]),  # feet; neck and collars on spine3
+    (slice(15, 18), slice(2, 5)),
+    (slice(18, 20), slice(1, 3)),
+    (slice(20, 22), slice(0, 2)),
+    (slice(22, 24), slice(0, 2)),
+)
 
 
 def rotation_matrices(axis_angle: Tensor) -> Tensor:
@@ -42,14 +37,17 @@ def forward_kinematics(rotations: Tensor, joints_rest: Tensor) -> tuple[Tensor, 
     (..., 24, 3, 3) and each joint's displacement from its rest place (..., 24, 3). SMPL, equation 4; in
     displacements, so that a pose of zeros leaves every joint exactly where it rests.
     """
-    turn, shift = rotations[..., :1, :, :], torch.zeros_like(joints_rest[..., :1, :])
-    shift = shift.expand(*turn.shape[:-2], 3)
+    bones = joints_rest[..., 1:, :] - joints_rest[..., PARENTS[1:], :]
+    bones = bones.expand(*rotations.shape[:-3], -1, -1)
+    links = torch.cat([rotations[..., 1:, :, :], bones[..., None]], -1)  # (..., 23, 3, 4)
+    turn = rotations[..., :1, :, :]
+    shift = torch.zeros_like(turn[..., 0])
     turns, shifts = [turn], [shift]
-    for joints, parents in _LEVELS:
-        bone = joints_rest[..., joints, :] - joints_rest[..., [PARENTS[j] for j in joints], :]
-        turn, shift = turn[..., parents, :, :], shift[..., parents, :]
-        shift = shift + (turn @ bone[..., None])[..., 0] - bone
-        turn = turn @ rotations[..., joints, :, :]
+    for joints, parents in LEVELS:
+        below = slice(joints.start - 1, joints.stop - 1)
+        moved = turn[..., parents, :, :] @ links[..., below, :, :]
+        shift = shift[..., parents, :] + (moved[..., 3] - bones[..., below, :])
+        turn = moved[..., :3]
         turns.append(turn)
         shifts.append(shift)
-    return torch.cat(turns, -3)[..., _UNORDER, :, :], torch.cat(shifts, -2)[..., _UNORDER, :]
+    return torch.cat(turns, -3), torch.cat(shifts, -2)
