@@ -43,16 +43,19 @@ class Kind:
     codec: str
     pix_fmt: str = "yuv420p"
     options: tuple[tuple[str, str], ...] = ()
+    movflags: str = ""  # where an MP4 has its header: at the end, at the start, or in fragments
 
     @property
     def name(self) -> str:
-        return f"{self.suffix}-{self.codec}-{self.pix_fmt}"
+        return "-".join(filter(None, [self.suffix, self.movflags, self.codec, self.pix_fmt]))
 
 
 X264 = (("preset", "ultrafast"), ("g", "12"), ("bf", "2"), ("x264-params", "threads=1"))
 VPX = (("deadline", "realtime"), ("cpu-used", "8"), ("g", "12"), ("threads", "1"))
 KINDS = [
     Kind("mp4", "libx264", options=X264),
+    Kind("mp4", "libx264", options=X264, movflags="faststart"),
+    Kind("mp4", "libx264", options=X264, movflags="frag_keyframe+empty_moov"),
     Kind("mkv", "libx264", options=X264),
     Kind("ts", "libx264", options=X264),
     Kind("flv", "libx264", options=X264),
@@ -82,7 +85,8 @@ def write_video(
 ) -> Path:
     """Write ``numbered`` frames at ``times``; ``display`` is (degrees counterclockwise, hflip, vflip)."""
     time_base = time_base or 1 / fps
-    with av.open(str(path), "w") as container:
+    container_options = {"movflags": kind.movflags} if kind.movflags else {}
+    with av.open(str(path), "w", container_options=container_options) as container:
         stream = container.add_stream(kind.codec, rate=fps, options=dict(kind.options))
         stream.width, stream.height, stream.pix_fmt = width, height, kind.pix_fmt
         stream.time_base = stream.codec_context.time_base = time_base

@@ -16,6 +16,7 @@ from choros.errors import ChorosError
 from choros.video import Frame, open_video
 
 H264 = KINDS[0]
+TS = next(kind for kind in KINDS if kind.suffix == "ts")
 
 
 def read(path: Path, *args: float | None, **options: int) -> list[Frame]:
@@ -54,6 +55,15 @@ def test_variable_rate_keeps_its_times(suffix: str, tmp_path: Path) -> None:
     assert [number_in(frame.image) for frame in frames] == list(range(len(times)))
 
 
+def test_a_picture_held_for_long_is_no_gap(tmp_path: Path) -> None:
+    base = Fraction(1, 1000)
+    times = [Fraction(t, 1000) for t in (0, 40, 80, 5000, 5040, 5080)]
+    path = write_video(tmp_path / "slides.mp4", H264, times, time_base=base)
+    with open_video(path) as reader:
+        assert [frame.pts for frame in reader] == times
+    assert reader.gaps == []
+
+
 def test_ntsc_rate_is_a_fraction_and_does_not_drift(tmp_path: Path) -> None:
     rate = Fraction(30000, 1001)
     path = write_video(tmp_path / "ntsc.mp4", H264, steady(90, rate), fps=rate)
@@ -63,8 +73,10 @@ def test_ntsc_rate_is_a_fraction_and_does_not_drift(tmp_path: Path) -> None:
     assert reader.info.n_frames_hint == 90
 
 
-@pytest.mark.parametrize("degrees", [0, 90, 180, -90])
-@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(
+    ("degrees", "mirrored"),
+    [(0, False), (90, False), (180, False), (-90, False), (0, True), (90, True), (-90, True)],
+)
 def test_display_matrix_is_applied(degrees: int, mirrored: bool, tmp_path: Path) -> None:
     path = write_video(tmp_path / "turned.mp4", H264, steady(2), display=(degrees, mirrored, False))
     with open_video(path) as reader:
@@ -211,17 +223,18 @@ def test_names_that_look_like_patterns_or_protocols(tmp_path: Path) -> None:
         assert len(read(source.rename(tmp_path / name))) == 3
 
 
-def test_a_silent_stream_is_given_up_after_the_timeout() -> None:
+@pytest.mark.parametrize("protocol", ["http", "rtsp", "tcp"])
+def test_a_silent_stream_is_given_up_after_the_timeout(protocol: str) -> None:
     """A server that accepts and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+        url = f"{protocol}://127.0.0.1:{server.getsockname()[1]}/live.ts"
         with pytest.raises(ChorosError, match=r"no answer within 0\.5 s"):
-            open_video(f"http://127.0.0.1:{port}/live.ts", timeout_s=0.5)
+            open_video(url, timeout_s=0.5)
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["ends", "breaks off"])
 def test_a_live_stream_is_read_until_it_ends(ends: bool, tmp_path: Path) -> None:
-    data = write_video(tmp_path / "film.ts", KINDS[2], steady(50)).read_bytes()
+    data = write_video(tmp_path / "film.ts", TS, steady(50)).read_bytes()
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n"
     if ends:
         answer += (
@@ -248,7 +261,7 @@ def test_a_live_stream_is_read_until_it_ends(ends: bool, tmp_path: Path) -> None
 
 
 def test_a_stream_that_falls_silent_ends_with_a_gap(tmp_path: Path) -> None:
-    data = write_video(tmp_path / "film.ts", KINDS[2], steady(50)).read_bytes()
+    data = write_video(tmp_path / "film.ts", TS, steady(50)).read_bytes()
     done = threading.Event()
 
     def serve(server: socket.socket) -> None:

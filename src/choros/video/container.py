@@ -9,6 +9,8 @@ it delivers but marks corrupt are delivered with ``gap_before``.
 
 import math
 import struct
+import time
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import cast
@@ -96,10 +98,11 @@ class ContainerReader(VideoReader):
     def _open(self) -> None:
         self._damage: str | None = None  # what went wrong since the last frame
         self._last_pts: Fraction | None = None  # of the last frame decoded, delivered or not
-        self._last_length = Fraction(0)  # how long that frame is shown, if the file says so
+        self._packet_ticks = deque([0], maxlen=32)  # how long the last packets claim to be shown
         options = {"max_pixels": str(MAX_PIXELS)}
         if self._url.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # a lost UDP packet smears every frame until the next key frame
+        began = time.monotonic()
         try:
             self._container: InputContainer = av.open(
                 self._url,
@@ -109,7 +112,7 @@ class ContainerReader(VideoReader):
                 timeout=self._timeout_s,
             )
         except (av.error.FFmpegError, ValueError) as error:
-            raise ChorosError(self._why_not_opened(error)) from None
+            raise ChorosError(self._why_not_opened(error, time.monotonic() - began)) from None
         try:
             self._stream = self._pick_stream()
         except BaseException:
@@ -136,8 +139,8 @@ class ContainerReader(VideoReader):
             )
         return max(readable, key=lambda s: s.codec_context.width * s.codec_context.height)
 
-    def _why_not_opened(self, error: Exception) -> str:
-        if isinstance(error, av.error.ExitError):
+    def _why_not_opened(self, error: Exception, waited_s: float) -> str:
+        if waited_s >= self._timeout_s:
             return f"{self._name}: no answer within {self._timeout_s:g} s; check that the source is running."
         text = getattr(error, "strerror", None) or str(error)
         if isinstance(error, (av.error.InvalidDataError, av.error.EOFError)):
@@ -215,7 +218,7 @@ class ContainerReader(VideoReader):
         """(time, picture, what was lost before it) with start <= time < end."""
         for pts, picture in self._frames_from_start():
             lost = self._loss_before(pts, picture)
-            self._last_pts, self._last_length = pts, _length(picture)
+            self._last_pts = pts
             if self._end_s is not None and float(pts) >= self._end_s:
                 self._damage = None
                 return
@@ -266,11 +269,18 @@ class ContainerReader(VideoReader):
         lost, self._damage = self._damage, None
         if lost is None and picture.is_corrupt:
             lost = "the picture is damaged"
-        if lost is None and self._last_pts is not None and _length(picture):
+        if lost is None and self._last_pts is not None:
             silence = pts - self._last_pts
-            if silence > max(_MIN_SILENCE_S, 3 * _length(picture), 2 * self._last_length):
+            if max(self._packet_ticks) and silence > self._longest_pause():
                 lost = f"no picture for {float(silence):.2f} s"
         return lost
+
+    def _longest_pause(self) -> Fraction:
+        """Seconds from one picture to the next that need no explanation.
+
+        Of several packets, since with B-frames the length of a picture stands in a packet beside its own.
+        """
+        return max(_MIN_SILENCE_S, 3 * max(self._packet_ticks) * (self._stream.time_base or Fraction(0)))
 
     def _missing_end(self) -> str | None:
         """What was lost after the last frame; None if the video lasts as long as it claims."""
@@ -281,8 +291,8 @@ class ContainerReader(VideoReader):
             duration = self._duration()
         if duration is None or (self._end_s is not None and self._end_s < duration):
             return None
-        silence = duration - self._last_pts - self._last_length
-        if silence > max(_MIN_SILENCE_S, 3 * self._last_length):
+        silence = duration - self._last_pts
+        if silence > self._longest_pause():
             return f"no picture in the last {float(silence):.2f} s"
         return None
 
@@ -323,8 +333,10 @@ class ContainerReader(VideoReader):
         except (av.error.FFmpegError, ValueError) as error:
             self._damage = self._damage or f"a packet cannot be decoded: {_text(error)}"
             pictures = []
-        if packet is not None and packet.is_corrupt:
-            self._damage = self._damage or "a packet is cut short"
+        if packet is not None:
+            self._packet_ticks.append(packet.duration or 0)
+            if packet.is_corrupt:
+                self._damage = self._damage or "a packet is cut short"
         return pictures
 
     def _to_rgb(self, picture: VideoFrame) -> np.ndarray:
@@ -348,11 +360,6 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & stream.disposition.__class__.attached_pic)
 
 
-def _length(picture: VideoFrame) -> Fraction:
-    """Seconds that a picture is shown according to the file; 0 if it does not say."""
-    return picture.duration * picture.time_base if picture.duration and picture.time_base else Fraction(0)
-
-
 def _text(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
@@ -361,8 +368,10 @@ def _orientation(picture: VideoFrame) -> tuple[bool, bool, bool]:
     """(transpose, flip x, flip y), to be done in this order so that the picture stands upright.
 
     From FFmpeg's display matrix, which takes (x, y) to (a x + c y, b x + d y), y down; angles other than
-    quarter turns are rounded to the nearest one.
+    quarter turns are rounded to the nearest one. A matrix that only mirrors top to bottom is not seen.
     """
+    if picture.rotation == 0:  # looking at ``side_data`` ties the picture into a cycle that lives until a gc
+        return False, False, False
     try:
         matrix = picture.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV does not know every kind of side data, and then names none
