@@ -45,9 +45,9 @@ def read_smpl(path: Path) -> BodyTables:
         raise ChorosError(
             f"{path}: no such file; give the path of an SMPL .pkl or .npz, or none for the open body"
         )
-    if path.suffix not in (".pkl", ".npz"):
+    if path.suffix.lower() not in (".pkl", ".npz"):
         raise ChorosError(f'{path}: an SMPL model ends in .pkl or .npz, not "{path.suffix}"')
-    content = _read_pickle(path) if path.suffix == ".pkl" else _read_npz(path)
+    content = _read_pickle(path) if path.suffix.lower() == ".pkl" else _read_npz(path)
     missing = KEYS - set(content)
     if missing:
         raise ChorosError(
