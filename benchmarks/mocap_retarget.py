@@ -43,6 +43,7 @@ def main() -> None:
     body = BodyModel.load()
     errors: dict[str, dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
     slides: dict[str, list[np.ndarray]] = defaultdict(list)
+    bends: dict[str, list[np.ndarray]] = defaultdict(list)
     seconds: dict[str, float] = defaultdict(float)
     started = time.perf_counter()
     for source, motion in read_sources(options.folder, options.sources):
@@ -59,6 +60,7 @@ def main() -> None:
         seconds[source] += clip.seconds
         for start, end in LIMBS:
             errors[source][start.split("_")[1]].append(direction_error_deg(theirs, ours, start, end))
+        bends[source].append(clip.body_pose.reshape(-1, 23, 3))
         slides[source].append(foot_slide_m_s(ours, clip.fps))
         wanted = next((part for part in SHEET_CLIPS if part in clip.name), None)
         if options.sheet and wanted:
@@ -77,6 +79,25 @@ def main() -> None:
         row = "".join(f"{cell.mean():12.4f} /{cell.max():6.3f}" for cell in cells)
         slide = 100 * np.median(np.concatenate(slides[source]))
         print(f"{source:14}{seconds[source] / 60:6.1f}{row}{slide:8.1f}")
+    print("\nhow joints turn: axis-angle x, y, z in radians, mean ± standard deviation")
+    print(
+        "(a knee bends about +x alone; a left elbow about -y, a right one about +y, its x is the forearm's twist)"
+    )
+    for source, poses in bends.items():
+        pose = np.concatenate(poses)
+        for joint in (
+            "left_knee",
+            "right_knee",
+            "left_elbow",
+            "right_elbow",
+            "left_shoulder",
+            "right_shoulder",
+        ):
+            turn = pose[:, JOINT_NAMES.index(joint) - 1]
+            cells = "".join(
+                f"{m:8.2f} ±{d:5.2f}" for m, d in zip(turn.mean(axis=0), turn.std(axis=0), strict=True)
+            )
+            print(f"{source:14}{joint:16}{cells}")
 
 
 def posed(clip: MocapClip, rest_joints: np.ndarray) -> np.ndarray:  # (T, 24, 3) metres
