@@ -104,12 +104,12 @@ def shell(
 ) -> Piece:
     """A layer of cloth on the skin where ``field`` of the points (M, 3) is positive.
 
-    It lies ``thick_m`` off the skin, and a third of that along its edges, which it reaches within ``taper_m``.
+    It lies ``thick_m`` off the skin, and half of that along its edges, which it reaches within ``taper_m``.
     """
     under = cut(skin, field(skin.points))
-    off = thick_m * (1 / 3 + 2 / 3 * smoothstep(field(under.points) / taper_m))
+    off = thick_m * (0.5 + 0.5 * smoothstep(field(under.points) / taper_m))
     piece = smoothed(under, rounds)
-    return above(piece.moved(piece.points + off[:, None] * piece.normals()), under, off / 2)
+    return above(piece.moved(piece.points + off[:, None] * piece.normals()), under, off * 0.7)
 
 
 def above(piece: Piece, under: Piece, least_m: Floats) -> Piece:

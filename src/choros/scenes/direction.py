@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 CLEAR_OF_PEOPLE_M = 0.75  # between the places of two people; shoulders are half a metre wide
 CLEAR_OF_THINGS_M = 0.6
 HEADROOM_M = 2.0  # what the picture shows of height, at the far end of the floor that people use
-TRIES = 400
+TRIES = 30  # of a part, before everybody is cast again
 
 
 @dataclass(frozen=True)
@@ -156,18 +156,20 @@ def direct(
     Raises ``ChorosError`` if so many people find no room.
     """
     times = np.arange(-0.5, seconds + 0.5, 0.04)
-    for _ in range(20):
+    for _ in range(12):
         poles = []
         for _ in range(kind.poles):
             depth = float(rng.uniform(view.near_m + 0.4, 0.4 * view.far_m + 0.6 * view.near_m))
             poles.append((float(rng.uniform(-0.5, 0.5)) * view.half_width_m(depth), depth))
         plans: list[Plan] = []
         for number in rng.permutation(people):
-            for _ in range(TRIES // 20):
+            for _ in range(TRIES):
                 plan = kind.plan(rng, view, seconds, int(number), people)
                 if _fits(plan.route, plans, poles, view, times, kind.apart):
                     plans.append(plan)
                     break
+            else:
+                break  # start over: those cast so far leave no room
         if len(plans) == people:
             return plans, tuple(poles)
     raise ChorosError(f"{people} people find no room in this scene; ask for fewer, or for another seed.")

@@ -130,9 +130,13 @@ def _shade(  # type: ignore[no-untyped-def]
                 py = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
                 pz = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
                 if pz < 0.05:
-                    i, j = int((px - contact_x) / contact_m), int((py - contact_y) / contact_m)
-                    if 0 <= i < contact.shape[1] and 0 <= j < contact.shape[0]:
-                        open_ = contact[j, i]
+                    u, v = (px - contact_x) / contact_m, (py - contact_y) / contact_m
+                    i, j = int(u), int(v)
+                    if u >= 0 and v >= 0 and i + 1 < contact.shape[1] and j + 1 < contact.shape[0]:
+                        u, v = u - i, v - j
+                        open_ = (1 - v) * ((1 - u) * contact[j, i] + u * contact[j, i + 1]) + v * (
+                            (1 - u) * contact[j + 1, i] + u * contact[j + 1, i + 1]
+                        )
                 for c in range(3):
                     image[row, column, c] = (
                         from_sun[row, column, c] * lit * (0.5 + 0.5 * open_)
@@ -179,17 +183,18 @@ def contact_map(
     """How much of the sky floor sees beside feet (n, 3): a dark, soft patch under each that is near the floor."""
     shape = (int(size_m[1] / texel_m), int(size_m[0] / texel_m))
     dark = np.zeros(shape, np.float32)
+    reach = round(0.45 / texel_m)
     for x, y, z in feet_world:
-        centre = (round((x - corner[0]) / texel_m), round((y - corner[1]) / texel_m))
-        strength = float(np.clip(1 - max(z - 0.08, 0.0) / 0.25, 0, 1))
-        patch = np.zeros_like(dark[:1, :1])
-        x0, y0 = max(centre[0] - 9, 0), max(centre[1] - 9, 0)
-        window = dark[y0 : centre[1] + 10, x0 : centre[0] + 10]
-        if patch.size and window.size:
-            rows, columns = np.mgrid[y0 : y0 + window.shape[0], x0 : x0 + window.shape[1]]
-            away = np.hypot(rows - centre[1], columns - centre[0]) * texel_m
-            near = 0.6 * np.exp(-((away / 0.12) ** 2)) + 0.3 * np.exp(-((away / 0.25) ** 2))
-            np.maximum(window, strength * near.astype(np.float32), out=window)
+        column, row = round((x - corner[0]) / texel_m), round((y - corner[1]) / texel_m)
+        x0, y0 = max(column - reach, 0), max(row - reach, 0)
+        window = dark[y0 : max(row + reach, 0), x0 : max(column + reach, 0)]
+        if not window.size:
+            continue
+        rows, columns = np.ogrid[y0 : y0 + window.shape[0], x0 : x0 + window.shape[1]]
+        away = np.hypot(rows - row, columns - column) * texel_m
+        patch = 0.6 * np.exp(-((away / 0.12) ** 2)) + 0.3 * np.exp(-((away / 0.25) ** 2))
+        strength = np.clip(1 - max(z - 0.08, 0.0) / 0.25, 0, 1)
+        np.maximum(window, (strength * patch).astype(np.float32), out=window)
     return 1 - dark, corner[0], corner[1], texel_m
 
 

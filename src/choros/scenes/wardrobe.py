@@ -194,7 +194,7 @@ class _Tailor:
 
     def _wear(self, piece: Piece, texture: int, covers: Field) -> None:
         """Add a garment, its texture running along the limbs, and drop skin and clothes well inside of it."""
-        self.bare = cut(self.bare, 0.018 - covers(self.bare.points))
+        self.bare = cut(self.bare, 0.008 - covers(self.bare.points))
         self.pieces = [cut(under, 0.03 - covers(under.points)) for under in self.pieces]
         arm = (np.abs(piece.points[:, 0]) > self.shoulder_x + 0.03) & (piece.points[:, 1] > self.armpit)
         across = np.where(arm, piece.points[:, 2], piece.points[:, 0])
@@ -208,7 +208,7 @@ class _Tailor:
         if kind == "skirt":
             hem = self.knee + float(self.rng.uniform(-0.2, 0.14))
             texture = self._cloth(0.4)
-            self._skirt(self.waist, hem, 0.12 + 0.25 * loose, texture)
+            self._skirt(self.waist, hem, 0.05 + 0.2 * loose, texture)
             if self.rng.uniform() < 0.5:
                 self._trousers(low, (0.0, 0.0), 0.004, self._paint(textures.plain(self.rng, NEUTRALS[0])))
         elif kind == "jeans":
@@ -258,7 +258,7 @@ class _Tailor:
             "tshirt": (0.5 * (self.shoulder_x + self.elbow_x) + 0.05, self.crotch + 0.06, 0.008, 0.8, 0.4),
             "shirt": (self.wrist_x - 0.01, self.crotch + 0.06, 0.01, 0.7, 0.6),
             "sweater": (self.wrist_x + 0.0, self.crotch + 0.08, 0.017, 0.85, 0.35),
-            "vest": (self.shoulder_x + 0.03, self.crotch + 0.08, 0.007, 0.6, 0.3),
+            "vest": (self.shoulder_x + 0.01, self.crotch + 0.08, 0.007, 0.6, 0.3),
             "jacket": (self.wrist_x + 0.01, self.crotch + 0.04, 0.022, 0.9, 0.1),
             "coat": (self.wrist_x + 0.01, self.crotch + 0.1, 0.024, 0.9, 0.15),
         }[kind]
@@ -280,7 +280,9 @@ class _Tailor:
             cuff = 0.036 + 0.016 * loose + thick if sleeve > self.elbow_x else 0.1 + 0.05 * loose
             if np.any(arm):
                 piece = widen(piece, arm, shoulder, wrist, (0.035, cuff))
-        piece = smoothed(piece, 2)
+        # Over the waistband, whatever is worn below.
+        over = thick * 0.6 + 0.02 * smoothstep((self.waist + 0.03 - piece.points[:, 1]) / 0.06)
+        piece = above(smoothed(piece, 2), cut(self.skin, inside(self.skin.points)), over)
         self._wear(piece, texture, inside)
         if kind == "coat":
             self._skirt(self.waist, self.knee + float(rng.uniform(0.02, 0.2)), 0.25, texture)
@@ -300,17 +302,16 @@ class _Tailor:
         def inside(p: Floats) -> Floats:
             return top - p[:, 1]
 
-        piece = shell(self.skin, inside, 0.01, rounds=12)
+        piece = smoothed(cut(self.skin, inside(self.skin.points)), 40)
+        piece = piece.moved(piece.points + 0.012 * piece.normals())
         for side in ("left", "right"):
             # A last without toes: round the front of the foot about its axis.
             ankle, ball = self.joints[JOINT[f"{side}_ankle"]], self.joints[JOINT[f"{side}_foot"]]
             heel = np.array([ankle[0], self.floor + 0.035, ankle[2] - 0.03])
-            tip = np.array([2 * ball[0] - ankle[0], self.floor + 0.022, ball[2] + 0.07])
+            tip = np.array([2 * ball[0] - ankle[0], self.floor + 0.025, ball[2] + 0.07])
             low = (piece.points[:, 0] * ankle[0] > 0) & (piece.points[:, 1] < self.floor + 0.06)
-            piece = widen(piece, low, heel, tip, (0.036, 0.036))
-        piece = above(
-            smoothed(piece, 12), cut(self.skin, inside(self.skin.points)), np.full(len(piece.points), 0.004)
-        )
+            piece = widen(piece, low, heel, tip, (0.036, 0.038))
+        piece = smoothed(piece, 6)
         points = piece.points.copy()
         # A flat sole.
         points[:, 1] = np.maximum(points[:, 1], self.floor - 0.012)

@@ -371,7 +371,7 @@ def sample_world(
         x = -22.0
         while x < 22:
             wide, high = float(rng.uniform(3, 7)), float(rng.uniform(4, 9))
-            front = int(rng.choice(fronts))
+            front = fronts[int(x) % len(fronts)]
             solids.append(
                 Solid(
                     BOX,

@@ -1,0 +1,166 @@
+"""Scenes: the same seed gives the same bytes, and the truth is that of the pictures."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from choros.body import BodyModel, BodyParams
+from choros.camera import project
+from choros.errors import ChorosError
+from choros.motion import Motion
+from choros.scenes import KINDS, Scene, SceneConfig, make_scene
+from choros.scenes.paths import nearest_m
+from choros.scenes.truth import measure
+from choros.scenes.world import BOX, Solid
+from choros.video import open_video
+
+SMALL = SceneConfig(width=320, height=180, fps=Fraction(10), seconds=1.2, people=3)
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return make_scene("crossing", 3, SMALL)
+
+
+def test_same_seed_same_bytes(scene):
+    again = make_scene("crossing", 3, SMALL)
+    for frame in (0, 7):
+        assert again.frame(frame).tobytes() == scene.frame(frame).tobytes()
+    assert again.truth.rows.tobytes() == scene.truth.rows.tobytes()
+    # Nor does it matter which frames were asked for before.
+    assert again.frame(0).tobytes() == scene.frame(0).tobytes()
+
+
+def test_other_seed_other_scene(scene):
+    assert make_scene("crossing", 4, SMALL).frame(0).tobytes() != scene.frame(0).tobytes()
+
+
+def test_frames_are_what_video_readers_give(scene):
+    images = list(scene.frames())
+    assert len(images) == 12
+    assert all(i.shape == (180, 320, 3) and i.dtype == np.uint8 and i.flags.c_contiguous for i in images)
+
+
+def test_truth_is_the_body_models(scene):
+    """Parameters in camera axes give keypoints that project to those of the truth."""
+    body, truth = BodyModel.load(), scene.truth
+    params = BodyParams(
+        *(
+            torch.from_numpy(x.copy())
+            for x in (truth.global_orient, truth.body_pose, truth.betas, truth.transl)
+        )
+    )
+    pixels = project(body.keypoints(params, "coco17").double().numpy(), truth.K[truth.row_frame][:, None])
+    np.testing.assert_allclose(pixels, truth.keypoints_px[..., :2], atol=0.05)
+    np.testing.assert_allclose(truth.T_world_camera[0], scene.view.T_world_camera)
+    assert truth.space == "camera"
+
+
+def test_skin_is_the_body_models(scene):
+    """What is drawn of the bare body lies on the vertices of the body model."""
+    actor, frame = scene.actors[0], 5
+    whole = BodyParams(
+        *(
+            torch.tensor(x[frame], dtype=torch.float32)
+            for x in (actor.poses.global_orient, actor.poses.body_pose)
+        ),
+        torch.tensor(actor.betas, dtype=torch.float32),
+        torch.tensor(actor.poses.transl[frame], dtype=torch.float32),
+    )
+    vertices = BodyModel.load().vertices(whole).numpy()
+    drawn, dressed = scene._posed(frame)[0], actor.dressed
+    own = np.flatnonzero(dressed.source >= 0)
+    rest = actor.rest.skin.points[dressed.source[own]]
+    bare = own[np.linalg.norm(dressed.points[own] - rest, axis=1) < 1e-6]
+    assert len(bare) > 300
+    np.testing.assert_allclose(drawn[bare], vertices[dressed.source[bare]], atol=1e-4)
+
+
+def test_boxes_hold_keypoints_and_masks(scene):
+    truth = scene.truth
+    for frame in (0, 5, 11):
+        mask = scene.masks(frame)
+        for row in truth.in_frame(frame):
+            x0, y0, x1, y1 = row["box_px"]
+            seen = row["keypoints_px"][row["keypoints_px"][:, 2] > 0, :2]
+            assert np.all((seen >= [x0 - 1, y0 - 1]) & (seen <= [x1 + 1, y1 + 1]))
+            rows, columns = np.nonzero(mask == row["person"])
+            if len(rows):
+                assert columns.min() >= x0 - 1
+                assert columns.max() + 1 <= x1 + 1
+                assert rows.min() >= y0 - 1
+                assert rows.max() + 1 <= y1 + 1
+
+
+def test_seen_keypoints_lie_on_their_person(scene):
+    hits = []
+    for frame in range(scene.n_frames):
+        mask = scene.masks(frame)
+        for row in scene.truth.in_frame(frame):
+            x, y = np.floor(row["keypoints_px"][row["keypoints_px"][:, 2] > 0, :2]).astype(int).T
+            hits.append(mask[np.clip(y, 0, 179), np.clip(x, 0, 319)] == row["person"])
+    # Keypoints of the face sit on the outline in profile, where a pixel decides.
+    assert np.concatenate(hits).mean() > 0.97
+
+
+def test_fraction_agrees_with_masks(scene):
+    """Nobody in the way: everything of a person inside the frame is seen."""
+    alone = measure(
+        scene.casting, scene.actors[:1], replace(scene.world, solids=()), scene.view, scene.fps, 12, ""
+    )
+    rows = alone.motion.rows
+    inside = np.all((rows["box_px"][:, :2] > 0) & (rows["box_px"][:, 2:] < [320, 180]), axis=1)
+    np.testing.assert_allclose(alone.visible_fraction[inside], 1)
+    assert rows["visible"][inside].all()
+
+
+def test_nobody_is_seen_behind_a_wall(scene):
+    near = float(min(a.places[:, :, 1].min() for a in scene.actors))
+    wall = Solid(BOX, (0.0, near / 2, 5.0), (50.0, 0.05, 10.0), 0.0, 0, 4.0)
+    world = replace(scene.world, solids=(*scene.world.solids, wall))
+    truth = measure(scene.casting, scene.actors, world, scene.view, scene.fps, 3, "")
+    assert len(truth.motion.rows) > 0
+    np.testing.assert_array_equal(truth.visible_fraction, 0)
+    assert not truth.motion.visible.any()
+    assert not truth.motion.keypoints_px[..., 2].any()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_people_keep_apart(kind):
+    from choros.scenes.direction import direct, sample_view
+
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        view = sample_view(rng, 960, 540, None, KINDS[kind].depth_m)
+        plans, poles = direct(rng, KINDS[kind], view, 6.0, KINDS[kind].people[1])
+        times = np.arange(0, 6, 0.05)
+        for i, one in enumerate(plans):
+            assert all(nearest_m(one.route, other.route, times) > 0.4 for other in plans[:i])
+            for pole in poles:
+                assert np.linalg.norm(one.route.place(times) - pole, axis=1).min() > 0.4
+
+
+def test_write(scene, tmp_path):
+    scene.write(tmp_path / "scene")
+    truth = Motion.load(tmp_path / "scene" / "motion.npz")
+    assert truth.rows.tobytes() == scene.truth.rows.tobytes()
+    with open_video(tmp_path / "scene" / "video.mp4") as video:
+        pts = [frame.pts for frame in video]
+    assert pts == truth.pts
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "says"),
+    [
+        ("circus", SMALL, "circus"),
+        ("easy", replace(SMALL, width=8), "8x180"),
+        ("easy", replace(SMALL, seconds=0.0), "0.0 s"),
+        ("easy", replace(SMALL, people=60), "60 people"),
+    ],
+)
+def test_what_cannot_be_made_is_said(kind, config, says):
+    with pytest.raises(ChorosError, match=says):
+        make_scene(kind, 1, config)
