@@ -122,7 +122,7 @@ def plain_decode(path: Path) -> list[np.ndarray]:
     images = []
     try:
         with av.open(str(path), metadata_errors="replace") as container:
-            if not container.streams.video:
+            if not container.streams.video or container.streams.video[0].codec_context is None:
                 return []
             stream = container.streams.video[0]
             stream.thread_type = "NONE"

@@ -345,7 +345,7 @@ class ContainerReader(VideoReader):
         width, height = self.info.width, self.info.height
         if transpose:
             width, height = height, width
-        image = self._reformatter.reformat(picture, width, height, format="rgb24").to_ndarray()
+        image = self._reformatter.reformat(picture, width, height, "rgb24", threads=1).to_ndarray()
         if transpose:
             image = image.transpose(1, 0, 2)
         if flip_x:

@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of a video and when it is shown."""
 
