@@ -65,7 +65,7 @@ def test_balls_face_outwards():
 def test_tube_faces_outwards():
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     ring = np.stack([np.sin(angles), 0 * angles, np.cos(angles)], -1)
-    rings = np.stack([ring + [0, y, 0] for y in (1.0, 0.5, 0.0)])
+    rings = np.stack([ring + np.array([0, y, 0]) for y in (1.0, 0.5, 0.0)])
     piece = tube(rings, np.zeros((3, 12, 24)), 1.0, 0, np.full((3, 12), -1))
     outward = piece.normals() * piece.points
     assert (outward[:, [0, 2]].sum(axis=1) > 0.9).all()

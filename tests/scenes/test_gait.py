@@ -5,7 +5,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES, PARENTS
-from choros.scenes.gait import Figure, Gesture, Manner, about, animate, facing
+from choros.scenes.figure import Figure, about, facing
+from choros.scenes.gait import Manner, animate
+from choros.scenes.gestures import Gesture
 from choros.scenes.paths import Leg, nearest_m, walk
 
 HEEL_M = np.array([0.0, -0.085, -0.05])  # of the sole, from the ankle

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from choros.camera import intrinsics
 from choros.errors import ChorosError
-from choros.scenes.gait import Gesture, Manner
+from choros.scenes.gait import Manner
+from choros.scenes.gestures import Gesture
 from choros.scenes.paths import Leg, Route, nearest_m, walk
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,6 @@ head swing with the phase of the steps. Routes come from ``paths``; nothing here
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,34 +14,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, PARENTS
+from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, facing
+from choros.scenes.gestures import Gesture, perform
 from choros.scenes.paths import STEP_S, Route, smoothstep
-
-Floats = NDArray[np.float64]
-JOINT = {name: j for j, name in enumerate(JOINT_NAMES)}
-SIDES = (("left", 1.0), ("right", -1.0))  # and the sign of x on that side
 
 HEEL_BEHIND_ANKLE_M = 0.05  # where the sole touches down, for a foot 0.13 m from ankle to ball
 LEG_STRETCH = 0.994  # of thigh + shin at most: a knee that never locks bends smoothly
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What the gait must know of a body: where its joints rest and how deep its soles are."""
-
-    joints_rest: Floats  # (24, 3) metres, SMPL axes, T-pose
-    sole_m: float  # y of the soles (shoes too) in the T-pose, metres, below the ankles
-
-    def bone_m(self, child: str) -> float:
-        """Length of the bone that ends in a joint, metres."""
-        j = JOINT[child]
-        return float(np.linalg.norm(self.joints_rest[j] - self.joints_rest[PARENTS[j]]))
-
-    @property
-    def leg_m(self) -> float:
-        """Hip to sole of a straight leg, metres."""
-        ankle = self.joints_rest[JOINT["left_ankle"], 1] - self.sole_m
-        return self.bone_m("left_knee") + self.bone_m("left_ankle") + float(ankle)
 
 
 @dataclass(frozen=True)
@@ -62,46 +39,6 @@ class Manner:
     restless_rad: float = 0.06  # of head and trunk while standing
 
 
-@dataclass(frozen=True)
-class Gesture:
-    """Something the upper body does for a while: "wave", "look", "text", "phone", "pockets", "hips"."""
-
-    kind: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
-class Poses:
-    """SMPL parameters over time in the world: z up, floor at 0."""
-
-    global_orient: Floats  # (T, 3) axis-angle, rad
-    body_pose: Floats  # (T, 69) axis-angle, rad
-    transl: Floats  # (T, 3) metres
-
-
-def about(axis: str, angle_rad: Floats | float) -> Floats:  # (..., 3, 3)
-    """Rotation about one of SMPL's axes: x left, y up, z forward."""
-    angle = np.asarray(angle_rad, np.float64)
-    i = "xyz".index(axis)
-    j, k = (i + 1) % 3, (i + 2) % 3
-    R = np.zeros((*angle.shape, 3, 3))
-    R[..., i, i] = 1
-    R[..., j, j] = R[..., k, k] = np.cos(angle)
-    R[..., k, j] = np.sin(angle)
-    R[..., j, k] = -R[..., k, j]
-    return R
-
-
-def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)
-    """R_world_body of somebody upright who faces along (cos, sin) of the heading on the floor."""
-    c, s = np.cos(heading_rad), np.sin(heading_rad)
-    o, i = np.zeros_like(c), np.ones_like(c)
-    return np.stack(
-        [np.stack([-s, c, o], -1), np.stack([o, o, i], -1), np.stack([c, s, o], -1)], axis=-1
-    )  # columns: left, up, forward
-
-
 def animate(
     route: Route,
     figure: Figure,
@@ -118,7 +55,7 @@ def animate(
     R_local[:, 0] = R_pelvis
     _pose_trunk_and_arms(R_local, steps, times_s)
     for gesture in gestures:
-        _perform(R_local, gesture, times_s)
+        perform(R_local, gesture, times_s)
     for side, sign in SIDES:
         _pose_leg(R_local, pelvis, figure, side, *steps.foot(times_s, side, sign))
 
@@ -343,71 +280,3 @@ def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3
         return np.stack([first, second, np.cross(first, second)], axis=-1)
 
     return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T
-
-
-# --- gestures -------------------------------------------------------------------------------------
-
-
-def _wave(t: Floats) -> dict[str, Floats]:
-    sway = 0.35 * np.sin(2 * np.pi * 1.7 * t)
-    return {
-        "right_collar": about("z", -0.15 + 0 * t),
-        "right_shoulder": about("z", 0.25 + 0.1 * sway) @ about("y", 0.35 + 0 * t) @ about("x", -1.4 + 0 * t),
-        "right_elbow": about("y", 1.45 + sway),
-    }
-
-
-def _look(t: Floats) -> dict[str, Floats]:
-    turn = 0.9 * np.sin(2 * np.pi * t / 2.8)
-    return {"neck": about("y", 0.45 * turn), "head": about("y", 0.55 * turn) @ about("x", 0.05 + 0 * t)}
-
-
-def _text(t: Floats) -> dict[str, Floats]:
-    pose = {"neck": about("x", 0.25 + 0 * t), "head": about("x", 0.3 + 0 * t)}
-    for side, sign in SIDES:
-        pose[f"{side}_shoulder"] = about("x", -0.45 + 0 * t) @ about("z", -sign * 1.3)
-        pose[f"{side}_elbow"] = about("x", 0.55 + 0 * t) @ about("y", -sign * 1.65 + 0.03 * np.sin(9 * t))
-    return pose
-
-
-def _phone(t: Floats) -> dict[str, Floats]:
-    return {
-        "right_shoulder": about("x", -0.55 + 0 * t) @ about("z", 0.6 + 0 * t) @ about("x", 0.0 + 0 * t),
-        "right_elbow": about("y", 2.45 + 0.05 * np.sin(2 * t)),
-        "head": about("z", -0.12 + 0 * t),
-    }
-
-
-def _pockets(t: Floats) -> dict[str, Floats]:
-    pose = {}
-    for side, sign in SIDES:
-        pose[f"{side}_shoulder"] = about("x", 0.12 + 0 * t) @ about("z", -sign * 1.22)
-        pose[f"{side}_elbow"] = about("x", 0.8 + 0 * t) @ about("y", -sign * 0.75)
-    return pose
-
-
-def _hips(t: Floats) -> dict[str, Floats]:
-    pose = {}
-    for side, sign in SIDES:
-        pose[f"{side}_shoulder"] = about("x", 0.12 + 0 * t) @ about("z", -sign * 0.85)
-        pose[f"{side}_elbow"] = about("x", 1.25 + 0 * t) @ about("y", -sign * 1.6)
-    return pose
-
-
-GESTURES: dict[str, Callable[[Floats], dict[str, Floats]]] = {
-    "wave": _wave,
-    "look": _look,
-    "text": _text,
-    "phone": _phone,
-    "pockets": _pockets,
-    "hips": _hips,
-}
-
-
-def _perform(R_local: Floats, gesture: Gesture, times_s: Floats) -> None:
-    """Blend a gesture in and out over 0.6 s, in place."""
-    weight = smoothstep((times_s - gesture.start_s) / 0.6) * smoothstep((gesture.end_s - times_s) / 0.6)
-    for joint, target in GESTURES[gesture.kind](times_s - gesture.start_s).items():
-        now = Rotation.from_matrix(R_local[:, JOINT[joint]])
-        step = (now.inv() * Rotation.from_matrix(target)).as_rotvec()
-        R_local[:, JOINT[joint]] = (now * Rotation.from_rotvec(weight[:, None] * step)).as_matrix()

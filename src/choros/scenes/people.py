@@ -16,9 +16,10 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.scenes.cloth import Piece
-from choros.scenes.gait import Figure, Poses
+from choros.scenes.figure import Figure, Poses
+from choros.scenes.looks import Look
 from choros.scenes.paths import Route
-from choros.scenes.wardrobe import Dressed, Look, Rest, dress
+from choros.scenes.wardrobe import Dressed, Rest, dress
 from choros.view.raster import compiled
 
 Floats = NDArray[np.float64]

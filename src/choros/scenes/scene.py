@@ -20,11 +20,12 @@ from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.scenes.direction import KINDS, Plan, View, direct, sample_view
 from choros.scenes.gait import animate
+from choros.scenes.looks import sample_look
 from choros.scenes.people import Actor, Casting, figure_of, joint_motion, posed, tailor
+from choros.scenes.places import sample_world
 from choros.scenes.render import Meshes, Sensor, SunView, contact_map, develop, shade
 from choros.scenes.truth import Truth, measure
-from choros.scenes.wardrobe import sample_look
-from choros.scenes.world import Backdrop, World, sample_world, see
+from choros.scenes.world import Backdrop, World, see
 from choros.view.raster import Canvas, vertex_normals
 
 Floats = NDArray[np.float64]

@@ -1,0 +1,64 @@
+"""A skeleton as animation sees it: its rest pose, SMPL's axes, and poses over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.body.skeleton import JOINT_NAMES, PARENTS
+
+Floats = NDArray[np.float64]
+JOINT = {name: j for j, name in enumerate(JOINT_NAMES)}
+SIDES = (("left", 1.0), ("right", -1.0))  # and the sign of x on that side
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What the gait must know of a body: where its joints rest and how deep its soles are."""
+
+    joints_rest: Floats  # (24, 3) metres, SMPL axes, T-pose
+    sole_m: float  # y of the soles (shoes too) in the T-pose, metres, below the ankles
+
+    def bone_m(self, child: str) -> float:
+        """Length of the bone that ends in a joint, metres."""
+        j = JOINT[child]
+        return float(np.linalg.norm(self.joints_rest[j] - self.joints_rest[PARENTS[j]]))
+
+    @property
+    def leg_m(self) -> float:
+        """Hip to sole of a straight leg, metres."""
+        ankle = self.joints_rest[JOINT["left_ankle"], 1] - self.sole_m
+        return self.bone_m("left_knee") + self.bone_m("left_ankle") + float(ankle)
+
+
+@dataclass(frozen=True)
+class Poses:
+    """SMPL parameters over time in the world: z up, floor at 0."""
+
+    global_orient: Floats  # (T, 3) axis-angle, rad
+    body_pose: Floats  # (T, 69) axis-angle, rad
+    transl: Floats  # (T, 3) metres
+
+
+def about(axis: str, angle_rad: Floats | float) -> Floats:  # (..., 3, 3)
+    """Rotation about one of SMPL's axes: x left, y up, z forward."""
+    angle = np.asarray(angle_rad, np.float64)
+    i = "xyz".index(axis)
+    j, k = (i + 1) % 3, (i + 2) % 3
+    R = np.zeros((*angle.shape, 3, 3))
+    R[..., i, i] = 1
+    R[..., j, j] = R[..., k, k] = np.cos(angle)
+    R[..., k, j] = np.sin(angle)
+    R[..., j, k] = -R[..., k, j]
+    return R
+
+
+def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)
+    """R_world_body of somebody upright who faces along (cos, sin) of the heading on the floor."""
+    c, s = np.cos(heading_rad), np.sin(heading_rad)
+    o, i = np.zeros_like(c), np.ones_like(c)
+    return np.stack(
+        [np.stack([-s, c, o], -1), np.stack([o, o, i], -1), np.stack([c, s, o], -1)], axis=-1
+    )  # columns: left, up, forward
