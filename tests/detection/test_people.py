@@ -1,5 +1,6 @@
 """PersonFinder with plugged-in parts: neighbours kept apart, duplicates suppressed, broken parts named."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,7 @@ POSE = np.array([
 class Given:
     """A detector that finds what it was given."""
 
-    def __init__(self, boxes: list[list[float]], scores: list[float]) -> None:
+    def __init__(self, boxes: Sequence[Sequence[float]], scores: Sequence[float]) -> None:
         self.answer = np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32)
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -204,7 +205,7 @@ def test_find_all_equals_find_in_order_and_holds_few_images() -> None:
 @pytest.mark.parametrize("fast", [True, False])
 def test_people_of_a_real_picture(fast: bool) -> None:
     picture = SHARED / "assets/pictures/mmpose_fixtures/coco/000000196141.jpg"
-    image = np.ascontiguousarray(cv2.imread(str(picture))[..., ::-1])
+    image = cv2.cvtColor(np.asarray(cv2.imread(str(picture))), cv2.COLOR_BGR2RGB)
     people = PersonFinder.default(fast).find(image)
     # COCO's annotation: a box of each person (x, y, width, height) and where the left shoulder is.
     annotated = [
