@@ -108,6 +108,7 @@ def ideal_skin(
     for side, sign in (("left", 1.0), ("right", -1.0)):
         collar, shoulder, elbow = (JOINT[f"{side}_{j}"] for j in ("collar", "shoulder", "elbow"))
         raised = sign * local[shoulder, 1, 0]  # sine of the upper arm's elevation, as the collar sees it
+        raised *= 1.0 if raised < 0 else 0.3  # in T-pose the collar has risen most of its way
         tilt = Rotation.from_euler("z", sign * COLLAR_DEG * raised, degrees=True).as_matrix()
         parent = pose_bones(local, joints)[0][PARENTS[collar]] @ local[collar]
         bone = joints[shoulder] - joints[collar]
