@@ -72,7 +72,7 @@ class _Steps:
 
     def __init__(self, route: Route, figure: Figure, manner: Manner) -> None:
         self.route, self.figure, self.manner = route, figure, manner
-        self.duty = 0.36 if manner.jog else 0.62  # share of a cycle that a foot stands
+        self.duty = 0.36 if manner.jog else 0.58  # share of a cycle that a foot stands
         # Step length over cadence is nearly constant in walking (the "walk ratio"), and scales with the leg.
         steps_per_s = manner.tempo * np.sqrt(np.maximum(route.speed, 0.35) / (0.45 * figure.leg_m))
         self.phases = manner.phase + np.cumsum(steps_per_s) / 2 * STEP_S
@@ -141,9 +141,9 @@ class _Steps:
 
     def _pitch(self, part: Floats, u: Floats, effort: Floats) -> tuple[Floats, Floats]:
         """Pitch of the foot and bend of the toes at a part of the cycle (u of the swing), (T,) rad."""
-        strike, push = (0.05, 0.95) if self.manner.jog else (0.32, 0.98)
+        strike, push = (0.05, 0.95) if self.manner.jog else (0.32, 1.15)
         stance = np.clip(part / self.duty, 0, 1)
-        heel_up = push * smoothstep((stance - 0.45) / 0.7) / smoothstep(0.55 / 0.7)
+        heel_up = push * smoothstep((stance - 0.5) / 0.7) / smoothstep(0.5 / 0.7)
         in_stance = heel_up - strike * (1 - smoothstep(stance / 0.22))
         in_swing = push * (1 - smoothstep(u / 0.75)) - strike * smoothstep((u - 0.45) / 0.55)
         stands = part <= self.duty
@@ -188,7 +188,7 @@ class _Steps:
             away = np.sum((hip - ankle)[:, :2] ** 2, axis=1)
             allowed = ankle[:, 2] + np.sqrt(np.maximum(stretch**2 - away, 0.25 * stretch**2)) - hip[:, 2]
             highest = np.minimum(highest, allowed)
-        blur = 0.035 / STEP_S
+        blur = 0.03 / STEP_S
         return gaussian_filter1d(minimum_filter1d(highest, int(2 * blur) | 1), blur)
 
 

@@ -69,7 +69,7 @@ def sample_colour(rng: np.random.Generator) -> Colour:
     if rng.uniform() < 0.5:
         base = np.asarray(NEUTRALS[rng.integers(len(NEUTRALS))])
     else:
-        hue, value, pale = rng.uniform(0, 6), rng.uniform(0.35, 0.85), rng.uniform(0.1, 0.6)
+        hue, value, pale = rng.uniform(0, 6), rng.uniform(0.25, 0.8), rng.uniform(0.2, 0.75)
         wheel = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
         base = value * (pale + (1 - pale) * wheel)
     r, g, b = np.clip(base * rng.uniform(0.9, 1.1), 0.04, 0.95)

@@ -198,10 +198,16 @@ def contact_map(
     return 1 - dark, corner[0], corner[1], texel_m
 
 
-def develop(light: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Linear light (H, W, 3) to a picture in sRGB: shoulder and gamma of film, lens blur, noise."""
+def develop(
+    light: NDArray[np.float32], mesh: NDArray[np.int32], sensor: Sensor, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Linear light (H, W, 3) to a picture in sRGB: shoulder and gamma of film, lens blur, noise.
+
+    ``mesh`` (H, W) says who is in each pixel: outlines, which were drawn with hard stairs, are blended.
+    """
     _tone(light, sensor.exposure)
-    shown = cv2.GaussianBlur(light, (0, 0), sensor.blur_px) if sensor.blur_px > 0 else light
+    soft = _blended_outlines(light, mesh)
+    shown = cv2.GaussianBlur(soft, (0, 0), sensor.blur_px) if sensor.blur_px > 0 else soft
     # Drawn afresh for every frame noise would cost more than people: a sheet of it is laid on askew.
     grain = _grain()
     row, column = rng.integers(len(grain), size=2)
@@ -219,6 +225,21 @@ def _tone(light, exposure):  # type: ignore[no-untyped-def]
     for i in range(flat.shape[0]):
         x = flat[i] * np.float32(exposure)
         flat[i] = min(np.sqrt(x / (np.float32(1) + np.float32(0.22) * x * x)), np.float32(1))
+
+
+@compiled
+def _blended_outlines(shown, mesh):  # type: ignore[no-untyped-def]
+    height, width = mesh.shape
+    out = shown.copy()
+    for i in range(1, height - 1):
+        for j in range(1, width - 1):
+            m = mesh[i, j]
+            if m == mesh[i, j + 1] and m == mesh[i + 1, j] and m == mesh[i, j - 1] and m == mesh[i - 1, j]:
+                continue
+            for c in range(3):
+                around = shown[i, j - 1, c] + shown[i, j + 1, c] + shown[i - 1, j, c] + shown[i + 1, j, c]
+                out[i, j, c] = np.float32(0.4) * shown[i, j, c] + np.float32(0.15) * around
+    return out
 
 
 @compiled

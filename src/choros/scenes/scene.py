@@ -112,7 +112,7 @@ class Scene:
             canvas, self._backdrop, normals, self._meshes, view.K, view.T_world_camera, light,
             self._sun_view(posed_world), self._contact(frame), self._solids,
         )  # fmt: skip
-        return develop(image, self.sensor, np.random.default_rng([self.seed, frame]))
+        return develop(image, canvas.mesh, self.sensor, np.random.default_rng([self.seed, frame]))
 
     def masks(self, frame: int) -> NDArray[np.int32]:
         """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""

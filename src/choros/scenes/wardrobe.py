@@ -1,6 +1,7 @@
-"""What people look like: skin, face, hair, hats, shirts, trousers, skirts, coats, shoes and bags.
+"""What people wear: skin, face, hair, hats, shirts, trousers, skirts, coats, shoes and bags.
 
-``dress`` cuts and paints what a ``Look`` says, for one body in its T-pose. Only the skin that shows is kept. Garments are ours, made from the body itself (``cloth``).
+``dress`` cuts and paints what a ``Look`` says, for one body in its T-pose. Only the skin that shows is kept.
+Garments are ours, made from the body itself (``cloth``).
 """
 
 from __future__ import annotations
