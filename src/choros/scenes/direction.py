@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from choros.camera import intrinsics
 from choros.errors import ChorosError
@@ -40,6 +41,20 @@ class View:
     def half_width_m(self, depth_m: float) -> float:
         """From the middle of the picture to its side, on the floor at a depth."""
         return depth_m * self.width / (2 * float(self.K[0, 0]))
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something to walk behind: a pole, or a wall across the view."""
+
+    x: float
+    y: float
+    half_width_m: float = 0.0  # along x; 0 for a pole
+
+    def distance_m(self, places: Floats) -> Floats:
+        """From places (T, 2) on the floor to its middle line, (T,)."""
+        beside = np.maximum(np.abs(places[:, 0] - self.x) - self.half_width_m, 0)
+        return np.hypot(beside, places[:, 1] - self.y)
 
 
 @dataclass(frozen=True)
@@ -139,47 +154,73 @@ class Kind:
     people: tuple[int, int]  # at least, at most
     plan: Callable[[np.random.Generator, View, float, int, int], Plan]
     depth_m: float  # of the floor that people use
-    poles: int
+    poles: int = 0
+    walls: int = 0  # behind which people are gone for seconds
     apart: bool = False  # nobody hides anybody, as far as that can be had
+    camera_moves: bool = False
 
 
 KINDS: dict[str, Kind] = {
-    "crossing": Kind((5, 5), passing, 5.5, 1),
-    "easy": Kind((2, 4), strolling, 4.5, 0, apart=True),
+    "easy": Kind((2, 4), strolling, 4.5, apart=True),
+    "crossing": Kind((5, 5), passing, 5.5, poles=1),
+    "crowd": Kind((12, 12), passing, 10.0, poles=1),
+    "longgone": Kind((3, 5), passing, 6.5, walls=1),
+    "moving": Kind((3, 5), passing, 6.0, poles=1, camera_moves=True),
 }
+
+
+def camera_path(rng: np.random.Generator, view: View, times_s: Floats, moves: bool) -> Floats:
+    """T_world_camera (T, 4, 4): standing still, or panning and rolling along in somebody's hands."""
+    T = np.tile(view.T_world_camera, (len(times_s), 1, 1))
+    if not moves:
+        return T
+
+    def sway(size: float, period_s: float) -> Floats:
+        a, b = rng.uniform(0, 2 * np.pi, 2)
+        t = 2 * np.pi * times_s / period_s
+        return size * (0.7 * np.sin(t + a) + 0.3 * np.sin(1.7 * t + b))
+
+    pan, dolly = float(rng.uniform(0.02, 0.16)), float(rng.uniform(0.0, 0.9))
+    shake = float(rng.uniform(0.0, 0.005))
+    rotvec = np.stack([sway(shake, 0.9), sway(pan, 6.0) + sway(shake, 0.7), sway(shake, 1.3)], axis=-1)
+    T[:, :3, :3] = T[:, :3, :3] @ Rotation.from_rotvec(rotvec).as_matrix()
+    T[:, :3, 3] += np.stack([sway(dolly, 8.0), sway(0.3 * dolly, 7.0), sway(2 * shake, 1.1)], axis=-1)
+    return T
 
 
 def direct(
     rng: np.random.Generator, kind: Kind, view: View, seconds: float, people: int
-) -> tuple[list[Plan], tuple[tuple[float, float], ...]]:
-    """Plans for everybody, and where poles stand, x, y.
+) -> tuple[list[Plan], tuple[Obstacle, ...]]:
+    """Plans for everybody, and what stands in the way.
 
     Raises ``ChorosError`` if so many people find no room.
     """
     times = np.arange(-0.5, seconds + 0.5, 0.04)
     for _ in range(12):
-        poles = []
-        for _ in range(kind.poles):
-            depth = float(rng.uniform(view.near_m + 0.4, 0.4 * view.far_m + 0.6 * view.near_m))
-            poles.append((float(rng.uniform(-0.5, 0.5)) * view.half_width_m(depth), depth))
+        obstacles = []
+        for number in range(kind.poles + kind.walls):
+            depth = view.near_m + float(rng.uniform(0.1, 0.6)) * (view.far_m - view.near_m)
+            wide = 0.0 if number < kind.poles else float(rng.uniform(0.8, 1.7))
+            across = float(rng.uniform(-0.5, 0.5)) * view.half_width_m(depth)
+            obstacles.append(Obstacle(across, depth, wide))
         plans: list[Plan] = []
         for number in rng.permutation(people):
             for _ in range(TRIES):
                 plan = kind.plan(rng, view, seconds, int(number), people)
-                if _fits(plan.route, plans, poles, view, times, kind.apart):
+                if _fits(plan.route, plans, obstacles, view, times, kind.apart):
                     plans.append(plan)
                     break
             else:
                 break  # start over: those cast so far leave no room
         if len(plans) == people:
-            return plans, tuple(poles)
+            return plans, tuple(obstacles)
     raise ChorosError(f"{people} people find no room in this scene; ask for fewer, or for another seed.")
 
 
 def _fits(
     route: Route,
     others: list[Plan],
-    poles: list[tuple[float, float]],
+    obstacles: list[Obstacle],
     view: View,
     times_s: Floats,
     apart: bool,
@@ -190,7 +231,7 @@ def _fits(
         return False
     if np.any(place[:, 1] < 1.0) or in_picture.mean() < 0.35:
         return False
-    if any(np.min(np.linalg.norm(place - pole, axis=1)) < CLEAR_OF_THINGS_M for pole in poles):
+    if any(thing.distance_m(place).min() < CLEAR_OF_THINGS_M for thing in obstacles):
         return False
     for other in others:
         if nearest_m(route, other.route, times_s) < CLEAR_OF_PEOPLE_M:

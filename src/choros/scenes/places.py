@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.scenes import textures
+from choros.scenes.direction import Obstacle
 from choros.scenes.textures import Colour
 from choros.scenes.world import BALL, BOX, CYLINDER, Light, Solid, World
 
@@ -36,12 +37,10 @@ def _triple(values: object) -> tuple[float, float, float]:
     return float(a), float(b), float(c)
 
 
-def sample_world(
-    rng: np.random.Generator, depth_m: float, occluders: tuple[tuple[float, float], ...] = ()
-) -> World:
+def sample_world(rng: np.random.Generator, depth_m: float, obstacles: tuple[Obstacle, ...] = ()) -> World:
     """A place whose free floor reaches ``depth_m`` in front of a camera above the origin that looks along y.
 
-    ``occluders`` are places (x, y) of slim things to walk behind: poles, pillars, trunks.
+    Obstacles of no width become poles, pillars or trunks, the others walls a little higher than people.
     """
     place = str(rng.choice(["plaza", "street", "park", "hall"], p=[0.35, 0.25, 0.2, 0.2]))
     paintings: list[Floats] = []
@@ -146,9 +145,21 @@ def sample_world(
         floor_period = 4.0
 
     metal = paint(textures.plain(rng, tone(0.15, 0.5, 0.03), 512))
-    posts = []
-    for x, y in occluders:
-        radius, high = float(rng.uniform(0.06, 0.2)), float(rng.uniform(1.4, 2.2))
-        posts.append(Solid(CYLINDER, (x, y, high), (radius, radius, high), 0.0, metal, 1.0))
+    occluders = []
+    for thing in obstacles:
+        if thing.half_width_m > 0:
+            wide = thing.half_width_m
+            occluders.append(
+                Solid(
+                    BOX, (thing.x, thing.y, 1.05), (wide, 0.08, 1.05), 0.0, int(rng.integers(1, metal)), 4.0
+                )
+            )
+        else:
+            radius, high = float(rng.uniform(0.06, 0.2)), float(rng.uniform(1.4, 2.2))
+            occluders.append(
+                Solid(CYLINDER, (thing.x, thing.y, high), (radius, radius, high), 0.0, metal, 1.0)
+            )
     stacks = np.stack([textures.stack(painting) for painting in paintings])
-    return World((*solids, *posts), stacks, floor_period, sample_light(rng, place == "hall"), tuple(posts))
+    return World(
+        (*solids, *occluders), stacks, floor_period, sample_light(rng, place == "hall"), tuple(occluders)
+    )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.motion import Motion
-from choros.scenes.direction import KINDS, Plan, View, direct, sample_view
+from choros.scenes.direction import KINDS, Plan, View, camera_path, direct, sample_view
 from choros.scenes.gait import animate
 from choros.scenes.looks import sample_look
 from choros.scenes.people import Actor, Casting, figure_of, joint_motion, posed, tailor
@@ -55,7 +55,9 @@ class Scene:
     """People in a place before a camera. Make one with ``make_scene``.
 
     ``actors``          everybody, person 1 first
-    ``world``, ``view`` the place, and the camera in it (static in these kinds)
+    ``world``           the place; z up, floor at 0, metres
+    ``view``            the camera where the scene was set up
+    ``T_world_camera``  (T, 4, 4) the camera in each frame
     ``times_s``         (T,) seconds of the frames
     """
 
@@ -80,8 +82,9 @@ class Scene:
         people = int(rng.integers(casting.people[0], casting.people[1] + 1))
         people = people if config.people is None else config.people
         self.view: View = sample_view(rng, config.width, config.height, config.fov_deg, casting.depth_m)
-        plans, poles = direct(rng, casting, self.view, config.seconds, people)
-        self.world: World = sample_world(rng, self.view.far_m, poles)
+        plans, obstacles = direct(rng, casting, self.view, config.seconds, people)
+        self.T_world_camera = camera_path(rng, self.view, self.times_s, casting.camera_moves)
+        self.world: World = sample_world(rng, self.view.far_m, obstacles)
         self.casting = Casting()
         self.actors = tuple(self._cast(rng, plan) for plan in plans)
         self.sensor = Sensor(noise=config.noise, exposure=float(rng.uniform(0.95, 1.25)))
@@ -106,17 +109,17 @@ class Scene:
     def frame(self, frame: int) -> NDArray[np.uint8]:
         """One picture."""
         posed_world = self._posed(frame)
-        canvas, normals = self._drawn(posed_world)
-        light, view = self.world.light, self.view
+        backdrop = self._backdrop(frame)
+        canvas, normals = self._drawn(frame, posed_world)
         image = shade(
-            canvas, self._backdrop, normals, self._meshes, view.K, view.T_world_camera, light,
+            canvas, backdrop, normals, self._meshes, self.view.K, self.T_world_camera[frame], self.world.light,
             self._sun_view(posed_world), self._contact(frame), self._solids,
         )  # fmt: skip
         return develop(image, canvas.mesh, self.sensor, np.random.default_rng([self.seed, frame]))
 
     def masks(self, frame: int) -> NDArray[np.int32]:
         """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""
-        return self._drawn(self._posed(frame))[0].mesh + 1
+        return self._drawn(frame, self._posed(frame))[0].mesh + 1
 
     def write(self, folder: str | Path) -> None:
         """``video.mp4`` and its truth, ``motion.npz``, into a folder, which is made if need be."""
@@ -144,14 +147,25 @@ class Scene:
     @cached_property
     def _truth(self) -> Truth:
         source = f"scene:{self.kind}:{self.seed}"
-        return measure(self.casting, self.actors, self.world, self.view, self.fps, self.n_frames, source)
+        return measure(
+            self.casting, self.actors, self.world, self.view, self.T_world_camera, self.fps, source
+        )
 
     # --- parts of a picture -----------------------------------------------------------------------
 
+    def _backdrop(self, frame: int) -> Backdrop:
+        """The place; traced once, and finely, for a camera that stands still."""
+        if np.array_equal(self.T_world_camera[0], self.T_world_camera[-1]):
+            return self._still_backdrop
+        return self._traced(frame, finer=1)
+
     @cached_property
-    def _backdrop(self) -> Backdrop:
+    def _still_backdrop(self) -> Backdrop:
+        return self._traced(0, finer=3)
+
+    def _traced(self, frame: int, finer: int) -> Backdrop:
         view = self.view
-        return see(self.world, view.K, view.T_world_camera, view.width, view.height, finer=3)
+        return see(self.world, view.K, self.T_world_camera[frame], view.width, view.height, finer)
 
     @cached_property
     def _canvas(self) -> Canvas:
@@ -162,12 +176,14 @@ class Scene:
         reach = 0.5 * np.hypot(self.view.far_m + 1, 2 * self.view.half_width_m(self.view.far_m))
         return SunView(self.world.light, (0.0, (self.view.near_m + self.view.far_m) / 2, 0.9), float(reach))
 
-    def _drawn(self, posed_world: list[NDArray[np.float32]]) -> tuple[Canvas, NDArray[np.float32]]:
+    def _drawn(
+        self, frame: int, posed_world: list[NDArray[np.float32]]
+    ) -> tuple[Canvas, NDArray[np.float32]]:
         """Everybody in front of the world, and the normals of all their vertices in camera axes."""
         canvas = self._canvas
         canvas.clear()
-        canvas.depth[:] = self._backdrop.depth
-        T_camera_world = np.linalg.inv(self.view.T_world_camera)
+        canvas.depth[:] = self._backdrop(frame).depth
+        T_camera_world = np.linalg.inv(self.T_world_camera[frame])
         normals = []
         for number, (actor, points) in enumerate(zip(self.actors, posed_world, strict=True)):
             points_cam = (points @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]).astype(np.float32)

@@ -46,8 +46,8 @@ def measure(
     actors: tuple[Actor, ...],
     world: World,
     view: View,
+    T_world_camera: Floats,  # (T, 4, 4)
     fps: Fraction,
-    n_frames: int,
     source: str,
 ) -> Truth:
     """Everybody whose picture reaches into the frame, in every frame.
@@ -59,22 +59,25 @@ def measure(
     scale = min(1.0, LONG_SIDE_PX / max(view.width, view.height))
     width, height = round(view.width * scale), round(view.height * scale)
     K_small = np.diag([width / view.width, height / view.height, 1]) @ view.K
-    T_camera_world = np.asarray(np.linalg.inv(view.T_world_camera), np.float64)
-    walls = see(world, K_small, view.T_world_camera, width, height).depth
+    T_camera_world = np.asarray(np.linalg.inv(T_world_camera), np.float64)
+    still = bool(np.all(T_world_camera == T_world_camera[0]))
+    walls = see(world, K_small, T_world_camera[0], width, height).depth
     alone = [Canvas(width, height) for _ in actors]
     keypoints_cam = [_keypoints(casting, actor, T_camera_world) for actor in actors]
 
-    frames = np.zeros(n_frames, FRAME)
-    frames["K"], frames["T_world_camera"] = view.K, view.T_world_camera
+    frames = np.zeros(len(T_world_camera), FRAME)
+    frames["K"], frames["T_world_camera"] = view.K, T_world_camera
     rows, fractions = [], []
-    for frame in range(n_frames):
+    for frame in range(len(frames)):
         pts = frame / fps
         frames["pts"][frame] = pts.numerator, pts.denominator
         corrections = casting.corrections(np.stack([a.poses.body_pose[frame] for a in actors]))
+        if not still:
+            walls = see(world, K_small, T_world_camera[frame], width, height).depth
         boxes = []
         nearest = walls.copy()
         for actor, canvas, correction in zip(actors, alone, corrections, strict=True):
-            points = posed(actor, frame, T_camera_world, correction)
+            points = posed(actor, frame, T_camera_world[frame], correction)
             canvas.clear()
             canvas.draw(0, points, actor.dressed.faces, K_small)
             np.minimum(nearest, canvas.depth, out=nearest)
@@ -90,7 +93,7 @@ def measure(
             fraction = float(inside * seen.sum() / max(int(whole.sum()), 1))
             row = np.zeros((), ROW)
             row["frame"], row["person"], row["confidence"] = frame, number + 1, 1
-            orient, transl = _in_camera(actor, frame, T_camera_world)
+            orient, transl = _in_camera(actor, frame, T_camera_world[frame])
             row["global_orient"], row["transl"] = orient, transl
             row["body_pose"], row["betas"] = actor.poses.body_pose[frame], actor.betas
             row["visible"], row["box_px"] = fraction >= VISIBLE_FRACTION, clipped
@@ -111,7 +114,7 @@ def _in_camera(actor: Actor, frame: int, T_camera_world: Floats) -> tuple[Floats
 
 
 def _keypoints(casting: Casting, actor: Actor, T_camera_world: Floats) -> Floats:  # (T, 17, 3)
-    """COCO-17 in camera axes, metres."""
+    """COCO-17 in camera axes, metres; T_camera_world (T, 4, 4)."""
     poses = actor.poses
     params = BodyParams(
         torch.tensor(poses.global_orient, dtype=torch.float32),
@@ -120,7 +123,7 @@ def _keypoints(casting: Casting, actor: Actor, T_camera_world: Floats) -> Floats
         torch.tensor(poses.transl, dtype=torch.float32),
     )
     world = casting.body.keypoints(params, "coco17").double().numpy()
-    return world @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
+    return world @ T_camera_world[:, :3, :3].transpose(0, 2, 1) + T_camera_world[:, None, :3, 3]
 
 
 def _box(points_cam: NDArray[np.float32], view: View) -> Floats:  # (4,) px
