@@ -30,7 +30,7 @@ from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
 class LifterTraining:
     """A run. Weights of the losses are for metres, radians and shares of the keypoints' spread."""
 
-    steps: int = 6000
+    steps: int = 6500
     seed: int = 1
     lr: float = 1e-3
     warmup: int = 200

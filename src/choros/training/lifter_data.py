@@ -20,6 +20,7 @@ from choros.training.keypoint_noise import KeypointNoise, corrupt
 Floats = NDArray[np.float64]
 
 LEG_JOINTS = (1, 2, 4, 5, 7, 8, 10, 11)
+ARM_JOINTS = (13, 14, 16, 17, 18, 19, 20, 21)
 
 
 class Clip(NamedTuple):
@@ -47,9 +48,9 @@ class ClipConfig:
     batch: int = 48
     frames: int = 12
     strides: tuple[int, ...] = (1, 1, 2, 3, 4)  # of 30 frames/s
-    other_legs_rate: float = 0.25  # clips with the legs of another clip
+    other_limbs_rate: float = 0.25  # clips with the legs of another clip, and as many with other arms
     still_rate: float = 0.1  # clips of a single pose
-    bend_rad: float = 0.08  # constant turn of each joint, so that no pose is exactly the actor's
+    bend_rad: float = 0.1  # constant turn of each joint, so that no pose is exactly the actor's
     focal: tuple[float, float] = (0.5, 2.5)  # of the longer side of the image
     height_share: tuple[float, float] = (0.08, 1.3)  # of the person in the image
     pitch_rad: float = 0.22
@@ -68,9 +69,10 @@ def sample(clips: Sequence[Clip], points: Points, config: ClipConfig, seed: int,
     for b in range(B):
         stride = int(rng.choice(config.strides))
         rotations[b], transl[b] = _cut(rng, clips, lengths, stride, T)
-        if rng.random() < config.other_legs_rate:
-            legs, _ = _cut(rng, clips, lengths, stride, T)
-            rotations[b, :, LEG_JOINTS] = legs[:, LEG_JOINTS].swapaxes(0, 1)
+        for limbs in (LEG_JOINTS, ARM_JOINTS):
+            if rng.random() < config.other_limbs_rate:
+                other, _ = _cut(rng, clips, lengths, stride, T)
+                rotations[b, :, limbs] = other[:, limbs].swapaxes(0, 1)
         if rng.random() < config.still_rate:
             rotations[b], transl[b] = rotations[b, :1], transl[b, :1]
         dt_s[b] = stride / 30 * rng.uniform(0.8, 1.25)
