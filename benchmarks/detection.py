@@ -49,7 +49,7 @@ def speed(video: Path, count: int) -> None:
         frames = [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), count)]
     height, width = frames[0].shape[:2]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{video.name}, {width}x{height}, {len(frames)} frames, load {load:.1f}, one thread a part")
+    print(f"{video.name}, {width}x{height}, {len(frames)} frames, load {load:.1f}, two threads a run")
     boxes = PersonFinder.default(fast=True).find(frames[0]).boxes_px
     for size in (320, 416, 576, 640):
         print(

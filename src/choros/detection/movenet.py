@@ -31,7 +31,7 @@ class MoveNet:
         self,
         variant: Literal["lightning", "thunder"] = "thunder",
         room: float = 1.25,
-        threads: int = 1,
+        threads: int = 2,
         weights: Path | None = None,
     ) -> None:
         self.crop_px, self.room = _CROP_PX[variant], room
