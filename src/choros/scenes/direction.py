@@ -200,7 +200,7 @@ def direct(
         obstacles = []
         for number in range(kind.poles + kind.walls):
             depth = view.near_m + float(rng.uniform(0.1, 0.6)) * (view.far_m - view.near_m)
-            wide = 0.0 if number < kind.poles else float(rng.uniform(0.8, 1.7))
+            wide = 0.0 if number < kind.poles else float(rng.uniform(0.6, 1.3))
             across = float(rng.uniform(-0.5, 0.5)) * view.half_width_m(depth)
             obstacles.append(Obstacle(across, depth, wide))
         plans: list[Plan] = []
