@@ -7,7 +7,9 @@ loop decodes ahead, keeps the journal and survives being stopped; it knows nothi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,14 +23,24 @@ from choros.camera import intrinsics
 from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, State
 from choros.motion import FRAME, Header, Motion
-from choros.video import Frame, Gap, VideoInfo, open_video
+from choros.video import Frame, Gap, VideoInfo, VideoReader, open_video
 
 
 class Stream(Protocol):
-    """One video being tracked. Its future depends on past frames and ``state`` alone."""
+    """One video being tracked. Its future depends on past frames and ``state`` alone.
+
+    A frame is worked on in two parts, so that the first can run ahead on another core: ``look`` needs the
+    picture and nothing else and may be called from several threads; ``follow`` takes the frames in order.
+    """
+
+    def look(self, image: NDArray[np.uint8]) -> Any:
+        """All that can be told from one picture, (H, W, 3) uint8 RGB, by itself."""
+
+    def follow(self, look: Any, time_s: float) -> NDArray[np.void]:
+        """People of the next frame, (n,) ``motion.ROW``, camera axes, from its look."""
 
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
-        """People of the next frame, (n,) ``motion.ROW``, camera axes; image (H, W, 3) uint8 RGB."""
+        """``follow`` of ``look``: one frame in, its people out."""
 
     def state(self) -> State:
         """Arrays from which ``restore`` continues bit for bit."""
@@ -154,10 +166,8 @@ def track_to_file(
         done, n_resumed, saved_s = False, journal.n_frames, None
         with journal:
             try:
-                for frame in reader:
-                    if frame.index < n_resumed:
-                        continue
-                    rows = stream.update(frame.image, frame.pts_s)
+                for frame, look in _look_ahead(reader, stream, n_resumed):
+                    rows = stream.follow(look, frame.pts_s)
                     journal.append(_frame_record(frame, K), rows)
                     if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                         journal.checkpoint(stream.state())
@@ -168,6 +178,29 @@ def track_to_file(
             finally:
                 journal.finish(keep=not done)
         return Tracked(output, journal.n_frames, list(reader.gaps))
+
+
+LOOKERS = 2  # frames looked at side by side; their networks run on one thread each
+
+
+def _look_ahead(reader: VideoReader, stream: Stream, skip: int) -> Iterator[tuple[Frame, Any]]:
+    """Frames after the first ``skip`` with what ``stream.look`` says of them, in order, a few ahead."""
+    with ThreadPoolExecutor(LOOKERS) as pool:
+        waiting: deque[tuple[Frame, Future[Any]]] = deque()
+        try:
+            for frame in reader:
+                if frame.index < skip:
+                    continue
+                waiting.append((frame, pool.submit(stream.look, frame.image)))
+                if len(waiting) > LOOKERS:
+                    ready, look = waiting.popleft()
+                    yield ready, look.result()
+            while waiting:
+                ready, look = waiting.popleft()
+                yield ready, look.result()
+        finally:
+            for _, look in waiting:
+                look.cancel()
 
 
 def _body_of(system: System) -> str:

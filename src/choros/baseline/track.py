@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,9 @@ from choros.camera import intrinsics, project
 from choros.detection import People, PersonFinder
 from choros.errors import ChorosError
 from choros.journal import State
-from choros.keypoints import box_of_keypoints, oks
+from choros.keypoints import box_iou, box_of_keypoints, oks
 from choros.motion import ROW
+from choros.tracking.appearance import PARTS, Colours, alikeness, read_colours, remember
 from choros.tracking.assignment import assign
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
 from choros.tracking.similarity import Floats, SimilarityRules, similarity
@@ -34,13 +36,19 @@ class BaselineConfig:
     lift: LiftConfig = LiftConfig()  # noqa: RUF009 (frozen)
     life: LifeRules = LifeRules()  # noqa: RUF009
     alike: SimilarityRules = SimilarityRules()  # noqa: RUF009
+    dress_share: float = 0.3  # of the similarity; the rest is where people are
+    min_place: float = 0.1  # similarity of place without which no dress helps
     min_similarity: float = 0.25  # of a person seen with certainty
     min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
     same_person_oks: float = 0.6  # a new person this like a tracked one is not new
+    crowded_iou: float = 0.2  # overlap with somebody tracked that makes a new person doubtful
     min_keypoints: int = 5  # confident ones that a new person must show
     confident: float = 0.3
-    velocity_memory_s: float = 0.3
-    max_speed_m_s: float = 6.0
+    dress_memory_s: float = 2.0
+    dress_overlap: float = 0.3  # IoU with somebody else above which colours are not remembered
+    velocity_memory_s: float = 0.4
+    depth_velocity_share: float = 0.4  # of what is learned of the speed along the ray: it is mostly noise
+    max_speed_m_s: float = 4.0
     coast_memory_s: float = 0.6  # how soon an unseen person's speed is forgotten
 
 
@@ -50,6 +58,7 @@ def _track_type(hidden_width: int) -> np.dtype[np.void]:
             ("id", "i4"),  # 0 until confirmed
             ("sights", "i4"),
             ("score", "f8"),  # best detection so far
+            ("crowded", "?"),  # first seen where somebody else was
             ("born_s", "f8"),
             ("seen_s", "f8"),
             ("inside_s", "f8"),
@@ -59,9 +68,21 @@ def _track_type(hidden_width: int) -> np.dtype[np.void]:
             ("transl", "f8", (3,)),
             ("velocity_m_s", "f8", (3,)),
             ("confidence", "f8"),
+            ("dress_lab", "f8", (len(PARTS), 3)),
+            ("dress_weight", "f8", (len(PARTS),)),
             ("hidden", "f4", (hidden_width,)),
-        ]
+        ],
+        align=True,  # torch takes no field that lies across its own size
     )
+
+
+class Look(NamedTuple):
+    """What one picture shows."""
+
+    people: People
+    dress: Colours
+    width: int
+    height: int
 
 
 class BaselineStream:
@@ -78,19 +99,21 @@ class BaselineStream:
         self._tracks = np.zeros(0, _track_type(lifting.hidden_width))
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
 
-    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
-        """The people of the next frame, (n,) ROW, camera axes.
+    def look(self, image: NDArray[np.uint8]) -> Look:
+        """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
+        people = self._finder.find(image)
+        dress = read_colours(image, people.keypoints.astype(np.float64), self._config.confident)
+        return Look(people, dress, image.shape[1], image.shape[0])
 
-        ``image`` (H, W, 3) uint8 RGB; ``time_s`` must not go back.
-        """
-        height, width = image.shape[:2]
+    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+        """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
+        return self.follow(self.look(image), time_s)
+
+    def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
+        """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
+        people, dress, width, height = look
         if self.K is None:
             self.K = intrinsics(width, height)
-        return self.join(self._finder.find(image), time_s, width, height)
-
-    def join(self, people: People, time_s: float, width: int, height: int) -> NDArray[np.void]:
-        """``update`` for people who were already found."""
-        assert self.K is not None
         if self._frame >= 0 and time_s < self._now_s:
             raise ChorosError(
                 f"frame times must not go back, but {time_s:.3f} s follows {self._now_s:.3f} s."
@@ -104,31 +127,35 @@ class BaselineStream:
         predicted = self._project(tracks)
         keypoints = people.keypoints.astype(np.float64)
         glance_cam = self._lifting.glance(keypoints, self.K)
-        likeness = similarity(
+        place = similarity(
             predicted, self._pelvis(tracks["betas"], tracks["transl"]), time_s - tracks["seen_s"],
             keypoints, glance_cam, config.alike,
         )  # fmt: skip
 
-        # Certain detections choose first; faint ones may continue what is left.
-        faint = people.scores < config.life.birth_score
-        mine, theirs = assign(np.where(faint[None], -1, likeness), config.min_similarity)
-        rest = np.setdiff1d(np.arange(len(tracks)), mine)
-        faint_mine, faint_theirs = assign(
-            np.where(faint[None], likeness[rest], -1), config.min_similarity_faint
-        )
-        mine, theirs = np.r_[mine, rest[faint_mine]], np.r_[theirs, faint_theirs]
+        worn = alikeness(Colours(tracks["dress_lab"], tracks["dress_weight"]), dress)
+        # The longer unseen, the less a prediction says and the more the clothes do.
+        share = config.dress_share * (1 + np.minimum(time_s - tracks["seen_s"], 1))[:, None]
+        likeness = np.where(place >= config.min_place, (1 - share) * place + share * worn, -1)
+        mine, theirs = self._match(likeness, people.scores < config.life.birth_score)
 
         self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
+        self._dress(tracks, mine, people, dress, theirs, dt_s)
         self._coast(np.setdiff1d(np.arange(len(tracks)), mine), dt_s)
         seen_box = np.full((len(tracks), 4), np.nan)
         seen_keypoints = np.zeros((len(tracks), 17, 3))
         seen_box[mine], seen_keypoints[mine] = people.boxes_px[theirs], keypoints[theirs]
 
         new = self._newcomers(people, keypoints, theirs, seen_keypoints[mine])
+        crowded = (place[:, new] >= config.min_place).any(0)
+        crowded |= (
+            box_iou(people.boxes_px[new], people.boxes_px[theirs]).max(-1, initial=0) > config.crowded_iou
+        )
         tracks = self._tracks = np.concatenate([tracks, np.zeros(len(new), tracks.dtype)])
         born = np.arange(len(tracks) - len(new), len(tracks))
         tracks["born_s"][born] = tracks["inside_s"][born] = time_s
+        tracks["crowded"][born] = crowded
         self._see(tracks, born, keypoints[new], people.scores[new], time_s, first=True)
+        self._dress(tracks, born, people, dress, new, dt_s)
         seen_box = np.concatenate([seen_box, people.boxes_px[new]])
         seen_keypoints = np.concatenate([seen_keypoints, keypoints[new]])
         return self._report(seen_box, seen_keypoints, width, height)
@@ -148,6 +175,25 @@ class BaselineStream:
         self._now_s = float(state["now_s"])
 
     # ----------------------------------------------------------------------------------------------
+
+    def _match(self, likeness: Floats, faint: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Tracks and the people they are, in three rounds.
+
+        Known people take certain detections first, then what faint ones may continue them; only then do
+        unconfirmed tracks get what is left.
+        """
+        config, known = self._config, self._tracks["id"] > 0
+        mine, theirs = np.zeros(0, np.intp), np.zeros(0, np.intp)
+        for who, what, minimum in (
+            (known, ~faint, config.min_similarity),
+            (known, faint, config.min_similarity_faint),
+            (~known, ~faint, config.min_similarity),
+        ):
+            free = np.where(who[:, None] & what, likeness, -1)
+            free[mine], free[:, theirs] = -1, -1
+            rows, columns = assign(free, minimum)
+            mine, theirs = np.r_[mine, rows], np.r_[theirs, columns]
+        return mine, theirs
 
     def _see(
         self,
@@ -171,12 +217,37 @@ class BaselineStream:
         if not first:
             # An alpha-beta filter: the prediction's miss corrects the velocity that made it.
             share = 1 - np.exp(-dt_s / config.velocity_memory_s)
-            velocity = old["velocity_m_s"] + (share / dt_s)[:, None] * (lifted.transl - predicted)
+            miss = lifted.transl - predicted
+            ray = lifted.transl / np.linalg.norm(lifted.transl, axis=-1, keepdims=True)
+            along = (miss * ray).sum(-1, keepdims=True) * ray
+            miss -= (1 - config.depth_velocity_share) * along
+            velocity = old["velocity_m_s"] + (share / dt_s)[:, None] * miss
             speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
             old["velocity_m_s"] = velocity * np.minimum(1, config.max_speed_m_s / np.maximum(speed, 1e-9))
         old["seen_s"], old["sights"] = time_s, old["sights"] + 1
         old["score"] = np.maximum(old["score"], scores)
         tracks[which] = old
+
+    def _dress(
+        self,
+        tracks: NDArray[np.void],
+        which: NDArray[np.intp],
+        people: People,
+        dress: Colours,
+        seen_as: NDArray[np.intp],
+        dt_s: float,
+    ) -> None:
+        """Remember what the tracks ``which`` wear, unless somebody else may stand before them."""
+        overlap = box_iou(people.boxes_px, people.boxes_px)
+        np.fill_diagonal(overlap, 0)
+        alone = overlap.max(-1, initial=0)[seen_as] < self._config.dress_overlap
+        unknown = tracks["dress_weight"][which].max(-1) == 0
+        share = (1 - np.exp(-dt_s / self._config.dress_memory_s)) * (alone | unknown)
+        old = Colours(tracks["dress_lab"][which], tracks["dress_weight"][which])
+        new = remember(
+            old, Colours(dress.lab[seen_as], dress.weight[seen_as] * (alone | unknown)[:, None]), share
+        )
+        tracks["dress_lab"][which], tracks["dress_weight"][which] = new.lab, new.weight
 
     def _coast(self, which: NDArray[np.intp], dt_s: float) -> None:
         """Nobody saw the tracks ``which``: they drift on, ever slower and less sure."""
@@ -205,7 +276,10 @@ class BaselineStream:
         body = self._project(tracks)[..., :2]
         inside = ((body >= 0) & (body < [width, height])).all(-1).mean(-1) > 0.15
         tracks["inside_s"][inside | seen] = now_s
-        shown = confirmed(life, tracks["sights"], tracks["score"], tracks["born_s"], tracks["seen_s"])
+        shown = tracks["id"] > 0
+        shown |= confirmed(
+            life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
+        )
         stay = ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
         tracks = self._tracks = tracks[stay]
         shown, seen, body = shown[stay], seen[stay], body[stay]

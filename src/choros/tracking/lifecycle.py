@@ -11,15 +11,18 @@ class LifeRules:
     """Birth and death. Frame rates do not enter: 25 frames/s and 10 frames/s give the same lives.
 
     A person is shown at once if a detection is ``certain_score`` sure of them, else when they were seen
-    twice over at least ``confirm_s``; an unconfirmed one is forgotten after ``doubt_s`` without being seen.
-    The two ends are CoMotion's (section 3, termination).
+    twice over at least ``confirm_s``. Where somebody else is already, a second skeleton is more often a
+    mistake than a person: it must last ``confirm_crowded_s``. An unconfirmed person is forgotten after
+    ``doubt_s`` without being seen. Leaving the picture ends a track as in CoMotion (section 3); to be lost
+    from sight takes longer than its one second, since nothing of a lost person is updated here.
     """
 
     certain_score: float = 0.6
     birth_score: float = 0.4
     confirm_s: float = 0.15
+    confirm_crowded_s: float = 0.5
     doubt_s: float = 0.25
-    lost_s: float = 1.0
+    lost_s: float = 2.0
     outside_s: float = 0.5
 
 
@@ -27,12 +30,14 @@ def confirmed(
     rules: LifeRules,
     sights: NDArray[np.int32],  # (n,) frames the person was seen in
     score: NDArray[np.float64],  # (n,) of the best detection so far
+    crowded: NDArray[np.bool_],  # (n,) first seen where somebody else was
     born_s: NDArray[np.float64],  # (n,) first sight
     seen_s: NDArray[np.float64],  # (n,) last sight
 ) -> NDArray[np.bool_]:
     """Who has been seen well or long enough to be shown."""
-    twice = (sights >= 2) & (seen_s - born_s >= rules.confirm_s - 1e-9)
-    return (score >= rules.certain_score) | twice
+    needed_s = np.where(crowded, rules.confirm_crowded_s, rules.confirm_s)
+    lasted = (sights >= 2) & (seen_s - born_s >= needed_s - 1e-9)
+    return lasted | ((score >= rules.certain_score) & ~crowded)
 
 
 def ended(

@@ -1,0 +1,145 @@
+"""The baseline's tracks on people whose keypoints are known: identities, occlusion, streaming, state."""
+
+import numpy as np
+import pytest
+
+from choros.baseline.lift import Lifting
+from choros.baseline.track import BaselineConfig, BaselineStream, Look
+from choros.body import BodyModel
+from choros.camera import intrinsics, project
+from choros.detection import People
+from choros.errors import ChorosError
+from choros.tracking.appearance import Colours
+
+WIDTH, HEIGHT, FPS = 960, 540, 25
+K = intrinsics(WIDTH, HEIGHT)
+UPRIGHT = np.diag([1.0, -1.0, -1.0])  # facing the camera
+
+
+@pytest.fixture(scope="module")
+def lifting():
+    return Lifting(BodyModel.load(detail="light"))
+
+
+def look(lifting, places, shirts, hidden=()):
+    """People standing at ``places`` (n, 3) metres, seen without error, in shirts of a colour each."""
+    n = len(places)
+    rotations = np.tile(np.eye(3), (n, 24, 1, 1))
+    rotations[:, 0] = UPRIGHT
+    points = lifting.keypoints_cam(rotations, np.zeros((n, 10)), np.asarray(places))
+    keypoints = np.concatenate([project(points, K), np.full((n, 17, 1), 0.9)], -1)
+    boxes = np.concatenate([keypoints[..., :2].min(1) - 10, keypoints[..., :2].max(1) + 10], -1)
+    lab = np.repeat(np.asarray(shirts, float)[:, None], 3, 1)
+    keep = [i for i in range(n) if i not in hidden]
+    people = People(
+        boxes[keep].astype(np.float32),
+        np.full(len(keep), 0.8, np.float32),
+        keypoints[keep].astype(np.float32),
+    )
+    return Look(people, Colours(lab[keep], np.ones((len(keep), 3))), WIDTH, HEIGHT)
+
+
+RED, BLUE = (50, 60, 40), (40, 10, -50)
+
+
+def crossing(lifting, n_frames=100, occlusion=range(40, 58)):
+    """Two people who walk past each other; the farther one is hidden around the middle."""
+    for i in range(n_frames):
+        t = i / FPS
+        places = [[-2.2 + 1.1 * t, 0.2, 6.0], [2.2 - 1.1 * t, 0.2, 7.5]]
+        yield t, look(lifting, places, [RED, BLUE], hidden=(1,) if i in occlusion else ())
+
+
+def run(lifting, looks):
+    stream = BaselineStream(None, lifting, BaselineConfig(), K)
+    return np.concatenate([stream.follow(one, t) for t, one in looks])
+
+
+def test_identities_survive_a_crossing(lifting):
+    rows = run(lifting, crossing(lifting))
+    assert np.unique(rows["person"]).tolist() == [1, 2]
+    for person, sign in ((1, 1), (2, -1)):
+        mine = rows[rows["person"] == person]
+        assert len(mine) == 100  # no gap, hidden or not
+        assert (np.diff(mine["transl"][:, 0]) * sign)[10:].mean() > 0
+    hidden = rows[(rows["person"] == 2) & ~rows["visible"]]
+    assert hidden["frame"].tolist() == list(range(40, 58))
+    assert not hidden["keypoints_px"].any()
+    truth = 2.2 - 1.1 * hidden["frame"] / FPS
+    assert np.abs(hidden["transl"][:, 0] - truth).max() < 0.4  # metres; it walked on
+
+
+def test_people_stand_where_they_are(lifting):
+    rows = run(lifting, crossing(lifting))
+    seen = rows[(rows["person"] == 1) & rows["visible"]][20:]
+    assert np.abs(seen["transl"][:, 2] - 6.0).mean() < 0.6
+    assert np.abs(seen["transl"][:, 0] - (-2.2 + 1.1 * seen["frame"] / FPS)).mean() < 0.25
+
+
+def test_swapped_order_of_detections_changes_nothing(lifting):
+    looks = list(crossing(lifting))
+    rng = np.random.default_rng(0)
+    shuffled = []
+    for t, one in looks:
+        order = rng.permutation(len(one.people))
+        dress = Colours(one.dress.lab[order], one.dress.weight[order])
+        shuffled.append((t, one._replace(people=one.people[order], dress=dress)))
+    first, second = run(lifting, looks), run(lifting, shuffled)
+    # Numbers are given in the order people are first seen in; apart from that, the same people.
+    names = (
+        {1: 1, 2: 2}
+        if (shuffled[0][1].people.boxes_px == looks[0][1].people.boxes_px).all()
+        else {1: 2, 2: 1}
+    )
+    for a, b in names.items():
+        np.testing.assert_allclose(
+            first[first["person"] == a]["transl"], second[second["person"] == b]["transl"], atol=1e-5
+        )
+
+
+def test_restored_state_continues_bit_for_bit(lifting):
+    looks = list(crossing(lifting))
+    whole = run(lifting, looks)
+    first = BaselineStream(None, lifting, BaselineConfig(), K)
+    before = [first.follow(one, t) for t, one in looks[:47]]
+    state = {name: array.copy() for name, array in first.state().items()}
+    second = BaselineStream(None, lifting, BaselineConfig())
+    second.restore(state)
+    after = [second.follow(one, t) for t, one in looks[47:]]
+    np.testing.assert_array_equal(np.concatenate(before + after), whole)
+
+
+def test_the_future_changes_nothing(lifting):
+    looks = list(crossing(lifting))
+    changed = looks[:60] + [(t, look(lifting, [[0, 0, 3.0]], [RED])) for t, _ in looks[60:]]
+    whole, other = run(lifting, looks), run(lifting, changed)
+    np.testing.assert_array_equal(whole[whole["frame"] < 60], other[other["frame"] < 60])
+
+
+def test_state_is_of_the_living_only(lifting):
+    stream = BaselineStream(None, lifting, BaselineConfig(), K)
+    for i in range(200):
+        place = [[-2 + 0.4 * (i // 20 % 10), 0.2, 5 + (i // 20) % 3]]  # every 0.8 s somebody elsewhere
+        stream.follow(look(lifting, place, [RED]), i / FPS)
+    assert len(stream.state()["tracks"]) <= 4
+    size = sum(array.nbytes for array in stream.state().values())
+    assert size < 16_384 * 4
+
+
+def test_a_lost_person_ends_and_is_marked_until_then(lifting):
+    looks = [
+        (i / FPS, look(lifting, [[0, 0.2, 5]], [RED], hidden=() if i < 25 else (0,))) for i in range(120)
+    ]
+    rows = run(lifting, looks)
+    lost_s = BaselineConfig().life.lost_s
+    assert rows["frame"].max() == pytest.approx(24 + lost_s * FPS, abs=1)
+    assert rows["visible"].tolist() == [row["frame"] < 25 for row in rows]
+    assert np.diff(rows["confidence"][25:]).max() < 0  # less sure from frame to frame
+
+
+def test_nobody_and_a_bad_clock(lifting):
+    stream = BaselineStream(None, lifting, BaselineConfig(), K)
+    empty = look(lifting, np.zeros((0, 3)), np.zeros((0, 3)))
+    assert len(stream.follow(empty, 0.0)) == 0
+    with pytest.raises(ChorosError, match="go back"):
+        stream.follow(empty, -1.0)
