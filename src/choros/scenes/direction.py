@@ -22,7 +22,7 @@ from choros.scenes.paths import Leg, Route, nearest_m, walk
 Floats = NDArray[np.float64]
 
 CLEAR_OF_PEOPLE_M = 0.75  # between the places of two people; shoulders are half a metre wide
-CLEAR_OF_THINGS_M = 0.6
+CLEAR_OF_THINGS_M = 0.5
 HEADROOM_M = 2.0  # what the picture shows of height, at the far end of the floor that people use
 TRIES = 30  # of a part, before everybody is cast again
 
@@ -49,12 +49,13 @@ class Obstacle:
 
     x: float
     y: float
+    radius_m: float
     half_width_m: float = 0.0  # along x; 0 for a pole
 
     def distance_m(self, places: Floats) -> Floats:
-        """From places (T, 2) on the floor to its middle line, (T,)."""
+        """From places (T, 2) on the floor, (T,)."""
         beside = np.maximum(np.abs(places[:, 0] - self.x) - self.half_width_m, 0)
-        return np.hypot(beside, places[:, 1] - self.y)
+        return np.hypot(beside, places[:, 1] - self.y) - self.radius_m
 
 
 @dataclass(frozen=True)
@@ -200,9 +201,11 @@ def direct(
         obstacles = []
         for number in range(kind.poles + kind.walls):
             depth = view.near_m + float(rng.uniform(0.1, 0.6)) * (view.far_m - view.near_m)
-            wide = 0.0 if number < kind.poles else float(rng.uniform(0.6, 1.3))
-            across = float(rng.uniform(-0.5, 0.5)) * view.half_width_m(depth)
-            obstacles.append(Obstacle(across, depth, wide))
+            across = float(rng.uniform(-0.45, 0.45)) * view.half_width_m(depth)
+            if number < kind.poles:
+                obstacles.append(Obstacle(across, depth, float(rng.uniform(0.08, 0.45))))
+            else:
+                obstacles.append(Obstacle(across, depth, 0.08, float(rng.uniform(0.6, 1.3))))
         plans: list[Plan] = []
         for number in rng.permutation(people):
             for _ in range(TRIES):

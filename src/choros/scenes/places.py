@@ -151,11 +151,16 @@ def sample_world(rng: np.random.Generator, depth_m: float, obstacles: tuple[Obst
             wide = thing.half_width_m
             occluders.append(
                 Solid(
-                    BOX, (thing.x, thing.y, 1.05), (wide, 0.08, 1.05), 0.0, int(rng.integers(1, metal)), 4.0
+                    BOX,
+                    (thing.x, thing.y, 1.05),
+                    (wide, thing.radius_m, 1.05),
+                    0.0,
+                    int(rng.integers(1, metal)),
+                    4.0,
                 )
             )
         else:
-            radius, high = float(rng.uniform(0.06, 0.2)), float(rng.uniform(1.4, 2.2))
+            radius, high = thing.radius_m, float(rng.uniform(1.4, 2.2))
             occluders.append(
                 Solid(CYLINDER, (thing.x, thing.y, high), (radius, radius, high), 0.0, metal, 1.0)
             )
