@@ -80,6 +80,10 @@ def load(
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
 
+Row = tuple[float, float, float]
+Matrix = tuple[Row, Row, Row]
+
+
 @dataclass(frozen=True)
 class TrackOptions:
     """What to track and with which camera; at most one of the last three."""
@@ -88,7 +92,7 @@ class TrackOptions:
     end_s: float | None = None
     focal_px: float | None = None
     fov_deg: float | None = None
-    K: tuple[tuple[float, float, float], ...] | None = None
+    K: Matrix | None = None
 
     def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
         K = None if self.K is None else np.array(self.K, np.float64)

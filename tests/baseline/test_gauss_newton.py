@@ -141,3 +141,16 @@ def test_people_do_not_depend_on_who_is_fitted_with_them(scene):
     )
     np.testing.assert_allclose(both.rotations[1:], alone.rotations, atol=1e-9)
     np.testing.assert_allclose(both.transl[1:], alone.transl, atol=1e-9)
+
+
+def test_logarithm_is_scipys():
+    rng = np.random.default_rng(4)
+    axis = rng.normal(size=(400, 3))
+    axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
+    angle = np.concatenate(
+        [rng.uniform(0, np.pi, 300), 10.0 ** rng.uniform(-9, 0, 50), np.pi - 10.0 ** rng.uniform(-7, 0, 50)]
+    )
+    rotvec = axis * angle[:, None]
+    again = gn.logarithm(Rotation.from_rotvec(rotvec).as_matrix().reshape(20, 20, 3, 3)).reshape(-1, 3)
+    apart = (Rotation.from_rotvec(rotvec).inv() * Rotation.from_rotvec(again)).magnitude()
+    assert apart.max() < 1e-7

@@ -88,6 +88,24 @@ for _joint in range(23, 0, -1):
 FREE = [joint for joint in range(24) if joint not in (10, 11, 22, 23)]
 
 
+def logarithm(rotations: Floats) -> Floats:
+    """Axis-angle vectors (..., 3), rad, of rotation matrices (..., 3, 3) that are known to be rotations.
+
+    SciPy's own, but for its check by singular values, which costs more than all the rest of a fit.
+    """
+    flat = rotations.reshape(-1, 3, 3)
+    sine = 0.5 * np.stack(
+        [flat[:, 2, 1] - flat[:, 1, 2], flat[:, 0, 2] - flat[:, 2, 0], flat[:, 1, 0] - flat[:, 0, 1]], -1
+    )
+    size = np.linalg.norm(sine, axis=-1)
+    angle = np.arctan2(size, 0.5 * (np.einsum("nii->n", flat) - 1))
+    out = sine * np.where(size > 1e-6, angle / np.maximum(size, 1e-12), 1)[:, None]
+    turned_over = angle > 3.0  # where the sine says little of the axis
+    if turned_over.any():
+        out[turned_over] = Rotation.from_matrix(flat[turned_over]).as_rotvec()
+    return out.reshape(rotations.shape[:-1])
+
+
 def forward(points_rest: Floats, rotations: Floats) -> tuple[Floats, Floats]:
     """Global rotations (n, 24, 3, 3) and joints (n, 24, 3) before ``transl``, from rest joints."""
     turned, places = rotations.copy(), points_rest.copy()
@@ -189,13 +207,13 @@ def _normal_equations(
         (target.previous, np.broadcast_to(target.previous_std[:, None], (n, n_free))),
     ):
         difference = reference[:, FREE].swapaxes(-1, -2) @ rotations[:, FREE]
-        rotvec = Rotation.from_matrix(difference.reshape(-1, 3, 3)).as_rotvec().reshape(n, n_free, 3)
+        rotvec = logarithm(difference)
         precision = np.repeat(1 / std_rad**2, 3, axis=1)
         turns[:, np.arange(3 * n_free), np.arange(3 * n_free)] += precision
         gradient[:, :-3] += precision * rotvec.reshape(n, -1)
 
     # The prior over the 21 joints below the root that have one; J about 1 again.
-    body = Rotation.from_matrix(rotations[:, 1:22].reshape(-1, 3, 3)).as_rotvec().reshape(n, 63)
+    body = logarithm(rotations[:, 1:22]).reshape(n, 63)
     rows = np.concatenate([np.arange(3) + 3 * (joint - 1) for joint in FREE if joint])
     root = prior.precision_root[:, rows]
     turns[:, 3:, 3:] += config.prior_weight * (root.T @ root)

@@ -183,7 +183,7 @@ class Lifting:
             _float64(lift.std_rad),
             np.where(seen[:, None, None, None], past.rotations, rotations),
             np.where(seen, config.turn_std_rad_s * dt_s, np.inf),
-            expected,
+            np.asarray(expected, np.float64),
             information,
         )
 

@@ -38,11 +38,13 @@ class BaselineConfig:
     alike: SimilarityRules = SimilarityRules()  # noqa: RUF009
     dress_share: float = 0.3  # of the similarity; the rest is where people are
     min_place: float = 0.1  # similarity of place without which no dress helps
+    min_dress: float = 0.15  # alikeness that a person unseen for ``lost_dress_s`` must come back with
+    lost_dress_s: float = 0.5
     min_similarity: float = 0.25  # of a person seen with certainty
     min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
     same_person_oks: float = 0.6  # a new person this like a tracked one is not new
     crowded_iou: float = 0.2  # overlap with somebody tracked that makes a new person doubtful
-    min_keypoints: int = 5  # confident ones that a new person must show
+    min_keypoints: int = 5  # confident ones that anybody must show
     confident: float = 0.3
     dress_memory_s: float = 2.0
     dress_overlap: float = 0.3  # IoU with somebody else above which colours are not remembered
@@ -95,7 +97,7 @@ class BaselineStream:
         self, finder: PersonFinder, lifting: Lifting, config: BaselineConfig, K: Floats | None = None
     ) -> None:
         self._finder, self._lifting, self._config = finder, lifting, config
-        self.K = K
+        self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
         self._tracks = np.zeros(0, _track_type(lifting.hidden_width))
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
 
@@ -112,7 +114,7 @@ class BaselineStream:
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
         people, dress, width, height = look
-        if self.K is None:
+        if not self.K.any():
             self.K = intrinsics(width, height)
         if self._frame >= 0 and time_s < self._now_s:
             raise ChorosError(
@@ -126,7 +128,7 @@ class BaselineStream:
         tracks["transl"][:, 2] = np.maximum(tracks["transl"][:, 2], 0.3)
         predicted = self._project(tracks)
         keypoints = people.keypoints.astype(np.float64)
-        glance_cam = self._lifting.glance(keypoints, self.K)
+        glance_cam = self._lifting.glance(keypoints, self.K) if len(people) else np.zeros((0, 3))
         place = similarity(
             predicted, self._pelvis(tracks["betas"], tracks["transl"]), time_s - tracks["seen_s"],
             keypoints, glance_cam, config.alike,
@@ -135,7 +137,11 @@ class BaselineStream:
         worn = alikeness(Colours(tracks["dress_lab"], tracks["dress_weight"]), dress)
         # The longer unseen, the less a prediction says and the more the clothes do.
         share = config.dress_share * (1 + np.minimum(time_s - tracks["seen_s"], 1))[:, None]
-        likeness = np.where(place >= config.min_place, (1 - share) * place + share * worn, -1)
+        # What stands where a lost person was predicted, and looks like nobody, is a signpost.
+        possible = place >= config.min_place
+        possible &= (worn >= config.min_dress) | (time_s - tracks["seen_s"] < config.lost_dress_s)[:, None]
+        possible &= (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
+        likeness = np.where(possible, (1 - share) * place + share * worn, -1)
         mine, theirs = self._match(likeness, people.scores < config.life.birth_score)
 
         self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
@@ -162,7 +168,6 @@ class BaselineStream:
 
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint."""
-        assert self.K is not None
         clock = np.array([self._frame, self._last_id], np.int64)
         return {"tracks": self._tracks, "clock": clock, "now_s": np.array(self._now_s), "K": self.K}
 
@@ -206,7 +211,8 @@ class BaselineStream:
         first: bool = False,
     ) -> None:
         """Lift the people seen on the tracks ``which`` and remember them."""
-        assert self.K is not None
+        if not len(which):
+            return
         old, config = tracks[which], self._config
         dt_s = np.zeros(len(which)) if first else np.maximum(time_s - old["seen_s"], 1e-3)
         predicted = old["transl"].copy()

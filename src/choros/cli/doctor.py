@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "libx264")
 PACKAGES = ("torch", "numpy", "scipy", "safetensors", "av", "onnxruntime", "roma", "numba", "tyro")
 
 
@@ -68,14 +69,7 @@ def _codecs() -> str:
     import av
 
     ffmpeg = ".".join(map(str, av.library_versions.get("libavcodec", ())))
-    names = (("h264", "r"), ("hevc", "r"), ("vp9", "r"), ("av1", "r"), ("mpeg4", "r"), ("libx264", "w"))
-    have = []
-    for name, mode in names:
-        try:
-            av.codec.Codec(name, mode)
-            have.append(name)
-        except ValueError:
-            have.append(f"no {name}")
+    have = [name if name in av.codecs_available else f"no {name}" for name in CODECS]
     return f"libavcodec {ffmpeg}; {', '.join(have)}"
 
 

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"choros {__version__}")
         return
     command = tyro.cli(
-        Command,  # type: ignore[arg-type]
+        Command,
         prog="choros",
         description="The 3D motion of everyone in a video.",
         args=arguments,

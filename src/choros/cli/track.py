@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.systems import Matrix, TrackOptions
 
 
 @dataclass
@@ -78,17 +81,18 @@ class Track:
 
             Show(motion_path, self.input, output=self.output / "overlay.mp4", body=self.body).run()
 
-    def _options(self):  # type: ignore[no-untyped-def]
+    def _options(self) -> TrackOptions:
         from choros.systems import TrackOptions
 
-        matrix = None
-        if self.K is not None:
-            if len(self.K) == 4:
-                fx, fy, cx, cy = self.K
-                matrix = ((fx, 0.0, cx), (0.0, fy, cy), (0.0, 0.0, 1.0))
-            elif len(self.K) == 9:
-                k = self.K
-                matrix = (k[0:3], k[3:6], k[6:9])
-            else:
-                raise ChorosError(f"--K takes nine numbers or fx fy cx cy, not {len(self.K)} numbers.")
-        return TrackOptions(self.start, self.end, self.focal, self.fov, matrix)
+        return TrackOptions(self.start, self.end, self.focal, self.fov, self._matrix())
+
+    def _matrix(self) -> Matrix | None:
+        if self.K is None:
+            return None
+        if len(self.K) == 4:
+            fx, fy, cx, cy = self.K
+            return (fx, 0.0, cx), (0.0, fy, cy), (0.0, 0.0, 1.0)
+        if len(self.K) == 9:
+            a, b, c, d, e, f, g, h, i = self.K
+            return (a, b, c), (d, e, f), (g, h, i)
+        raise ChorosError(f"--K takes nine numbers or fx fy cx cy, not {len(self.K)} numbers.")

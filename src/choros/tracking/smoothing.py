@@ -55,7 +55,7 @@ def smooth_rotations(
 ) -> Floats:
     """Filter rotations along the geodesic from the last output to the new sample."""
     settings = settings or OneEuro()
-    out = np.array(rotvec, np.float64)
+    out: Floats = np.array(rotvec, np.float64)
     velocity = np.zeros(out.shape[1:])
     for t in range(1, len(out)):
         dt = max(float(times_s[t] - times_s[t - 1]), 1e-6)

@@ -63,7 +63,7 @@ def corrupt(
     lasting = _lasting(rng, (B, T, J, 2), dt_s, noise.lasting_s)
     error = lasting * sigma * rng.uniform(*noise.lasting_share, (B, 1, 1, 1))
     error += rng.normal(size=(B, 1, J, 2)) * noise.bias_share
-    pixels = np.exp(rng.uniform(*np.log(noise.person_px), (B, 1, 1, 1)))
+    pixels = np.exp(rng.uniform(*map(np.log, noise.person_px), (B, 1, 1, 1)))
     error += rng.normal(size=error.shape) * rng.uniform(*noise.pixel, (B, 1, 1, 1)) / pixels
     outlier = rng.random((B, T, J)) < noise.outlier_rate * np.where(np.isin(np.arange(J), LIMBS), 3, 1)
     error += outlier[..., None] * rng.normal(size=error.shape) * noise.outlier_share
@@ -113,7 +113,7 @@ def _occluded(rng: np.random.Generator, true: Floats, noise: KeypointNoise) -> N
     begin, length = rng.integers(-T, T, B), rng.integers(1, 2 * T, B)
     frame = np.arange(T)
     during = (frame >= begin[:, None]) & (frame < (begin + length)[:, None])
-    active = rng.random(B) < noise.occluder_rate
+    active = np.asarray(rng.random(B) < noise.occluder_rate)
     return beyond & during[..., None] & active[:, None, None]
 
 
