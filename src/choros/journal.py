@@ -128,9 +128,9 @@ def _open_at(path: Path, size: int) -> BinaryIO:
 
 def _pack(counts: dict[str, int], state: State) -> bytes:
     buffer = io.BytesIO()
-    np.savez(
-        buffer, **{"counts": np.array(json.dumps(counts))}, **{f"state.{k}": v for k, v in state.items()}
-    )
+    arrays: dict[str, Any] = {"counts": np.array(json.dumps(counts))}
+    arrays |= {f"state.{name}": array for name, array in state.items()}
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 

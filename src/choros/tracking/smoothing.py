@@ -76,8 +76,8 @@ def smooth_motion(motion: Motion, settings: OneEuro | None = None) -> Motion:
     rows = motion.rows.copy()
     for person in motion.people:
         mine = rows["person"] == person.id
-        pose = np.concatenate([person.global_orient, person.body_pose], -1).reshape(len(person), 24, 3)
-        pose = smooth_rotations(pose.astype(np.float64), person.pts_s, settings).reshape(len(person), 72)
+        turns = np.concatenate([person.global_orient, person.body_pose], -1).reshape(len(person), 24, 3)
+        pose = smooth_rotations(turns.astype(np.float64), person.pts_s, settings).reshape(len(person), 72)
         rows["global_orient"][mine], rows["body_pose"][mine] = pose[:, :3], pose[:, 3:]
         rows["transl"][mine] = smooth(person.transl.astype(np.float64), person.pts_s, settings)
     return Motion(motion.header, motion.frames, rows)

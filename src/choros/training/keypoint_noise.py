@@ -63,7 +63,7 @@ def corrupt(
     lasting = _lasting(rng, (B, T, J, 2), dt_s, noise.lasting_s)
     error = lasting * sigma * rng.uniform(*noise.lasting_share, (B, 1, 1, 1))
     error += rng.normal(size=(B, 1, J, 2)) * noise.bias_share
-    pixels = np.exp(rng.uniform(*map(np.log, noise.person_px), (B, 1, 1, 1)))
+    pixels = log_uniform(rng, noise.person_px, (B, 1, 1, 1))
     error += rng.normal(size=error.shape) * rng.uniform(*noise.pixel, (B, 1, 1, 1)) / pixels
     outlier = rng.random((B, T, J)) < noise.outlier_rate * np.where(np.isin(np.arange(J), LIMBS), 3, 1)
     error += outlier[..., None] * rng.normal(size=error.shape) * noise.outlier_share
@@ -89,6 +89,12 @@ def corrupt(
     reported = np.concatenate([seen, confidence[..., None]], -1)
     _swap_sides(rng, reported, noise)
     return reported
+
+
+def log_uniform(rng: np.random.Generator, limits: tuple[float, float], size: int | tuple[int, ...]) -> Floats:
+    """Numbers whose logarithm is uniform."""
+    low, high = limits
+    return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
 def _lasting(rng: np.random.Generator, shape: tuple[int, ...], dt_s: Floats, lasting_s: float) -> Floats:

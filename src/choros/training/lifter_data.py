@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.baseline.gauss_newton import Points, forward, place_points
 from choros.body.skeleton import MIRROR_JOINTS
-from choros.training.keypoint_noise import KeypointNoise, corrupt
+from choros.training.keypoint_noise import KeypointNoise, corrupt, log_uniform
 
 Floats = NDArray[np.float64]
 
@@ -128,14 +128,14 @@ def _cameras(rng: np.random.Generator, config: ClipConfig) -> tuple[Floats, Floa
     pitch = np.where(rng.random(B) < config.high_camera_rate, rng.uniform(0.1, 1.0, B), pitch)
     yaw, roll = rng.uniform(-np.pi, np.pi, B), rng.normal(0, config.roll_rad, B)
     turn = Rotation.from_euler("ZXY", np.stack([roll, pitch, yaw], -1)).as_matrix()
-    focal = np.exp(rng.uniform(*map(np.log, config.focal), B))
-    aspect = np.exp(rng.uniform(np.log(0.56), np.log(1.8), B))
+    focal = log_uniform(rng, config.focal, B)
+    aspect = log_uniform(rng, (0.56, 1.8), B)
     return np.diag([1.0, -1.0, -1.0]) @ turn, focal, aspect
 
 
 def _place(rng: np.random.Generator, config: ClipConfig, focal: Floats, aspect: Floats) -> Floats:
     """Middles (B, 3) such that a person of 1.7 m takes a random share of the image, anywhere in it."""
-    share = np.exp(rng.uniform(*map(np.log, config.height_share), len(focal)))
+    share = log_uniform(rng, config.height_share, len(focal))
     depth = 1.7 * focal / (share * np.minimum(1 / aspect, 1))
     depth = np.clip(depth, 0.8, 40)
     half = 0.5 * np.stack([np.minimum(aspect, 1), np.minimum(1 / aspect, 1)], -1) / focal[:, None]
