@@ -11,7 +11,7 @@ Schema of ``motion.npz`` (version 1; plain arrays, no pickles; T frames, N rows)
 ``pts``            (T, 2) int64    time stamp, numerator and denominator of exact seconds
 ``gap_before``     (T,) bool       frames were lost or damaged just before this one
 ``K``              (T, 3, 3) f8    intrinsics, px
-``T_world_camera`` (T, 4, 4) f8    camera to world, metres; identity while ``space`` is "camera"
+``T_world_camera`` (T, 4, 4) f8    camera to world, metres; identity if it is not known
 ``frame``          (N,) int32      index into the T frames
 ``person``         (N,) int32      identity, from 1, never used again for somebody else
 ``global_orient``  (N, 3) f4       axis-angle, rad, in ``space``
