@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from choros.errors import ChorosError
-from choros.journal import MotionJournal, folder_of
+from choros.journal import MotionJournal, folder_of, frames_if_finished
 from choros.motion import Motion
 
 from .test_motion import make_motion
@@ -77,3 +77,33 @@ def test_a_journal_of_something_else_is_refused(tmp_path):
     other = make_motion(fps=motion.fps * 2).header
     with pytest.raises(ChorosError, match="other options"):
         MotionJournal.resume(tmp_path / "motion.npz", other)
+
+
+def test_a_kill_while_the_journal_is_removed_leaves_a_finished_run(tmp_path, monkeypatch):
+    motion = make_motion()
+    output = tmp_path / "motion.npz"
+    journal = MotionJournal.start(output, motion.header)
+    write(journal, motion, range(12))
+    journal.checkpoint({})
+    assert frames_if_finished(output, motion.header) is None
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # killed before it
+    journal.finish()
+    monkeypatch.undo()
+    assert MotionJournal.resume(output, motion.header) is None
+    assert frames_if_finished(output, motion.header) == 12
+    assert frames_if_finished(output, make_motion(fps=motion.fps * 2).header) is None
+
+    journal = MotionJournal.start(output, motion.header)  # what the kill left over is cleaned away
+    journal.finish()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["motion.npz", "tracks.txt"]
+
+
+def test_a_new_run_never_resumes_an_older_one(tmp_path):
+    motion = make_motion()
+    output = tmp_path / "motion.npz"
+    with MotionJournal.start(output, motion.header) as journal:
+        write(journal, motion, range(6))
+        journal.checkpoint({})
+    MotionJournal.start(output, motion.header).close()  # killed before its first checkpoint
+    assert MotionJournal.resume(output, motion.header) is None
+    assert frames_if_finished(output, motion.header) is None

@@ -97,6 +97,24 @@ def test_resume_does_again_at_most_two_seconds(clip, tmp_path):
     assert 50 - resumed[0] <= 20  # frames at 10 a second
 
 
+def test_a_finished_run_is_not_done_again(clip, tmp_path):
+    output = tmp_path / "motion.npz"
+    track_to_file(clip, output, Counter())
+    before = output.read_bytes()
+    assert track_to_file(clip, output, Counter(stop_at=0), resume=True).n_frames == 70
+    assert output.read_bytes() == before
+    with pytest.raises(KeyboardInterrupt):
+        track_to_file(clip, output, Counter(stop_at=0))  # without resume it is
+
+
+@pytest.mark.parametrize("time_s", [float("nan"), float("inf")])
+def test_times_that_are_none_are_refused(time_s):
+    with pytest.raises(ChorosError, match="seconds"):
+        TrackOptions(start_s=time_s)
+    with pytest.raises(ChorosError, match="seconds"):
+        TrackOptions(end_s=time_s)
+
+
 def test_resume_with_other_options_is_refused(clip, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         track_to_file(clip, tmp_path / "motion.npz", Counter(30))

@@ -2,7 +2,8 @@
 
 Beside the output stands a folder with the two tables of ``motion.py`` as plain appended records and one
 checkpoint: how many records count, and the state of the system after them. Records past the checkpoint are
-cut off on resume, so the work that can be lost is what was done since the last checkpoint.
+cut off on resume, so the work that can be lost is what was done since the last checkpoint. The folder is there
+from the first frame until the outputs are complete, and never after.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,8 +49,8 @@ class MotionJournal:
         """A new journal; one that an earlier run left for the same output is discarded."""
         output = Path(output)
         folder = folder_of(output)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoint").unlink(missing_ok=True)
         with atomic_write(folder / "header.json") as file:
             file.write(header.to_json().encode())
         return cls(output, header, 0, 0)
@@ -96,7 +98,7 @@ class MotionJournal:
         if not keep:
             del rows
             self.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
 
     def close(self) -> None:
         self._frames.close()
@@ -116,6 +118,25 @@ class MotionJournal:
 
 def folder_of(output: Path) -> Path:
     return output.with_name(output.name + ".journal")
+
+
+def frames_if_finished(output: Path, header: Header) -> int | None:
+    """How many frames a run with this ``header`` wrote to ``output``; None if it did not come to its end."""
+    if folder_of(output).exists() or not output.with_name("tracks.txt").is_file():
+        return None
+    try:
+        with np.load(output, allow_pickle=False) as stored:
+            return len(stored["pts"]) if str(stored["header"]) == header.to_json() else None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def _remove(folder: Path) -> None:
+    """Away at once, then piece by piece: a kill in between must not leave half a journal to resume."""
+    gone = folder.with_name(folder.name + ".old")
+    shutil.rmtree(gone, ignore_errors=True)
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _open_at(path: Path, size: int) -> BinaryIO:

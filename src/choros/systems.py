@@ -6,6 +6,7 @@ loop decodes ahead, keeps the journal and survives being stopped; it knows nothi
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.camera import intrinsics
 from choros.errors import ChorosError
-from choros.journal import CHECKPOINT_S, MotionJournal, State
+from choros.journal import CHECKPOINT_S, MotionJournal, State, frames_if_finished
 from choros.motion import FRAME, Header, Motion
 from choros.video import Frame, Gap, VideoInfo, VideoReader, open_video
 
@@ -94,6 +95,11 @@ class TrackOptions:
     fov_deg: float | None = None
     K: Matrix | None = None
 
+    def __post_init__(self) -> None:
+        for time_s in (self.start_s, self.end_s):
+            if time_s is not None and not math.isfinite(time_s):
+                raise ChorosError(f"a video cannot be cut at {time_s} s; give start and end in seconds.")
+
     def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
         K = None if self.K is None else np.array(self.K, np.float64)
         return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)
@@ -149,7 +155,8 @@ def track_to_file(
     """Track ``source`` into ``output`` (motion.npz) and ``tracks.txt`` beside it, in constant memory.
 
     Whatever ends the run early (Ctrl-C, a broken stream), both files hold what was done until then, and the
-    journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped.
+    journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped; a
+    run that had come to its end is not done again.
     Raises ``ChorosError`` if the source cannot be read or the journal belongs to something else.
     """
     options, output = options or TrackOptions(), Path(output)
@@ -161,7 +168,10 @@ def track_to_file(
             info.fps, info.width, info.height, str(source), system.name, _body_of(system), provenance=about
         )
         stream = system.stream(K)
-        resumed = MotionJournal.resume(output, header) if resume and not info.is_live else None
+        resume = resume and not info.is_live
+        if resume and (n_frames := frames_if_finished(output, header)) is not None:
+            return Tracked(output, n_frames)
+        resumed = MotionJournal.resume(output, header) if resume else None
         if resumed:
             journal, state = resumed
             stream.restore(state)
