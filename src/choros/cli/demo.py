@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from choros.cli.arguments import Flag
+
 #: What the table shows: key of the scores, name, unit, factor.
 SHOWN = (
     ("IDF1", "IDF1", "%", 100.0),
@@ -36,7 +38,7 @@ class Demo:
     """Length of the video."""
     people: int = 5
     """How many people."""
-    accurate: bool = False
+    accurate: Flag = False
     """The accurate keypoint network, about half as fast."""
 
     def run(self) -> None:

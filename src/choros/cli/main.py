@@ -42,6 +42,11 @@ def main(arguments: list[str] | None = None) -> None:
     except ChorosError as error:
         print(f"choros: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:  # a full disk, no permission, a file where a folder should be
+        where = error.filename or getattr(command, "output", "a file")
+        why = error.strerror or type(error).__name__
+        print(f"choros: {where}: {why}; check the path, its permissions and the space left.", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("choros: stopped; what was done until now is written.", file=sys.stderr)
         sys.exit(130)

@@ -67,7 +67,7 @@ class TrackProgress:
 
     def summary(self, path: Path) -> None:
         if self._last is None:
-            print(f"{path}: no frame was left to track")
+            print(f"{path}: was complete; leave out --resume to track again")
             return
         print(f"{path}: {self._last.n_frames} frames, {self._rate():.1f} frames/s")
 

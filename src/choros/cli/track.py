@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, Seconds
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -18,31 +19,31 @@ if TYPE_CHECKING:
 class Track:
     """Find everyone in a video and follow their bodies in 3D."""
 
-    input: Positional[str]
+    input: Positional[Annotated[str, arg(metavar="INPUT")]]
     """A video file, an image, a folder of images, a camera (/dev/video0) or a stream (rtsp://, http://)."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-out")
     """Folder for motion.npz, tracks.txt and overlay.mp4."""
     system: Literal["baseline"] = "baseline"
     """Which system tracks."""
-    fov: float | None = None
-    """Field of view across the longer side, degrees."""
-    focal: float | None = None
-    """Focal length, px. Without it, --fov or --K: the longer side of the image."""
-    K: Annotated[tuple[float, ...] | None, arg(metavar="NUMBER...")] = None
+    fov: Degrees = None
+    """Field of view across the longer side."""
+    focal: Pixels = None
+    """Focal length. Without it, --fov or --K: the longer side of the image."""
+    K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
-    start: float | None = None
-    """First second to track."""
-    end: float | None = None
-    """Second to stop at."""
-    overlay: bool = False
+    start: Seconds = None
+    """Where in the video to begin."""
+    end: Seconds = None
+    """Where in the video to stop."""
+    overlay: Flag = False
     """Also draw everyone over the video, as overlay.mp4."""
-    fast: bool = False
+    fast: Flag = False
     """The fast keypoint network (this is the default)."""
-    accurate: bool = False
+    accurate: Flag = False
     """The accurate keypoint network, about half as fast."""
-    resume: bool = False
+    resume: Flag = False
     """Go on where an earlier run of the same command was stopped."""
-    body: Path | None = None
+    body: OptionalFile = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
 
     def run(self) -> None:
@@ -87,7 +88,7 @@ class Track:
         return TrackOptions(self.start, self.end, self.focal, self.fov, self._matrix())
 
     def _matrix(self) -> Matrix | None:
-        if self.K is None:
+        if not self.K:
             return None
         if len(self.K) == 4:
             fx, fy, cx, cy = self.K

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from choros.cli.arguments import Flag
 from choros.errors import ChorosError
 
 
@@ -26,7 +27,7 @@ class Train:
     """Gradient steps of 48 clips of 12 frames."""
     seed: int = 1
     """Another seed gives another run; the same one, the same weights."""
-    any_licence: bool = False
+    any_licence: Flag = False
     """Also train on clips whose licence forbids giving the weights away."""
 
     def run(self) -> None:

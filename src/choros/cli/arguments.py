@@ -1,0 +1,16 @@
+"""Kinds of options that several commands have, with the words that ``--help`` and errors use for them.
+
+An option that may be left out is None then; its constructor keeps that None out of the help and of messages.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+Flag = Annotated[bool, arg(help_behavior_hint="")]
+OptionalFile = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
+Degrees = Annotated[float | None, arg(metavar="DEGREES", constructor=float, help_behavior_hint="")]
+Pixels = Annotated[float | None, arg(metavar="PX", constructor=float, help_behavior_hint="")]
+Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help_behavior_hint="")]
+Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
