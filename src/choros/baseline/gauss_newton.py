@@ -30,7 +30,7 @@ class FitConfig:
     min_confidence: float = 0.15
     network_trust: float = 1.0  # multiplies the network's claimed errors
     prior_weight: float = 0.2  # of the pose prior's squared Mahalanobis distance
-    turn_std_rad_s: float = 4.0  # change of a local rotation from frame to frame, per second
+    turn_std_rad_s: float = 2.5  # change of a local rotation from frame to frame, per second
     depth_std_m_s2: float = 6.0  # departure from constant velocity, per second squared
     side_std_m_s2: float = 12.0
 

@@ -1,0 +1,181 @@
+"""Training of the lifter: data that follow from seed and step, noise that does what it says, exact resume."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from scipy.spatial.transform import Rotation
+
+from choros import weights
+from choros.baseline.lift import points_of
+from choros.baseline.lifter import LifterConfig
+from choros.body import BodyModel
+from choros.body.skeleton import MIRROR_JOINTS
+from choros.errors import ChorosError
+from choros.training import lifter
+from choros.training.keypoint_noise import KeypointNoise, corrupt
+from choros.training.lifter_data import Clip, ClipConfig, sample
+
+
+def swinging(n_frames=90):
+    """Somebody walking forward who swings arms and legs: motion of our own."""
+    time = np.arange(n_frames) / 30
+    rotvec = np.zeros((n_frames, 24, 3))
+    phase = 2 * np.pi * 0.9 * time
+    for joint, axis, size, shift in ((1, 0, 0.5, 0), (2, 0, 0.5, np.pi), (16, 1, 0.4, 0), (17, 1, 0.4, 0)):
+        rotvec[:, joint, axis] = size * np.sin(phase + shift)
+    rotvec[:, 16, 2], rotvec[:, 17, 2] = -1.2, 1.2
+    rotvec[:, 4, 0] = rotvec[:, 5, 0] = 0.3
+    rotations = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(n_frames, 24, 3, 3)
+    transl = np.stack([0 * time, 1.1 + 0 * time, 1.2 * time], -1)
+    return Clip(rotations.astype(np.float32), transl.astype(np.float32))
+
+
+SWINGING = swinging()
+NOTHING = KeypointNoise((0, 0), 0.2, 0, (0, 0), (60, 700), 0, 0, 0, 0, 0, 0, 1)
+
+
+@pytest.fixture(scope="module")
+def points():
+    return points_of(BodyModel.load(detail="light"))
+
+
+def test_a_batch_follows_from_seed_and_step(points):
+    config = ClipConfig(batch=4, frames=5)
+    one, same = sample([SWINGING], points, config, 3, 7), sample([SWINGING], points, config, 3, 7)
+    for a, b in zip(one, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+    other = sample([SWINGING], points, config, 3, 8)
+    assert np.abs(one.keypoints - other.keypoints).max() > 0.01
+
+
+def test_truth_projects_to_its_keypoints(points):
+    """Without noise, what is inside the image is reported where the body's keypoints are."""
+    config = ClipConfig(batch=8, frames=4, noise=NOTHING, bend_rad=0)
+    batch = sample([SWINGING], points, config, 1, 0)
+    sure = batch.keypoints[..., 2] > 0.7
+    assert sure.mean() > 0.3
+    np.testing.assert_allclose(batch.keypoints[..., :2][sure], batch.true_keypoints[sure], atol=1e-9)
+    # And these belong to the joints: hips' middle near the pelvis' image.
+    pelvis = batch.joints_cam[..., 0, :2] / batch.joints_cam[..., 0, 2:]
+    hips = batch.true_keypoints[..., [11, 12], :].mean(2)
+    size = np.ptp(batch.true_keypoints, axis=2).max(-1)
+    assert (np.linalg.norm(pelvis - hips, axis=-1) / size).max() < 0.15
+
+
+def test_people_keep_their_path(points):
+    """Places change from frame to frame by the clip's own steps, whatever camera looks."""
+    config = ClipConfig(batch=8, frames=6, other_limbs_rate=0, still_rate=0)
+    batch = sample([SWINGING], points, config, 2, 0)
+    step = np.linalg.norm(np.diff(batch.joints_cam[:, :, 0], axis=1), axis=-1)
+    frames_per_step = np.round(step / (1.2 / 30))
+    np.testing.assert_allclose(step, frames_per_step * 1.2 / 30, atol=1e-4)
+
+
+def test_mirror_rotations_are_those_of_a_mirrored_body(points):
+    rng = np.random.default_rng(0)
+    rotations = Rotation.from_rotvec(rng.normal(0, 0.4, (24, 3))).as_matrix()
+    from choros.baseline.gauss_newton import forward
+    from choros.training.lifter_data import _MIRROR
+
+    rest = points.joint_template[None]
+    _, places = forward(rest, rotations[None])
+    _, mirrored = forward(rest, (rotations[list(MIRROR_JOINTS)] * _MIRROR)[None])
+    np.testing.assert_allclose(mirrored[0], places[0][list(MIRROR_JOINTS)] * [-1, 1, 1], atol=1e-3)
+
+
+def noisy(**changes):
+    rng = np.random.default_rng(0)
+    true = np.tile(np.linspace(-0.1, 0.1, 17)[:, None] * [0.3, 1], (200, 4, 1, 1))
+    window = np.tile([-1.0, -1, 1, 1], (200, 1))
+    noise = KeypointNoise(
+        **({"occluder_rate": 0, "flicker_rate": 0, "swap_rate": 0, "outlier_rate": 0} | changes)
+    )
+    depth = np.full((200, 4, 17), 5.0)
+    return true, corrupt(rng, true, depth, window, np.full(200, 0.1), noise)
+
+
+def test_noise_is_a_share_of_the_person():
+    true, seen = noisy(lasting_share=(0.02, 0.02), bias_share=0, pixel=(0, 0))
+    error = (seen[..., :2] - true) / 0.2  # of the longer side
+    assert np.sqrt((error**2).mean()) == pytest.approx(0.02, rel=0.25)
+
+
+def test_what_is_hidden_has_less_confidence():
+    _, clear = noisy()
+    _, dim = noisy(flicker_rate=1.0)
+    assert dim[..., 2].max() <= 0.6
+    assert clear[..., 2].mean() > 0.7
+
+
+def test_outside_the_image_nothing_is_sure():
+    true, _ = noisy()
+    rng = np.random.default_rng(1)
+    window = np.tile([-1.0, -1, 1, 0.0], (200, 1))  # the lower half is cut off
+    seen = corrupt(
+        rng, true, np.full((200, 4, 17), 5.0), window, np.full(200, 0.1), KeypointNoise(swap_rate=0)
+    )
+    assert seen[..., 2][true[..., 1] > 0].max() <= 0.6
+    assert seen[..., 1].max() <= 0.05 * 0.2 + 1e-9
+
+
+@pytest.mark.slow
+def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
+    run = lifter.LifterTraining(steps=6, warmup=2, checkpoint_every=3)
+    size, data = LifterConfig(width=16), ClipConfig(batch=2, frames=3)
+    lifter.train([SWINGING], tmp_path / "whole.safetensors", run, size, data, {})
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    half = lifter.LifterTraining(steps=6, warmup=2, checkpoint_every=3)
+    real_step, calls = lifter._step, []
+
+    def step(*arguments):
+        calls.append(1)
+        if len(calls) == 5:
+            stop(None)
+        return real_step(*arguments)
+
+    lifter._step = step
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            lifter.train([SWINGING], tmp_path / "b.safetensors", half, size, data, {})
+    finally:
+        lifter._step = real_step
+    lifter.train([SWINGING], tmp_path / "b.safetensors", half, size, data, {})
+    whole, resumed = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "b.safetensors")
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        torch.testing.assert_close(whole[name], resumed[name], rtol=0, atol=0)
+
+
+def test_training_lowers_the_loss(tmp_path):
+    told = []
+    run = lifter.LifterTraining(steps=100, warmup=5, lr=3e-3, checkpoint_every=1000)
+    lifter.train(
+        [SWINGING], tmp_path / "w.safetensors", run, LifterConfig(width=32), ClipConfig(batch=8, frames=3), {},
+        told.append,
+    )  # fmt: skip
+    assert [record["step"] for record in told] == [50, 100]
+    assert told[1]["loss"] < 0.8 * told[0]["loss"]
+
+
+def test_weights_of_something_else_are_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    weights.save(path, {"a": torch.zeros(2)}, {"system": "comotion", "steps": 3})
+    tensors, metadata = weights.load(path, "comotion")
+    assert metadata["steps"] == 3
+    assert tensors["a"].tolist() == [0, 0]
+    with pytest.raises(ChorosError, match="comotion"):
+        weights.load(path, "lifter")
+    for name, content in (
+        ("text", b"hello, I am text"),
+        ("huge", (1 << 40).to_bytes(8, "little") + b"{}"),
+        ("empty", b""),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ChorosError, match=name):
+            weights.load(tmp_path / name, "lifter")
+    with pytest.raises(ChorosError, match="missing"):
+        weights.load(tmp_path / "missing", "lifter")
