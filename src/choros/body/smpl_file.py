@@ -1,18 +1,15 @@
 """Reads users' official SMPL files without trusting them: `.pkl` (chumpy arrays inside) and `.npz`.
 
-A pickle is a program; this reader lets it build numpy arrays, sparse matrices and chumpy's array holders and
-nothing else, so that a file with anything more is refused before it runs. chumpy itself is never imported.
+A pickle is a program; it goes through `restricted_pickle`, with stand-ins for sparse matrices and chumpy's
+array holders, so that a file with anything more is refused before it runs. chumpy itself is never imported.
 """
 
 from __future__ import annotations
 
-import copyreg
-import pickle
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +17,7 @@ from scipy import sparse
 from choros.body.skeleton import PARENTS
 from choros.body.tables import N_BETAS, N_JOINTS, BodyTables
 from choros.errors import ChorosError
+from choros.restricted_pickle import load_pickle
 
 MAX_BYTES = 512 * 2**20
 LICENCE = "SMPL body model licence (smpl.is.tue.mpg.de), as agreed to by whoever fetched the file"
@@ -100,13 +98,7 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ChorosError(f"{path}: {size >> 20} MB, more than any SMPL model; it was not read")
-    try:
-        with path.open("rb") as file:
-            content = _SmplUnpickler(file, path).load()
-    except ChorosError:
-        raise
-    except Exception as error:  # a damaged pickle can raise anything
-        raise ChorosError(f"{path}: not a readable pickle ({error}); fetch the file again") from error
+    content = load_pickle(path, "give SMPL's own file", _stand_in)
     if not isinstance(content, dict):
         raise ChorosError(f"{path}: a pickle of something other than SMPL's dictionary; give SMPL's own file")
     return content
@@ -122,57 +114,12 @@ class _Held:
         self.state = state if isinstance(state, dict) else {}
 
 
-class _NumpyArray:
-    """Stands for `numpy.ndarray` where a pickle names the class."""
-
-
-def _empty_array(*ignored: Any) -> np.ndarray:
-    """Where numpy starts an unpickled array; its true shape comes with the data: no size can be claimed."""
-    return np.ndarray.__new__(np.ndarray, (0,), "b")
-
-
-def _empty_bytes() -> bytes:
-    """How Python 3 writes no bytes at all into such a pickle; `bytes` itself would take a size."""
-    return b""
-
-
-def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
-    """How Python 3 writes bytes into a pickle that Python 2 can read."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"encoding {encoding!r} is not one of a plain pickle")
-    return text.encode("latin1")
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _NumpyArray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _latin1_bytes,
-    ("collections", "OrderedDict"): OrderedDict,
-    **{(module, "object"): object for module in ("builtins", "__builtin__")},
-    **{(module, "bytes"): _empty_bytes for module in ("builtins", "__builtin__")},
-    **{(module, "set"): set for module in ("builtins", "__builtin__")},
-    **{(module, "_reconstructor"): copyreg._reconstructor for module in ("copyreg", "copy_reg")},  # type: ignore[attr-defined]
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _empty_array for core in ("core", "_core")},
-    **{(f"scipy.sparse.{module}", "csc_matrix"): _Held for module in ("csc", "_csc")},
-}
-
-
-class _SmplUnpickler(pickle.Unpickler):
-    """Knows numpy's arrays, scipy's sparse matrices and a stand-in for chumpy; refuses every other name."""
-
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        super().__init__(file, encoding="latin1")
-        self.path = path
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "chumpy" or module.startswith("chumpy."):
-            return _Held
-        if (module, name) not in _ALLOWED:
-            raise ChorosError(
-                f"{self.path}: asks for {module}.{name}, which no SMPL model needs; it was refused before it "
-                "could run; give SMPL's own file"
-            )
-        return _ALLOWED[module, name]
+def _stand_in(module: str, name: str) -> Any:
+    if module == "chumpy" or module.startswith("chumpy."):
+        return _Held
+    if module in ("scipy.sparse.csc", "scipy.sparse._csc") and name == "csc_matrix":
+        return _Held
+    return None
 
 
 def _plain(value: Any) -> np.ndarray:
