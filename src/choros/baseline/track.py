@@ -42,6 +42,7 @@ class BaselineConfig:
     lost_dress_s: float = 0.5
     min_similarity: float = 0.25  # of a person seen with certainty
     min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
+    faint_s: float = 0.3  # that was seen this short a time ago
     same_person_oks: float = 0.6  # a new person this like a tracked one is not new
     crowded_iou: float = 0.2  # overlap with somebody tracked that makes a new person doubtful
     min_keypoints: int = 5  # confident ones that anybody must show
@@ -188,10 +189,11 @@ class BaselineStream:
         unconfirmed tracks get what is left.
         """
         config, known = self._config, self._tracks["id"] > 0
+        recent = self._now_s - self._tracks["seen_s"] <= config.faint_s
         mine, theirs = np.zeros(0, np.intp), np.zeros(0, np.intp)
         for who, what, minimum in (
             (known, ~faint, config.min_similarity),
-            (known, faint, config.min_similarity_faint),
+            (known & recent, faint, config.min_similarity_faint),
             (~known, ~faint, config.min_similarity),
         ):
             free = np.where(who[:, None] & what, likeness, -1)
