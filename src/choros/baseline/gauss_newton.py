@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 class FitConfig:
     """Weights of the fit. Errors are standard deviations; what they divide is squared and summed."""
 
-    steps: int = 3
+    steps: int = 2
     damping: float = 1e-3  # of the diagonal
     keypoint_std: float = 0.03  # share of the person's size in the image, at confidence 1
     keypoint_robust: float = 3.0  # standard deviations at which a keypoint begins to be doubted
@@ -55,9 +55,14 @@ class Points:
 
     def shaped(self, betas: Floats) -> tuple[Floats, Floats]:
         """Rest joints (n, 24, 3) and offsets (n, 17, 24, 3) of people with ``betas`` (n, 10)."""
-        joints = self.joint_template + np.einsum("jcb,nb->njc", self.joint_dirs, betas)
-        offsets = self.offset + np.einsum("kjcb,nb->nkjc", self.offset_betas, betas)
+        joints = self.joint_template + _along(self.joint_dirs, betas)
+        offsets = self.offset + _along(self.offset_betas, betas)
         return joints, offsets
+
+
+def _along(directions: Floats, betas: Floats) -> Floats:
+    """Shape directions (..., 10) of people with ``betas`` (n, 10), summed: (n, ...)."""
+    return (betas @ directions.reshape(-1, 10).T).reshape(len(betas), *directions.shape[:-1])
 
 
 class Target(NamedTuple):
@@ -179,7 +184,7 @@ def _normal_equations(
     turned, places = forward(rest, rotations)
     shares = place_points(points, offsets, turned, places)
     keypoints = shares.sum(2) + transl[:, None]
-    moved = np.einsum("aj,nkjc->nkac", MOVES[FREE], shares)
+    moved = MOVES[FREE] @ shares  # (n, 17, a, 3)
     moved -= (points.weights @ MOVES[FREE].T)[..., None] * places[:, None, FREE]
 
     # A turn w of joint a about its place moves what hangs on it, q, by w x q; w is in the joint's own axes.

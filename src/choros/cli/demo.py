@@ -42,6 +42,7 @@ class Demo:
     """The accurate keypoint network, about half as fast."""
 
     def run(self) -> None:
+        import torch
         from rich.console import Console
         from rich.table import Table
 
@@ -57,6 +58,7 @@ class Demo:
         folder = self.output / "scene"
         scene.write(folder)
         video = folder / "video.mp4"
+        torch.set_num_threads(1)  # the lift's tensors are small; the cores are for the networks that look
         system = load(self.system, accurate=self.accurate)
         with TrackProgress() as progress:
             done = track_to_file(video, self.output / "motion.npz", system, progress=progress.update)

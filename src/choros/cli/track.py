@@ -47,6 +47,8 @@ class Track:
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
 
     def run(self) -> None:
+        import torch
+
         from choros.cli.progress import TrackProgress
         from choros.systems import load, track_to_file
 
@@ -54,6 +56,7 @@ class Track:
             raise ChorosError("--fast and --accurate exclude each other; give one of them.")
         options = self._options()
         motion_path = self.output / "motion.npz"
+        torch.set_num_threads(1)  # the lift's tensors are small; the cores are for the networks that look
         with TrackProgress() as progress:
             progress.say("loading")
             system = load(self.system, accurate=self.accurate, body_path=self.body)
