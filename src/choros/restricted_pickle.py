@@ -59,6 +59,11 @@ def _scalar(dtype: np.dtype[Any], content: Any = b"") -> Any:
     return np.frombuffer(raw, dtype, 1)[0]
 
 
+def _from_buffer(buffer: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any) -> np.ndarray:
+    """A numpy array as protocol 5 keeps it, no longer than its bytes; objects are refused by `frombuffer`."""
+    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+
+
 def _empty_bytes() -> bytes:
     """How Python 3 writes no bytes at all into such a pickle; `bytes` itself would take a size."""
     return b""
@@ -82,6 +87,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     **{(module, "_reconstructor"): copyreg._reconstructor for module in ("copyreg", "copy_reg")},  # type: ignore[attr-defined]
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _empty_array for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _from_buffer for core in ("core", "_core")},
 }
 
 

@@ -35,18 +35,21 @@ _WANTED = (
 )  # fmt: skip
 
 
-def read_rows(source: Official, path: Path, names: tuple[str, ...] = SPIN24) -> HmrRows:
-    """The rows of an npz. names are those of ``part`` and ``S`` where it has these."""
+def read_rows(source: Official, path: Path, *sets: tuple[str, ...]) -> HmrRows:
+    """The rows of an npz. ``part`` and ``S`` are of that set of names that has their number of keypoints."""
     arrays = source.npz(path, ["imgname", "center", "scale"], _WANTED)
     with source.reading(path):
         count = len(arrays["imgname"])
         short = [key for key, rows in arrays.items() if len(rows) != count]
         if short:
             raise ValueError(f"{short[0]} has {len(arrays[short[0]])} rows for {count} pictures")
-        widths = [(key, arrays[key].shape[1]) for key in ("part", "S") if key in arrays]
-        if wrong := [f"{key} has {width}" for key, width in widths if width != len(names)]:
-            raise ValueError(f"{wrong[0]} keypoints, not {len(names)}")
-    return HmrRows(arrays, names)
+        widths = {arrays[key].shape[1] for key in ("part", "S") if key in arrays}
+        fitting = [names for names in sets if widths == {len(names)}]
+        if widths and not fitting:
+            raise ValueError(
+                f"part and S of {widths} keypoints, not of {' or '.join(str(len(s)) for s in sets)}"
+            )
+    return HmrRows(arrays, fitting[0] if fitting else HMR44)
 
 
 class HmrRows:
@@ -66,17 +69,17 @@ class HmrRows:
     def person(self, row: int) -> PersonLabel:
         rows = self.arrays
         if "part" in rows or "S" in rows:
-            keypoints, joints, names = self._optional("part", row), self._optional("S", row), self.names
+            keypoints, joints = self._optional("part", row), self._optional("S", row)
             side = np.max(rows["scale"][row]) * _SCALE_PX
         else:
-            keypoints, joints, names = self._hmr44("2d", row), self._hmr44("3d", row), HMR44
+            keypoints, joints = self._hmr44("2d", row), self._hmr44("3d", row)
             side = np.max(rows["scale"][row])
         return PersonLabel(
             box_px=square_box(rows["center"][row], side),
             keypoints_px=keypoints,
-            keypoint_names=names if keypoints is not None else (),
+            keypoint_names=self.names if keypoints is not None else (),
             joints_m=None if joints is None else np.where(joints[:, 3:] > 0, joints[:, :3], np.nan),
-            joint_names=names if joints is not None else (),
+            joint_names=self.names if joints is not None else (),
             smpl=self._smpl(row),
         )
 
@@ -106,9 +109,9 @@ class HmrRows:
         return None if pose is None else SmplPose(pose[:3], pose[3:], betas)
 
 
-def read_hmr_npz(source: Official, path: Path, images: Path, names: tuple[str, ...] = SPIN24) -> Samples:
-    """Every row as a sample of one person."""
-    rows = read_rows(source, path, names)
+def read_hmr_npz(source: Official, path: Path, images: Path, *sets: tuple[str, ...]) -> Samples:
+    """Every row as a sample of one person; sets as in `read_rows`."""
+    rows = read_rows(source, path, *sets)
 
     def build(row: int) -> Sample:
         return Sample(image=images / rows.image(row), people=(rows.person(row),))

@@ -54,7 +54,8 @@ def read_human36m(positions_3d: Path, cameras: Path | None = None) -> Samples:
             raise ValueError(f"{len(points_px)} frames for {len(joints_m)} of {positions_3d.name}")
     seen = np.ones((len(points_px), len(H36M17), 1))
     keypoints = np.concatenate([points_px, seen], axis=2)
-    view = _camera(cameras, subject.name, stem.rsplit(".", 1)[-1]) if cameras else Sample()
+    with HUMAN36M.reading(cameras or positions_3d):
+        view = _views(cameras)[subject.name, stem.rsplit(".", 1)[-1]] if cameras else Sample()
 
     def build(frame: int) -> Sample:
         person = PersonLabel(
@@ -82,17 +83,15 @@ def read_human36m_npz(labels: Path, images: Path, cameras: Path | None = None) -
     Pictures are named ``S1_Directions_1.54138969_000001.jpg``; with cameras (see `read_human36m`) the view is
     looked up by subject and camera in that name. SMPL's translation is not in these files.
     """
-    with HUMAN36M.reading(HUMAN36M.there(labels)):
-        width = next(iter(HUMAN36M.npz(labels, ["part"])["part"].shape[1:]))
-    rows = read_rows(HUMAN36M, labels, H36M17 if width == len(H36M17) else SPIN24)
+    rows = read_rows(HUMAN36M, labels, H36M17, SPIN24)
+    views = _views(cameras) if cameras else None
 
     def build(row: int) -> Sample:
         name = rows.image(row)
         video, frame = Path(name).stem.rsplit("_", 1)
         subject, camera = video.split("_", 1)[0], video.rsplit(".", 1)[-1]
-        view = _camera(cameras, subject, camera) if cameras else Sample()
         return replace(
-            view,
+            views[subject, camera] if views else Sample(),
             image=images / name,
             frame=int(frame) - 1,
             sequence=video,
@@ -126,13 +125,18 @@ def _cdf(path: Path) -> Any:
         return cdflib.CDF(path).varget("Pose")
 
 
-def _camera(path: Path, subject: str, camera: str) -> Sample:
-    """The parts of a sample that one camera gives. In the file T is the camera's place, R its axes, metres."""
+def _views(path: Path) -> dict[tuple[str, str], Sample]:
+    """The parts of a sample that each camera gives, by subject and camera, metres.
+
+    In the file T is the camera's place in the world and R its axes there.
+    """
     content = HUMAN36M.pickle(path)
     with HUMAN36M.reading(path):
-        about = content[subject, camera]
-        return Sample(
-            size_px=(int(about["w"]), int(about["h"])),
-            K=intrinsics(about["f"], about["c"]),
-            T_world_camera=rigid(about["R"], about["T"]),
-        )
+        return {
+            key: Sample(
+                size_px=(int(about["w"]), int(about["h"])),
+                K=intrinsics(about["f"], about["c"]),
+                T_world_camera=rigid(about["R"], about["T"]),
+            )
+            for key, about in content.items()
+        }

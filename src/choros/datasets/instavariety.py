@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from choros.datasets.hmr_npz import read_hmr_npz
+from choros.datasets.hmr_npz import SPIN24, read_hmr_npz
 from choros.datasets.official import Official
 from choros.datasets.sample import Samples
 
@@ -25,4 +25,4 @@ def read_instavariety(labels: Path, images: Path) -> Samples:
     Limbs are there twice, from OpenPose and from annotators where there were any; `sample.to_coco17` takes the
     surer one. SMPL fits are there where the file says so (``has_body_pose``).
     """
-    return read_hmr_npz(INSTAVARIETY, labels, images)
+    return read_hmr_npz(INSTAVARIETY, labels, images, SPIN24)

@@ -99,9 +99,7 @@ def read_mpi_inf_3dhp_test(folder: Path) -> Samples:
 
 def read_mpi_inf_3dhp_npz(labels: Path, images: Path) -> Samples:
     """Selected frames as mmpose's npz (17 joints) or SPIN's (24 keypoints) lists them; see `hmr_npz`."""
-    with MPI_INF_3DHP.reading(MPI_INF_3DHP.there(labels)):
-        width = MPI_INF_3DHP.npz(labels, ["part"])["part"].shape[1]
-    return read_hmr_npz(MPI_INF_3DHP, labels, images, MPI17 if width == len(MPI17) else SPIN24)
+    return read_hmr_npz(MPI_INF_3DHP, labels, images, MPI17, SPIN24)
 
 
 def _person(subject: str, points_px: Floats, joints_m: Floats, names: tuple[str, ...]) -> PersonLabel:
