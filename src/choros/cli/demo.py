@@ -47,6 +47,7 @@ class Demo:
         from rich.table import Table
 
         from choros.cli.progress import TrackProgress
+        from choros.cli.threads import leave_cores_to_the_networks
         from choros.evaluation.compare import evaluate_motion
         from choros.motion import Motion
         from choros.scenes import SceneConfig, make_scene
@@ -59,6 +60,7 @@ class Demo:
         scene.write(folder)
         video = folder / "video.mp4"
         torch.set_num_threads(1)  # the lift's tensors are small; the cores are for the networks that look
+        leave_cores_to_the_networks()
         system = load(self.system, accurate=self.accurate)
         with TrackProgress() as progress:
             done = track_to_file(video, self.output / "motion.npz", system, progress=progress.update)

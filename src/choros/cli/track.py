@@ -50,6 +50,7 @@ class Track:
         import torch
 
         from choros.cli.progress import TrackProgress
+        from choros.cli.threads import leave_cores_to_the_networks
         from choros.systems import load, track_to_file
 
         if self.fast and self.accurate:
@@ -59,6 +60,7 @@ class Track:
         torch.set_num_threads(1)  # the lift's tensors are small; the cores are for the networks that look
         with TrackProgress() as progress:
             progress.say("loading")
+            leave_cores_to_the_networks()
             system = load(self.system, accurate=self.accurate, body_path=self.body)
             provenance = {
                 "system": self.system,
