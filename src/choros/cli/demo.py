@@ -55,9 +55,9 @@ class Demo:
         from choros.view.overlay import render_video
 
         scene = make_scene("crossing", self.seed, SceneConfig(seconds=self.seconds, people=self.people))
-        print("filming a made-up scene", flush=True)
         folder = self.output / "scene"
-        scene.write(folder)
+        with TrackProgress("filming a made-up scene") as progress:
+            scene.write(folder, progress.count)
         video = folder / "video.mp4"
         torch.set_num_threads(1)  # the lift's tensors are small; the cores are for the networks that look
         leave_cores_to_the_networks()

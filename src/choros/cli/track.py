@@ -41,6 +41,8 @@ class Track:
     """The fast keypoint network (this is the default)."""
     accurate: Flag = False
     """The accurate keypoint network, about half as fast."""
+    smooth: Flag = False
+    """Smooth everyone's motion when it is complete (one-Euro filter); what is measured is never smoothed."""
     resume: Flag = False
     """Go on where an earlier run of the same command was stopped."""
     body: OptionalFile = None
@@ -82,6 +84,11 @@ class Track:
             end = "the end" if gap.end_s is None else f"{gap.end_s:.2f} s"
             print(f"gap: {gap.start_s:.2f} s to {end} could not be read ({gap.reason})")
         progress.summary(motion_path)
+        if self.smooth:
+            from choros.motion import Motion
+            from choros.tracking.smoothing import smooth_motion
+
+            smooth_motion(Motion.load(motion_path)).save(motion_path)
         if self.overlay:
             from choros.cli.show import Show
 

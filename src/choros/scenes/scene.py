@@ -6,7 +6,7 @@ are asked for, one at a time. The truth is in ``truth``; what may happen in a sc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -121,8 +121,13 @@ class Scene:
         """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""
         return self._drawn(frame, self._posed(frame))[0].mesh + 1
 
-    def write(self, folder: str | Path) -> None:
-        """``video.mp4`` and its truth, ``motion.npz``, into a folder, which is made if need be."""
+    def write(
+        self, folder: str | Path, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
+        """``video.mp4`` and its truth, ``motion.npz``, into a folder, which is made if need be.
+
+        ``progress(done, total)`` is called after each frame.
+        """
         from choros.video import VideoWriter
 
         folder = Path(folder)
@@ -130,6 +135,7 @@ class Scene:
         with VideoWriter(folder / "video.mp4", self.config.width, self.config.height, self.fps) as video:
             for frame, image in enumerate(self.frames()):
                 video.write(image, frame / self.fps)
+                progress(frame + 1, self.n_frames)
         self.truth.save(folder / "motion.npz")
 
     # --- truth ------------------------------------------------------------------------------------
