@@ -77,14 +77,14 @@ def start(video: Path, output: Path, seconds: float, *, resume: bool = False) ->
 def wait_for_moment(kind: str, run: Run, output: Path, chance: random.Random, times: "Times") -> str:
     """Wait for a moment of this kind, and say which one it is."""
     if kind == "loading":
-        after_s = chance.uniform(0, times.load_s)
+        after_s = chance.uniform(0, 0.8 * times.load_s)
         time.sleep(after_s)
         return f"loading, after {after_s:.1f} s"
     if kind == "finishing":
         began = [output / f"{OUTPUTS[0]}", output / f"{OUTPUTS[1]}.part", output / OUTPUTS[1]]
         while run.running() and not any(path.exists() for path in began):
             time.sleep(1e-4)
-        after_s = chance.uniform(0, times.finish_s)
+        after_s = chance.uniform(0, times.finish_s / 4)  # most of it is the interpreter going home
         time.sleep(after_s)
         return f"finishing, after {after_s * 1000:.0f} ms"
     frame = chance.randrange(1, times.frames + 1)
