@@ -42,7 +42,6 @@ class Demo:
     """The accurate keypoint network, about half as fast."""
 
     def run(self) -> None:
-        import torch
         from rich.console import Console
         from rich.table import Table
 
@@ -59,7 +58,6 @@ class Demo:
         with TrackProgress("filming a made-up scene") as progress:
             scene.write(folder, progress.count)
         video = folder / "video.mp4"
-        torch.set_num_threads(1)  # the lift's tensors are small; the cores are for the networks that look
         leave_cores_to_the_networks()
         system = load(self.system, accurate=self.accurate)
         with TrackProgress() as progress:

@@ -49,8 +49,6 @@ class Track:
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
 
     def run(self) -> None:
-        import torch
-
         from choros.cli.progress import TrackProgress
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.systems import load, track_to_file
@@ -59,7 +57,6 @@ class Track:
             raise ChorosError("--fast and --accurate exclude each other; give one of them.")
         options = self._options()
         motion_path = self.output / "motion.npz"
-        torch.set_num_threads(1)  # the lift's tensors are small; the cores are for the networks that look
         with TrackProgress() as progress:
             progress.say("loading")
             leave_cores_to_the_networks()
