@@ -388,6 +388,21 @@ def test_ctrl_c_leaves_valid_files_and_resume_ends_with_the_same_bytes(capsys, f
     assert "complete" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("shades")
+def test_smoothed_once_however_often_it_is_resumed(files, tmp_path):
+    command = ["track", files / "clip.mp4", "-o", tmp_path]
+    output = tmp_path / "motion.npz"
+    assert run(*command) == 0
+    plain = output.read_bytes()
+    assert run(*command, "--smooth") == 0
+    smooth = output.read_bytes()
+    assert smooth != plain
+    assert run(*command, "--smooth", "--resume") == 0
+    assert output.read_bytes() == smooth
+    assert run(*command, "--resume") == 0
+    assert output.read_bytes() == plain
+
+
 def test_a_sentence_of_the_library_becomes_the_last_word(capsys, files, monkeypatch):
     def unable(*_, **__):
         raise ChorosError("the weights are missing; install choros again.")

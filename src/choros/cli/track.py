@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -85,7 +85,10 @@ class Track:
             from choros.motion import Motion
             from choros.tracking.smoothing import smooth_motion
 
-            smooth_motion(Motion.load(motion_path)).save(motion_path)
+            motion = smooth_motion(Motion.load(motion_path))
+            # Said in the file, so that --resume neither smooths it again nor takes it for a plain run's.
+            provenance = motion.header.provenance | {"smoothed": True}
+            replace(motion, header=replace(motion.header, provenance=provenance)).save(motion_path)
         if self.overlay:
             from choros.cli.show import Show
 
