@@ -26,6 +26,8 @@ from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
 
 CLEAN = KeypointNoise((0, 0), 0.2, 0, (0, 0), (60, 700), 0, 0, 0, 0, 0, 0, 1)
 
+UP = np.array([0.0, -1.0, 0.0])
+
 
 def held_out(path: Path) -> list[Clip]:
     found = load_packed(path) if path.is_file() else split(without_duplicates(load_folder(path)))[1]
@@ -71,8 +73,9 @@ def optimised_joints(lifting: Lifting, batch: Batch, steps: int, *, pose_free: b
         start[:, 0] = np.diag([1.0, -1, -1]) @ Rotation.from_rotvec([0, heading, 0]).as_matrix()
         rotation_std = np.full((n, 24), 1e3 if pose_free else 1e-3)
         rotation_std[:, 0] = 1e3
+        unknown, nearly_free = np.full(n, np.inf), np.tile(1e-2 * np.eye(3), (n, 1, 1))
         target = gn.Target(
-            keypoints[..., :2], std, start, rotation_std, start, np.full(n, np.inf), transl, np.eye(3) * 1e-2 + np.zeros((n, 3, 3))
+            keypoints[..., :2], std, start, rotation_std, start, unknown, transl, nearly_free, UP, np.inf
         )  # fmt: skip
         fitted = gn.fit(lifting.points, lifting.prior, betas, start, transl, target, config)
         better = fitted.error < error

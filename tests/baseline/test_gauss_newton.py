@@ -35,6 +35,8 @@ def target_for(plane, rotations, transl, **changes):
         np.full(n, np.inf),
         transl,
         np.zeros((n, 3, 3)),
+        np.array([0.0, -1.0, 0.0]),
+        np.inf,
     )
     return target._replace(**changes)
 
@@ -105,6 +107,21 @@ def test_without_keypoints_nothing_moves(scene):
     assert (fitted.error == 0).all()
 
 
+def test_nobody_leans_without_reason_but_who_lies_stays_down(scene):
+    points, betas, _, transl = scene
+    tilt = Rotation.from_rotvec([[0.25, 0, 0], [1.5, 0, 0]]).as_matrix() @ np.diag([1.0, -1, -1])
+    rotations = np.tile(np.eye(3), (2, 24, 1, 1))
+    rotations[:, 0] = tilt
+    blind = target_for(np.zeros((2, 17, 2)), rotations, transl, keypoint_std=np.full((2, 17), np.inf))
+    fitted = gn.fit(
+        points, no_prior(), betas, rotations, transl,
+        blind._replace(rotation_std=np.full((2, 24), 0.2), up_std=0.1), gn.FitConfig(steps=8),
+    )  # fmt: skip
+    lean = np.arccos(-fitted.rotations[:, 0, 1, 1])
+    assert lean[0] < 0.1  # of 0.25 rad, between the network's word and the world's up
+    assert lean[1] > 1.3
+
+
 def test_one_wild_keypoint_is_doubted(scene):
     points, betas, rotations, transl = scene
     seen = keypoints_of(points, betas, rotations, transl)
@@ -136,7 +153,7 @@ def test_people_do_not_depend_on_who_is_fitted_with_them(scene):
         betas[1:],
         rotations[1:],
         transl[1:],
-        gn.Target(*(part[1:] for part in target)),
+        gn.Target(*(part[1:] for part in target[:-2]), *target[-2:]),
         gn.FitConfig(),
     )
     np.testing.assert_allclose(both.rotations[1:], alone.rotations, atol=1e-9)

@@ -109,6 +109,25 @@ def test_restored_state_continues_bit_for_bit(lifting):
     np.testing.assert_array_equal(np.concatenate(before + after), whole)
 
 
+def test_a_checkpoint_on_disk_continues_bit_for_bit(lifting, tmp_path):
+    """Through a file, and with somebody new after it."""
+    looks = list(crossing(lifting))[:60]
+    looks += [
+        (t, look(lifting, [[-1, 0.2, 6], [1, 0.2, 7.5], [2.5, 0.3, 5]], [RED, BLUE, RED]))
+        for t in (2.4, 2.44, 3)
+    ]
+    whole = run(lifting, looks)
+    first = BaselineStream(None, lifting, BaselineConfig(), K)
+    before = [first.follow(one, t) for t, one in looks[:47]]
+    np.savez(tmp_path / "state.npz", **first.state())
+    second = BaselineStream(None, lifting, BaselineConfig())
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+        second.restore(dict(state))
+    after = [second.follow(one, t) for t, one in looks[47:]]
+    np.testing.assert_array_equal(np.concatenate(before + after), whole)
+    assert len(np.unique(whole["person"])) > 2
+
+
 def test_the_future_changes_nothing(lifting):
     looks = list(crossing(lifting))
     changed = looks[:60] + [(t, look(lifting, [[0, 0, 3.0]], [RED])) for t, _ in looks[60:]]

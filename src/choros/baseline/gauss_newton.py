@@ -28,8 +28,11 @@ class FitConfig:
     keypoint_std: float = 0.03  # share of the person's size in the image, at confidence 1
     keypoint_robust: float = 3.0  # standard deviations at which a keypoint begins to be doubted
     min_confidence: float = 0.15
-    network_trust: float = 1.0  # multiplies the network's claimed errors
+    root_doubt: float = (
+        2.0  # multiplies the network's claim for the root: it knows nothing of the camera's pitch
+    )
     prior_weight: float = 0.2  # of the pose prior's squared Mahalanobis distance
+    lean_robust_rad: float = 0.5  # lean at which a person begins to count as not upright
     turn_std_rad_s: float = 2.5  # change of a local rotation from frame to frame, per second
     depth_std_m_s2: float = 6.0  # departure from constant velocity, per second squared
     side_std_m_s2: float = 12.0
@@ -76,6 +79,8 @@ class Target(NamedTuple):
     previous_std: Floats  # (n,) rad, infinite without a previous frame
     transl: Floats  # (n, 3) expected
     transl_information: Floats  # (n, 3, 3) inverse covariance
+    up_cam: Floats  # (3,) where heads are, as a rule
+    up_std: float  # rad, infinite if nothing is known
 
 
 class Fit(NamedTuple):
@@ -208,7 +213,7 @@ def _normal_equations(
     # The network and the previous frame: differences of rotations, in the joint's axes, J about 1.
     turns = information[:, :-3, :-3]  # a view
     for reference, std_rad in (
-        (target.rotations, target.rotation_std[:, FREE] * config.network_trust),
+        (target.rotations, target.rotation_std[:, FREE]),
         (target.previous, np.broadcast_to(target.previous_std[:, None], (n, n_free))),
     ):
         difference = reference[:, FREE].swapaxes(-1, -2) @ rotations[:, FREE]
@@ -216,6 +221,14 @@ def _normal_equations(
         precision = np.repeat(1 / std_rad**2, 3, axis=1)
         turns[:, np.arange(3 * n_free), np.arange(3 * n_free)] += precision
         gradient[:, :-3] += precision * rotvec.reshape(n, -1)
+
+    # Upright people: the pelvis' y axis against the world's, with little to say of those who lie or bend.
+    if np.isfinite(target.up_std):
+        lean = turned[:, 0, :, 1] - target.up_cam
+        weight = 1 / (target.up_std * (1 + (lean**2).sum(-1) / config.lean_robust_rad**2)) ** 2
+        d_lean = np.cross(turned[:, 0], turned[:, 0, :, 1:2], axisa=-2, axisb=-2, axisc=-2)  # (n, 3, 3)
+        turns[:, :3, :3] += weight[:, None, None] * d_lean.swapaxes(-1, -2) @ d_lean
+        gradient[:, :3] += weight[:, None] * (d_lean.swapaxes(-1, -2) @ lean[..., None])[..., 0]
 
     # The prior over the 21 joints below the root that have one; J about 1 again.
     body = logarithm(rotations[:, 1:22]).reshape(n, 63)

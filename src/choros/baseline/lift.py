@@ -105,8 +105,17 @@ class Lifting:
             np.zeros((n, 3)),
         )
 
-    def __call__(self, keypoints: NDArray[Any], K: Floats, past: Past | None = None) -> Lifted:
-        """People from ``keypoints`` (n, 17, 3) x_px, y_px, confidence in an image with intrinsics ``K``."""
+    def __call__(
+        self,
+        keypoints: NDArray[Any],
+        K: Floats,
+        past: Past | None = None,
+        up: tuple[Floats, float] = (np.array([0.0, -1.0, 0.0]), np.inf),
+    ) -> Lifted:
+        """People from ``keypoints`` (n, 17, 3) x_px, y_px, confidence in an image with intrinsics ``K``.
+
+        ``up`` is the world's up in camera axes and its standard deviation, rad; see ``uprightness.py``.
+        """
         n = len(keypoints)
         past = past or self.no_past(n)
         view, lift, hidden = self._propose(keypoints, K, past)
@@ -119,7 +128,7 @@ class Lifting:
         transl = pelvis_cam - self.points.shaped(betas)[0][:, 0]
         error = np.zeros(n)
         if self.config.refine and n:
-            target = self._target(keypoints, K, past, view, lift, rotations, transl)
+            target = self._target(keypoints, K, past, view, lift, rotations, transl, up)
             rotations, transl, error = fit(
                 self.points, self.prior, betas, rotations, transl, target, self.config.fit
             )
@@ -157,6 +166,7 @@ class Lifting:
         lift: Lift,
         rotations: Floats,
         transl: Floats,
+        up: tuple[Floats, float],
     ) -> Target:
         config = self.config.fit
         plane = (keypoints[..., :2] - K[:2, 2]) / [K[0, 0], K[1, 1]]
@@ -176,15 +186,18 @@ class Lifting:
         information = network + motion
         pull = (network @ transl[..., None] + motion @ past.transl[..., None])[..., 0]
         expected = np.linalg.solve(information, pull[..., None])[..., 0]
+        std_rad = _float64(lift.std_rad)
+        std_rad[:, 0] *= config.root_doubt
         return Target(
             plane,
             std,
             rotations,
-            _float64(lift.std_rad),
+            std_rad,
             np.where(seen[:, None, None, None], past.rotations, rotations),
             np.where(seen, config.turn_std_rad_s * dt_s, np.inf),
             np.asarray(expected, np.float64),
             information,
+            *up,
         )
 
 

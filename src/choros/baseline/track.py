@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.baseline.lift import LiftConfig, Lifting, Past
+from choros.baseline.uprightness import UprightRules, nothing_seen, observe, up
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.detection import People, PersonFinder
@@ -40,6 +41,7 @@ class BaselineConfig:
     min_place: float = 0.1  # similarity of place without which no dress helps
     min_dress: float = 0.15  # alikeness that a person unseen for ``lost_dress_s`` must come back with
     lost_dress_s: float = 0.5
+    upright: UprightRules = UprightRules()  # noqa: RUF009
     min_similarity: float = 0.25  # of a person seen with certainty
     min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
     faint_s: float = 0.3  # that was seen this short a time ago
@@ -101,6 +103,8 @@ class BaselineStream:
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
         self._tracks = np.zeros(0, _track_type(lifting.hidden_width))
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
+        self._people_upright = nothing_seen()
+        self._up = up(self._people_upright, config.upright)
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
@@ -146,6 +150,9 @@ class BaselineStream:
         mine, theirs = self._match(likeness, people.scores < config.life.birth_score)
 
         self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
+        rules = config.upright
+        self._people_upright = observe(self._people_upright, keypoints[theirs], self.K, dt_s, rules)
+        self._up = up(self._people_upright, rules)
         self._dress(tracks, mine, people, dress, theirs, dt_s)
         self._coast(np.setdiff1d(np.arange(len(tracks)), mine), dt_s)
         seen_box = np.full((len(tracks), 4), np.nan)
@@ -170,15 +177,24 @@ class BaselineStream:
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint."""
         clock = np.array([self._frame, self._last_id], np.int64)
-        return {"tracks": self._tracks, "clock": clock, "now_s": np.array(self._now_s), "K": self.K}
+        return {
+            "tracks": self._tracks,
+            "clock": clock,
+            "now_s": np.array(self._now_s),
+            "K": self.K,
+            "upright": self._people_upright,
+        }
 
     def restore(self, state: State) -> None:
         """Continue from ``state()`` of a stream with the same options."""
         if state["tracks"].dtype != self._tracks.dtype:
             raise ChorosError("the checkpoint was written with other weights; track without --resume.")
-        self._tracks, self.K = state["tracks"].copy(), state["K"].copy()
+        # A type that went through a file has forgotten its alignment.
+        self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
         self._frame, self._last_id = (int(v) for v in state["clock"])
         self._now_s = float(state["now_s"])
+        self._people_upright = state["upright"].copy()
+        self._up = up(self._people_upright, self._config.upright)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -219,7 +235,7 @@ class BaselineStream:
         dt_s = np.zeros(len(which)) if first else np.maximum(time_s - old["seen_s"], 1e-3)
         predicted = old["transl"].copy()
         past = Past(dt_s, old["hidden"], old["rotations"], old["betas"], old["betas_weight"], predicted)
-        lifted = self._lifting(keypoints, self.K, past)
+        lifted = self._lifting(keypoints, self.K, past, self._up)
         for name in ("rotations", "betas", "betas_weight", "transl", "hidden", "confidence"):
             old[name] = getattr(lifted, name)
         if not first:
