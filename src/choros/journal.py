@@ -14,6 +14,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +27,23 @@ from choros.motion import FRAME, ROW, Header, atomic_write, write_mot, write_npz
 State = Mapping[str, NDArray[Any]]
 
 CHECKPOINT_S = 2.0  # of video; what a kill can cost
+
+
+@dataclass(frozen=True)
+class _Records:
+    """A file of records, read in the pieces that are asked for."""
+
+    path: Path
+    dtype: np.dtype[np.void]
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> NDArray[np.void]:
+        start, stop, _ = part.indices(self.length)
+        offset = start * self.dtype.itemsize
+        return np.fromfile(self.path, self.dtype, max(stop - start, 0), offset=offset)
 
 
 class MotionJournal:
@@ -92,11 +110,11 @@ class MotionJournal:
         """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``."""
         self._frames.flush()
         self._rows.flush()
-        rows = self._map("rows.bin", ROW, self.n_rows)
+        frames = _Records(self.folder / "frames.bin", FRAME, self.n_frames)
+        rows = _Records(self.folder / "rows.bin", ROW, self.n_rows)
         write_mot(self.output.with_name("tracks.txt"), rows)
-        write_npz(self.output, self.header, self._map("frames.bin", FRAME, self.n_frames), rows)
+        write_npz(self.output, self.header, frames, rows)
         if not keep:
-            del rows
             self.close()
             _remove(self.folder)
 
@@ -109,11 +127,6 @@ class MotionJournal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _map(self, name: str, dtype: np.dtype[np.void], length: int) -> NDArray[np.void]:
-        if not length:
-            return np.zeros(0, dtype)  # an empty file cannot be mapped
-        return np.memmap(self.folder / name, dtype, "r", shape=(length,))
 
 
 def folder_of(output: Path) -> Path:

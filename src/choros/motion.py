@@ -39,7 +39,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -288,6 +288,8 @@ class Motion:
         if not path.is_file():
             raise ChorosError(f"{path} does not exist; give a motion.npz that `choros track` wrote.")
         try:
+            if not zipfile.is_zipfile(path):
+                raise ChorosError("it is no npz archive")
             with np.load(path, allow_pickle=False) as stored:
                 header = Header.from_json(str(stored["header"]))
                 frames = _table(FRAME, stored, len(stored["pts"]))
@@ -361,8 +363,19 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def write_npz(path: str | Path, header: Header, frames: NDArray[np.void], rows: NDArray[np.void]) -> None:
-    """Both tables as ``motion.npz``; they may be memory maps, and the same tables give the same bytes."""
+class Table(Protocol):
+    """Records in memory or in a file; read a piece at a time."""
+
+    @property
+    def dtype(self) -> np.dtype[np.void]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.void]: ...
+
+
+def write_npz(path: str | Path, header: Header, frames: Table, rows: Table) -> None:
+    """Both tables as ``motion.npz``; the same tables give the same bytes."""
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
         with out.open(_entry("header"), "w") as member:
             np.lib.format.write_array(member, np.array(header.to_json()), allow_pickle=False)
@@ -371,7 +384,7 @@ def write_npz(path: str | Path, header: Header, frames: NDArray[np.void], rows: 
                 _write_column(out, table, name)
 
 
-def _write_column(out: zipfile.ZipFile, table: NDArray[np.void], name: str) -> None:
+def _write_column(out: zipfile.ZipFile, table: Table, name: str) -> None:
     kind, shape = table.dtype[name].base, table.dtype[name].shape
     about = {"descr": kind.str, "fortran_order": False, "shape": (len(table), *shape)}
     with out.open(_entry(name), "w", force_zip64=True) as member:
@@ -397,8 +410,8 @@ def _table(dtype: np.dtype[np.void], stored: Any, length: int) -> NDArray[np.voi
     return table
 
 
-def write_mot(path: str | Path, rows: NDArray[np.void]) -> None:
-    """Rows, which may be a memory map, as MOT text; see ``Motion.write_mot``."""
+def write_mot(path: str | Path, rows: Table) -> None:
+    """Rows as MOT text; see ``Motion.write_mot``."""
     last_seen: dict[int, int] = {}
     for start in range(0, len(rows), CHUNK):
         seen = rows[start : start + CHUNK]

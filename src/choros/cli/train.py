@@ -43,6 +43,8 @@ class Train:
         if self.mocap.is_file():
             found = load_packed(self.mocap)
         else:
+            if not self.mocap.is_dir():
+                raise ChorosError(f"{self.mocap} does not exist; give a folder of motion capture.")
             every = load_folder(self.mocap, shippable_only=not self.any_licence)
             found, _ = split(without_duplicates(every))
         if not found:

@@ -6,6 +6,7 @@ are asked for, one at a time. The truth is in ``truth``; what may happen in a sc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -70,7 +71,7 @@ class Scene:
             )
         self.kind, self.seed, self.config = kind, seed, config
         self.fps = Fraction(config.fps)
-        self.n_frames = int(config.seconds * self.fps)
+        self.n_frames = int(config.seconds * self.fps) if math.isfinite(config.seconds) else 0
         if self.n_frames < 1:
             raise ChorosError(
                 f"a scene of {config.seconds} s has no frame at {self.fps} frames/s; make it longer."

@@ -35,6 +35,8 @@ def open_video(
     """
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise ChorosError(f"The end ({end_s} s) must come after the start ({start_s} s); swap or widen them.")
+    if not str(source).strip():
+        raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
     reader = _open(str(source), start_s or 0.0, end_s, Fraction(image_fps), timeout_s)
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 

@@ -101,7 +101,7 @@ def load_folder(
     if empty:
         raise ChorosError(
             f"{folder}: no motion of the sources {', '.join(wanted)} found; "
-            "pass another folder, or shippable_only=False for your own BVH files"
+            "give another folder, or allow any licence (--any-licence, shippable_only=False) for your own BVH files"
         )
 
 
