@@ -28,9 +28,7 @@ class FitConfig:
     keypoint_std: float = 0.03  # share of the person's size in the image, at confidence 1
     keypoint_robust: float = 3.0  # standard deviations at which a keypoint begins to be doubted
     min_confidence: float = 0.15
-    root_doubt: float = (
-        2.0  # multiplies the network's claim for the root: it knows nothing of the camera's pitch
-    )
+    root_doubt: float = 2.0  # multiplies the network's claim for the root where the world's up is known
     prior_weight: float = 0.2  # of the pose prior's squared Mahalanobis distance
     lean_robust_rad: float = 0.5  # lean at which a person begins to count as not upright
     turn_std_rad_s: float = 2.5  # change of a local rotation from frame to frame, per second

@@ -7,7 +7,7 @@ is known of a person from earlier frames comes in as ``Past`` and goes out the s
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ class LiftConfig:
     """``refine`` off leaves the network's estimate as it is."""
 
     refine: bool = True
-    fit: FitConfig = FitConfig()  # noqa: RUF009 (frozen)
+    fit: FitConfig = field(default_factory=FitConfig)
 
 
 class Lifting:
@@ -187,7 +187,8 @@ class Lifting:
         pull = (network @ transl[..., None] + motion @ past.transl[..., None])[..., 0]
         expected = np.linalg.solve(information, pull[..., None])[..., 0]
         std_rad = _float64(lift.std_rad)
-        std_rad[:, 0] *= config.root_doubt
+        if np.isfinite(up[1]):  # something else knows the camera's pitch, which the network can only guess
+            std_rad[:, 0] *= config.root_doubt
         return Target(
             plane,
             std,

@@ -6,7 +6,7 @@ its memory depends on the people in view and its state fits into a checkpoint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,14 +34,14 @@ class BaselineConfig:
     """Everything the baseline can be told. ``accurate`` takes MoveNet Thunder instead of Lightning."""
 
     accurate: bool = False
-    lift: LiftConfig = LiftConfig()  # noqa: RUF009 (frozen)
-    life: LifeRules = LifeRules()  # noqa: RUF009
-    alike: SimilarityRules = SimilarityRules()  # noqa: RUF009
+    lift: LiftConfig = field(default_factory=LiftConfig)
+    life: LifeRules = field(default_factory=LifeRules)
+    alike: SimilarityRules = field(default_factory=SimilarityRules)
     dress_share: float = 0.3  # of the similarity; the rest is where people are
     min_place: float = 0.1  # similarity of place without which no dress helps
     min_dress: float = 0.15  # alikeness that a person unseen for ``lost_dress_s`` must come back with
     lost_dress_s: float = 0.5
-    upright: UprightRules = UprightRules()  # noqa: RUF009
+    upright: UprightRules = field(default_factory=UprightRules)
     min_similarity: float = 0.25  # of a person seen with certainty
     min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
     faint_s: float = 0.3  # that was seen this short a time ago

@@ -6,7 +6,7 @@ Each batch is a function of the seed and the step alone, so training resumes exa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ class ClipConfig:
     pitch_rad: float = 0.22
     high_camera_rate: float = 0.25  # cameras that look down from above, up to a right angle and a half
     roll_rad: float = 0.06
-    noise: KeypointNoise = KeypointNoise()  # noqa: RUF009 (frozen)
+    noise: KeypointNoise = field(default_factory=KeypointNoise)
 
 
 def sample(clips: Sequence[Clip], points: Points, config: ClipConfig, seed: int, step: int) -> Batch:
