@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from choros._version import __version__
+from choros.cli.bench import Bench
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.show import Show
@@ -21,6 +22,7 @@ Command = (
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
 )
 
 
