@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 #: What each table shows: part of the record, key, heading, factor, decimals.
 SHOWN = {
     "tracking": (
-        ("metrics", "HOTA", "HOTA %", 100, 1),
-        ("metrics", "IDF1", "IDF1 %", 100, 1),
-        ("metrics", "MOTA", "MOTA %", 100, 1),
-        ("metrics", "id_switches", "id switches", 1, 0),
+        ("metrics", "HOTA", "HOTA\n%", 100, 1),
+        ("metrics", "IDF1", "IDF1\n%", 100, 1),
+        ("metrics", "MOTA", "MOTA\n%", 100, 1),
+        ("metrics", "id_switches", "id\nswitches", 1, 0),
     ),
     "pose": (
-        ("metrics", "mpjpe_mm", "MPJPE mm", 1, 1),
-        ("metrics", "pa_mpjpe_mm", "PA-MPJPE mm", 1, 1),
-        ("metrics", "mpjpe_occluded_mm", "hidden MPJPE mm", 1, 1),
-        ("metrics", "pck_05", "PCK@0.05 %", 100, 1),
-        ("metrics", "accel_mm_s2", "accel mm/s²", 1, 0),
-        ("metrics", "g_mpjpe_mm", "G-MPJPE mm", 1, 0),
-        ("metrics", "foot_slide_cm_s", "foot slide cm/s", 1, 1),
+        ("metrics", "mpjpe_mm", "MPJPE\nmm", 1, 1),
+        ("metrics", "pa_mpjpe_mm", "PA-MPJPE\nmm", 1, 1),
+        ("metrics", "mpjpe_occluded_mm", "hidden\nmm", 1, 1),
+        ("metrics", "pck_05", "PCK@.05\n%", 100, 1),
+        ("metrics", "accel_mm_s2", "accel\nmm/s²", 1, 0),
+        ("metrics", "g_mpjpe_mm", "G-MPJPE\nmm", 1, 0),
+        ("metrics", "foot_slide_cm_s", "slide\ncm/s", 1, 1),
     ),
     "runtime": (
-        ("runtime", "fps", "frames/s", 1, 1),
-        ("runtime", "ms_per_frame", "ms a frame", 1, 1),
-        ("runtime", "peak_mb", "peak MB", 1, 0),
+        ("runtime", "fps", "frames\n/s", 1, 1),
+        ("runtime", "ms_per_frame", "ms\na frame", 1, 1),
+        ("runtime", "peak_mb", "peak\nMB", 1, 0),
     ),
 }
 
@@ -45,8 +45,7 @@ class Bench:
     what: Positional[Literal["tracking", "pose", "runtime"]]
     """What the table shows: who is who, body poses, or speed and memory."""
     data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...")]
-    """Test sets (easy, crossing, crowd, longgone, moving), scene:KIND:SEED[:COUNT], folders with video.mp4 and
-    motion.npz or folders of such folders; for runtime any video too."""
+    """easy, crossing, crowd, longgone, moving, scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
     system: Annotated[tuple[str, ...], arg(metavar="NAME...", help_behavior_hint="(default: baseline)")] = (
         "baseline",
     )
@@ -69,7 +68,8 @@ class Bench:
             raise ChorosError("--data and --system take at least one name each; try --data easy.")
         with TrackProgress("loading") as progress:
             leave_cores_to_the_networks()
-            systems = {name: load(name, accurate=self.accurate) for name in self.system}
+            suffix = ", accurate" if self.accurate else ""
+            systems = {name + suffix: load(name, accurate=self.accurate) for name in self.system}
 
             def tell(what: str, done: int, total: int | None) -> None:
                 progress.say(what)
@@ -84,13 +84,16 @@ class Bench:
 
 
 def _table(what: str, records: list[dict[str, Any]]) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table("data", "system", title=what, title_justify="left")
-    for heading in ("clips", "frames", *(column[2] for column in SHOWN[what])):
-        table.add_column(heading, justify="right")
+    table = Table(box=SIMPLE_HEAD, padding=0, title=what, title_justify="left")  # ten columns in 80
+    for heading in ("data", "system"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("frames", *(column[2] for column in SHOWN[what])):
+        table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        cells = [record["data"], record["system"], str(record["clips"]), str(record["frames"])]
+        cells = [record["data"], record["system"], str(record["frames"])]
         for part, key, _, factor, decimals in SHOWN[what]:
             value = record[part][key]
             cells.append("-" if value is None else f"{value * factor:.{decimals}f}")
