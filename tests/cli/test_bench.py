@@ -8,7 +8,8 @@ from choros import systems
 from choros.body import BodyModel
 from choros.cli.main import main
 from choros.errors import ChorosError
-from tests.evaluation.truths import FRAMES, Told, standing, swapped, write_clip
+
+from ..evaluation.truths import FRAMES, Told, standing, swapped, write_clip
 
 
 @pytest.fixture(scope="module")

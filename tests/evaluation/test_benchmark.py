@@ -16,7 +16,8 @@ from choros.evaluation.pooled import METRICS, pooled_scores
 from choros.evaluation.sources import TEST_SETS, SceneSource, open_data
 from choros.motion import Motion
 from choros.scenes import KINDS, Scene, SceneConfig, make_scene
-from tests.evaluation.truths import FPS, FRAMES, HEIGHT, WIDTH, Told, changed, standing, swapped, write_clip
+
+from .truths import FPS, FRAMES, HEIGHT, WIDTH, Told, changed, standing, swapped, write_clip
 
 GREYS = (60, 180)
 
