@@ -52,10 +52,10 @@ def evaluate_motion(
     body: the one that both motions were made with; None takes the embedded body.
     Raises ChorosError if the two are not of the same video, space and body.
     """
-    _check_comparable(truth, prediction)
-    true_rows = _in_image(truth)
-    said_rows = _in_image(prediction, until_last_seen=True)
-    frames = _bring_together(true_rows, said_rows, similarity)
+    check_comparable(truth, prediction)
+    true_rows = in_image(truth)
+    said_rows = in_image(prediction, until_last_seen=True)
+    frames = bring_together(true_rows, said_rows, similarity)
     scores = clear(frames) | identity(frames) | hota(frames)
 
     # Rows are sorted by frame, so a detection's number is its row.
@@ -68,7 +68,7 @@ def evaluate_motion(
 
     body = body or BodyModel.load()
     true, said = true_rows[matches.gt], said_rows[matches.pred]
-    true_joints, said_joints = _joints_m(true, body), _joints_m(said, body)
+    true_joints, said_joints = joints_m(true, body), joints_m(said, body)
     everyone = np.ones(len(true), dtype=bool)
     errors = mpjpe_mm(said_joints, true_joints)
     scores["mpjpe_mm"] = mean_where(errors, everyone)
@@ -80,14 +80,14 @@ def evaluate_motion(
         acceleration_error_mm_s2(
             said_joints[run] - said_joints[run, :1], true_joints[run] - true_joints[run, :1], float(truth.fps)
         )
-        for run in _unbroken_runs(true, said)
+        for run in unbroken_runs(true, said)
     ]
     each = np.concatenate([np.zeros(0), *acceleration])
     scores["accel_mm_s2"] = mean_where(each, np.ones(len(each), dtype=bool))
     return scores
 
 
-def _check_comparable(truth: Motion, prediction: Motion) -> None:
+def check_comparable(truth: Motion, prediction: Motion) -> None:
     for what, true, said in (
         ("frames", len(truth), len(prediction)),
         ("px across", truth.width, prediction.width),
@@ -104,7 +104,7 @@ def _check_comparable(truth: Motion, prediction: Motion) -> None:
         )
 
 
-def _in_image(motion: Motion, until_last_seen: bool = False) -> Rows:
+def in_image(motion: Motion, until_last_seen: bool = False) -> Rows:
     """Rows whose box has a part in the image, boxes clipped to it; a copy."""
     rows = motion.rows.copy()
     rows["box_px"][:, 0::2] = np.clip(rows["box_px"][:, 0::2], 0, motion.width)
@@ -118,7 +118,7 @@ def _in_image(motion: Motion, until_last_seen: bool = False) -> Rows:
     return rows[keep]
 
 
-def _bring_together(true: Rows, said: Rows, similarity: Literal["box", "keypoints"]) -> TrackingFrames:
+def bring_together(true: Rows, said: Rows, similarity: Literal["box", "keypoints"]) -> TrackingFrames:
     if similarity == "box":
         return frames_from_boxes(
             true["frame"], true["person"], true["box_px"], said["frame"], said["person"], said["box_px"]
@@ -134,7 +134,7 @@ def _bring_together(true: Rows, said: Rows, similarity: Literal["box", "keypoint
     )
 
 
-def _joints_m(rows: Rows, body: BodyModel) -> Floats:
+def joints_m(rows: Rows, body: BodyModel) -> Floats:
     """The 24 joints (n, 24, 3) of rows (n,), metres, in the motion's space."""
     import torch
 
@@ -144,7 +144,7 @@ def _joints_m(rows: Rows, body: BodyModel) -> Floats:
         return np.asarray(body.joints(params), dtype=np.float64)
 
 
-def _unbroken_runs(true: Rows, said: Rows) -> list[NDArray[np.int64]]:
+def unbroken_runs(true: Rows, said: Rows) -> list[NDArray[np.int64]]:
     """Indices of matched rows cut into runs: one true person, one predicted, every frame."""
     if not len(true):
         return []

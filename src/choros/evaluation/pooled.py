@@ -16,12 +16,12 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.camera import project
 from choros.errors import ChorosError
 from choros.evaluation.compare import (
-    _bring_together,
-    _check_comparable,
-    _in_image,
-    _joints_m,
-    _unbroken_runs,
+    bring_together,
+    check_comparable,
     evaluate_motion,
+    in_image,
+    joints_m,
+    unbroken_runs,
 )
 from choros.evaluation.metrics.motion_quality import foot_contact, foot_sliding_cm_s
 from choros.evaluation.metrics.pose import crop_size_px, pck
@@ -58,7 +58,7 @@ def pooled_scores(pairs: Sequence[tuple[Motion, Motion]], body: BodyModel | None
     """
     body = body or BodyModel.load()
     for truth, said in pairs:
-        _check_comparable(truth, said)
+        check_comparable(truth, said)
     if {truth.space for truth, _ in pairs} != {"camera"} or len({truth.fps for truth, _ in pairs}) != 1:
         raise ChorosError(
             "Clips of one data set are all in camera space and of one frame rate; take them apart."
@@ -93,8 +93,8 @@ def joined(motions: Sequence[Motion]) -> Motion:
 
 def _samples(truth: Motion, said: Motion, body: BodyModel) -> dict[str, list[Floats]]:
     """What the means of pck_05, g_mpjpe_mm and foot_slide_cm_s are taken over; matches as in compare."""
-    true_rows, said_rows = _in_image(truth), _in_image(said, until_last_seen=True)
-    matches = clear_matches(_bring_together(true_rows, said_rows, "box"))
+    true_rows, said_rows = in_image(truth), in_image(said, until_last_seen=True)
+    matches = clear_matches(bring_together(true_rows, said_rows, "box"))
     true, found = true_rows[matches.gt], said_rows[matches.pred]
     samples: dict[str, list[Floats]] = {"g_mpjpe_mm": [], "foot_slide_cm_s": []}
     samples["pck_05"] = [_near_keypoints(true, found, said.K, body)]
@@ -105,7 +105,7 @@ def _samples(truth: Motion, said: Motion, body: BodyModel) -> dict[str, list[Flo
     fps = float(truth.fps)
     true_world, true_root = _in_world(true, truth.T_world_camera, body)
     said_world, said_root = _in_world(found, cameras, body)
-    for run in _unbroken_runs(true, found):
+    for run in unbroken_runs(true, found):
         samples["g_mpjpe_mm"].append(
             global_errors_mm(said_world[run], true_world[run], said_root[run], true_root[run], fps)
         )
@@ -143,7 +143,7 @@ def _world_cameras(truth: Motion, said: Motion) -> Floats | None:
 def _in_world(rows: Rows, T_world_camera: Floats, body: BodyModel) -> tuple[Floats, Floats]:
     """Joints (n, 24, 3) and pelvis poses (n, 4, 4) in the world, metres, of rows in camera axes."""
     T = T_world_camera[rows["frame"]]
-    joints = _joints_m(rows, body) @ T[:, :3, :3].transpose(0, 2, 1) + T[:, None, :3, 3]
+    joints = joints_m(rows, body) @ T[:, :3, :3].transpose(0, 2, 1) + T[:, None, :3, 3]
     root = np.tile(np.eye(4), (len(rows), 1, 1))
     if len(rows):
         root[:, :3, :3] = T[:, :3, :3] @ Rotation.from_rotvec(rows["global_orient"]).as_matrix()
