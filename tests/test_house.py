@@ -1,0 +1,88 @@
+"""The layout: a room imports rooms of its own floor and below, wings stay apart, and choros opens quickly."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import choros
+
+SOURCE = Path(choros.__file__).parent
+
+FLOORS = {
+    "_version": 1, "errors": 1, "camera": 1, "motion": 1, "journal": 1, "keypoints": 1, "restricted_pickle": 1,
+    "video": 1, "weights": 1,
+    "body": 2,
+    "datasets": 3, "detection": 3, "evaluation.metrics": 3, "scenes": 3, "tracking": 3, "view": 3,
+    "baseline": 4, "evaluation.compare": 4,
+    "systems": 5, "training": 5,
+    "evaluation": 6,
+    "cli": 7,
+}  # fmt: skip
+
+WINGS = ("baseline",)
+
+
+def floor_of(module):
+    """Floor of ``choros.a.b``: that of the longest name in the table which it begins with."""
+    parts = module.split(".")[1:]
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in FLOORS:
+            return FLOORS[".".join(parts[:length])]
+    return None
+
+
+def imports():
+    for path in sorted(SOURCE.rglob("*.py")):
+        module = ".".join(("choros", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        )
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("choros."):
+                yield module, node.module
+            elif isinstance(node, ast.Import):
+                yield from ((module, name.name) for name in node.names if name.name.startswith("choros."))
+
+
+def test_every_room_has_a_floor():
+    rooms = {p.stem for p in SOURCE.glob("*.py")} | {
+        p.name for p in SOURCE.iterdir() if (p / "__init__.py").is_file()
+    }
+    rooms -= {"__init__"}
+    assert {room for room in rooms if floor_of(f"choros.{room}") is None} == set()
+
+
+def test_no_room_knows_a_room_above_it():
+    upward = [
+        (user, used) for user, used in imports() if user != "choros" and floor_of(user) < floor_of(used)
+    ]
+    assert upward == []
+
+
+def test_wings_never_import_each_other():
+    crossing = [
+        (user, used)
+        for user, used in imports()
+        for wing in WINGS
+        if user.startswith(f"choros.{wing}") and floor_of(used) == 4 and not used.startswith(f"choros.{wing}")
+    ]
+    assert crossing == []
+
+
+def test_nothing_below_the_command_line_prints_or_reads_the_environment():
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        if path.is_relative_to(SOURCE / "cli"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                found.append((path.name, node.lineno, "print"))
+            if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "set_num_threads"):
+                found.append((path.name, node.lineno, node.attr))
+    assert found == []
+
+
+def test_importing_choros_loads_neither_torch_nor_numpy():
+    code = "import sys, choros; print([m for m in ('torch', 'numpy', 'cv2', 'av') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
