@@ -31,12 +31,7 @@ UP = np.array([0.0, -1.0, 0.0])
 
 def held_out(path: Path) -> list[Clip]:
     found = load_packed(path) if path.is_file() else split(without_duplicates(load_folder(path)))[1]
-    clips = []
-    for clip in found:
-        pose = np.concatenate([clip.global_orient, clip.body_pose], -1).reshape(-1, 3)
-        rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
-        clips.append(Clip(rotations.astype(np.float32), clip.transl))
-    return clips
+    return [Clip.of(clip) for clip in found]
 
 
 def lifted_joints(lifting: Lifting, batch: Batch) -> np.ndarray:  # (B, T, 24, 3) metres, camera axes

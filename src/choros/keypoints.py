@@ -13,6 +13,9 @@ COCO_SIGMAS = np.array([
 ])  # fmt: skip
 COCO_SIGMAS.setflags(write=False)
 
+#: Area of a person as a share of their box, where no mask is known (the mean of COCO's annotations).
+AREA_OF_BOX = 0.53
+
 
 def oks(
     keypoints_a: np.ndarray,  # (n, 17, 3) x_px, y_px, confidence
@@ -25,7 +28,7 @@ def oks(
 
     The mean of ``exp(-d² / (2 area (2 sigma)²))`` over the keypoints that both people show with a confidence
     above ``min_confidence``; 0 where they have none in common. COCO takes the segmented area of the true
-    person; for a box, its width times height times about 0.53 comes close.
+    person; for a box, ``AREA_OF_BOX`` of its area comes close.
     """
     a, b = np.asarray(keypoints_a, np.float64), np.asarray(keypoints_b, np.float64)
     area = np.maximum(np.asarray(areas_a, np.float64), np.spacing(1.0))

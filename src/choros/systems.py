@@ -194,7 +194,7 @@ def track_to_file(
         return Tracked(output, journal.n_frames, list(reader.gaps))
 
 
-LOOKERS = 2  # frames looked at side by side; their networks run on one thread each
+LOOKERS = 2  # frames looked at side by side; more would only wait for cores
 
 
 def _look_ahead(reader: VideoReader, stream: Stream, skip: int) -> Iterator[tuple[Frame, Any]]:

@@ -21,7 +21,7 @@ from choros.camera import intrinsics, project
 from choros.detection import People, PersonFinder
 from choros.errors import ChorosError
 from choros.journal import State
-from choros.keypoints import box_iou, box_of_keypoints, oks
+from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, oks
 from choros.motion import ROW
 from choros.tracking.appearance import PARTS, Colours, alikeness, read_colours, remember
 from choros.tracking.assignment import assign
@@ -145,7 +145,8 @@ class BaselineStream:
         # What stands where a lost person was predicted, and looks like nobody, is a signpost.
         possible = place >= config.min_place
         possible &= (worn >= config.min_dress) | (time_s - tracks["seen_s"] < config.lost_dress_s)[:, None]
-        possible &= (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
+        bodily = (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
+        possible &= bodily
         likeness = np.where(possible, (1 - share) * place + share * worn, -1)
         mine, theirs = self._match(likeness, people.scores < config.life.birth_score)
 
@@ -159,7 +160,7 @@ class BaselineStream:
         seen_keypoints = np.zeros((len(tracks), 17, 3))
         seen_box[mine], seen_keypoints[mine] = people.boxes_px[theirs], keypoints[theirs]
 
-        new = self._newcomers(people, keypoints, theirs, seen_keypoints[mine])
+        new = self._newcomers(people, bodily, theirs, seen_keypoints[mine])
         crowded = (place[:, new] >= config.min_place).any(0)
         crowded |= (
             box_iou(people.boxes_px[new], people.boxes_px[theirs]).max(-1, initial=0) > config.crowded_iou
@@ -280,17 +281,15 @@ class BaselineStream:
         self._tracks["confidence"][which] *= keep
 
     def _newcomers(
-        self, people: People, keypoints: Floats, taken: NDArray[np.intp], tracked: Floats
+        self, people: People, bodily: NDArray[np.bool_], taken: NDArray[np.intp], tracked: Floats
     ) -> NDArray[np.intp]:
-        """Indices of the people who begin a track."""
+        """Indices of the people who begin a track; ``bodily`` (n,) says who shows enough keypoints."""
         config = self._config
-        fresh = people.scores >= config.life.birth_score
-        fresh &= (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
+        fresh = (people.scores >= config.life.birth_score) & bodily
         fresh[taken] = False
-        boxes = people.boxes_px
-        area = 0.53 * np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
         if len(tracked):
-            fresh &= oks(keypoints, tracked, area).max(-1) < config.same_person_oks
+            area = AREA_OF_BOX * box_area(people.boxes_px)
+            fresh &= oks(people.keypoints, tracked, area).max(-1) < config.same_person_oks
         return np.flatnonzero(fresh)
 
     def _report(self, seen_box: Floats, seen_keypoints: Floats, width: int, height: int) -> NDArray[np.void]:

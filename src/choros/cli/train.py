@@ -31,9 +31,6 @@ class Train:
     """Also train on clips whose licence forbids giving the weights away."""
 
     def run(self) -> None:
-        import torch
-        from scipy.spatial.transform import Rotation
-
         from choros.baseline.lifter import LifterConfig
         from choros.cli.progress import TrackProgress
         from choros.datasets.mocap import load_folder, load_packed, split, without_duplicates
@@ -43,17 +40,11 @@ class Train:
         if self.mocap.is_file():
             found = load_packed(self.mocap)
         else:
-            if not self.mocap.is_dir():
-                raise ChorosError(f"{self.mocap} does not exist; give a folder of motion capture.")
             every = load_folder(self.mocap, shippable_only=not self.any_licence)
             found, _ = split(without_duplicates(every))
         if not found:
             raise ChorosError(f"{self.mocap} holds no motion capture that may be used; give another folder.")
-        clips = []
-        for clip in found:
-            pose = torch.cat([torch.as_tensor(clip.global_orient), torch.as_tensor(clip.body_pose)], -1)
-            matrices = Rotation.from_rotvec(pose.reshape(-1, 3).numpy()).as_matrix()
-            clips.append(Clip(matrices.reshape(-1, 24, 3, 3).astype("float32"), clip.transl))
+        clips = [Clip.of(clip) for clip in found]
         about = {
             "licence": "Apache-2.0" if all(clip.shippable for clip in found) else "not for distribution",
             "data": sorted({f"{clip.source} ({clip.licence})" for clip in found}),

@@ -8,12 +8,11 @@ two skeletons that still lie on one another the worse is suppressed.
 import numpy as np
 
 from choros.detection.protocols import KeypointEstimator, checked_keypoints
-from choros.keypoints import box_area, box_iou, box_of_keypoints, box_overlap, oks
+from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, box_overlap, oks
 
 _PAINT = 114  # mid grey; black, blur and the mean colour do as well, half-transparent grey does not
 _REACH = 0.5  # how far around a box neighbours matter, over the box's longer side
 _SAME_PERSON_IOU = 0.6  # boxes overlapping more are two finds of one person, who is not painted over
-_BOX_FILL = 0.53  # area of a person over area of the box, in COCO's annotations
 
 
 def estimate_apart(
@@ -69,7 +68,7 @@ def skeletons_to_keep(
     Better is the one that fills its own box and is seen clearly: the score of the box times the overlap of
     the box with the box around the keypoints times their mean confidence.
     """
-    areas = _BOX_FILL * box_area(boxes_px)
+    areas = AREA_OF_BOX * box_area(boxes_px)
     alike = oks(keypoints, keypoints, areas)
     alike = np.maximum(alike, alike.T) > similarity
     fits = np.array([

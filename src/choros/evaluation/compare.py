@@ -22,14 +22,11 @@ from choros.evaluation.metrics.tracking import (
     frames_from_keypoints,
     identity,
 )
-from choros.keypoints import box_area
+from choros.keypoints import AREA_OF_BOX, box_area
 from choros.motion import Motion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.void]
-
-#: Area of a person as a share of their box, for OKS where no mask is known (COCO's mean).
-AREA_OF_BOX = 0.53
 
 
 def evaluate_motion(

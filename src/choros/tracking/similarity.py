@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.keypoints import box_area, box_of_keypoints, oks
+from choros.keypoints import AREA_OF_BOX, box_area, box_of_keypoints, oks
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def similarity(
 ) -> Floats:  # (n, m) 0 to 1
     """Similarity of every track and every person seen; 0 to 1."""
     vague = 1 + unseen_s / rules.growth_s
-    area = 0.53 * box_area(box_of_keypoints(predicted)) * (rules.slack * vague) ** 2
+    area = AREA_OF_BOX * box_area(box_of_keypoints(predicted)) * (rules.slack * vague) ** 2
     in_image = oks(predicted, seen, np.nan_to_num(area))
     ray = predicted_pelvis_cam / np.linalg.norm(predicted_pelvis_cam, axis=-1, keepdims=True)
     gap = seen_pelvis_cam[None] - predicted_pelvis_cam[:, None]

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.baseline.gauss_newton import Points, forward, place_points
 from choros.body.skeleton import MIRROR_JOINTS
+from choros.datasets.mocap import MocapClip
 from choros.training.keypoint_noise import KeypointNoise, corrupt, log_uniform
 
 Floats = NDArray[np.float64]
@@ -28,6 +29,12 @@ class Clip(NamedTuple):
 
     rotations: NDArray[np.float32]  # (T, 24, 3, 3)
     transl: NDArray[np.float32]  # (T, 3) metres
+
+    @classmethod
+    def of(cls, motion: MocapClip) -> Clip:
+        pose = np.concatenate([motion.global_orient, motion.body_pose], -1).reshape(-1, 3)
+        rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
+        return cls(rotations.astype(np.float32), motion.transl)
 
 
 class Batch(NamedTuple):
