@@ -126,7 +126,7 @@ def test_seen_keypoints_lie_on_their_person(scene):
 def test_fraction_agrees_with_masks(scene):
     """Nobody in the way: everything of a person inside the frame is seen."""
     bare = replace(scene.world, solids=())
-    alone = measure(scene.casting, scene.actors[:1], bare, scene.view, scene.T_world_camera, scene.fps, "")
+    alone = measure(scene.casting, scene.actors[:1], bare, scene.view, scene.film, scene.fps, "")
     rows = alone.motion.rows
     inside = np.all((rows["box_px"][:, :2] > 0) & (rows["box_px"][:, 2:] < [320, 180]), axis=1)
     np.testing.assert_allclose(alone.visible_fraction[inside], 1, atol=0.03)  # soles sink millimetres
@@ -137,7 +137,7 @@ def test_nobody_is_seen_behind_a_wall(scene):
     near = float(min(a.places[:, :, 1].min() for a in scene.actors))
     wall = Solid(BOX, (0.0, near / 2, 5.0), (50.0, 0.05, 10.0), 0.0, 0, 4.0)
     world = replace(scene.world, solids=(*scene.world.solids, wall))
-    truth = measure(scene.casting, scene.actors, world, scene.view, scene.T_world_camera, scene.fps, "")
+    truth = measure(scene.casting, scene.actors, world, scene.view, scene.film, scene.fps, "")
     assert len(truth.motion.rows) > 0
     np.testing.assert_array_equal(truth.visible_fraction, 0)
     assert not truth.motion.visible.any()
@@ -146,7 +146,8 @@ def test_nobody_is_seen_behind_a_wall(scene):
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_people_keep_apart(kind):
-    from choros.scenes.direction import direct, sample_view
+    from choros.scenes.cameras import sample_view
+    from choros.scenes.direction import direct
 
     for seed in range(3):
         rng = np.random.default_rng(seed)

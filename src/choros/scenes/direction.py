@@ -1,4 +1,4 @@
-"""Directing a scene: where the camera stands, who walks where and when, what they do, and what is in the way.
+"""Directing a scene: who walks where and when, what they do, and what is in the way.
 
 Each kind of scene is a way of drawing plans for people one after another; a plan is taken when its route keeps
 clear of everybody cast so far. The camera stands above the origin and looks along y.
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from choros.camera import intrinsics
 from choros.errors import ChorosError
+from choros.scenes.cameras import View
 from choros.scenes.gait import Manner
 from choros.scenes.gestures import Gesture
 from choros.scenes.paths import Leg, Route, nearest_m, walk
@@ -23,24 +22,7 @@ Floats = NDArray[np.float64]
 
 CLEAR_OF_PEOPLE_M = 0.75  # between the places of two people; shoulders are half a metre wide
 CLEAR_OF_THINGS_M = 0.5
-HEADROOM_M = 2.0  # what the picture shows of height, at the far end of the floor that people use
 TRIES = 30  # of a part, before everybody is cast again
-
-
-@dataclass(frozen=True)
-class View:
-    """A static camera and the floor it shows from head to foot."""
-
-    K: Floats  # (3, 3) px
-    T_world_camera: Floats  # (4, 4)
-    width: int
-    height: int
-    near_m: float  # along y
-    far_m: float
-
-    def half_width_m(self, depth_m: float) -> float:
-        """From the middle of the picture to its side, on the floor at a depth."""
-        return depth_m * self.width / (2 * float(self.K[0, 0]))
 
 
 @dataclass(frozen=True)
@@ -65,26 +47,6 @@ class Plan:
     route: Route
     gestures: tuple[Gesture, ...]
     manner: Manner
-
-
-def sample_view(
-    rng: np.random.Generator, width: int, height: int, fov_deg: float | None, far_m: float
-) -> View:
-    """A camera on a tripod, a balcony or a lamp post, tilted so that people stand on the picture's floor."""
-    fov = float(rng.uniform(48, 68)) if fov_deg is None else fov_deg
-    K = intrinsics(width, height, fov_deg=fov)
-    eye = float(rng.uniform(1.5, 2.8))
-    half_high = np.arctan(height / 2 / K[1, 1])
-    # As near as feet are wanted in the picture, and no steeper than leaves room above the farthest heads.
-    tilt = min(
-        np.arctan(eye / rng.uniform(3.2, 3.9)), 2 * half_high + np.arctan((eye - HEADROOM_M) / (3.5 + far_m))
-    )
-    near, pitch = float(eye / np.tan(tilt)), tilt - half_high
-    c, s = np.cos(pitch), np.sin(pitch)
-    T = np.eye(4)
-    T[:3, :3] = np.array([[1, 0, 0], [0, -s, c], [0, -c, -s]])  # columns: right, down, forward
-    T[2, 3] = eye
-    return View(K, T, width, height, near + 0.3, near + far_m)
 
 
 def sample_manner(rng: np.random.Generator) -> Manner:
@@ -158,7 +120,7 @@ class Kind:
     poles: int = 0
     walls: int = 0  # behind which people are gone for seconds
     apart: bool = False  # nobody hides anybody, as far as that can be had
-    camera_moves: bool = False
+    camera: str = "static"  # one of cameras.MOVES
 
 
 KINDS: dict[str, Kind] = {
@@ -166,27 +128,8 @@ KINDS: dict[str, Kind] = {
     "crossing": Kind((5, 5), passing, 5.5, poles=1),
     "crowd": Kind((12, 12), passing, 10.0, poles=1),
     "longgone": Kind((3, 5), passing, 6.5, walls=1),
-    "moving": Kind((3, 5), passing, 6.0, poles=1, camera_moves=True),
+    "moving": Kind((3, 5), passing, 6.0, poles=1, camera="handheld"),
 }
-
-
-def camera_path(rng: np.random.Generator, view: View, times_s: Floats, moves: bool) -> Floats:
-    """T_world_camera (T, 4, 4): standing still, or panning and rolling along in somebody's hands."""
-    T = np.tile(view.T_world_camera, (len(times_s), 1, 1))
-    if not moves:
-        return T
-
-    def sway(size: float, period_s: float) -> Floats:
-        a, b = rng.uniform(0, 2 * np.pi, 2)
-        t = 2 * np.pi * times_s / period_s
-        return size * (0.7 * np.sin(t + a) + 0.3 * np.sin(1.7 * t + b))
-
-    pan, dolly = float(rng.uniform(0.02, 0.16)), float(rng.uniform(0.0, 0.9))
-    shake = float(rng.uniform(0.0, 0.005))
-    rotvec = np.stack([sway(shake, 0.9), sway(pan, 6.0) + sway(shake, 0.7), sway(shake, 1.3)], axis=-1)
-    T[:, :3, :3] = T[:, :3, :3] @ Rotation.from_rotvec(rotvec).as_matrix()
-    T[:, :3, 3] += np.stack([sway(dolly, 8.0), sway(0.3 * dolly, 7.0), sway(2 * shake, 1.1)], axis=-1)
-    return T
 
 
 def direct(

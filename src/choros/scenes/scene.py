@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.motion import Motion
-from choros.scenes.direction import KINDS, Plan, View, camera_path, direct, sample_view
+from choros.scenes.cameras import MOVES, Film, View, film, sample_view
+from choros.scenes.direction import KINDS, Plan, direct
 from choros.scenes.gait import animate
 from choros.scenes.looks import sample_look
 from choros.scenes.people import Actor, Casting, figure_of, joint_motion, posed, tailor
@@ -36,7 +38,7 @@ FEET = [JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for j
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Size and length of a scene; None leaves a choice to the scene's kind and seed."""
+    """Size, length and ingredients of a scene; None leaves a choice to the scene's kind and seed."""
 
     width: int = 960
     height: int = 540
@@ -44,7 +46,15 @@ class SceneConfig:
     seconds: float = 6.0
     people: int | None = None
     fov_deg: float | None = None  # across the longer side
+    camera: str | None = None  # one of cameras.MOVES
+    children: float = 0.0  # share of the people who are children
     noise: float = 0.012  # of the sensor, share of full scale
+    damage: float = (
+        1.0  # 0 a perfect camera, 1 what phones and webcams do: motion blur, exposure, compression
+    )
+    photos: Path | None = None  # a folder of photographs, for backgrounds and prints
+    wardrobe: Path | None = None  # a folder of MakeHuman's clothes and hair (.mhclo, .obj)
+    mocap: Path | None = None  # a folder of motion capture, as ``choros train lifter --mocap`` takes it
 
 
 def make_scene(kind: str, seed: int, config: SceneConfig | None = None) -> Scene:
@@ -58,7 +68,7 @@ class Scene:
     ``actors``          everybody, person 1 first
     ``world``           the place; z up, floor at 0, metres
     ``view``            the camera where the scene was set up
-    ``T_world_camera``  (T, 4, 4) the camera in each frame
+    ``film``            K and T_world_camera of each frame
     ``times_s``         (T,) seconds of the frames
     """
 
@@ -69,6 +79,8 @@ class Scene:
             raise ChorosError(
                 f"a scene of {config.width}x{config.height} px is too small; make it 32 or more."
             )
+        if config.camera is not None and config.camera not in MOVES:
+            raise ChorosError(f'no camera moves like "{config.camera}"; choose one of: {", ".join(MOVES)}.')
         self.kind, self.seed, self.config = kind, seed, config
         self.fps = Fraction(config.fps)
         self.n_frames = int(config.seconds * self.fps) if math.isfinite(config.seconds) else 0
@@ -78,19 +90,25 @@ class Scene:
             )
         self.times_s = np.array([float(i / self.fps) for i in range(self.n_frames)])
 
-        rng = np.random.default_rng([seed, sum(kind.encode())])
         casting = KINDS[kind]
+        rng = self._rng("size")
         people = int(rng.integers(casting.people[0], casting.people[1] + 1))
         people = people if config.people is None else config.people
-        self.view: View = sample_view(rng, config.width, config.height, config.fov_deg, casting.depth_m)
-        plans, obstacles = direct(rng, casting, self.view, config.seconds, people)
-        self.T_world_camera = camera_path(rng, self.view, self.times_s, casting.camera_moves)
-        self.world: World = sample_world(rng, self.view.far_m, obstacles)
+        self.view: View = sample_view(
+            self._rng("view"), config.width, config.height, config.fov_deg, casting.depth_m
+        )
+        plans, obstacles = direct(self._rng("direction"), casting, self.view, config.seconds, people)
+        self.film: Film = film(self._rng("film"), self.view, self.times_s, config.camera or casting.camera)
+        self.world: World = sample_world(self._rng("world"), self.view.far_m, obstacles)
         self.casting = Casting()
-        self.actors = tuple(self._cast(rng, plan) for plan in plans)
-        self.sensor = Sensor(noise=config.noise, exposure=float(rng.uniform(0.95, 1.25)))
+        self.actors = tuple(self._cast(self._rng(f"person {n}"), plan) for n, plan in enumerate(plans))
+        self.sensor = Sensor(noise=config.noise, exposure=float(self._rng("sensor").uniform(0.95, 1.25)))
         self._meshes = _joined(self.actors)
         self._solids = replace(self.world, solids=self.world.occluders).table()
+
+    def _rng(self, what: str) -> np.random.Generator:
+        """Chance for one part of the scene: a part that draws more or less leaves the others as they are."""
+        return np.random.default_rng([self.seed, crc32(self.kind.encode()), crc32(what.encode())])
 
     def _cast(self, rng: np.random.Generator, plan: Plan) -> Actor:
         betas = np.clip(rng.normal(size=10), -2.0, 2.0)
@@ -113,7 +131,8 @@ class Scene:
         backdrop = self._backdrop(frame)
         canvas, normals = self._drawn(frame, posed_world)
         image = shade(
-            canvas, backdrop, normals, self._meshes, self.view.K, self.T_world_camera[frame], self.world.light,
+            canvas, backdrop, normals, self._meshes, self.film.K[frame], self.film.T_world_camera[frame],
+            self.world.light,
             self._sun_view(posed_world), self._contact(frame), self._solids,
         )  # fmt: skip
         return develop(image, canvas.mesh, self.sensor, np.random.default_rng([self.seed, frame]))
@@ -154,15 +173,13 @@ class Scene:
     @cached_property
     def _truth(self) -> Truth:
         source = f"scene:{self.kind}:{self.seed}"
-        return measure(
-            self.casting, self.actors, self.world, self.view, self.T_world_camera, self.fps, source
-        )
+        return measure(self.casting, self.actors, self.world, self.view, self.film, self.fps, source)
 
     # --- parts of a picture -----------------------------------------------------------------------
 
     def _backdrop(self, frame: int) -> Backdrop:
         """The place; traced once, and finely, for a camera that stands still."""
-        if np.array_equal(self.T_world_camera[0], self.T_world_camera[-1]):
+        if self.film.still:
             return self._still_backdrop
         return self._traced(frame, finer=1)
 
@@ -172,7 +189,8 @@ class Scene:
 
     def _traced(self, frame: int, finer: int) -> Backdrop:
         view = self.view
-        return see(self.world, view.K, self.T_world_camera[frame], view.width, view.height, finer)
+        K, T_world_camera = self.film.K[frame], self.film.T_world_camera[frame]
+        return see(self.world, K, T_world_camera, view.width, view.height, finer)
 
     @cached_property
     def _canvas(self) -> Canvas:
@@ -190,11 +208,11 @@ class Scene:
         canvas = self._canvas
         canvas.clear()
         canvas.depth[:] = self._backdrop(frame).depth
-        T_camera_world = np.linalg.inv(self.T_world_camera[frame])
+        T_camera_world = np.linalg.inv(self.film.T_world_camera[frame])
         normals = []
         for number, (actor, points) in enumerate(zip(self.actors, posed_world, strict=True)):
             points_cam = (points @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]).astype(np.float32)
-            canvas.draw(number, points_cam, actor.dressed.faces, self.view.K)
+            canvas.draw(number, points_cam, actor.dressed.faces, self.film.K[frame])
             normals.append(vertex_normals(points_cam, actor.dressed.faces))
         return canvas, np.concatenate(normals)
 

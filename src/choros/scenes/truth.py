@@ -19,7 +19,7 @@ from choros.body import BodyParams
 from choros.body.skeleton import COCO17
 from choros.camera import project
 from choros.motion import FRAME, ROW, Header, Motion
-from choros.scenes.direction import View
+from choros.scenes.cameras import Film, View
 from choros.scenes.people import Actor, Casting, posed
 from choros.scenes.world import World, see
 from choros.view.raster import Canvas
@@ -46,7 +46,7 @@ def measure(
     actors: tuple[Actor, ...],
     world: World,
     view: View,
-    T_world_camera: Floats,  # (T, 4, 4)
+    film: Film,
     fps: Fraction,
     source: str,
 ) -> Truth:
@@ -58,30 +58,29 @@ def measure(
     """
     scale = min(1.0, LONG_SIDE_PX / max(view.width, view.height))
     width, height = round(view.width * scale), round(view.height * scale)
-    K_small = np.diag([width / view.width, height / view.height, 1]) @ view.K
-    T_camera_world = np.asarray(np.linalg.inv(T_world_camera), np.float64)
-    still = bool(np.all(T_world_camera == T_world_camera[0]))
-    walls = see(world, K_small, T_world_camera[0], width, height).depth
+    K, K_small = film.K, np.diag([width / view.width, height / view.height, 1]) @ film.K
+    T_camera_world = np.asarray(np.linalg.inv(film.T_world_camera), np.float64)
+    walls = see(world, K_small[0], film.T_world_camera[0], width, height).depth
     alone = [Canvas(width, height) for _ in actors]
     keypoints_cam = [_keypoints(casting, actor, T_camera_world) for actor in actors]
 
-    frames = np.zeros(len(T_world_camera), FRAME)
-    frames["K"], frames["T_world_camera"] = view.K, T_world_camera
+    frames = np.zeros(len(K), FRAME)
+    frames["K"], frames["T_world_camera"] = K, film.T_world_camera
     rows, fractions = [], []
     for frame in range(len(frames)):
         pts = frame / fps
         frames["pts"][frame] = pts.numerator, pts.denominator
         corrections = casting.corrections(np.stack([a.poses.body_pose[frame] for a in actors]))
-        if not still:
-            walls = see(world, K_small, T_world_camera[frame], width, height).depth
+        if not film.still:
+            walls = see(world, K_small[frame], film.T_world_camera[frame], width, height).depth
         boxes = []
         nearest = walls.copy()
         for actor, canvas, correction in zip(actors, alone, corrections, strict=True):
             points = posed(actor, frame, T_camera_world[frame], correction)
             canvas.clear()
-            canvas.draw(0, points, actor.dressed.faces, K_small)
+            canvas.draw(0, points, actor.dressed.faces, K_small[frame])
             np.minimum(nearest, canvas.depth, out=nearest)
-            boxes.append(_box(points, view))
+            boxes.append(_box(points, K[frame]))
         for number, (actor, canvas, box) in enumerate(zip(actors, alone, boxes, strict=True)):
             clipped = np.clip(box, 0, [view.width, view.height] * 2)
             size = clipped[2:] - clipped[:2]
@@ -97,8 +96,10 @@ def measure(
             row["global_orient"], row["transl"] = orient, transl
             row["body_pose"], row["betas"] = actor.poses.body_pose[frame], actor.betas
             row["visible"], row["box_px"] = fraction >= VISIBLE_FRACTION, clipped
-            row["keypoints_px"][:, :2] = project(keypoints_cam[number][frame], view.K)
-            row["keypoints_px"][:, 2] = _seen(keypoints_cam[number][frame], K_small, canvas.depth, nearest)
+            row["keypoints_px"][:, :2] = project(keypoints_cam[number][frame], K[frame])
+            row["keypoints_px"][:, 2] = _seen(
+                keypoints_cam[number][frame], K_small[frame], canvas.depth, nearest
+            )
             rows.append(row)
             fractions.append(fraction)
     header = Header(fps, view.width, view.height, source, "truth", provenance={"choros": __version__})
@@ -126,11 +127,11 @@ def _keypoints(casting: Casting, actor: Actor, T_camera_world: Floats) -> Floats
     return world @ T_camera_world[:, :3, :3].transpose(0, 2, 1) + T_camera_world[:, None, :3, 3]
 
 
-def _box(points_cam: NDArray[np.float32], view: View) -> Floats:  # (4,) px
+def _box(points_cam: NDArray[np.float32], K: Floats) -> Floats:  # (4,) px
     """Box of a mesh, beyond the picture too; empty if it is behind the camera."""
     if points_cam[:, 2].min() < 0.1:
         return np.zeros(4)
-    points_px = project(points_cam.astype(np.float64), view.K)
+    points_px = project(points_cam.astype(np.float64), K)
     return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
 
 

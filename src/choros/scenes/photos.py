@@ -1,0 +1,48 @@
+"""A folder of photographs that scenes cut pictures from: backgrounds, prints on clothes, posters.
+
+The pictures are the user's; which of them and which part is drawn at random, the same for the same seed and folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.errors import ChorosError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+class Album:
+    """The pictures of a folder and of those inside it, in the order of their names.
+
+    Raises ``ChorosError`` for a folder without pictures.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+        if not self.paths:
+            raise ChorosError(
+                f"{folder} holds no photographs; give a folder with {', '.join(SUFFIXES)} files."
+            )
+
+    def cut(self, rng: np.random.Generator, width: int, height: int, least: float = 0.4) -> NDArray[np.uint8]:
+        """A part of a picture, (height, width, 3) uint8 RGB, at least that share of the picture's shorter side.
+
+        Raises ``ChorosError`` for a file that is no picture.
+        """
+        path = self.paths[int(rng.integers(len(self.paths)))]
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise ChorosError(f"{path} cannot be read as a picture; take it out of the folder.")
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        whole = min(picture.shape[1] / width, picture.shape[0] / height)  # the largest part of that shape
+        scale = whole * float(rng.uniform(least, 1.0))
+        w, h = max(int(width * scale), 1), max(int(height * scale), 1)
+        x = int(rng.integers(picture.shape[1] - w + 1))
+        y = int(rng.integers(picture.shape[0] - h + 1))
+        part = picture[y : y + h, x : x + w]
+        return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
