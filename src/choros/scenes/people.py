@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body import BodyModel, BodyParams
+from choros.body import BodyModel
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.scenes.cloth import Piece
 from choros.scenes.figure import Figure, Poses
@@ -32,11 +32,11 @@ class Casting:
         self.body = BodyModel.load()
         self.pose_dirs = None if self.body.pose_dirs is None else self.body.pose_dirs.numpy()
 
-    def rest(self, betas: Floats) -> Rest:
-        """One shape in its T-pose; betas (10,)."""
+    def rest(self, betas: Floats, kid: float = 0.0) -> Rest:
+        """One shape in its T-pose; betas (10,), kid 0 adult to 1 child."""
         body = self.body
-        params = BodyParams(
-            torch.zeros(3), torch.zeros(69), torch.tensor(betas, dtype=torch.float32), torch.zeros(3)
+        params = body.neutral()._replace(
+            betas=torch.tensor(betas, dtype=torch.float32), kid=torch.tensor(kid, dtype=torch.float32)
         )
         points = body.vertices(params).double().numpy()
         skin = Piece(
@@ -46,7 +46,7 @@ class Casting:
             np.arange(len(points)),
             np.zeros((len(points), 2)),
         )
-        joints = body.rest_joints(params.betas).double().numpy()
+        joints = body.rest_joints(params.betas, params.kid).double().numpy()
         return Rest(skin, joints, body.keypoints(params, "coco17").double().numpy())
 
     def corrections(self, body_pose: Floats) -> NDArray[np.float32]:  # (P, 69) -> (P, V, 3) metres
@@ -63,6 +63,7 @@ class Actor:
     """Somebody in a scene, over its T frames, in the world (z up)."""
 
     betas: Floats  # (10,)
+    kid: float  # 0 adult to 1 child
     rest: Rest
     figure: Figure
     look: Look
@@ -86,9 +87,9 @@ def joint_motion(rest: Rest, poses: Poses) -> tuple[Floats, Floats]:
     return turns.numpy(), rest.joints + shifts.numpy() + poses.transl[:, None]
 
 
-def tailor(casting: Casting, betas: Floats, look: Look) -> tuple[Rest, Dressed]:
-    """A body of a shape, and its clothes."""
-    rest = casting.rest(betas)
+def tailor(casting: Casting, betas: Floats, kid: float, look: Look) -> tuple[Rest, Dressed]:
+    """A body of a shape, and its clothes; betas (10,), kid 0 adult to 1 child."""
+    rest = casting.rest(betas, kid)
     return rest, dress(rest, look)
 
 

@@ -112,11 +112,13 @@ class Scene:
 
     def _cast(self, rng: np.random.Generator, plan: Plan) -> Actor:
         betas = np.clip(rng.normal(size=10), -2.0, 2.0)
-        rest, dressed = tailor(self.casting, betas, look := sample_look(rng))
+        chance, childhood = rng.uniform(size=2)
+        kid = 0.4 + 0.6 * float(childhood) if chance < self.config.children else 0.0
+        rest, dressed = tailor(self.casting, betas, kid, look := sample_look(rng))
         figure = figure_of(rest, dressed)
         poses = animate(plan.route, figure, plan.manner, self.times_s, plan.gestures)
         turns, places = joint_motion(rest, poses)
-        return Actor(betas, rest, figure, look, dressed, plan.route, poses, turns, places)
+        return Actor(betas, kid, rest, figure, look, dressed, plan.route, poses, turns, places)
 
     # --- pictures ---------------------------------------------------------------------------------
 

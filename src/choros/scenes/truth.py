@@ -95,6 +95,7 @@ def measure(
             orient, transl = _in_camera(actor, frame, T_camera_world[frame])
             row["global_orient"], row["transl"] = orient, transl
             row["body_pose"], row["betas"] = actor.poses.body_pose[frame], actor.betas
+            row["kid"] = actor.kid
             row["visible"], row["box_px"] = fraction >= VISIBLE_FRACTION, clipped
             row["keypoints_px"][:, :2] = project(keypoints_cam[number][frame], K[frame])
             row["keypoints_px"][:, 2] = _seen(
@@ -122,6 +123,7 @@ def _keypoints(casting: Casting, actor: Actor, T_camera_world: Floats) -> Floats
         torch.tensor(poses.body_pose, dtype=torch.float32),
         torch.tensor(actor.betas, dtype=torch.float32).expand(len(poses.transl), 10),
         torch.tensor(poses.transl, dtype=torch.float32),
+        torch.tensor(actor.kid, dtype=torch.float32),
     )
     world = casting.body.keypoints(params, "coco17").double().numpy()
     return world @ T_camera_world[:, :3, :3].transpose(0, 2, 1) + T_camera_world[:, None, :3, 3]
