@@ -17,12 +17,13 @@ from choros.camera import intrinsics
 Floats = NDArray[np.float64]
 
 HEADROOM_M = 2.0  # what the picture shows of height, at the far end of the floor that people use
-MOVES = ("static", "handheld")
+HALF_WIDTH_M = 1.3  # of floor that the picture shows at least, where people are nearest
+MOVES = ("static", "pan", "dolly", "handheld", "zoom", "travel")
 
 
 @dataclass(frozen=True)
 class View:
-    """A static camera and the floor it shows from head to foot."""
+    """The camera where it is set up, and the floor it shows from head to foot."""
 
     K: Floats  # (3, 3) px
     T_world_camera: Floats  # (4, 4)
@@ -30,6 +31,7 @@ class View:
     height: int
     near_m: float  # along y
     far_m: float
+    travel_m: float = 0.0  # how far a travelling camera goes ahead, along y, during the clip
 
     def half_width_m(self, depth_m: float) -> float:
         """From the middle of the picture to its side, on the floor at a depth."""
@@ -50,40 +52,91 @@ class Film:
 
 
 def sample_view(
-    rng: np.random.Generator, width: int, height: int, fov_deg: float | None, far_m: float
+    rng: np.random.Generator,
+    width: int,
+    height: int,
+    fov_deg: float | None,
+    far_m: float,
+    travel_m: float = 0.0,
 ) -> View:
-    """A camera on a tripod, a balcony or a lamp post, tilted so that people stand on the picture's floor."""
-    fov = float(rng.uniform(48, 68)) if fov_deg is None else fov_deg
+    """A camera on a tripod, a balcony or a lamp post, tilted so that people stand on the picture's floor.
+
+    The floor that people use begins where a picture this wide shows enough of it and ends ``far_m`` behind;
+    a long lens therefore stands farther away. Any field of view from 10 to 120 degrees will do.
+    """
+    fov = float(rng.uniform(35, 85)) if fov_deg is None else fov_deg
     K = intrinsics(width, height, fov_deg=fov)
     eye = float(rng.uniform(1.5, 2.8))
-    half_high = np.arctan(height / 2 / K[1, 1])
-    # As near as feet are wanted in the picture, and no steeper than leaves room above the farthest heads.
-    tilt = min(
-        np.arctan(eye / rng.uniform(3.2, 3.9)), 2 * half_high + np.arctan((eye - HEADROOM_M) / (3.5 + far_m))
-    )
-    near, pitch = float(eye / np.tan(tilt)), tilt - half_high
+    half_high = float(np.arctan(height / 2 / K[1, 1]))
+    focal = 2 * float(K[0, 0]) / width  # in half widths of the picture
+    near = max(float(rng.uniform(3.2, 3.9)) * min(1.0, focal / 1.3) ** 0.5, HALF_WIDTH_M * focal)
+
+    def top() -> float:
+        """How far down the farthest heads are."""
+        return float(np.arctan((eye - HEADROOM_M) / (near + far_m)))
+
+    while np.arctan(eye / near) - top() > 2 * half_high:  # feet and heads do not fit into the picture
+        near *= 1.03
+    pitch = max(float(np.arctan(eye / near)) - half_high, min(0.0, half_high + top()))
     c, s = np.cos(pitch), np.sin(pitch)
     T = np.eye(4)
     T[:3, :3] = np.array([[1, 0, 0], [0, -s, c], [0, -c, -s]])  # columns: right, down, forward
     T[2, 3] = eye
-    return View(K, T, width, height, near + 0.3, near + far_m)
+    return View(K, T, width, height, near + 0.3, near + far_m, travel_m)
 
 
 def film(rng: np.random.Generator, view: View, times_s: Floats, move: str) -> Film:
-    """Film a scene at times (T,): standing still, or panning and rolling along in somebody's hands."""
+    """Film a scene at times (T,), moving as one of ``MOVES`` says.
+
+    ``pan`` turns a tripod about the vertical; ``dolly`` rides on a short rail; ``handheld`` sways, looks about
+    and shakes; ``zoom`` changes the focal length of a camera that stands still; ``travel`` goes ``travel_m``
+    ahead at a steady pace, carried by somebody who walks.
+    """
     T = np.tile(view.T_world_camera, (len(times_s), 1, 1))
     K = np.tile(view.K, (len(times_s), 1, 1))
-    if move == "static":
-        return Film(K, T)
+    half_fov = float(np.arctan(view.width / 2 / view.K[0, 0]))
 
     def sway(size: float, period_s: float) -> Floats:
         a, b = rng.uniform(0, 2 * np.pi, 2)
         t = 2 * np.pi * times_s / period_s
         return size * (0.7 * np.sin(t + a) + 0.3 * np.sin(1.7 * t + b))
 
-    pan, dolly = float(rng.uniform(0.02, 0.16)), float(rng.uniform(0.0, 0.9))
-    shake = float(rng.uniform(0.0, 0.005))
-    rotvec = np.stack([sway(shake, 0.9), sway(pan, 6.0) + sway(shake, 0.7), sway(shake, 1.3)], axis=-1)
-    T[:, :3, :3] = T[:, :3, :3] @ Rotation.from_rotvec(rotvec).as_matrix()
-    T[:, :3, 3] += np.stack([sway(dolly, 8.0), sway(0.3 * dolly, 7.0), sway(2 * shake, 1.1)], axis=-1)
+    def turn(up_rad: Floats | float, left_rad: Floats | float, roll_rad: Floats | float) -> None:
+        """Turn about the world's vertical, then nod and roll in the camera's own axes."""
+        still = np.zeros_like(times_s)
+        T[:, :3, :3] = (
+            Rotation.from_rotvec(np.stack([still, still, still + left_rad], axis=-1)).as_matrix()
+            @ T[:, :3, :3]
+            @ Rotation.from_rotvec(np.stack([still + up_rad, still, still + roll_rad], axis=-1)).as_matrix()
+        )
+
+    def shaken(size_rad: float) -> None:
+        """Hands: slow wander, and a faster tremble of a fifth of it."""
+        nod, look, roll = (sway(size_rad, p) + sway(0.2 * size_rad, p / 5) for p in (1.7, 1.3, 2.3))
+        turn(nod, look, 0.6 * roll)
+        T[:, :3, 3] += np.stack([sway(2 * size_rad, p) for p in (2.9, 3.7, 2.1)], axis=-1)
+
+    if move == "pan":
+        turn(0.0, sway(float(rng.uniform(0.25, 0.6)) * half_fov, float(rng.uniform(7, 14))), 0.0)
+    elif move == "dolly":
+        period = float(rng.uniform(7, 12))
+        T[:, 0, 3] += sway(float(rng.uniform(0.3, 1.0)), period)
+        T[:, 1, 3] += sway(float(rng.uniform(0.1, 0.5)), period)
+        turn(0.0, sway(float(rng.uniform(0.0, 0.1)) * half_fov, period), 0.0)
+    elif move == "handheld":
+        turn(0.0, sway(float(rng.uniform(0.04, 0.3)) * half_fov, 6.0), 0.0)
+        T[:, 0, 3] += sway(float(rng.uniform(0.0, 0.6)), 8.0)
+        shaken(float(rng.uniform(0.004, 0.018)) * half_fov)
+    elif move == "zoom":
+        nearest = float(rng.uniform(1.25, 1.8))
+        share = 0.5 - 0.5 * np.cos(2 * np.pi * (times_s / rng.uniform(6, 12) + rng.uniform()))
+        K[:, [0, 1], [0, 1]] *= nearest ** share[:, None]
+    elif move == "travel":
+        T[:, 1, 3] += view.travel_m * times_s / max(float(times_s[-1]), 1e-9)
+        turn(0.0, sway(float(rng.uniform(0.05, 0.3)) * half_fov, float(rng.uniform(7, 12))), 0.0)
+        stride = 2 * np.pi * (times_s * rng.uniform(0.8, 1.0) + rng.uniform())
+        T[:, 0, 3] += 0.015 * np.sin(stride) + sway(float(rng.uniform(0.0, 0.25)), 9.0)
+        T[:, 2, 3] += 0.012 * np.sin(2 * stride)
+        nod, look, roll = (sway(float(rng.uniform(0.003, 0.01)), p) for p in (1.1, 1.6, 2.2))
+        turn(nod, look, 0.5 * roll)
     return Film(K, T)
