@@ -31,8 +31,10 @@ class Obstacle:
 
     x: float
     y: float
-    radius_m: float
-    half_width_m: float = 0.0  # along x; 0 for a pole
+    radius_m: float  # of a pole; of other things half their depth
+    half_width_m: float = 0.0  # along x; 0 for what is round
+    height_m: float | None = None  # None leaves it to the place
+    seat: bool = False  # made to sit on: a bench, a step, a stool
 
     def distance_m(self, places: Floats) -> Floats:
         """From places (T, 2) on the floor, (T,)."""
@@ -120,7 +122,7 @@ class Kind:
     poles: int = 0
     walls: int = 0  # behind which people are gone for seconds
     apart: bool = False  # nobody hides anybody, as far as that can be had
-    camera: str = "static"  # one of cameras.MOVES
+    camera: tuple[str, ...] = ("static",)  # of cameras.MOVES; one is drawn
 
 
 KINDS: dict[str, Kind] = {
@@ -128,7 +130,7 @@ KINDS: dict[str, Kind] = {
     "crossing": Kind((5, 5), passing, 5.5, poles=1),
     "crowd": Kind((12, 12), passing, 10.0, poles=1),
     "longgone": Kind((3, 5), passing, 6.5, walls=1),
-    "moving": Kind((3, 5), passing, 6.0, poles=1, camera="handheld"),
+    "moving": Kind((3, 5), passing, 6.0, poles=1, camera=("pan", "dolly", "handheld", "zoom")),
 }
 
 

@@ -148,12 +148,12 @@ def sample_world(rng: np.random.Generator, depth_m: float, obstacles: tuple[Obst
     occluders = []
     for thing in obstacles:
         if thing.half_width_m > 0:
-            wide = thing.half_width_m
+            wide, high = thing.half_width_m, (thing.height_m or 2.1) / 2
             occluders.append(
                 Solid(
                     BOX,
-                    (thing.x, thing.y, 1.05),
-                    (wide, thing.radius_m, 1.05),
+                    (thing.x, thing.y, high),
+                    (wide, thing.radius_m, high),
                     0.0,
                     int(rng.integers(1, metal)),
                     4.0,
@@ -161,6 +161,7 @@ def sample_world(rng: np.random.Generator, depth_m: float, obstacles: tuple[Obst
             )
         else:
             radius, high = thing.radius_m, float(rng.uniform(1.4, 2.2))
+            high = thing.height_m / 2 if thing.height_m else high
             occluders.append(
                 Solid(CYLINDER, (thing.x, thing.y, high), (radius, radius, high), 0.0, metal, 1.0)
             )

@@ -98,7 +98,8 @@ class Scene:
             self._rng("view"), config.width, config.height, config.fov_deg, casting.depth_m
         )
         plans, obstacles = direct(self._rng("direction"), casting, self.view, config.seconds, people)
-        self.film: Film = film(self._rng("film"), self.view, self.times_s, config.camera or casting.camera)
+        move = config.camera or str(self._rng("camera").choice(casting.camera))
+        self.film: Film = film(self._rng("film"), self.view, self.times_s, move)
         self.world: World = sample_world(self._rng("world"), self.view.far_m, obstacles)
         self.casting = Casting()
         self.actors = tuple(self._cast(self._rng(f"person {n}"), plan) for n, plan in enumerate(plans))
