@@ -126,22 +126,22 @@ def test_seen_keypoints_lie_on_their_person(scene):
 def test_fraction_agrees_with_masks(scene):
     """Nobody in the way: everything of a person inside the frame is seen."""
     bare = replace(scene.world, solids=())
-    alone = measure(scene.casting, scene.actors[:1], bare, scene.view, scene.film, scene.fps, "")
-    rows = alone.motion.rows
-    inside = np.all((rows["box_px"][:, :2] > 0) & (rows["box_px"][:, 2:] < [320, 180]), axis=1)
+    alone = measure(scene.casting, scene.actors[:1], bare, scene.view, scene.film)
+    inside = alone.in_frame & np.all(alone.box_px == alone.amodal_box_px, axis=-1)
+    assert inside.any()
     np.testing.assert_allclose(alone.visible_fraction[inside], 1, atol=0.03)  # soles sink millimetres
-    assert rows["visible"][inside].all()
+    assert alone.visible[inside].all()
 
 
 def test_nobody_is_seen_behind_a_wall(scene):
     near = float(min(a.places[:, :, 1].min() for a in scene.actors))
     wall = Solid(BOX, (0.0, near / 2, 5.0), (50.0, 0.05, 10.0), 0.0, 0, 4.0)
     world = replace(scene.world, solids=(*scene.world.solids, wall))
-    truth = measure(scene.casting, scene.actors, world, scene.view, scene.film, scene.fps, "")
-    assert len(truth.motion.rows) > 0
+    truth = measure(scene.casting, scene.actors, world, scene.view, scene.film)
+    assert truth.in_frame.any()
     np.testing.assert_array_equal(truth.visible_fraction, 0)
-    assert not truth.motion.visible.any()
-    assert not truth.motion.keypoints_px[..., 2].any()
+    assert not truth.visible.any()
+    assert not truth.keypoints_px[..., 2].any()
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

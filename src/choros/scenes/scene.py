@@ -163,20 +163,25 @@ class Scene:
 
     # --- truth ------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def truth(self) -> Motion:
-        """Everybody in view in every frame, hidden or not; see ``choros.scenes.truth``."""
-        return self._truth.motion
+        """Everybody in view in every frame, hidden or not; what else is true of them is in ``arrays``."""
+        config, source = self.config, f"scene:{self.kind}:{self.seed}"
+        return self.arrays.motion(self.fps, config.width, config.height, source)
 
     @property
     def visible_fraction(self) -> NDArray[np.float32]:
         """Share of each of the truth's rows that can be seen, (N,)."""
-        return self._truth.visible_fraction
+        return self.arrays.visible_fraction[self.arrays.in_frame]
 
     @cached_property
-    def _truth(self) -> Truth:
-        source = f"scene:{self.kind}:{self.seed}"
-        return measure(self.casting, self.actors, self.world, self.view, self.film, self.fps, source)
+    def arrays(self) -> Truth:
+        """Everybody in every frame, in view or not."""
+        return self.arrays_of(range(self.n_frames))
+
+    def arrays_of(self, frames: range) -> Truth:
+        """``arrays`` of some frames only, consecutive ones, at the cost of those."""
+        return measure(self.casting, self.actors, self.world, self.view, self.film, frames=frames)
 
     # --- parts of a picture -----------------------------------------------------------------------
 
