@@ -52,8 +52,8 @@ class Picture:
     mesh: NDArray[np.int32]  # (H, W) number of the mesh seen, -1 for the world
 
 
-def open_stage(device: str, world: World, meshes: Meshes, width: int, height: int) -> Stage | None:
-    """A stage for one scene, or None where its pictures are the CPU's to make.
+def open_card(device: str, world: World, meshes: Meshes, width: int, height: int) -> Card | None:
+    """A card set up for one scene, or None where its pictures are the CPU's to make.
 
     ``auto``      on a card if there is one that works, else None, whatever the reason
     ``cpu``       None
@@ -65,7 +65,7 @@ def open_stage(device: str, world: World, meshes: Meshes, width: int, height: in
     if device == "cpu":
         return None
     try:
-        return Stage(_context(software=device == "software"), world, meshes, width, height)
+        return Card(_context(software=device == "software"), world, meshes, width, height)
     except Exception as error:  # libraries and drivers fail in ways of their own
         if device == "auto":
             return None
@@ -108,7 +108,7 @@ def _opened(software: bool) -> moderngl.Context | str:
     return context
 
 
-class Stage:
+class Card:
     """A scene's world and people on the card, to be drawn frame by frame from any thread."""
 
     def __init__(
@@ -126,11 +126,10 @@ class Stage:
         context, size = self.context, (self.width, self.height)
         self._trace, self._place, self._people, self._sun = _programs(context)
         light = world.light
-        for program in (self._trace, self._place, self._people):
-            _set(program, to_sun=light.to_sun, sun=light.sun, sky=light.sky)
-        _set(self._trace, zenith=light.zenith, horizon=light.horizon, floor_period=world.floor_period_m)
-        _set(self._people, texel_m=meshes.texel_m)
-
+        self._constants = {
+            "to_sun": light.to_sun, "sun": light.sun, "sky": light.sky, "zenith": light.zenith,
+            "horizon": light.horizon, "floor_period": world.floor_period_m, "texel_m": meshes.texel_m,
+        }  # fmt: skip
         solids, occluders = world.table(), replace(world, solids=world.occluders).table()
         self._counts = len(solids), len(occluders)
         self._solids, self._occluders = _table(context, solids), _table(context, occluders)
@@ -180,7 +179,7 @@ class Stage:
         """One frame. ``contact`` is as for ``render.shade``, ``finer`` as for ``world.see``.
 
         The world is traced again only when the camera has changed since the last frame. Raises ``ChorosError``
-        in a process forked from the one that made the stage.
+        in a process forked from the one that set the card up.
         """
         if os.getpid() != self._process:
             raise ChorosError('a scene on the GPU cannot go along into a fork; spawn, or set device="cpu".')
@@ -197,8 +196,9 @@ class Stage:
     def _aim(self, K: Floats, T_world_camera: Floats, sun: SunView) -> None:
         ray_of_px = T_world_camera[:3, :3] @ np.linalg.inv(K)
         for program in (self._trace, self._place, self._people):
+            # Programs are shared: another scene may have used them since.
             _set(
-                program, eye=T_world_camera[:3, 3], ray_of_px=ray_of_px, focal_px=K[0, 0],
+                program, **self._constants, eye=T_world_camera[:3, 3], ray_of_px=ray_of_px, focal_px=K[0, 0],
                 T_sun_world=sun.T_sun_world, K_sun=sun.K,
             )  # fmt: skip
         T_camera_world = np.linalg.inv(T_world_camera)

@@ -23,6 +23,7 @@ from choros.motion import Motion
 from choros.scenes.cameras import MOVES, Film, View, film, sample_view
 from choros.scenes.direction import KINDS, Plan, direct
 from choros.scenes.gait import animate
+from choros.scenes.gpu import Card, Picture, open_card
 from choros.scenes.looks import sample_look
 from choros.scenes.people import Actor, Casting, figure_of, joint_motion, posed, tailor
 from choros.scenes.places import sample_world
@@ -55,6 +56,7 @@ class SceneConfig:
     photos: Path | None = None  # a folder of photographs, for backgrounds and prints
     wardrobe: Path | None = None  # a folder of MakeHuman's clothes and hair (.mhclo, .obj)
     mocap: Path | None = None  # a folder of motion capture, as ``choros train lifter --mocap`` takes it
+    device: str = "auto"  # one of gpu.DEVICES; "cpu" gives the same pictures everywhere, to the last bit
 
 
 def make_scene(kind: str, seed: int, config: SceneConfig | None = None) -> Scene:
@@ -130,15 +132,8 @@ class Scene:
 
     def frame(self, frame: int) -> NDArray[np.uint8]:
         """One picture."""
-        posed_world = self._posed(frame)
-        backdrop = self._backdrop(frame)
-        canvas, normals = self._drawn(frame, posed_world)
-        image = shade(
-            canvas, backdrop, normals, self._meshes, self.film.K[frame], self.film.T_world_camera[frame],
-            self.world.light,
-            self._sun_view(posed_world), self._contact(frame), self._solids,
-        )  # fmt: skip
-        return develop(image, canvas.mesh, self.sensor, np.random.default_rng([self.seed, frame]))
+        seen = self._picture(frame)
+        return develop(seen.light, seen.mesh, self.sensor, np.random.default_rng([self.seed, frame]))
 
     def masks(self, frame: int) -> NDArray[np.int32]:
         """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""
@@ -184,6 +179,27 @@ class Scene:
         return measure(self.casting, self.actors, self.world, self.view, self.film, frames=frames)
 
     # --- parts of a picture -----------------------------------------------------------------------
+
+    def _picture(self, frame: int) -> Picture:
+        """A frame before lens and sensor, from the graphics card if there is one."""
+        posed_world = self._posed(frame)
+        K, T_world_camera, contact = self.film.K[frame], self.film.T_world_camera[frame], self._contact(frame)
+        if self._card is not None:
+            points = np.concatenate(posed_world)
+            normals = vertex_normals(points, self._meshes.faces)
+            finer = 3 if self.film.still else 1
+            return self._card.draw(points, normals, K, T_world_camera, self._sun, contact, finer)
+        backdrop = self._backdrop(frame)
+        canvas, normals = self._drawn(frame, posed_world)
+        light = shade(
+            canvas, backdrop, normals, self._meshes, K, T_world_camera, self.world.light,
+            self._sun_view(posed_world), contact, self._solids,
+        )  # fmt: skip
+        return Picture(light, canvas.depth, canvas.mesh)
+
+    @cached_property
+    def _card(self) -> Card | None:
+        return open_card(self.config.device, self.world, self._meshes, self.view.width, self.view.height)
 
     def _backdrop(self, frame: int) -> Backdrop:
         """The place; traced once, and finely, for a camera that stands still."""
