@@ -1,115 +1,34 @@
-"""Directing a scene: who walks where and when, what they do, and what is in the way.
+"""Directing a scene: who does what where and when, and what is in the way.
 
-Each kind of scene is a way of drawing plans for people one after another; a plan is taken when its route keeps
-clear of everybody cast so far. The camera stands above the origin and looks along y.
+A kind of scene says which acts are played and how often; acts are drawn one after another, and each is taken
+when it fits with everybody cast so far. Whoever finds no room in any act stands where there is most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.datasets.mocap import MocapClip
 from choros.errors import ChorosError
+from choros.scenes import acts
+from choros.scenes.acts import Act
 from choros.scenes.cameras import View
-from choros.scenes.gait import Manner
-from choros.scenes.gestures import Gesture
-from choros.scenes.paths import Leg, Route, nearest_m, walk
+from choros.scenes.figure import Figure
+from choros.scenes.sight import Obstacle
+from choros.scenes.stage import Part, Proposal, Stage
+from choros.scenes.takes import captured, improvised
 
 Floats = NDArray[np.float64]
 
-CLEAR_OF_PEOPLE_M = 0.75  # between the places of two people; shoulders are half a metre wide
-CLEAR_OF_THINGS_M = 0.5
-TRIES = 30  # of a part, before everybody is cast again
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Something to walk behind: a pole, or a wall across the view."""
-
-    x: float
-    y: float
-    radius_m: float  # of a pole; of other things half their depth
-    half_width_m: float = 0.0  # along x; 0 for what is round
-    height_m: float | None = None  # None leaves it to the place
-    seat: bool = False  # made to sit on: a bench, a step, a stool
-
-    def distance_m(self, places: Floats) -> Floats:
-        """From places (T, 2) on the floor, (T,)."""
-        beside = np.maximum(np.abs(places[:, 0] - self.x) - self.half_width_m, 0)
-        return np.hypot(beside, places[:, 1] - self.y) - self.radius_m
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One person's part."""
-
-    route: Route
-    gestures: tuple[Gesture, ...]
-    manner: Manner
-
-
-def sample_manner(rng: np.random.Generator) -> Manner:
-    return Manner(
-        tempo=float(rng.normal(1, 0.05)),
-        phase=float(rng.uniform()),
-        step_width_m=float(rng.uniform(0.12, 0.2)),
-        toe_out_rad=float(rng.uniform(0.0, 0.2)),
-        arm_swing_rad=float(rng.uniform(0.2, 0.55)),
-        elbow_rad=float(rng.uniform(0.15, 0.5)),
-        arms_out_rad=float(rng.uniform(0.06, 0.2)),
-        slouch_rad=float(rng.uniform(0.0, 0.2)),
-        pelvis_turn_rad=float(rng.uniform(0.05, 0.13)),
-        restless_rad=float(rng.uniform(0.03, 0.1)),
-    )
-
-
-def _turned(angle_rad: float, length_m: float) -> Floats:
-    return length_m * np.array([np.cos(angle_rad), np.sin(angle_rad)])
-
-
-def _point(place: Floats) -> tuple[float, float]:
-    return float(place[0]), float(place[1])
-
-
-def passing(rng: np.random.Generator, view: View, seconds: float, number: int, count: int) -> Plan:
-    """Across the picture, mostly from side to side, through its middle somewhere around half time."""
-    depth = view.near_m + (view.far_m - view.near_m) * (number + rng.uniform(0.1, 0.9)) / count
-    centre = np.array([rng.uniform(-0.3, 0.3) * view.half_width_m(depth), depth])
-    speed, when = float(rng.uniform(0.8, 1.6)), float(seconds * rng.uniform(0.3, 0.7))
-    toward = float(rng.normal(0, 0.25) + (np.pi if number % 2 else 0.0))
-    gestures: tuple[Gesture, ...] = ()
-    if rng.uniform() < 0.3:
-        pause = float(rng.uniform(1.4, 2.8))
-        kind = str(rng.choice(["wave", "look", "look", "hips", "text"]))
-        away = toward + float(rng.choice([-1, 1]) * rng.uniform(0.4, 3.1))
-        before, after = centre - _turned(toward, 3.0), centre + _turned(away, 4.0)
-        legs = (Leg((_point(before), _point(centre)), pause), Leg((_point(centre), _point(after))))
-        gestures = (Gesture(kind, when - 0.2, when + pause + 0.3),)
-        return Plan(walk(legs, speed, seconds, (0, 1.0, when)), gestures, sample_manner(rng))
-    bend = _turned(toward + np.pi / 2, float(rng.normal(0, 0.35)))
-    points = tuple(_point(centre + _turned(toward, s) + bend * abs(s) / 3) for s in (-3.0, 0.0, 3.0))
-    if rng.uniform() < 0.3:
-        kind = str(rng.choice(["phone", "text", "pockets", "look"]))
-        gestures = (Gesture(kind, when - rng.uniform(1, 4), when + rng.uniform(1, 4)),)
-    return Plan(walk((Leg(points),), speed, seconds, (0, 0.5, when)), gestures, sample_manner(rng))
-
-
-def strolling(rng: np.random.Generator, view: View, seconds: float, number: int, count: int) -> Plan:
-    """Each in a strip of the picture of their own: up and down, or standing about."""
-    depth = float(rng.uniform(view.near_m + 0.5, 0.6 * view.far_m + 0.4 * view.near_m))
-    strip = (number + 0.5) / count * 2 - 1
-    centre = np.array([0.8 * strip * view.half_width_m(depth), depth])
-    speed, when = float(rng.uniform(0.8, 1.4)), float(seconds * rng.uniform(0.2, 0.6))
-    toward = float(rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0, 0.25))
-    pause = float(rng.uniform(1.2, 3.5))
-    kind = str(rng.choice(["wave", "look", "hips", "text", "phone", "pockets"]))
-    before, after = centre - _turned(toward, 1.6), centre + _turned(toward + float(rng.normal(0, 1.2)), 1.5)
-    legs = (Leg((_point(before), _point(centre)), pause), Leg((_point(centre), _point(after)), 30.0))
-    gestures = (Gesture(kind, when - 0.2, when + pause),)
-    return Plan(walk(legs, speed, seconds, (0, 1.0, when)), gestures, sample_manner(rng))
+MOST_PEOPLE = 20
+TRIES = 10  # of an act, before another is drawn
+SETTINGS = 8  # of obstacles and acts, before it is said that there is no room
+CAPTURED_SHARE = 0.7  # of the people, where there is motion capture
+IMPROVISED_SHARE = 0.0  # of those who stand about
 
 
 @dataclass(frozen=True)
@@ -117,76 +36,137 @@ class Kind:
     """How a kind of scene is cast."""
 
     people: tuple[int, int]  # at least, at most
-    plan: Callable[[np.random.Generator, View, float, int, int], Plan]
     depth_m: float  # of the floor that people use
+    acts: tuple[tuple[float, Act, int, int], ...]  # how often, what, for how many at least and at most
     poles: int = 0
-    walls: int = 0  # behind which people are gone for seconds
+    hidden: int = 0  # people who are gone for seconds behind something
     apart: bool = False  # nobody hides anybody, as far as that can be had
+    longest_hidden_s: float = np.inf
     camera: tuple[str, ...] = ("static",)  # of cameras.MOVES; one is drawn
 
+    def floor_m(self, people: int) -> float:
+        """Depth of floor for a number of people: more than the kind's own need more."""
+        return self.depth_m * max(1.0, people / self.people[1]) ** 0.6
+
+
+PASSERS: tuple[tuple[float, Act, int, int], ...] = (
+    (5, acts.passing, 1, 1),
+    (2, acts.together, 2, 3),
+    (1, acts.circle, 2, 4),
+    (1, acts.sitting, 1, 1),
+    (1, acts.strolling, 1, 1),
+)
 
 KINDS: dict[str, Kind] = {
-    "easy": Kind((2, 4), strolling, 4.5, apart=True),
-    "crossing": Kind((5, 5), passing, 5.5, poles=1),
-    "crowd": Kind((12, 12), passing, 10.0, poles=1),
-    "longgone": Kind((3, 5), passing, 6.5, walls=1),
-    "moving": Kind((3, 5), passing, 6.0, poles=1, camera=("pan", "dolly", "handheld", "zoom")),
+    "easy": Kind(
+        (2, 4), 4.5, ((4, acts.strolling, 1, 1), (1, acts.sitting, 1, 1)), apart=True, longest_hidden_s=0.4
+    ),
+    "crossing": Kind(
+        (5, 5), 5.5, ((6, acts.passing, 1, 1), (2, acts.together, 2, 2)), poles=1, longest_hidden_s=0.9
+    ),
+    "crowd": Kind((12, 12), 10.0, (*PASSERS, (2, acts.circle, 3, 5)), poles=1),
+    "longgone": Kind((3, 5), 6.5, PASSERS, hidden=2, longest_hidden_s=3.6),
+    "moving": Kind((3, 5), 6.0, PASSERS, poles=1, camera=("pan", "dolly", "handheld", "zoom")),
+    "world": Kind(
+        (4, 7),
+        9.0,
+        (
+            (3, acts.along, 1, 2),
+            (3, acts.towards, 1, 1),
+            (2, acts.passing, 1, 1),
+            (1, acts.together, 2, 2),
+            (1, acts.circle, 2, 4),
+            (1, acts.sitting, 1, 1),
+        ),
+        poles=2,
+        camera=("travel",),
+    ),
 }
 
 
 def direct(
-    rng: np.random.Generator, kind: Kind, view: View, seconds: float, people: int
-) -> tuple[list[Plan], tuple[Obstacle, ...]]:
-    """Plans for everybody, and what stands in the way.
-
-    Raises ``ChorosError`` if so many people find no room.
-    """
-    times = np.arange(-0.5, seconds + 0.5, 0.04)
-    for _ in range(12):
-        obstacles = []
-        for number in range(kind.poles + kind.walls):
-            depth = view.near_m + float(rng.uniform(0.1, 0.6)) * (view.far_m - view.near_m)
-            across = float(rng.uniform(-0.45, 0.45)) * view.half_width_m(depth)
-            if number < kind.poles:
-                obstacles.append(Obstacle(across, depth, float(rng.uniform(0.08, 0.45))))
-            else:
-                obstacles.append(Obstacle(across, depth, 0.08, float(rng.uniform(0.6, 1.3))))
-        plans: list[Plan] = []
-        for number in rng.permutation(people):
-            for _ in range(TRIES):
-                plan = kind.plan(rng, view, seconds, int(number), people)
-                if _fits(plan.route, plans, obstacles, view, times, kind.apart):
-                    plans.append(plan)
-                    break
-            else:
-                break  # start over: those cast so far leave no room
-        if len(plans) == people:
-            return plans, tuple(obstacles)
-    raise ChorosError(f"{people} people find no room in this scene; ask for fewer, or for another seed.")
-
-
-def _fits(
-    route: Route,
-    others: list[Plan],
-    obstacles: list[Obstacle],
+    rng: np.random.Generator,
+    kind: Kind,
     view: View,
-    times_s: Floats,
-    apart: bool,
+    frames_s: Floats,  # (T,) times of the frames
+    figures: Sequence[Figure],
+    clips: Sequence[MocapClip] = (),
+    collide: bool = False,
+) -> tuple[list[Part], tuple[Obstacle, ...]]:
+    """A part for everybody, in the order of the figures, and what stands in the way.
+
+    With ``clips`` most people do what was captured there. Raises ``ChorosError`` if so many find no room.
+    """
+    for _ in range(SETTINGS):
+        stage = Stage(view, frames_s, collide, kind.apart, kind.longest_hidden_s)
+        _furnish(rng, kind, stage)
+        order = [int(n) for n in rng.permutation(len(figures))]
+        if _fill(rng, kind, stage, [figures[n] for n in order], clips):
+            parts = {n: part for n, part in zip(order, stage.cast, strict=True)}
+            return [parts[n] for n in range(len(figures))], tuple(stage.things)
+    raise ChorosError(
+        f"{len(figures)} people find no room in this scene; ask for fewer, or for another seed."
+    )
+
+
+def _furnish(rng: np.random.Generator, kind: Kind, stage: Stage) -> None:
+    near, far = stage.depth_m
+    for _ in range(kind.poles):
+        x, y = stage.spot(rng, rng.uniform(0, stage.seconds), 0.45)
+        pole = Obstacle(float(x), float(y), float(rng.uniform(0.08, 0.45)))
+        if stage.fits(proposal := Proposal((), (pole,))):
+            stage.accept(proposal)
+
+
+def _fill(
+    rng: np.random.Generator, kind: Kind, stage: Stage, figures: Sequence[Figure], clips: Sequence[MocapClip]
 ) -> bool:
-    place = route.place(times_s)
-    in_picture = np.abs(place[:, 0]) < view.half_width_m(1.0) * place[:, 1]
-    if np.any(place[in_picture, 1] < view.near_m) or np.any(place[:, 1] > view.far_m + 0.8):
-        return False
-    if np.any(place[:, 1] < 1.0) or in_picture.mean() < 0.35:
-        return False
-    if any(thing.distance_m(place).min() < CLEAR_OF_THINGS_M for thing in obstacles):
-        return False
-    for other in others:
-        if nearest_m(route, other.route, times_s) < CLEAR_OF_PEOPLE_M:
+    """Cast everybody; False if somebody cannot be."""
+    for number in range(min(kind.hidden, len(figures))):
+        if not _hide(rng, stage, figures[number]):
             return False
-        if apart:
-            rival = other.route.place(times_s)
-            sideways = np.abs(place[:, 0] / place[:, 1] - rival[:, 0] / rival[:, 1])
-            if np.mean(sideways * np.minimum(place[:, 1], rival[:, 1]) < 0.55) > 0.1:
+    weights = np.array([act[0] for act in kind.acts])
+    while left := figures[len(stage.cast) :]:
+        for _ in range(4):
+            _, act, least, most = kind.acts[int(rng.choice(len(weights), p=weights / weights.sum()))]
+            count = int(rng.integers(least, most + 1))
+            if clips and rng.uniform() < CAPTURED_SHARE:
+                act, count = captured(clips), 1
+            elif act is acts.strolling and rng.uniform() < IMPROVISED_SHARE:
+                act, count = improvised, 1
+            if count <= len(left) and _play(rng, stage, act, left[:count], TRIES):
+                break
+        else:
+            if not _stand(rng, stage, left[0]):
                 return False
     return True
+
+
+def _play(rng: np.random.Generator, stage: Stage, act: Act, figures: Sequence[Figure], tries: int) -> bool:
+    for _ in range(tries):
+        if stage.fits(proposal := act(rng, stage, figures)):
+            stage.accept(proposal)
+            return True
+    return False
+
+
+def _hide(rng: np.random.Generator, stage: Stage, figure: Figure) -> bool:
+    """Cast somebody who is hidden for a second or more, as long as the clip allows."""
+    least = min(1.2, 0.2 * stage.seconds)
+    for _ in range(60):
+        proposal = acts.hiding(rng, stage, [figure])
+        if stage.fits(proposal) and stage.longest_hidden(proposal) >= least:
+            stage.accept(proposal)
+            return True
+    return False
+
+
+def _stand(rng: np.random.Generator, stage: Stage, figure: Figure) -> bool:
+    """Cast somebody where there is room, hidden or not."""
+    careful = stage.apart, stage.longest_hidden_s
+    for stage.apart, stage.longest_hidden_s in (careful, (False, np.inf)):
+        found = _play(rng, stage, acts.standing, [figure], 2)
+        if found:
+            break
+    stage.apart, stage.longest_hidden_s = careful
+    return found

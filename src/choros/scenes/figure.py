@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 
@@ -42,6 +43,18 @@ class Poses:
     transl: Floats  # (T, 3) metres
 
 
+def joint_motion(joints_rest: Floats, poses: Poses) -> tuple[Floats, Floats]:
+    """World rotations (T, 24, 3, 3) and places (T, 24, 3) of the joints of a body with joints (24, 3) at rest."""
+    rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 3)
+    turns = Rotation.from_rotvec(rotvec).as_matrix().reshape(-1, 24, 3, 3)
+    places = np.empty((len(turns), 24, 3))
+    places[:, 0] = joints_rest[0] + poses.transl
+    for j, parent in enumerate(PARENTS[1:], 1):
+        places[:, j] = places[:, parent] + turns[:, parent] @ (joints_rest[j] - joints_rest[parent])
+        turns[:, j] = turns[:, parent] @ turns[:, j]
+    return turns, places
+
+
 def about(axis: str, angle_rad: Floats | float) -> Floats:  # (..., 3, 3)
     """Rotation about one of SMPL's axes: x left, y up, z forward."""
     angle = np.asarray(angle_rad, np.float64)
@@ -53,6 +66,13 @@ def about(axis: str, angle_rad: Floats | float) -> Floats:  # (..., 3, 3)
     R[..., k, j] = np.sin(angle)
     R[..., j, k] = -R[..., k, j]
     return R
+
+
+def turned_toward(R: Floats, target: Floats, weight: Floats) -> None:
+    """Turn rotations (T, 3, 3) the shorter way toward others by a weight (T,) of 0 to 1, in place."""
+    now = Rotation.from_matrix(R)
+    step = (now.inv() * Rotation.from_matrix(target)).as_rotvec()
+    R[:] = (now * Rotation.from_rotvec(weight[:, None] * step)).as_matrix()
 
 
 def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)

@@ -17,8 +17,10 @@ from scipy.spatial.transform import Rotation
 from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, facing
 from choros.scenes.gestures import Gesture, perform
 from choros.scenes.paths import STEP_S, Route, smoothstep
+from choros.scenes.sitting import Sitting, sit
 
 HEEL_BEHIND_ANKLE_M = 0.05  # where the sole touches down, for a foot 0.13 m from ankle to ball
+LEG_M = 0.88  # of most people
 LEG_STRETCH = 0.994  # of thigh + shin at most: a knee that never locks bends smoothly
 
 
@@ -29,7 +31,7 @@ class Manner:
     tempo: float = 1.0  # steps a second, relative to most people of that leg at that speed
     phase: float = 0.0  # of the first step, cycles
     jog: bool = False
-    step_width_m: float = 0.17
+    step_width_m: float = 0.17  # of legs of ``LEG_M``
     toe_out_rad: float = 0.1
     arm_swing_rad: float = 0.42
     elbow_rad: float = 0.3
@@ -45,8 +47,12 @@ def animate(
     manner: Manner,
     times_s: Floats,  # (T,) within the route
     gestures: tuple[Gesture, ...] = (),
+    sittings: tuple[Sitting, ...] = (),
 ) -> Poses:
-    """Poses of somebody on a route. Between double supports exactly one foot is planted and does not move."""
+    """Poses of somebody on a route. Between double supports exactly one foot is planted and does not move.
+
+    Who sits must stand still meanwhile, with their back to the seat.
+    """
     steps = _Steps(route, figure, manner)
     height = steps.pelvis_height()
     pelvis, R_pelvis = steps.pelvis(times_s, np.interp(times_s, route.time_s, height))
@@ -54,6 +60,8 @@ def animate(
     R_local = np.tile(np.eye(3), (len(times_s), 24, 1, 1))
     R_local[:, 0] = R_pelvis
     _pose_trunk_and_arms(R_local, steps, times_s)
+    for sitting in sittings:
+        sit(R_local, pelvis, figure, sitting, route.heading(times_s), times_s)
     for gesture in gestures:
         perform(R_local, gesture, times_s)
     for side, sign in SIDES:
@@ -74,7 +82,10 @@ class _Steps:
         self.route, self.figure, self.manner = route, figure, manner
         self.duty = 0.36 if manner.jog else 0.58  # share of a cycle that a foot stands
         # Step length over cadence is nearly constant in walking (the "walk ratio"), and scales with the leg.
-        steps_per_s = manner.tempo * np.sqrt(np.maximum(route.speed, 0.35) / (0.45 * figure.leg_m))
+        # Who turns on the spot takes quick small steps.
+        turning = np.abs(np.gradient(route.heading_rad, STEP_S))
+        hurry = np.maximum(np.maximum(route.speed, 0.35), 0.5 * np.minimum(turning, 3.0))
+        steps_per_s = manner.tempo * np.sqrt(hurry / (0.45 * figure.leg_m))
         self.phases = manner.phase + np.cumsum(steps_per_s) / 2 * STEP_S
         self.effort = smoothstep(gaussian_filter1d(route.speed, 0.15 / STEP_S) / (2.2 if manner.jog else 1.0))
         rest = figure.joints_rest
@@ -96,7 +107,7 @@ class _Steps:
             when = np.interp(cycle + over + _lag(side), self.phases, self.route.time_s)
             place, heading = self.route.place(when), self.route.heading(when)
             left = np.stack([-np.sin(heading), np.cos(heading)], -1)
-            ankle = place + left * sign * self.manner.step_width_m / 2
+            ankle = place + left * sign * self.manner.step_width_m * self.figure.leg_m / LEG_M / 2
             self.plants[side] = ankle, heading + sign * self.manner.toe_out_rad
 
     def at(self, times_s: Floats) -> tuple[Floats, Floats]:

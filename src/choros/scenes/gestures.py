@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from choros.scenes.figure import JOINT, SIDES, Floats, about
+from choros.scenes.figure import JOINT, SIDES, Floats, about, turned_toward
 from choros.scenes.paths import smoothstep
 
 
 @dataclass(frozen=True)
 class Gesture:
-    """Something the upper body does for a while: "wave", "look", "text", "phone", "pockets", "hips"."""
+    """Something the upper body does for a while: "wave", "look", "text", "phone", "pockets", "hips", "talk", "nod"."""
 
     kind: str
     start_s: float
@@ -70,6 +69,21 @@ def _hips(t: Floats) -> dict[str, Floats]:
     return pose
 
 
+def _talk(t: Floats) -> dict[str, Floats]:
+    """Both hands before the belly, one of them busy."""
+    beat = np.sin(2 * np.pi * 0.9 * t) + 0.5 * np.sin(2 * np.pi * 2.1 * t + 1)
+    pose = {"head": about("x", 0.06 * np.sin(2 * np.pi * 0.8 * t)) @ about("y", 0.1 * np.sin(1.9 * t))}
+    for side, sign in SIDES:
+        busy = 0.22 if side == "right" else 0.08
+        pose[f"{side}_shoulder"] = about("x", -0.3 - 0.5 * busy * beat) @ about("z", -sign * 1.25)
+        pose[f"{side}_elbow"] = about("x", 0.3 + 0 * t) @ about("y", -sign * (1.35 + busy * beat))
+    return pose
+
+
+def _nod(t: Floats) -> dict[str, Floats]:
+    return {"head": about("x", 0.12 * np.sin(2 * np.pi * 1.3 * t) * np.clip(np.sin(0.9 * t), 0, 1))}
+
+
 GESTURES: dict[str, Callable[[Floats], dict[str, Floats]]] = {
     "wave": _wave,
     "look": _look,
@@ -77,6 +91,8 @@ GESTURES: dict[str, Callable[[Floats], dict[str, Floats]]] = {
     "phone": _phone,
     "pockets": _pockets,
     "hips": _hips,
+    "talk": _talk,
+    "nod": _nod,
 }
 
 
@@ -84,6 +100,4 @@ def perform(R_local: Floats, gesture: Gesture, times_s: Floats) -> None:
     """Blend a gesture in and out over 0.6 s, in place."""
     weight = smoothstep((times_s - gesture.start_s) / 0.6) * smoothstep((gesture.end_s - times_s) / 0.6)
     for joint, target in GESTURES[gesture.kind](times_s - gesture.start_s).items():
-        now = Rotation.from_matrix(R_local[:, JOINT[joint]])
-        step = (now.inv() * Rotation.from_matrix(target)).as_rotvec()
-        R_local[:, JOINT[joint]] = (now * Rotation.from_rotvec(weight[:, None] * step)).as_matrix()
+        turned_toward(R_local[:, JOINT[joint]], target, weight)

@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 STEP_S = 0.01  # sampling of a route
 MARGIN_S = 3.0  # a route goes on for this long before and after the clip
+TURN_S = 1.2  # of somebody who has stopped and turns
 
 
 def smoothstep(x: Floats | float) -> Floats:
@@ -31,6 +32,7 @@ class Leg:
 
     points_world: tuple[tuple[float, float], ...]  # x, y metres, two at least
     pause_s: float = 0.0
+    face_rad: float | None = None  # turned to during the pause; None turns slowly to where they go next
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ def walk(legs: tuple[Leg, ...], speed: float, seconds: float, through: tuple[int
         curves[-1] = curves[-1].longer(after=runup)
 
     # Pace over arc length, slow near the ends of legs with a pause; time is the integral of its inverse.
-    times, places, headings, speeds = [], [], [], []
+    times, places, headings = [], [], []
     clock, fixed_at = 0.0, 0.0
     for number, (leg, curve) in enumerate(zip(legs, curves, strict=True)):
         from_stop = number > 0 and legs[number - 1].pause_s > 0
-        t, s, v = _pace(curve.length, speed, from_stop, leg.pause_s > 0)
+        t, s = _pace(curve.length, speed, from_stop, leg.pause_s > 0)
         place, heading = curve(s)
         if number == through[0]:
             start = curve.before
@@ -75,8 +77,13 @@ def walk(legs: tuple[Leg, ...], speed: float, seconds: float, through: tuple[int
         times.append(clock + t)
         places.append(place)
         headings.append(heading)
-        speeds.append(v)
-        clock += t[-1] + max(leg.pause_s, 1e-3)
+        clock += t[-1]
+        if leg.face_rad is not None:
+            turn_s = min(TURN_S, leg.pause_s / 3)
+            times.append(clock + np.array([turn_s, leg.pause_s - turn_s]))
+            places.append(np.tile(place[-1], (2, 1)))
+            headings.append(np.full(2, leg.face_rad))
+        clock += max(leg.pause_s, 1e-3)
     time = np.concatenate(times) + (through[2] - fixed_at)
     heading = _unwrapped(headings)
 
@@ -87,6 +94,14 @@ def walk(legs: tuple[Leg, ...], speed: float, seconds: float, through: tuple[int
     turned = gaussian_filter1d(np.interp(grid, time, heading), 0.12 / STEP_S, mode="nearest")
     pace = np.linalg.norm(np.gradient(sampled, STEP_S, axis=0), axis=1)
     return Route(grid, sampled, turned, pace)
+
+
+def stand(place: Floats, face_rad: float, seconds: float) -> Route:
+    """A route of somebody who stands at a place (2,) all the time."""
+    here = (float(place[0]), float(place[1]))
+    before = (here[0] - float(np.cos(face_rad)), here[1] - float(np.sin(face_rad)))
+    leg = Leg((before, here), 10 * seconds + 60)
+    return walk((leg,), 1.0, seconds, (0, 1.0, -2 * MARGIN_S - 4))
 
 
 class _Curve:
@@ -118,8 +133,8 @@ class _Curve:
         return place, np.interp(s, middle, np.unwrap(np.arctan2(step[:, 1], step[:, 0])))
 
 
-def _pace(length: float, speed: float, from_stop: bool, to_stop: bool) -> tuple[Floats, Floats, Floats]:
-    """Time, arc length and speed along a leg, speeding up and slowing down over about a second."""
+def _pace(length: float, speed: float, from_stop: bool, to_stop: bool) -> tuple[Floats, Floats]:
+    """Time and arc length along a leg, speeding up and slowing down over about a second."""
     ramp = min(1.0, 0.8 * length / speed)
     total = length / speed + (ramp / 2) * (from_stop + to_stop)
     t = np.linspace(0, total, max(int(total / STEP_S), 4))
@@ -129,7 +144,7 @@ def _pace(length: float, speed: float, from_stop: bool, to_stop: bool) -> tuple[
     if to_stop:
         v *= smoothstep((total - t) / ramp)
     s = np.concatenate([[0], np.cumsum((v[1:] + v[:-1]) / 2 * np.diff(t))])
-    return t, s * (length / s[-1]), v
+    return t, s * (length / s[-1])
 
 
 def _unwrapped(headings: list[Floats]) -> Floats:

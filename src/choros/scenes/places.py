@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.scenes import textures
-from choros.scenes.direction import Obstacle
+from choros.scenes.sight import Obstacle
 from choros.scenes.textures import Colour
 from choros.scenes.world import BALL, BOX, CYLINDER, Light, Solid, World
 

@@ -7,11 +7,12 @@ are asked for, one at a time. The truth is in ``truth``; what may happen in a sc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -21,15 +22,19 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.scenes.cameras import MOVES, Film, View, film, sample_view
-from choros.scenes.direction import KINDS, Plan, direct
-from choros.scenes.gait import animate
+from choros.scenes.direction import KINDS, MOST_PEOPLE, direct
+from choros.scenes.figure import Figure
 from choros.scenes.gpu import Card, Picture, open_card
-from choros.scenes.looks import sample_look
+from choros.scenes.looks import Look, sample_look
 from choros.scenes.people import Actor, Casting, figure_of, joint_motion, posed, tailor
 from choros.scenes.places import sample_world
 from choros.scenes.render import Meshes, Sensor, SunView, contact_map, develop, shade
+from choros.scenes.stage import Part
+from choros.scenes.takes import load_clips
 from choros.scenes.truth import Truth, measure
-from choros.scenes.world import Backdrop, World, see
+from choros.scenes.wardrobe import Dressed, Rest
+from choros.scenes.world import Backdrop, World, depth_of, see
+from choros.scenes.writers import write_scene
 from choros.view.raster import Canvas, vertex_normals
 
 Floats = NDArray[np.float64]
@@ -49,6 +54,7 @@ class SceneConfig:
     fov_deg: float | None = None  # across the longer side
     camera: str | None = None  # one of cameras.MOVES
     children: float = 0.0  # share of the people who are children
+    collide: bool = False  # whether people may walk through each other
     noise: float = 0.012  # of the sensor, share of full scale
     damage: float = (
         1.0  # 0 a perfect camera, 1 what phones and webcams do: motion blur, exposure, compression
@@ -57,6 +63,17 @@ class SceneConfig:
     wardrobe: Path | None = None  # a folder of MakeHuman's clothes and hair (.mhclo, .obj)
     mocap: Path | None = None  # a folder of motion capture, as ``choros train lifter --mocap`` takes it
     device: str = "auto"  # one of gpu.DEVICES; "cpu" gives the same pictures everywhere, to the last bit
+
+
+class Character(NamedTuple):
+    """Somebody, dressed, before they have a part; the fields are those of ``Actor``."""
+
+    betas: Floats
+    kid: float
+    rest: Rest
+    figure: Figure
+    look: Look
+    dressed: Dressed
 
 
 def make_scene(kind: str, seed: int, config: SceneConfig | None = None) -> Scene:
@@ -96,15 +113,23 @@ class Scene:
         rng = self._rng("size")
         people = int(rng.integers(casting.people[0], casting.people[1] + 1))
         people = people if config.people is None else config.people
-        self.view: View = sample_view(
-            self._rng("view"), config.width, config.height, config.fov_deg, casting.depth_m
-        )
-        plans, obstacles = direct(self._rng("direction"), casting, self.view, config.seconds, people)
+        if people > MOST_PEOPLE:
+            raise ChorosError(f"{people} people find no room in a scene; ask for {MOST_PEOPLE} or fewer.")
         move = config.camera or str(self._rng("camera").choice(casting.camera))
-        self.film: Film = film(self._rng("film"), self.view, self.times_s, move)
-        self.world: World = sample_world(self._rng("world"), self.view.far_m, obstacles)
+        travel_m = float(self._rng("travel").uniform(0.9, 1.4)) * config.seconds if move == "travel" else 0.0
+        self.view: View = sample_view(
+            self._rng("view"), config.width, config.height, config.fov_deg, casting.floor_m(people), travel_m
+        )
         self.casting = Casting()
-        self.actors = tuple(self._cast(self._rng(f"person {n}"), plan) for n, plan in enumerate(plans))
+        characters = [self._cast(self._rng(f"person {n}")) for n in range(people)]
+        clips = load_clips(config.mocap) if config.mocap else ()
+        parts, obstacles = direct(
+            self._rng("direction"), casting, self.view, self.times_s, [c.figure for c in characters], clips,
+            config.collide,
+        )  # fmt: skip
+        self.actors = tuple(self._act(c, part) for c, part in zip(characters, parts, strict=True))
+        self.film: Film = film(self._rng("film"), self.view, self.times_s, move)
+        self.world: World = sample_world(self._rng("world"), self.view.far_m + travel_m, obstacles)
         self.sensor = Sensor(noise=config.noise, exposure=float(self._rng("sensor").uniform(0.95, 1.25)))
         self._meshes = _joined(self.actors)
         self._solids = replace(self.world, solids=self.world.occluders).table()
@@ -113,15 +138,17 @@ class Scene:
         """Chance for one part of the scene: a part that draws more or less leaves the others as they are."""
         return np.random.default_rng([self.seed, crc32(self.kind.encode()), crc32(what.encode())])
 
-    def _cast(self, rng: np.random.Generator, plan: Plan) -> Actor:
+    def _cast(self, rng: np.random.Generator) -> Character:
         betas = np.clip(rng.normal(size=10), -2.0, 2.0)
         chance, childhood = rng.uniform(size=2)
         kid = 0.4 + 0.6 * float(childhood) if chance < self.config.children else 0.0
         rest, dressed = tailor(self.casting, betas, kid, look := sample_look(rng))
-        figure = figure_of(rest, dressed)
-        poses = animate(plan.route, figure, plan.manner, self.times_s, plan.gestures)
-        turns, places = joint_motion(rest, poses)
-        return Actor(betas, kid, rest, figure, look, dressed, plan.route, poses, turns, places)
+        return Character(betas, kid, rest, figure_of(rest, dressed), look, dressed)
+
+    def _act(self, character: Character, part: Part) -> Actor:
+        poses = part.perform(character.figure, self.times_s)
+        turns, places = joint_motion(character.rest, poses)
+        return Actor(*character, part.route, poses, turns, places)
 
     # --- pictures ---------------------------------------------------------------------------------
 
@@ -137,24 +164,19 @@ class Scene:
 
     def masks(self, frame: int) -> NDArray[np.int32]:
         """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""
-        return self._drawn(frame, self._posed(frame))[0].mesh + 1
+        return self._drawn(frame, self._posed(frame), self._depth(frame))[0].mesh + 1
 
     def write(
-        self, folder: str | Path, progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        folder: str | Path,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        formats: Sequence[str] = ("motion",),
     ) -> None:
-        """``video.mp4`` and its truth, ``motion.npz``, into a folder, which is made if need be.
+        """``video.mp4`` and its truth into a folder; see ``choros.scenes.writers`` for the formats.
 
         ``progress(done, total)`` is called after each frame.
         """
-        from choros.video import VideoWriter
-
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with VideoWriter(folder / "video.mp4", self.config.width, self.config.height, self.fps) as video:
-            for frame, image in enumerate(self.frames()):
-                video.write(image, frame / self.fps)
-                progress(frame + 1, self.n_frames)
-        self.truth.save(folder / "motion.npz")
+        write_scene(self, Path(folder), formats, progress)
 
     # --- truth ------------------------------------------------------------------------------------
 
@@ -190,7 +212,7 @@ class Scene:
             finer = 3 if self.film.still else 1
             return self._card.draw(points, normals, K, T_world_camera, self._sun, contact, finer)
         backdrop = self._backdrop(frame)
-        canvas, normals = self._drawn(frame, posed_world)
+        canvas, normals = self._drawn(frame, posed_world, backdrop.depth)
         light = shade(
             canvas, backdrop, normals, self._meshes, K, T_world_camera, self.world.light,
             self._sun_view(posed_world), contact, self._solids,
@@ -206,6 +228,12 @@ class Scene:
         if self.film.still:
             return self._still_backdrop
         return self._traced(frame, finer=1)
+
+    def _depth(self, frame: int) -> NDArray[np.float32]:
+        if self.film.still:
+            return self._still_backdrop.depth
+        view = self.view
+        return depth_of(self.world, self.film.K[frame], self.film.T_world_camera[frame], view.width, view.height)
 
     @cached_property
     def _still_backdrop(self) -> Backdrop:
@@ -226,12 +254,12 @@ class Scene:
         return SunView(self.world.light, (0.0, (self.view.near_m + self.view.far_m) / 2, 0.9), float(reach))
 
     def _drawn(
-        self, frame: int, posed_world: list[NDArray[np.float32]]
+        self, frame: int, posed_world: list[NDArray[np.float32]], depth: NDArray[np.float32]
     ) -> tuple[Canvas, NDArray[np.float32]]:
         """Everybody in front of the world, and the normals of all their vertices in camera axes."""
         canvas = self._canvas
         canvas.clear()
-        canvas.depth[:] = self._backdrop(frame).depth
+        canvas.depth[:] = depth
         T_camera_world = np.linalg.inv(self.film.T_world_camera[frame])
         normals = []
         for number, (actor, points) in enumerate(zip(self.actors, posed_world, strict=True)):
@@ -247,10 +275,9 @@ class Scene:
 
     def _sun_view(self, posed_world: list[NDArray[np.float32]]) -> SunView:
         sun = self._sun
-        sun.canvas.clear()
-        T = sun.T_sun_world
+        sun.clear()
         for actor, points in zip(self.actors, posed_world, strict=True):
-            sun.canvas.draw(0, points @ T[:3, :3].T + T[:3, 3], actor.dressed.faces, sun.K)
+            sun.draw(points, actor.dressed.faces)
         return sun
 
     def _contact(self, frame: int) -> tuple[NDArray[np.float32], float, float, float]:
