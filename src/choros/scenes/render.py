@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.scenes.world import LINEAR, Backdrop, Light, hit, texel
+from choros.scenes.world import LINEAR, Backdrop, Light, blocked, texel
 from choros.view.raster import Canvas, compiled
 
 Floats = NDArray[np.float64]
@@ -57,6 +57,19 @@ class SunView:
         focal = SHADOW_PX / 2 * SUN_AWAY_M / reach_m
         self.K = np.array([[focal, 0, SHADOW_PX / 2], [0, focal, SHADOW_PX / 2], [0, 0, 1.0]])
         self.canvas = Canvas(SHADOW_PX, SHADOW_PX)
+        self.shaded = np.zeros(4)  # x0, y0, x1, y1 px of what is drawn
+
+    def clear(self) -> None:
+        """Empty the picture for another frame."""
+        self.canvas.clear()
+        self.shaded[:] = SHADOW_PX, SHADOW_PX, 0, 0
+
+    def draw(self, points_world: NDArray[np.float32], faces: NDArray[np.int32]) -> None:
+        """Let a mesh (M, 3) stand in the light."""
+        T = self.T_sun_world
+        x0, y0, x1, y1 = self.canvas.draw(0, points_world @ T[:3, :3].T + T[:3, 3], faces, self.K)
+        self.shaded[:2] = np.minimum(self.shaded[:2], (x0, y0))
+        self.shaded[2:] = np.maximum(self.shaded[2:], (x1, y1))
 
 
 def shade(
@@ -80,6 +93,7 @@ def shade(
         canvas.depth, canvas.mesh, canvas.face, canvas.barycentric, backdrop.from_sun, backdrop.from_sky,
         normals_cam, meshes.face_start, meshes.faces, meshes.uv, meshes.texture, meshes.textures, LINEAR,
         meshes.texel_m, np.linalg.inv(K), float(K[0, 0]), T_world_camera, T_sun_camera, sun.K, sun.canvas.depth,
+        light.softness, sun.shaded,
         np.asarray(light.to_sun), to_sun_cam, up_cam, np.asarray(light.sun), np.asarray(light.sky), contact[0],
         contact[1], contact[2], contact[3], solids, image,
     )  # fmt: skip
@@ -87,31 +101,48 @@ def shade(
 
 
 @compiled
-def _sunlit(x, y, z, T, K, map_, bias):  # type: ignore[no-untyped-def]
-    """Share of the sun that reaches a point (camera axes), averaged over a small disc of the sun's picture."""
+def _sunlit(x, y, z, T, K, map_, bias, soft, shaded):  # type: ignore[no-untyped-def]
+    """Share of the sun that reaches a point (camera axes), by percentage-closer soft shadows (Fernando, 2005).
+
+    ``soft`` is the sun's radius over its distance; outside of ``shaded`` (x0, y0, x1, y1 px of the sun's picture)
+    nobody stands in its light.
+    """
     sx = T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3]
     sy = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
     sz = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
     u, v = K[0, 0] * sx / sz + K[0, 2], K[1, 1] * sy / sz + K[1, 2]
-    size = map_.shape[0]
-    if u < 3 or v < 3 or u >= size - 3 or v >= size - 3:
+    reach = max(K[0, 0] / sz * soft * 1.8, 1.2)  # of the light of somebody's head on the floor
+    if u < shaded[0] - reach or v < shaded[1] - reach or u > shaded[2] + reach or v > shaded[3] + reach:
         return 1.0
-    open_, count = 0, 0
+    size = map_.shape[0]
+    if u < reach + 1 or v < reach + 1 or u >= size - reach - 1 or v >= size - reach - 1:
+        return 1.0
+    before, count = 0.0, 0
     for j in range(-2, 3):
         for i in range(-2, 3):
-            if abs(i) + abs(j) == 4:
+            nearest = map_[int(v + 0.5 * reach * j), int(u + 0.5 * reach * i)]
+            if nearest < sz - bias:
+                before += sz - nearest
+                count += 1
+    if count == 0:
+        return 1.0
+    radius = min(max(K[0, 0] / sz * soft * before / count, 1.2), reach)
+    open_, total = 0.0, 0.0
+    for j in range(-3, 4):
+        for i in range(-3, 4):
+            if i * i + j * j > 10:
                 continue
-            count += 1
-            if map_[int(v + 0.8 * j), int(u + 0.8 * i)] > sz - bias:
+            total += 1
+            if map_[int(v + 0.33 * radius * j), int(u + 0.33 * radius * i)] > sz - bias:
                 open_ += 1
-    return open_ / count
+    return open_ / total
 
 
 @compiled
 def _shade(  # type: ignore[no-untyped-def]
     depth, mesh, face, weights, from_sun, from_sky, normals, face_start, faces, uv, texture, stacks, linear, texel_m,
-    K_inverse, focal_px, T, T_sun, K_sun, sun_map, to_sun, to_sun_cam, up_cam, sun, sky, contact, contact_x,
-    contact_y, contact_m, solids, image,
+    K_inverse, focal_px, T, T_sun, K_sun, sun_map, soft, shaded, to_sun, to_sun_cam, up_cam, sun, sky, contact,
+    contact_x, contact_y, contact_m, solids, image,
 ):  # fmt: skip
     height, width = depth.shape
     colour = np.empty(3, np.float32)
@@ -125,7 +156,7 @@ def _shade(  # type: ignore[no-untyped-def]
                 open_ = 1.0
                 lit = 1.0
                 if from_sun[row, column, 1] > 0:
-                    lit = _sunlit(x, y, z, T_sun, K_sun, sun_map, 0.05)
+                    lit = _sunlit(x, y, z, T_sun, K_sun, sun_map, 0.05, soft, shaded)
                 px = T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3]
                 py = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
                 pz = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
@@ -154,7 +185,7 @@ def _shade(  # type: ignore[no-untyped-def]
             inside = nx * x + ny * y + nz * z > 0.35 * np.sqrt(x * x + y * y + z * z)
             u = wa * uv[a, 0] + wb * uv[b, 0] + wd * uv[d, 0]
             v = wa * uv[a, 1] + wb * uv[b, 1] + wd * uv[d, 1]
-            texel(stacks[texture[f]], u, v, z / focal_px / texel_m, linear, colour)
+            texel(stacks, texture[f], u, v, z / focal_px / texel_m, linear, colour)
             cosine = nx * to_sun_cam[0] + ny * to_sun_cam[1] + nz * to_sun_cam[2]
             # Light creeps a little around the edge, as it does on cloth and skin.
             lit = max((cosine + 0.12) / 1.12, 0.0)
@@ -163,11 +194,11 @@ def _shade(  # type: ignore[no-untyped-def]
             py = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
             pz = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
             if lit > 0:
-                lit *= _sunlit(x + 0.01 * nx, y + 0.01 * ny, z + 0.01 * nz, T_sun, K_sun, sun_map, 0.035)
-                if lit > 0:
-                    _, blocker, _ = hit(solids, px, py, pz, to_sun[0], to_sun[1], to_sun[2], np.inf)
-                    if blocker >= 0:
-                        lit = 0.0
+                lit *= _sunlit(
+                    x + 0.01 * nx, y + 0.01 * ny, z + 0.01 * nz, T_sun, K_sun, sun_map, 0.035, soft, shaded
+                )
+                if lit > 0 and blocked(solids, px, py, pz, to_sun[0], to_sun[1], to_sun[2]):
+                    lit = 0.0
             # Sky from above, light off the floor from below, less of both near the ground.
             around = (0.62 + 0.38 * up) * (0.8 + 0.2 * min(pz / 0.8, 1.0))
             bounce = 0.16 * (0.5 - 0.5 * up)
