@@ -7,9 +7,11 @@ in front of it.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +22,8 @@ from choros._version import __version__
 from choros.body import BodyParams
 from choros.body.skeleton import COCO17, POSETRACK15
 from choros.camera import project
-from choros.motion import FRAME, ROW, Header, Motion
+from choros.errors import ChorosError
+from choros.motion import FRAME, ROW, Header, Motion, atomic_write
 from choros.scenes.cameras import Film, View
 from choros.scenes.people import Actor, Casting, posed
 from choros.scenes.world import FAR_M, World, hit
@@ -83,6 +86,22 @@ class Truth:
         for name in cut.keys() - {"K", "T_world_camera"}:
             cut[name] = cut[name][people] if name in ("person", "betas", "kid") else cut[name][:, people]
         return Truth(**cut)
+
+    def save(self, path: str | Path) -> None:
+        """Every array under its own name in an npz; the file appears whole or not at all."""
+        with atomic_write(path) as file:
+            np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Truth:
+        """What ``save`` wrote. Raises ChorosError if the file is missing or something else."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls(**{f.name: stored[f.name] for f in fields(cls)})
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ChorosError(
+                f"{path} is no truth of a scene that can be read ({error}); make the scene again."
+            ) from error
 
     def motion(self, fps: Fraction, width: int, height: int, source: str) -> Motion:
         """The people in frame as ``Motion``, in camera axes; all confidences are 1."""

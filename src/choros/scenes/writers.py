@@ -1,0 +1,290 @@
+"""Scenes as files: a video with its truth, in choros's own form and in those of public data sets.
+
+``write_scene`` fills a folder with ``video.mp4`` and, as asked for:
+
+==============  =================================================================================
+``motion``      ``motion.npz`` (``choros.motion``) and ``arrays.npz`` (``choros.scenes.truth.Truth``)
+``posetrack``   ``posetrack.json``, PoseTrack21's form with ignore regions
+``coco``        ``coco.json``, COCO keypoints of every frame
+``mot``         ``gt/gt.txt`` and ``seqinfo.ini`` as in the MOT Challenge, visibility included
+``masks``       ``masks/000001.png``: the number of the person seen in each pixel, 0 for nobody
+==============  =================================================================================
+
+The three in the middle come with their pictures, ``img1/000001.jpg``. As in real sets, people of whom too little
+can be seen are not labelled; the place where they are is then an ignore region (a crowd, in COCO's words).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from choros._version import __version__
+from choros.body.skeleton import COCO17
+from choros.errors import ChorosError
+from choros.keypoints import AREA_OF_BOX
+from choros.motion import atomic_write
+from choros.scenes.truth import HEAD_POINTS, Truth
+from choros.video import VideoWriter
+
+if TYPE_CHECKING:
+    from choros.scenes.scene import Scene, SceneConfig
+
+FORMATS = ("motion", "posetrack", "coco", "mot", "masks")
+LABELLED_PX = 24.0  # height in the picture below which nobody is labelled
+JPEG_QUALITY = 95
+#: PoseTrack's keypoints; its ears are placeholders that nobody labels.
+POSETRACK17 = ("nose", *HEAD_POINTS, *COCO17[3:])
+
+Progress = Callable[[int, int], None]
+
+
+def write_scene(
+    scene: Scene,
+    folder: Path,
+    formats: Sequence[str] = ("motion",),
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """A scene into a folder, which is made if need be; ``progress(done, total)`` is called after each frame.
+
+    Raises ChorosError for an unknown format.
+    """
+    if unknown := set(formats) - set(FORMATS):
+        raise ChorosError(f'there is no format "{min(unknown)}"; choose from: {", ".join(FORMATS)}.')
+    folder.mkdir(parents=True, exist_ok=True)
+    width, height = scene.config.width, scene.config.height
+    with VideoWriter(folder / "video.mp4", width, height, scene.fps) as video:
+        for frame, image in enumerate(scene.frames()):
+            video.write(image, frame / scene.fps)
+            if not {"posetrack", "coco", "mot"}.isdisjoint(formats):
+                _picture(folder / _picture_name(frame), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            if "masks" in formats:
+                _picture(folder / "masks" / f"{frame + 1:06d}.png", scene.masks(frame).astype(np.uint8))
+            progress(frame + 1, scene.n_frames)
+    truth, name = scene.arrays, f"{scene.kind}_{scene.seed}"
+    if "motion" in formats:
+        scene.truth.save(folder / "motion.npz")
+        truth.save(folder / "arrays.npz")
+    if "posetrack" in formats:
+        write_posetrack(folder / "posetrack.json", truth, width, height, name)
+    if "coco" in formats:
+        write_coco(folder / "coco.json", truth, width, height)
+    if "mot" in formats:
+        write_mot_sequence(folder, truth, width, height, scene.fps, name)
+
+
+def ensure_scene(
+    folder: Path,
+    kind: str,
+    seed: int,
+    config: SceneConfig,
+    formats: Sequence[str] = ("motion",),
+    progress: Progress = lambda done, total: None,
+) -> bool:
+    """Write a scene unless the folder holds it already; whether it was written.
+
+    The folder appears under its name whole or not at all. ``scene.json`` in it tells what was asked for; a
+    folder that holds something else is left alone: ChorosError.
+    """
+    from choros.scenes.scene import make_scene
+
+    options = {key: None if value is None else str(value) for key, value in asdict(config).items()}
+    asked = {"kind": kind, "seed": seed, "formats": sorted(set(formats)), "options": options}
+    if folder.exists():
+        if _told(folder / "scene.json") != asked:
+            raise ChorosError(
+                f"{folder} holds something else than this scene with these options; "
+                "give another folder, or remove it."
+            )
+        return False
+    scene = make_scene(kind, seed, config)
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a run that was stopped
+    write_scene(scene, part, formats, progress)
+    _json(part / "scene.json", asked | {"choros": __version__})
+    os.replace(part, folder)
+    return True
+
+
+def _told(path: Path) -> Any:
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return {key: told[key] for key in told if key != "choros"} if isinstance(told, dict) else None
+
+
+# --- who is labelled ------------------------------------------------------------------------------
+
+
+def labelled(truth: Truth) -> NDArray[np.bool_]:  # (T, P)
+    """Whom an annotator would label: people who can be seen, and not as mere dots."""
+    return truth.visible & (truth.box_px[..., 3] - truth.box_px[..., 1] >= LABELLED_PX)
+
+
+def ignore_regions(truth: Truth, frame: int) -> NDArray[np.float64]:  # (n, 4) xyxy px
+    """Where people are who are not labelled; boxes that overlap are drawn as one around them all."""
+    left_out = truth.in_frame[frame] & ~labelled(truth)[frame]
+    regions: list[NDArray[np.float64]] = []
+    for box in truth.box_px[frame, left_out].astype(np.float64):
+        apart = []
+        for region in regions:
+            if np.all(np.maximum(box[:2], region[:2]) < np.minimum(box[2:], region[2:])):
+                box = np.concatenate([np.minimum(box[:2], region[:2]), np.maximum(box[2:], region[2:])])
+            else:
+                apart.append(region)
+        regions = [*apart, box]
+    return np.array(regions).reshape(-1, 4)
+
+
+# --- the forms of public data sets ----------------------------------------------------------------
+
+
+def write_posetrack(path: Path, truth: Truth, width: int, height: int, name: str) -> None:
+    """One video as PoseTrack21 writes it, for ``datasets.posetrack.read_posetrack(path, path.parent)``.
+
+    Keypoints that cannot be seen are not labelled. Frame k is image k + 1; a region is its four corners.
+    """
+    images, annotations = [], []
+    known = labelled(truth)
+    points = np.concatenate(
+        [truth.keypoints_px[:, :, :1], truth.head_px, truth.keypoints_px[:, :, 3:]], axis=2
+    )
+    points = np.where(points[..., 2:] > 0, points, 0)
+    points[:, :, [POSETRACK17.index(ear) for ear in ("left_ear", "right_ear")]] = 0
+    for frame in range(len(truth)):
+        regions = ignore_regions(truth, frame)
+        images.append({
+            "id": frame + 1, "image_id": frame + 1, "frame_id": frame + 1, "vid_id": name, "nframes": len(truth),
+            "file_name": _picture_name(frame).as_posix(), "width": width, "height": height,
+            "is_labeled": True, "has_labeled_person": bool(known[frame].any()),
+            "ignore_regions_x": regions[:, [0, 2, 2, 0]].tolist(),
+            "ignore_regions_y": regions[:, [1, 1, 3, 3]].tolist(),
+        })  # fmt: skip
+        for number in np.flatnonzero(known[frame]):
+            person = int(truth.person[number])
+            annotations.append({
+                "id": 1000 * (frame + 1) + person, "image_id": frame + 1, "category_id": 1,
+                "track_id": person, "person_id": person,
+                "bbox": _xywh(truth.box_px[frame, number]),
+                "bbox_head": _head_box(truth.head_px[frame, number]),
+                "keypoints": points[frame, number].ravel().tolist(),
+            })  # fmt: skip
+    _json(path, {"images": images, "annotations": annotations, "categories": [_person(POSETRACK17)]})
+
+
+def write_coco(path: Path, truth: Truth, width: int, height: int) -> None:
+    """Every frame as COCO writes its keypoints, for ``datasets.coco.read_coco(path, path.parent / "img1")``.
+
+    Hidden keypoints inside the picture are labelled as hidden (1), seen ones as seen (2). COCO counts keypoints
+    in pixels, so half a pixel is taken off. The area is that of a box's usual share. ``track_id`` is ours.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    known = labelled(truth)
+    inside = np.all(
+        (truth.keypoints_px[..., :2] >= 0) & (truth.keypoints_px[..., :2] < [width, height]), axis=-1
+    )
+    flags = np.where(truth.keypoints_px[..., 2] > 0, 2.0, 1.0) * inside
+    points = np.concatenate([truth.keypoints_px[..., :2].astype(np.float64) - 0.5, flags[..., None]], axis=-1)
+    points[~inside] = 0
+    for frame in range(len(truth)):
+        name = _picture_name(frame).name
+        images.append({"id": frame + 1, "file_name": name, "width": width, "height": height})
+        labels: list[dict[str, Any]] = [
+            {
+                "track_id": int(truth.person[number]),
+                "bbox": _xywh(truth.box_px[frame, number]),
+                "iscrowd": 0,
+                "num_keypoints": int(inside[frame, number].sum()),
+                "keypoints": points[frame, number].ravel().tolist(),
+            }
+            for number in np.flatnonzero(known[frame])
+        ]
+        crowds = [
+            {"bbox": _xywh(box), "iscrowd": 1, "num_keypoints": 0, "keypoints": [0] * 3 * len(COCO17)}
+            for box in ignore_regions(truth, frame)
+        ]
+        for label in labels + crowds:
+            w, h = label["bbox"][2:]
+            about = {
+                "id": len(annotations) + 1,
+                "image_id": frame + 1,
+                "category_id": 1,
+                "area": AREA_OF_BOX * w * h,
+            }
+            annotations.append(about | label)
+    _json(path, {"images": images, "annotations": annotations, "categories": [_person(COCO17)]})
+
+
+def write_mot_sequence(folder: Path, truth: Truth, width: int, height: int, fps: Fraction, name: str) -> None:
+    """``gt/gt.txt`` and ``seqinfo.ini`` of a MOT Challenge sequence whose pictures are in ``img1``.
+
+    A line is frame from 1, identity, left, top, width, height in px (continuous), 1 if labelled (what is not
+    counts neither way), class 1 (pedestrian), visible fraction.
+    """
+    known, lines = labelled(truth), []
+    for frame, number in np.argwhere(truth.in_frame):
+        box = ",".join(f"{value:.2f}" for value in _xywh(truth.box_px[frame, number]))
+        share, counts = truth.visible_fraction[frame, number], int(known[frame, number])
+        lines.append(f"{frame + 1},{truth.person[number]},{box},{counts},1,{share:.4f}\n")
+    info = {
+        "name": name, "imDir": "img1", "frameRate": f"{float(fps):g}", "seqLength": len(truth),
+        "imWidth": width, "imHeight": height, "imExt": ".jpg",
+    }  # fmt: skip
+    with atomic_write(folder / "gt" / "gt.txt") as file:
+        file.write("".join(lines).encode())
+    with atomic_write(folder / "seqinfo.ini") as file:
+        file.write("\n".join(["[Sequence]", *(f"{key}={value}" for key, value in info.items()), ""]).encode())
+
+
+def _xywh(box_px: NDArray[Any]) -> list[float]:
+    x0, y0, x1, y1 = np.asarray(box_px, np.float64)
+    return [float(x0), float(y0), float(x1 - x0), float(y1 - y0)]
+
+
+def _head_box(head_px: NDArray[np.float32]) -> list[float]:
+    """A square about the head, from the points at its bottom and top (2, 3)."""
+    bottom, top = head_px[:, :2].astype(np.float64)
+    half = 0.5 * np.linalg.norm(top - bottom)
+    middle = (top + bottom) / 2
+    return _xywh(np.concatenate([middle - half, middle + half]))
+
+
+def _person(keypoints: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "name": "person",
+        "supercategory": "person",
+        "keypoints": list(keypoints),
+        "skeleton": [],
+    }
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _picture_name(frame: int) -> Path:
+    return Path("img1") / f"{frame + 1:06d}.jpg"
+
+
+def _picture(path: Path, image: NDArray[Any]) -> None:
+    """A uint8 picture, BGR or grey; not by cv2.imwrite, which cannot open every name on Windows."""
+    encoded = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(encoded.tobytes())
+
+
+def _json(path: Path, content: Any) -> None:
+    with atomic_write(path) as file:
+        file.write(json.dumps(content).encode())
