@@ -125,14 +125,18 @@ class Card:
     def _build(self, world: World, meshes: Meshes) -> None:
         context, size = self.context, (self.width, self.height)
         self._trace, self._place, self._people, self._sun = _programs(context)
-        light = world.light
+        light, floor = world.light, world.floor_light
         self._constants = {
             "to_sun": light.to_sun, "sun": light.sun, "sky": light.sky, "zenith": light.zenith,
-            "horizon": light.horizon, "floor_period": world.floor_period_m, "texel_m": meshes.texel_m,
+            "horizon": light.horizon, "softness": light.softness, "floor_period": world.floor_period_m,
+            "floor_from": (*floor.corner, floor.texel_m), "texel_m": meshes.texel_m,
         }  # fmt: skip
         solids, occluders = world.table(), replace(world, solids=world.occluders).table()
         self._counts = len(solids), len(occluders)
         self._solids, self._occluders = _table(context, solids), _table(context, occluders)
+        self._floor_open = context.texture(
+            floor.open_.shape[1::-1], 2, np.ascontiguousarray(floor.open_, np.float32), dtype="f4"
+        )
         self._world_stacks = _stacks(context, world.textures)
         self._mesh_stacks = _stacks(context, meshes.textures)
 
@@ -212,7 +216,7 @@ class Card:
         if camera == self._traced:
             return
         self._traced = camera
-        _see(self._trace, table=self._solids, stacks=self._world_stacks)
+        _see(self._trace, table=self._solids, stacks=self._world_stacks, floor_open=self._floor_open)
         _set(self._trace, solids=self._counts[0], finer=finer)
         self._traced_to.use()
         self.context.disable(self.context.DEPTH_TEST)

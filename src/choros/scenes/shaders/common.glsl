@@ -10,6 +10,7 @@ uniform vec3 to_sun;
 uniform sampler2D sun_depth;  // metres from the sun's camera; NOTHING where its light goes on
 uniform mat4 T_sun_world;
 uniform mat3 K_sun;
+uniform float softness;  // the sun's radius over its distance
 
 float buffer_depth(float z) {  // of perspective.glsl's projection
     return 1.0 - NEAR_M / z;
@@ -105,16 +106,43 @@ vec3 texel(sampler2DArray stacks, int number, vec2 place, float footprint) {
     return mix(value, light_of(stacks, p.x, p.y, coarse, number), level - float(fine));
 }
 
-// Share of the sun that reaches a point, averaged over a small disc of the sun's picture.
+// Whether four texels of a map lie around a place, which counts from the first texel's centre.
+bool on_map(sampler2D map, vec2 at) {
+    return min(at.x, at.y) >= 0.0 && all(lessThan(ivec2(at) + 1, textureSize(map, 0)));
+}
+
+// A map between the centres of its texels.
+vec2 between(sampler2D map, vec2 at) {
+    ivec2 low = ivec2(at);
+    vec2 share = at - vec2(low);
+    return mix(
+        mix(texelFetch(map, low, 0).rg, texelFetch(map, low + ivec2(1, 0), 0).rg, share.x),
+        mix(texelFetch(map, low + ivec2(0, 1), 0).rg, texelFetch(map, low + 1, 0).rg, share.x),
+        share.y
+    );
+}
+
+// Share of the sun that reaches a point: percentage-closer soft shadows, as render._sunlit has them.
 float sunlit(vec3 point, float bias) {
     vec3 there = (T_sun_world * vec4(point, 1.0)).xyz;
     vec2 at = (K_sun * there).xy / there.z;
-    float size = float(textureSize(sun_depth, 0).x);
-    if (min(at.x, at.y) < 3.0 || max(at.x, at.y) >= size - 3.0) return 1.0;
-    float open = 0.0;
+    float px_m = K_sun[0][0] / there.z, size = float(textureSize(sun_depth, 0).x);
+    float reach = max(px_m * softness * 1.8, 1.2);
+    if (min(at.x, at.y) < reach + 1.0 || max(at.x, at.y) >= size - reach - 1.0) return 1.0;
+    float before = 0.0, count = 0.0;
     for (int j = -2; j <= 2; j++)
-        for (int i = -2; i <= 2; i++)
-            if (abs(i) + abs(j) != 4)
-                open += float(texelFetch(sun_depth, ivec2(at + 0.8 * vec2(i, j)), 0).r > there.z - bias);
-    return open / 21.0;
+        for (int i = -2; i <= 2; i++) {
+            float nearest = texelFetch(sun_depth, ivec2(at + 0.5 * reach * vec2(i, j)), 0).r;
+            if (nearest < there.z - bias) {
+                before += there.z - nearest;
+                count += 1.0;
+            }
+        }
+    if (count == 0.0) return 1.0;
+    float radius = min(max(px_m * softness * before / count, 1.2), reach), open = 0.0;
+    for (int j = -3; j <= 3; j++)
+        for (int i = -3; i <= 3; i++)
+            if (i * i + j * j <= 10)
+                open += float(texelFetch(sun_depth, ivec2(at + 0.33 * radius * vec2(i, j)), 0).r > there.z - bias);
+    return open / 37.0;
 }

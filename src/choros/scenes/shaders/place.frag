@@ -11,17 +11,8 @@ void main() {
     vec4 by_sun = texelFetch(sunny, px, 0);
     vec3 point = eye + by_sun.a * (ray_of_px * vec3(gl_FragCoord.xy, 1.0));
     float lit = by_sun.g > 0.0 ? sunlit(point, 0.05) : 1.0;
-    float open = 1.0;
     vec2 at = (point.xy - contact_from.xy) / contact_from.z;
-    ivec2 low = ivec2(at);
-    if (point.z < 0.05 && min(at.x, at.y) >= 0.0 && all(lessThan(low + 1, textureSize(contact, 0)))) {
-        at -= vec2(low);
-        open = mix(
-            mix(texelFetch(contact, low, 0).r, texelFetch(contact, low + ivec2(1, 0), 0).r, at.x),
-            mix(texelFetch(contact, low + ivec2(0, 1), 0).r, texelFetch(contact, low + 1, 0).r, at.x),
-            at.y
-        );
-    }
+    float open = point.z < 0.05 && on_map(contact, at) ? between(contact, at).r : 1.0;
     picture = vec4(by_sun.rgb * lit * (0.5 + 0.5 * open) + texelFetch(shady, px, 0).rgb * open, by_sun.a);
     mesh = -1;
     gl_FragDepth = buffer_depth(by_sun.a);

@@ -5,7 +5,9 @@ uniform sampler2DArray stacks;
 uniform float floor_period;
 uniform float focal_px;
 uniform vec3 sun, sky, zenith, horizon;
-uniform int finer;
+uniform int finer;  // odd: the middle ray is the pixel's centre and tells the depth
+uniform sampler2D floor_open;  // shares of sun and sky that reach the floor
+uniform vec3 floor_from;  // that map's corner x, y and its texel, metres
 
 layout(location = 0) out vec4 sunny;  // and depth, metres
 layout(location = 1) out vec4 shady;
@@ -13,20 +15,14 @@ layout(location = 1) out vec4 shady;
 void main() {
     sunny = vec4(0.0);
     shady = vec4(0.0, 0.0, 0.0, 1.0);
-    for (int sample_ = 0; sample_ <= finer * finer; sample_++) {
-        // The last ray goes through the centre, for the depth.
-        vec2 at = gl_FragCoord.xy;
-        if (sample_ < finer * finer)
-            at += (vec2(sample_ % finer, sample_ / finer) + 0.5) / float(finer) - 0.5;
+    for (int sample_ = 0; sample_ < finer * finer; sample_++) {
+        vec2 at = gl_FragCoord.xy + (vec2(sample_ % finer, sample_ / finer) + 0.5) / float(finer) - 0.5;
         vec3 ray = ray_of_px * vec3(at, 1.0);
         int solid, side;
         float t = hit(
             table, solids, eye, ray, ray.z > -1e-6 ? FAR_M : min(-eye.z / ray.z, FAR_M), solid, side
         );
-        if (sample_ == finer * finer) {
-            sunny.a = t;
-            break;
-        }
+        if (sample_ == finer * finer / 2) sunny.a = t;
         float share = 1.0 / float(finer * finer);
         if (t >= FAR_M) {
             float up = pow(min(max(normalize(ray).z, 0.0) * 1.6, 1.0), 0.7);
@@ -71,7 +67,14 @@ void main() {
         float footprint = away / focal_px / sqrt(slant) / float(finer) / period;
         vec3 colour = texel(stacks, number, place / period, footprint);
         float lit = max(dot(normal, to_sun), 0.0);
-        if (lit > 0.0 && blocked(table, solids, point + 1e-3 * normal)) lit = 0.0;
+        vec2 on_floor = (point.xy - floor_from.xy) / floor_from.z - 0.5;
+        if (solid >= 0) {
+            if (lit > 0.0 && blocked(table, solids, point + 1e-3 * normal)) lit = 0.0;
+        } else if (on_map(floor_open, on_floor)) {
+            vec2 share_of = between(floor_open, on_floor);
+            lit *= share_of.x;
+            open = share_of.y;
+        }
         float haze = 1.0 - exp(-away / 260.0);
         vec3 clear = share * (1.0 - haze) * colour;
         sunny.rgb += clear * lit * sun;
