@@ -145,6 +145,29 @@ def drape(piece: Piece, hangs: NDArray[np.bool_], below_m: float, loose: float) 
     return smoothed(piece.moved(points), 3)
 
 
+def creased(
+    piece: Piece,
+    rng: np.random.Generator,
+    deep_m: float,
+    along: tuple[float, float, float],
+    field: Callable[[Floats], Floats],
+    wave_m: float = 0.09,
+) -> Piece:
+    """Folds that stand up to ``deep_m`` off a piece where ``field`` of the points (M, 3) is positive.
+
+    ``along`` is how fast they change along x, y and z: a limb's axis for rings, across it for hanging folds.
+    """
+    points = piece.points
+    height = np.zeros(len(points))
+    for _ in range(3):
+        axis = rng.normal(size=3) * along
+        axis /= np.linalg.norm(axis) * wave_m * rng.uniform(0.8, 1.6)
+        bent = np.sin(2 * np.pi * points @ (rng.normal(size=3) * 2.0))
+        height += 1 - np.abs(np.sin(np.pi * points @ axis + 1.2 * bent + rng.uniform(0, np.pi)))
+    inside = smoothstep(field(points) / 0.05)
+    return piece.moved(points + (deep_m / 2 * height * inside)[:, None] * piece.normals())
+
+
 def widen(
     piece: Piece, chosen: NDArray[np.bool_], start: Floats, end: Floats, radius_m: tuple[float, float]
 ) -> Piece:

@@ -33,31 +33,36 @@ class Look:
 
     skin: Colour
     hair: Colour
-    hair_style: str  # "short", "crop", "long", "bun", "bald"
+    hair_style: str  # "short", "crop", "long", "bob", "bun", "tail", "afro", "bald"
     hat: str  # "none", "cap", "beanie"
     beard: bool
-    top: str  # "tshirt", "shirt", "sweater", "vest", "jacket", "coat"
-    bottom: str  # "trousers", "jeans", "shorts", "skirt", "leggings"
+    top: str  # one of garments.TOPS
+    bottom: str  # "trousers", "jeans", "shorts", "skirt", "long skirt", "leggings", "none"
+    scarf: bool
     bag: bool
     loose: float  # 0 tight to 1 wide
     seed: int  # of patterns and colours
 
 
-def sample_look(rng: np.random.Generator) -> Look:
-    """A passer-by."""
+def sample_look(rng: np.random.Generator, kid: float = 0.0) -> Look:
+    """A passer-by; kid 0 adult to 1 child."""
 
     def pick(choices: str, *odds: float) -> str:
-        return str(rng.choice(choices.split(), p=np.asarray(odds) / sum(odds)))
+        return str(rng.choice(choices.split(","), p=np.asarray(odds) / sum(odds)))
 
-    style = pick("short crop long bun bald", 4, 2, 4, 1.5, 0.5)
+    style = pick("short,crop,long,bob,bun,tail,afro,bald", 4, 2, 2.5, 1, 0.8, 1.2, 0.8, 0.5)
+    top = pick("tshirt,shirt,sweater,hoodie,vest,jacket,coat,suit,dress", 4, 3, 2, 2, 1, 2, 1.5, 1, 1)
+    below = pick("trousers,jeans,shorts,skirt,long skirt,leggings", 3, 4, 1.5, 1.2, 0.6, 1)
+    grown = rng.integers(0, 6 if kid > 0 else len(HAIRS))  # no grey hair on children
     return Look(
         skin=SKINS[rng.integers(len(SKINS))],
-        hair=HAIRS[rng.integers(len(HAIRS))],
-        hair_style=style,
-        hat=pick("none cap beanie", 7, 1, 1),
-        beard=style in ("short", "crop", "bald") and bool(rng.uniform() < 0.35),
-        top=pick("tshirt shirt sweater vest jacket coat", 4, 3, 3, 1, 3, 2),
-        bottom=pick("trousers jeans shorts skirt leggings", 3, 4, 1.5, 1.5, 1),
+        hair=HAIRS[grown],
+        hair_style="short" if style == "bald" and kid > 0 else style,
+        hat=pick("none,cap,beanie", 7, 1, 1),
+        beard=style in ("short", "crop", "bald", "afro") and bool(rng.uniform() < 0.35) and kid == 0,
+        top=top,
+        bottom={"suit": "trousers", "dress": pick("none,leggings", 2, 1)}.get(top, below),
+        scarf=bool(rng.uniform() < (0.2 if top in ("jacket", "coat") else 0.05)),
         bag=bool(rng.uniform() < 0.2),
         loose=float(rng.uniform(0.1, 0.9)),
         seed=int(rng.integers(2**31)),
@@ -65,11 +70,11 @@ def sample_look(rng: np.random.Generator) -> Look:
 
 
 def sample_colour(rng: np.random.Generator) -> Colour:
-    """A colour that people wear: half of them black, white, grey, navy, beige; half of them real colours."""
-    if rng.uniform() < 0.5:
+    """A colour that people wear: most of them black, white, grey, navy, beige; the rest real colours."""
+    if rng.uniform() < 0.6:
         base = np.asarray(NEUTRALS[rng.integers(len(NEUTRALS))])
     else:
-        hue, value, pale = rng.uniform(0, 6), rng.uniform(0.25, 0.8), rng.uniform(0.2, 0.75)
+        hue, value, pale = rng.uniform(0, 6), rng.uniform(0.25, 0.8), rng.uniform(0.3, 0.85)
         wheel = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
         base = value * (pale + (1 - pale) * wheel)
     r, g, b = np.clip(base * rng.uniform(0.9, 1.1), 0.04, 0.95)

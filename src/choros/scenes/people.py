@@ -17,9 +17,10 @@ from choros.body import BodyModel
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.scenes.cloth import Piece
 from choros.scenes.figure import Figure, Poses
+from choros.scenes.fitting import Rest
 from choros.scenes.looks import Look
 from choros.scenes.paths import Route
-from choros.scenes.wardrobe import Dressed, Rest, dress
+from choros.scenes.wardrobe import Closet, Dressed, dress
 from choros.view.raster import compiled
 
 Floats = NDArray[np.float64]
@@ -87,10 +88,12 @@ def joint_motion(rest: Rest, poses: Poses) -> tuple[Floats, Floats]:
     return turns.numpy(), rest.joints + shifts.numpy() + poses.transl[:, None]
 
 
-def tailor(casting: Casting, betas: Floats, kid: float, look: Look) -> tuple[Rest, Dressed]:
+def tailor(
+    casting: Casting, betas: Floats, kid: float, look: Look, closet: Closet | None = None
+) -> tuple[Rest, Dressed]:
     """A body of a shape, and its clothes; betas (10,), kid 0 adult to 1 child."""
     rest = casting.rest(betas, kid)
-    return rest, dress(rest, look)
+    return rest, dress(rest, look, closet)
 
 
 def posed(

@@ -32,7 +32,7 @@ from choros.scenes.render import Meshes, Sensor, SunView, contact_map, develop, 
 from choros.scenes.stage import Part
 from choros.scenes.takes import load_clips
 from choros.scenes.truth import Truth, measure
-from choros.scenes.wardrobe import Dressed, Rest
+from choros.scenes.wardrobe import Dressed, Rest, open_closet
 from choros.scenes.world import Backdrop, World, depth_of, see
 from choros.scenes.writers import write_scene
 from choros.view.raster import Canvas, vertex_normals
@@ -121,6 +121,7 @@ class Scene:
             self._rng("view"), config.width, config.height, config.fov_deg, casting.floor_m(people), travel_m
         )
         self.casting = Casting()
+        self._closet = open_closet(config.wardrobe, config.photos)
         characters = [self._cast(self._rng(f"person {n}")) for n in range(people)]
         clips = load_clips(config.mocap) if config.mocap else ()
         parts, obstacles = direct(
@@ -142,7 +143,8 @@ class Scene:
         betas = np.clip(rng.normal(size=10), -2.0, 2.0)
         chance, childhood = rng.uniform(size=2)
         kid = 0.4 + 0.6 * float(childhood) if chance < self.config.children else 0.0
-        rest, dressed = tailor(self.casting, betas, kid, look := sample_look(rng))
+        look = sample_look(rng, kid)
+        rest, dressed = tailor(self.casting, betas, kid, look, self._closet)
         return Character(betas, kid, rest, figure_of(rest, dressed), look, dressed)
 
     def _act(self, character: Character, part: Part) -> Actor:
@@ -233,7 +235,9 @@ class Scene:
         if self.film.still:
             return self._still_backdrop.depth
         view = self.view
-        return depth_of(self.world, self.film.K[frame], self.film.T_world_camera[frame], view.width, view.height)
+        return depth_of(
+            self.world, self.film.K[frame], self.film.T_world_camera[frame], view.width, view.height
+        )
 
     @cached_property
     def _still_backdrop(self) -> Backdrop:

@@ -102,8 +102,54 @@ def blotches(rng: np.random.Generator, a: Colour, b: Colour, size: int = 128) ->
 
 def denim(rng: np.random.Generator, colour: Colour, size: int = 128) -> Floats:
     across, up = _coordinates(size)
-    weave = np.sin(2 * np.pi * 24 * (across + up)) * 0.03 + 0.07 * noise(rng, size, 3, 3)
+    weave = np.sin(2 * np.pi * 24 * (across + up)) * 0.03 + 0.03 * noise(rng, size, 3, 3)
     return np.clip(np.asarray(colour) * (1 + weave[..., None]), 0, 1)
+
+
+def woven(rng: np.random.Generator, colour: Colour, size: int = 128) -> Floats:
+    """Plain cloth: fine weave and faint creases."""
+    weave = 1 + 0.02 * rng.normal(size=(size, size, 1))
+    return creased(rng, np.asarray(colour) * weave)
+
+
+def creased(rng: np.random.Generator, cloth: Floats) -> Floats:
+    """Cloth (S, S, 3) with the light and shade of small folds."""
+    size = len(cloth)
+    bends = 0.6 * noise(rng, size, 3, 2)
+    across, up = _coordinates(size)
+    folds = np.sin(2 * np.pi * (2 * across + up) + 2 * bends) * noise(rng, size, 2, 2)
+    return np.clip(cloth * (1 + 0.035 * folds[..., None]), 0, 1)
+
+
+def mirrored(picture: NDArray[np.uint8]) -> Floats:
+    """A picture (S, S, 3) beside and above its mirror images, which repeats without a seam: (2 S, 2 S, 3), 0 to 1."""
+    wide = np.concatenate([picture[::-1], picture[::-1, ::-1]], axis=1)
+    return np.concatenate([wide, wide[::-1]], axis=0) / 255.0
+
+
+def emblem(rng: np.random.Generator, cloth: Floats) -> Floats:
+    """A print for a chest on its cloth (S, S, 3): a disc, bars, or a word's letters as blocks."""
+    size = len(cloth)
+    painting, (across, up) = cloth.copy(), _coordinates(size)
+    colours = [np.clip(rng.uniform(0.1, 1.0, 3), 0, 1) for _ in range(2)]
+    kind = rng.integers(3)
+    if kind == 0:
+        away = np.hypot(across - 0.5, up - 0.5)
+        painting[away < 0.42] = colours[0]
+        painting[(away < 0.3) & (np.sin(up * 50) > 0)] = colours[1]
+    elif kind == 1:
+        for y in rng.uniform(0.15, 0.85, 3):
+            painting[np.abs(up - y) < 0.06] = colours[int(rng.integers(2))]
+    else:
+        for line in range(int(rng.integers(1, 4))):
+            for letter in range(6):
+                x0, y0 = 0.06 + 0.15 * letter, 0.68 - 0.26 * line
+                inside = (across > x0) & (across < x0 + 0.11) & (up > y0) & (up < y0 + 0.18)
+                hole = (
+                    np.hypot(across - x0 - rng.uniform(0.03, 0.1), up - y0 - rng.uniform(0.03, 0.15)) < 0.035
+                )
+                painting[inside & ~hole] = colours[0]
+    return np.clip(painting, 0, 1)
 
 
 PATTERNS: dict[str, Callable[[np.random.Generator, Colour, Colour], Floats]] = {
@@ -140,7 +186,7 @@ def face(
     for side in (-1, 1):
         blend(0.35 * spot(side * half * 1.2, -0.045, 0.022, 0.02, 0.9), tone * np.array([1.08, 0.86, 0.84]))
         blend(0.45 * spot(side * half, 0.0, 0.021, 0.013, 0.8), tone * 0.62)
-        blend(spot(side * half, 0.0, 0.0135, 0.0055), (0.92, 0.91, 0.9))
+        blend(spot(side * half, 0.0, 0.0135, 0.0048), (0.84, 0.82, 0.8))
         blend(spot(side * half, 0.0, 0.0056, 0.0056), np.asarray(rng.choice(IRISES)))
         blend(spot(side * half, 0.0, 0.0026, 0.0026), (0.03, 0.03, 0.03))
         blend(0.85 * spot(side * half, 0.0062, 0.0155, 0.002), tone * 0.28)
@@ -154,7 +200,7 @@ def face(
         jaw = spot(0.0, -0.105, 0.075, 0.06, 0.25) + spot(0.0, -0.052, 0.03, 0.006, 0.5)
         stubble = 0.75 + 0.12 * noise(rng, size, 64, 1)
         blend(np.clip(jaw, 0, 1) * np.clip(stubble, 0, 1), np.asarray(hair) * 0.8)
-    lips = np.clip(tone * np.array([0.92, 0.58, 0.58]), 0, 1)
+    lips = np.clip(tone * np.array([0.9, 0.66, 0.65]), 0, 1)
     blend(0.9 * spot(0.0, -0.066, 0.024, 0.0075), lips)
     blend(0.8 * spot(0.0, -0.0655, 0.0235, 0.0016), tone * 0.35)
     return np.clip(painting, 0, 1)
