@@ -12,15 +12,16 @@ SOURCE = Path(choros.__file__).parent
 FLOORS = {
     "_version": 1, "errors": 1, "camera": 1, "motion": 1, "journal": 1, "keypoints": 1, "restricted_pickle": 1,
     "video": 1, "weights": 1,
-    "body": 2,
+    "body": 2, "layers": 2,
     "datasets": 3, "detection": 3, "evaluation.metrics": 3, "scenes": 3, "tracking": 3, "view": 3,
-    "baseline": 4, "evaluation.compare": 4,
+    "baseline": 4,
+    "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
     "systems": 5, "training": 5,
     "evaluation": 6,
     "cli": 7,
 }  # fmt: skip
 
-WINGS = ("baseline",)
+WINGS = ("baseline", "comotion")
 
 
 def floor_of(module):

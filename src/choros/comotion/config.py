@@ -1,0 +1,62 @@
+"""Every number of CoMotion's network, with its source, and the three sizes it comes in.
+
+"Paper" is CoMotion's text, "release" the sizes of the code its authors published later, borrowed where the
+text gives none; the rest is our choice. The sizes differ in numbers only: there is one code path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ComotionConfig:
+    """Sizes and choices of the network; the defaults are the paper's scale."""
+
+    trunk: str = "convnextv2-large"  # paper 3; a name of `choros.comotion.trunk.TRUNKS`
+    image_size_px: int = 512  # paper 3: images are padded and resized to this square
+    stride: int = 8  # paper 3: the features of all stages meet at 1/8 of the image
+    image_width: int = 256  # release: channels of the fused features
+    attention_width: int = 256  # release: 4 heads x 64, queries, keys and values of the image
+    head_width: int = 64  # release
+    bands: int = 8  # ours: the finest wave of a position is 1/64 of the image, one cell
+    tokens: int = 24  # release: per person
+    token_width: int = 512  # release
+    encoder_width: int = 1024  # release: between the two linear layers of encoders and decoders
+    hidden_width: int = 512  # release: the recurrent state of a person
+    rounds: int = 2  # paper A.3, pseudo-code
+    layers_between_people: int = 2  # release, per round
+    layers_within_person: int = 2  # release, per round
+    expansion: int = 4  # ours: width of a transformer layer's perceptron (Vaswani et al. 2017)
+    n_keypoints: int = 17  # ours: heatmaps of COCO's keypoints, the auxiliary signal of paper 4.2
+    hidden_state: bool = True  # paper A.2.1: False removes it
+    learned_initialisation: bool = True  # paper A.2.1: False places a standing body by the box alone
+    standing_height_m: float = 1.7  # ours: whose box is as high as the person is at that distance
+
+
+PRESETS = {
+    "large": ComotionConfig(),
+    "base": ComotionConfig(
+        trunk="convnextv2-tiny",
+        image_width=192,
+        attention_width=192,
+        tokens=16,
+        token_width=384,
+        encoder_width=512,
+        hidden_width=384,
+    ),
+    "small": ComotionConfig(
+        trunk="mobile",
+        image_size_px=384,
+        image_width=128,
+        attention_width=128,
+        head_width=32,
+        tokens=12,
+        token_width=192,
+        encoder_width=256,
+        hidden_width=192,
+        layers_between_people=1,
+        layers_within_person=1,
+        expansion=2,
+    ),
+}

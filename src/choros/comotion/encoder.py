@@ -1,0 +1,91 @@
+"""The image encoder (CoMotion, A.3): a picture to one key and one value per cell of 8x8 px.
+
+They are made once per frame; everyone in it, new or known, looks at the same ones. Where the person's state
+comes from and what is asked of the image is for `choros.comotion.rounds`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from choros.comotion.config import ComotionConfig
+from choros.comotion.trunk import ImageTrunk, make_trunk
+from choros.layers.attention import split_heads
+from choros.layers.positions import pixel_sinusoids
+
+
+class ImageTokens(NamedTuple):
+    """What a frame says, for attention: T cells, row by row."""
+
+    key: Tensor  # (B, heads, T, head_width)
+    value: Tensor  # (B, heads, T, head_width)
+    features: Tensor  # (B, image_width, h, w) fused and normalised, for the heatmaps
+
+    def frames(self, which: slice) -> ImageTokens:
+        """Some of the B frames."""
+        return ImageTokens(*(part[which] for part in self))
+
+
+class Fusion(nn.Module):
+    """Maps of all scales, projected to one width at one stride and added."""
+
+    def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], width: int, stride: int) -> None:
+        super().__init__()
+        self.projections = nn.ModuleList()
+        for n_in, s in zip(channels, strides, strict=True):
+            if s <= stride:  # finer: a strided convolution
+                self.projections.append(nn.Conv2d(n_in, width, stride // s, stride // s))
+            else:  # coarser: a pixel-wise one to many channels, which are then laid out side by side
+                up = s // stride
+                self.projections.append(
+                    nn.Sequential(nn.Conv2d(n_in, width * up * up, 1), nn.PixelShuffle(up))
+                )
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        fused = self.projections[0](maps[0])
+        for projection, features in zip(self.projections[1:], maps[1:], strict=True):
+            fused = fused + projection(features)
+        return fused
+
+
+class ImageEncoder(nn.Module):
+    """Trunk, fusion, keys and values."""
+
+    def __init__(self, config: ComotionConfig, trunk: ImageTrunk | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = trunk or make_trunk(config.trunk)
+        self.fusion = Fusion(self.trunk.channels, self.trunk.strides, config.image_width, config.stride)
+        self.norm = nn.LayerNorm(config.image_width)
+        n_token = config.image_width + 2 * (1 + 2 * config.bands)
+        self.key = nn.Linear(n_token, config.attention_width)
+        self.value = nn.Linear(n_token, config.attention_width)
+        self.heatmap_head = nn.Conv2d(config.image_width, config.n_keypoints, 1)
+
+    def forward(self, images: Tensor) -> ImageTokens:
+        """Images (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride."""
+        return self.tokens(self.trunk(images))
+
+    def tokens(self, maps: list[Tensor]) -> ImageTokens:
+        """The trunk's maps to tokens: all that is left to do where the trunk is frozen and its maps are kept."""
+        config = self.config
+        features = self.norm(self.fusion(maps).permute(0, 2, 3, 1))  # (B, h, w, C)
+        height, width = features.shape[1:3]
+        where = pixel_sinusoids(height, width, config.stride, config.image_size_px, config.bands, features)
+        tokens = torch.cat([features.flatten(1, 2), where.expand(len(features), -1, -1)], -1)
+        heads = config.attention_width // config.head_width
+        return ImageTokens(
+            split_heads(self.key(tokens), heads).contiguous(),
+            split_heads(self.value(tokens), heads).contiguous(),
+            features.permute(0, 3, 1, 2),
+        )
+
+    def heatmaps(self, image: ImageTokens) -> Tensor:
+        """Logits of where people's keypoints are, (B, n_keypoints, H / 8, W / 8), in the order of COCO-17.
+
+        An auxiliary signal for training (paper 4.2); tracking has no use for it.
+        """
+        return self.heatmap_head(image.features)

@@ -1,0 +1,68 @@
+"""CoMotion's network as a whole: encode a frame once, begin people from boxes, update everyone.
+
+It knows single frames and lives on tensors; who is tracked, for how long and under which name is for the
+tracker, what it is taught for `choros.training`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from choros.body import BodyModel
+from choros.comotion.config import ComotionConfig
+from choros.comotion.encoder import ImageEncoder, ImageTokens
+from choros.comotion.initialisation import make_initialisation
+from choros.comotion.people import People
+from choros.comotion.trunk import ImageTrunk
+from choros.comotion.update import Update
+
+
+class ComotionNetwork(nn.Module):
+    """Encoder, initialisation and update of one size.
+
+    The random weights of a new network depend on ``seed`` alone, and torch's own generator is left as it was.
+    Without a ``trunk`` that of the configuration is made. The body, by default the light open one, has no
+    weights of its own in `state_dict`.
+    """
+
+    def __init__(
+        self,
+        config: ComotionConfig | None = None,
+        body: BodyModel | None = None,
+        trunk: ImageTrunk | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.config = config = config or ComotionConfig()
+        self.body = body or BodyModel.load(detail="light")
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(seed)
+            self.encoder = ImageEncoder(config, trunk)
+            self.initialisation = make_initialisation(config)
+            self.updater = Update(config)
+
+    def encode(self, images: Tensor) -> ImageTokens:
+        """Frames (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride, to image tokens.
+
+        H and W may differ and be less than ``config.image_size_px``; K, boxes and points are all in px of
+        this image.
+        """
+        return self.encoder(images)
+
+    def initialise(
+        self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor | None = None
+    ) -> People:
+        """The people in boxes (B, N, 4) xyxy px, seen through ``K`` (B, 3, 3); N may be 0.
+
+        ``present`` (B, N) bool says which boxes are real; all are without it. What stands in the others
+        reaches nobody.
+        """
+        if present is None:
+            present = torch.ones(boxes_px.shape[:2], dtype=torch.bool, device=boxes_px.device)
+        return self.initialisation(image, boxes_px, K, present)
+
+    def update(self, image: ImageTokens, people: People, K: Tensor) -> People:
+        """The same people in the frame that ``image`` shows; the gradient reaches the past by hidden state only."""
+        before = people.detached().cleaned()
+        return self.updater(image, before, before.joints_cam(self.body), K)
