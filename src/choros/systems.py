@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,20 @@ class Stream(Protocol):
         """Arrays from which ``restore`` continues bit for bit."""
 
     def restore(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class GivenStream(Stream, Protocol):
+    """A stream that can also be told who is there (CoMotion, appendix A.2); a system need not have one."""
+
+    def begin(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
+    ) -> NDArray[np.void]:
+        """The first frame, with exactly these people in it, (n, 4) xyxy px; nobody is added or dropped later.
+
+        Takes the place of the first ``update``. They are people 1 to n in the order of their boxes, and every
+        frame has a row for each of them, seen or not.
+        """
 
 
 class System(Protocol):

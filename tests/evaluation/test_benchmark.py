@@ -6,14 +6,17 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
+from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.errors import ChorosError
-from choros.evaluation.benchmark import run_benchmark
+from choros.evaluation.benchmark import METRICS, Recorded, run_benchmark
+from choros.evaluation.compare import compare, pooled_scores
 from choros.evaluation.metrics.hota import hota
 from choros.evaluation.metrics.tracking import clear, concatenate, frames_from_boxes, identity
-from choros.evaluation.pooled import METRICS, pooled_scores
 from choros.evaluation.sources import TEST_SETS, SceneSource, open_data
+from choros.evaluation.world_errors import WORLD_MEANS
 from choros.motion import Motion
 from choros.scenes import KINDS, Scene, SceneConfig, make_scene
 
@@ -45,6 +48,10 @@ def told(*motions: Motion) -> Told:
     return Told(dict(zip(GREYS, motions, strict=True)))
 
 
+def scores_of(pairs: list[tuple[Motion, Motion]], body: BodyModel) -> dict[str, float]:
+    return pooled_scores([compare(truth, said, body) for truth, said in pairs])
+
+
 # Known answers ------------------------------------------------------------------------------------------
 
 
@@ -56,7 +63,7 @@ def test_known_systems_side_by_side(data, truths):
         "nobody": told(*(changed(t, t.rows[:0]) for t in truths)),
         "swapped": told(swapped(truths[0]), truths[1]),
     }
-    records = run_benchmark(systems, [data])
+    records = [run.record() for run in run_benchmark(systems, {data: open_data(data)})]
     assert [(r["system"], r["data"], r["clips"], r["frames"]) for r in records] == [
         (name, data, 2, 2 * FRAMES) for name in systems
     ]
@@ -78,9 +85,12 @@ def test_known_systems_side_by_side(data, truths):
 
 
 def test_records_are_json_without_nan(data, truths):
-    (record,) = run_benchmark({"nobody": told(*(changed(t, t.rows[:0]) for t in truths))}, [data])
+    (run,) = run_benchmark(
+        {"nobody": told(*(changed(t, t.rows[:0]) for t in truths))}, {data: open_data(data)}
+    )
+    record = run.record()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert set(record) == {"system", "data", "clips", "frames", "metrics", "runtime"}
+    assert set(record) == {"system", "data", "protocol", "clips", "frames", "metrics", "runtime", "per_clip"}
     assert tuple(record["metrics"]) == METRICS
     runtime = record["runtime"]
     assert set(runtime) == {"fps", "ms_per_frame", "peak_mb"}
@@ -104,7 +114,7 @@ def test_clips_are_pooled_as_sequences_are(truths, body):
         ]
     )
     expected = clear(frames) | identity(frames) | hota(frames)
-    scores = pooled_scores(pairs, body)
+    scores = scores_of(pairs, body)
     assert expected["id_switches"] > 0
     for name in ("HOTA", "IDF1", "MOTA", "id_switches"):
         assert scores[name] == pytest.approx(expected[name]), name
@@ -117,25 +127,111 @@ def test_someone_who_drifts(truths, body):
     """At 0.5 m/s, feet slide 50 cm/s and places are wrong by 0.5 m/s times the time since the start."""
     rows = truths[0].rows.copy()
     rows["transl"][:, 0] += 0.5 * rows["frame"] / FPS
-    scores = pooled_scores([(truths[0], changed(truths[0], rows))], body)
+    scores = scores_of([(truths[0], changed(truths[0], rows))], body)
     assert scores["foot_slide_cm_s"] == pytest.approx(50, rel=1e-4)
     assert scores["g_mpjpe_mm"] == pytest.approx(500 * np.arange(FRAMES).mean() / FPS, rel=1e-3)
     assert scores["mpjpe_mm"] == pytest.approx(0, abs=1e-2)
 
 
-def test_a_camera_that_is_not_known_has_no_world(truths, body):
-    """Neither where it moves nor where the truth does not tell it; one that the prediction tells is used."""
-    truth = truths[0]
-    still = replace(truth, frames=truth.frames.copy())
-    still.frames["T_world_camera"] = np.eye(4)
-    moving = replace(truth, frames=truth.frames.copy())
-    moving.frames["T_world_camera"][:, 0, 3] += 0.3 * np.arange(FRAMES)
-    for true, said in ((still, still), (moving, still)):
-        scores = pooled_scores([(true, said)], body)
-        assert np.isnan([scores["g_mpjpe_mm"], scores["foot_slide_cm_s"]]).all()
-    assert pooled_scores([(moving, moving)], body)["g_mpjpe_mm"] == pytest.approx(0, abs=1e-2)
-    # The camera runs 3 m/s, the prediction says it stands: everybody seems to keep still, 3 m/s wrong.
-    assert pooled_scores([(moving, truth)], body)["g_mpjpe_mm"] == pytest.approx(300 * 5.5, rel=1e-3)
+def with_cameras(motion: Motion, T_world_camera) -> Motion:
+    frames = motion.frames.copy()
+    frames["T_world_camera"] = T_world_camera
+    return replace(motion, frames=frames)
+
+
+def test_a_truth_without_cameras_has_no_world(truths, body):
+    nowhere = with_cameras(truths[0], np.eye(4))
+    scores = scores_of([(nowhere, truths[0])], body)
+    assert np.isnan([scores[name] for name in WORLD_MEANS if not name.startswith("relative")]).all()
+    assert scores["relative_translation_mm"] == pytest.approx(0, abs=1e-3)
+
+
+def test_whose_camera_shows_a_prediction_to_the_world(truths, body):
+    """A camera runs 3 m/s to the right past people who stand still (so they move to the left in its axes).
+
+    Who tells that camera is right. Who tells nothing says that the camera stands where it began: everybody
+    seems to run 3 m/s, as feet that should rest do, and is 3 m/s times the time wrong.
+    """
+    still = truths[0]
+    steps = 0.3 * np.arange(FRAMES)
+    cameras = still.T_world_camera.copy()
+    cameras[:, 0, 3] += steps
+    rows = still.rows.copy()
+    rows["transl"][:, 0] -= steps[rows["frame"]]
+    moving = with_cameras(changed(still, rows), cameras)
+    assert scores_of([(moving, moving)], body)["g_mpjpe_mm"] == pytest.approx(0, abs=1e-2)
+    for told in (with_cameras(moving, np.eye(4)), with_cameras(moving, still.T_world_camera)):
+        scores = scores_of([(moving, told)], body)
+        assert scores["g_mpjpe_mm"] == pytest.approx(300 * 5.5, rel=1e-3)
+        assert scores["foot_slide_cm_s"] == pytest.approx(300, rel=1e-3)
+        assert scores["mpjpe_mm"] == pytest.approx(0, abs=1e-2)
+
+
+def in_world(motion: Motion, body: BodyModel) -> Motion:
+    """The same people in world space: turned about their pelvis, which is at rest joint 0 + transl."""
+    rows = motion.rows.copy()
+    T = motion.T_world_camera[rows["frame"]]
+    rest = body.rest_joints(torch.tensor(rows["betas"].copy()), torch.tensor(rows["kid"].copy()))[
+        :, 0
+    ].numpy()
+    pelvis = np.einsum("nij,nj->ni", T[:, :3, :3], rows["transl"] + rest) + T[:, :3, 3]
+    rows["transl"] = pelvis - rest
+    turned = Rotation.from_matrix(T[:, :3, :3]) * Rotation.from_rotvec(rows["global_orient"])
+    rows["global_orient"] = turned.as_rotvec()
+    return Motion(replace(motion.header, space="world"), motion.frames, rows)
+
+
+def test_a_motion_in_world_space_is_the_same_motion(truths, body):
+    """Truth and prediction may be in either space; a world that is turned about z and moved is forgiven."""
+    truth = truths[1]
+    rng = np.random.default_rng(3)
+    rows = truth.rows.copy()
+    rows["body_pose"] += rng.normal(scale=0.1, size=rows["body_pose"].shape)
+    rows["transl"] += rng.normal(scale=0.05, size=rows["transl"].shape)
+    said = changed(truth, rows)
+    expected = scores_of([(truth, said)], body)
+    assert expected["g_mpjpe_mm"] > 20
+    for pair in (
+        (truth, in_world(said, body)),
+        (in_world(truth, body), said),
+        (in_world(truth, body), in_world(said, body)),
+    ):
+        assert scores_of([pair], body) == pytest.approx(expected, rel=1e-3, abs=1e-3, nan_ok=True)
+
+    elsewhere = np.eye(4)
+    elsewhere[:3, :3], elsewhere[:3, 3] = Rotation.from_rotvec((0, 0, 1.0)).as_matrix(), (5, -3, 0)
+    other = with_cameras(said, elsewhere @ said.T_world_camera)
+    assert scores_of([(truth, in_world(other, body))], body) == pytest.approx(
+        expected, rel=1e-3, abs=1e-3, nan_ok=True
+    )
+
+
+def test_sunk_feet_and_people_turned_to_each_other(truths, body):
+    """Everybody 10 cm too low: so deep are the soles at the least. One of two turned: both see the other turned."""
+    rows = truths[0].rows.copy()
+    rows["transl"][:, 1] += 2.0
+    scores = scores_of([(truths[0], changed(truths[0], rows))], body)
+    assert 300 < scores["ground_penetration_mm"] < 2000
+    assert scores["g_mpjpe_mm"] == pytest.approx(2000, rel=1e-3)
+    assert scores["g_pve_mm"] == pytest.approx(2000, rel=1e-3)
+    assert scores["relative_translation_mm"] == pytest.approx(0, abs=1e-2)
+
+    rows = truths[0].rows.copy()
+    second = rows["person"] == 2
+    turned = Rotation.from_rotvec(rows["global_orient"][second]) * Rotation.from_rotvec((0, 0.5, 0))
+    rows["global_orient"][second] = turned.as_rotvec()
+    scores = scores_of([(truths[0], changed(truths[0], rows))], body)
+    assert scores["relative_rotation_deg"] == pytest.approx(np.rad2deg(0.5), rel=1e-3)
+
+
+def test_being_lost_begins_no_new_window(truths, body):
+    """Drifting at 0.5 m/s and lost for 3 of 12 frames: the alignment is still that of the first frame."""
+    rows = truths[0].rows.copy()
+    rows["transl"][:, 0] += 0.5 * rows["frame"] / FPS
+    shown = ~np.isin(rows["frame"], (4, 5, 6))
+    scores = scores_of([(truths[0], changed(truths[0], rows[shown]))], body)
+    frames = np.setdiff1d(np.arange(FRAMES), (4, 5, 6))
+    assert scores["g_mpjpe_mm"] == pytest.approx(500 * frames.mean() / FPS, rel=1e-3)
 
 
 def test_keypoints_in_the_image(truths, body):
@@ -144,7 +240,7 @@ def test_keypoints_in_the_image(truths, body):
     true_rows, rows = truth.rows.copy(), truth.rows.copy()
     true_rows["keypoints_px"][(true_rows["person"] == 2) & (true_rows["frame"] % 2 == 0), :, 2] = 0
     rows["transl"][rows["person"] == 3, 0] += 1
-    scores = pooled_scores([(changed(truth, true_rows), changed(truth, rows))], body)
+    scores = scores_of([(changed(truth, true_rows), changed(truth, rows))], body)
     assert scores["pck_05"] == pytest.approx(1.5 / 2.5)
 
 
@@ -204,8 +300,9 @@ def test_clips_of_a_folder_come_in_order(data):
 def test_a_video_without_truth_is_timed_only(data, truths):
     video, system = f"{data}/clip1/video.mp4", {"told": told(*truths)}
     with pytest.raises(ChorosError, match="without truth"):
-        run_benchmark(system, [video])
-    (record,) = run_benchmark(system, [video], need_truth=False)
+        run_benchmark(system, {video: open_data(video)})
+    (run,) = run_benchmark(system, {video: open_data(video)}, need_truth=False)
+    record = run.record()
     assert record["frames"] == FRAMES
     assert record["runtime"]["fps"] > 0
     assert set(record["metrics"].values()) == {None}
@@ -224,7 +321,14 @@ def test_a_folder_without_clips_is_refused(tmp_path):
         open_data(str(tmp_path))
 
 
-def test_clips_of_different_frame_rates_are_refused(truths):
-    slow = replace(truths[0], header=replace(truths[0].header, fps=Fraction(5)))
-    with pytest.raises(ChorosError, match="one frame rate"):
-        pooled_scores([(truths[0], truths[0]), (slow, slow)])
+def test_a_recorded_system_says_what_it_said(data, truths, tmp_path):
+    """Kept by one run, read by another: the same scores, no run time."""
+    sources = {data: open_data(data)}
+    (first,) = run_benchmark({"swapped": told(*map(swapped, truths))}, sources, keep=tmp_path)
+    (again,) = run_benchmark({"file": Recorded(tmp_path / "swapped")}, sources)
+    assert again.record()["metrics"] == first.record()["metrics"]
+    assert again.record()["per_clip"] == first.record()["per_clip"]
+    assert [clip["clip"] for clip in again.record()["per_clip"]] == ["clip0", "clip1"]
+    assert again.record()["runtime"] == {"fps": None, "ms_per_frame": None, "peak_mb": None}
+    with pytest.raises(ChorosError, match="holds neither clip0"):
+        run_benchmark({"file": Recorded(tmp_path)}, sources)

@@ -19,6 +19,7 @@ from choros.baseline.uprightness import UprightRules, nothing_seen, observe, up
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.detection import People, PersonFinder
+from choros.detection.neighbours import estimate_apart
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, oks
@@ -103,6 +104,7 @@ class BaselineStream:
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
         self._tracks = np.zeros(0, _track_type(lifting.hidden_width))
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
+        self._given = False  # the people of the first frame were given, and stay the only ones
         self._people_upright = nothing_seen()
         self._up = up(self._people_upright, config.upright)
 
@@ -115,6 +117,20 @@ class BaselineStream:
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
         return self.follow(self.look(image), time_s)
+
+    def begin(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
+    ) -> NDArray[np.void]:
+        """The first frame with the people in these boxes, (n, 4) xyxy px: persons 1 to n, for good.
+
+        Nobody is added or dropped later; see ``systems.GivenStream``.
+        """
+        self._given = True
+        boxes = np.asarray(boxes_px, np.float32)
+        keypoints = estimate_apart(self._finder.keypoints, image, boxes)
+        people = People(boxes, np.ones(len(boxes), np.float32), keypoints)
+        dress = read_colours(image, keypoints.astype(np.float64), self._config.confident)
+        return self.follow(Look(people, dress, image.shape[1], image.shape[0]), time_s)
 
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
@@ -184,6 +200,7 @@ class BaselineStream:
             "now_s": np.array(self._now_s),
             "K": self.K,
             "upright": self._people_upright,
+            "given": np.array(self._given),
         }
 
     def restore(self, state: State) -> None:
@@ -193,7 +210,7 @@ class BaselineStream:
         # A type that went through a file has forgotten its alignment.
         self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
         self._frame, self._last_id = (int(v) for v in state["clock"])
-        self._now_s = float(state["now_s"])
+        self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._people_upright = state["upright"].copy()
         self._up = up(self._people_upright, self._config.upright)
 
@@ -284,6 +301,8 @@ class BaselineStream:
         self, people: People, bodily: NDArray[np.bool_], taken: NDArray[np.intp], tracked: Floats
     ) -> NDArray[np.intp]:
         """Indices of the people who begin a track; ``bodily`` (n,) says who shows enough keypoints."""
+        if self._given:  # everybody of the first frame, and nobody later
+            return np.arange(len(people) if self._frame == 0 else 0)
         config = self._config
         fresh = (people.scores >= config.life.birth_score) & bodily
         fresh[taken] = False
@@ -299,11 +318,11 @@ class BaselineStream:
         body = self._project(tracks)[..., :2]
         inside = ((body >= 0) & (body < [width, height])).all(-1).mean(-1) > 0.15
         tracks["inside_s"][inside | seen] = now_s
-        shown = tracks["id"] > 0
+        shown = (tracks["id"] > 0) | self._given
         shown |= confirmed(
             life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
         )
-        stay = ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
+        stay = self._given | ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
         tracks = self._tracks = tracks[stay]
         shown, seen, body = shown[stay], seen[stay], body[stay]
         seen_box, seen_keypoints = seen_box[stay], seen_keypoints[stay]

@@ -10,6 +10,7 @@ from tyro.conf import arg
 
 Flag = Annotated[bool, arg(help_behavior_hint="")]
 OptionalFile = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
+OptionalFolder = Annotated[Path | None, arg(metavar="DIR", constructor=Path, help_behavior_hint="")]
 Degrees = Annotated[float | None, arg(metavar="DEGREES", constructor=float, help_behavior_hint="")]
 Pixels = Annotated[float | None, arg(metavar="PX", constructor=float, help_behavior_hint="")]
 Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help_behavior_hint="")]

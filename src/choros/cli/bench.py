@@ -1,59 +1,97 @@
-"""``choros bench``: systems measured on test sets, as a table to read and as JSON to keep."""
+"""``choros bench``: systems measured on test sets, as a table to read, as JSON to keep and as pictures."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.arguments import Flag, OptionalFile, OptionalFolder
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from choros.evaluation.benchmark import Recorded
+    from choros.systems import System
 
 #: What each table shows: part of the record, key, heading, factor, decimals.
 SHOWN = {
     "tracking": (
         ("metrics", "HOTA", "HOTA\n%", 100, 1),
+        ("metrics", "DetA", "DetA\n%", 100, 1),
+        ("metrics", "AssA", "AssA\n%", 100, 1),
         ("metrics", "IDF1", "IDF1\n%", 100, 1),
         ("metrics", "MOTA", "MOTA\n%", 100, 1),
+        ("metrics", "MOTP", "MOTP\n%", 100, 1),
         ("metrics", "id_switches", "id\nswitches", 1, 0),
+        ("metrics", "fragmentations", "\nbreaks", 1, 0),
     ),
     "pose": (
         ("metrics", "mpjpe_mm", "MPJPE\nmm", 1, 1),
-        ("metrics", "pa_mpjpe_mm", "PA-MPJPE\nmm", 1, 1),
         ("metrics", "mpjpe_occluded_mm", "hidden\nmm", 1, 1),
-        ("metrics", "pck_05", "PCK@.05\n%", 100, 1),
+        ("metrics", "pa_mpjpe_mm", "PA-\nMPJPE", 1, 1),
+        ("metrics", "pve_mm", "PVE\nmm", 1, 1),
+        ("metrics", "pck_05", "PCK\n@.05 %", 100, 1),
+        ("metrics", "pck_10", "PCK\n@.1 %", 100, 1),
         ("metrics", "accel_mm_s2", "accel\nmm/s²", 1, 0),
-        ("metrics", "g_mpjpe_mm", "G-MPJPE\nmm", 1, 0),
+        ("metrics", "recall_visible", "found\n%", 100, 1),
+    ),
+    "world": (
+        ("metrics", "g_mpjpe_mm", "G-MP\nJPE mm", 1, 0),
+        ("metrics", "wa_mpjpe_mm", "WA-MP\nJPE mm", 1, 0),
+        ("metrics", "w_mpjpe_mm", "W-MP\nJPE mm", 1, 0),
+        ("metrics", "rte_percent", "RTE\n%", 1, 1),
         ("metrics", "foot_slide_cm_s", "slide\ncm/s", 1, 1),
+        ("metrics", "ground_penetration_mm", "sunk\nmm", 1, 0),
+        ("metrics", "accel_mm_s2", "accel\nmm/s²", 1, 0),
+        ("metrics", "relative_translation_mm", "apart\nmm", 1, 0),
+        ("metrics", "relative_rotation_deg", "turned\ndeg", 1, 1),
     ),
     "runtime": (
         ("runtime", "fps", "frames\n/s", 1, 1),
         ("runtime", "ms_per_frame", "ms\na frame", 1, 1),
         ("runtime", "peak_mb", "peak\nMB", 1, 0),
     ),
+    "oracle": (  # what CoMotion's appendix A.2 reports, whichever table was asked for
+        ("metrics", "pck_05", "PCK\n@.05 %", 100, 1),
+        ("metrics", "pck3d_100", "3D PCK\n@.1 %", 100, 1),
+        ("metrics", "mpjpe_mm", "MPJPE\nmm", 1, 1),
+        ("metrics", "mpjpe_occluded_mm", "hidden\nmm", 1, 1),
+        ("metrics", "IDF1", "IDF1\n%", 100, 1),
+        ("metrics", "id_switches", "id\nswitches", 1, 0),
+    ),
 }
+
+RECORDED = "motion:"
 
 
 @dataclass
 class Bench:
     """Measure systems on test sets: a table here, everything in the JSON file."""
 
-    what: Positional[Literal["tracking", "pose", "runtime"]]
-    """What the table shows: who is who, body poses, or speed and memory."""
+    what: Positional[Literal["tracking", "pose", "world", "runtime"]]
+    """What the table shows: who is who, body poses, motion in the world, or speed and memory."""
     data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...")]
-    """easy, crossing, crowd, longgone, moving, scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
-    system: Annotated[tuple[str, ...], arg(metavar="NAME...", help_behavior_hint="(default: baseline)")] = (
-        "baseline",
-    )
-    """Which systems, side by side."""
+    """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
+    system: Annotated[
+        tuple[str, ...], arg(metavar="NAME|motion:DIR...", help_behavior_hint="(default: baseline)")
+    ] = ("baseline",)
+    """Which systems, side by side. motion:DIR takes what any system said of each CLIP from DIR/CLIP.npz or
+    DIR/CLIP/motion.npz."""
+    protocol: Literal["full", "oracle16", "oracle48"] = "full"
+    """full: the video and nothing else. oracle16, oracle48: boxes of the first frame are given and everybody is
+    followed for that many frames, nobody added or dropped (CoMotion, appendix A.2)."""
     accurate: Flag = False
     """The accurate keypoint network, about half as fast."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
-    """JSON file for the whole table: every measure, whichever are shown."""
+    """JSON file for the whole table: every measure, whichever are shown, also of each clip."""
+    plots: OptionalFolder = None
+    """Folder for pictures: errors over time, timelines of identities, PCK curves."""
+    keep: OptionalFolder = None
+    """Folder for the predicted motions, SYSTEM/CLIP.npz."""
 
     def run(self) -> None:
         from rich.console import Console
@@ -62,39 +100,74 @@ class Bench:
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.errors import ChorosError
         from choros.evaluation.benchmark import run_benchmark
-        from choros.systems import load
+        from choros.evaluation.sources import open_data
 
         if not (self.data and self.system):
             raise ChorosError("--data and --system take at least one name each; try --data easy.")
+        if self.plots:
+            from choros.evaluation.plots import check_matplotlib, plot_runs
+
+            check_matplotlib()  # not after an hour of tracking
         with TrackProgress("loading") as progress:
             leave_cores_to_the_networks()
-            suffix = ", accurate" if self.accurate else ""
-            systems = {name + suffix: load(name, accurate=self.accurate) for name in self.system}
+            systems = dict(map(self._system, self.system))
+            if len(systems) < len(self.system):
+                raise ChorosError(f"--system names {', '.join(self.system)}; give each a name of its own.")
 
             def tell(what: str, done: int, total: int | None) -> None:
                 progress.say(what)
                 progress.count(done, total)
 
-            records = run_benchmark(systems, self.data, need_truth=self.what != "runtime", progress=tell)
-        Console().print(_table(self.what, records))
+            runs = run_benchmark(
+                systems,
+                {name: open_data(name) for name in self.data},
+                protocol=self.protocol,
+                need_truth=self.what != "runtime",
+                keep=self.keep,
+                progress=tell,
+            )
+        records = [run.record() for run in runs]
+        shown = self.what if self.protocol == "full" or self.what == "runtime" else "oracle"
+        Console().print(_table(self.what, self.protocol, SHOWN[shown], records))
         if self.output:
             self.output.parent.mkdir(parents=True, exist_ok=True)
             self.output.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n")
             print(self.output)
+        if self.plots:
+            for path in plot_runs(runs, self.plots):
+                print(path)
+
+    def _system(self, name: str) -> tuple[str, System | Recorded]:
+        """How the table calls a system, and the system."""
+        from choros.evaluation.benchmark import Recorded
+        from choros.systems import load
+
+        if name.startswith(RECORDED):
+            folder = Path(name.removeprefix(RECORDED))
+            return folder.name, Recorded(folder)
+        label = name + (", accurate" if self.accurate else "")
+        return label, load(name, accurate=self.accurate)
 
 
-def _table(what: str, records: list[dict[str, Any]]) -> Table:
+def _table(
+    what: str,
+    protocol: str,
+    columns: tuple[tuple[str, str, str, int, int], ...],
+    records: list[dict[str, Any]],
+) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, padding=0, title=what, title_justify="left")  # ten columns in 80
+    title = what if protocol == "full" else f"{what}, {protocol}"
+    table = Table(box=SIMPLE_HEAD, padding=0, title=title, title_justify="left")  # twelve columns in 80
     for heading in ("data", "system"):
         table.add_column(heading, overflow="fold")
-    for heading in ("frames", *(column[2] for column in SHOWN[what])):
+    for heading in ("frames", *(column[2] for column in columns)):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        cells = [record["data"], record["system"], str(record["frames"])]
-        for part, key, _, factor, decimals in SHOWN[what]:
+        data = record["data"]
+        cells = [Path(data).name if "/" in data else data, record["system"], str(record["frames"])]
+        for part, key, _, factor, decimals in columns:
             value = record[part][key]
             cells.append("-" if value is None else f"{value * factor:.{decimals}f}")
         table.add_row(*cells)

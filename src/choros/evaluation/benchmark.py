@@ -1,112 +1,208 @@
 """Systems on data sets: every clip is tracked, timed and compared with its truth; out comes a table.
 
-``choros bench`` prints what this returns. Systems are given the video and nothing else: no focal length, no
-boxes, as anybody's video would be. Which clips there are is in ``sources``, what is measured in ``pooled``.
+``choros bench`` prints what this returns. Systems are given the video and nothing else (no focal length, no
+boxes, as anybody's video would be), or, in the unrolled-oracle protocol, the boxes of the first frame. Which
+clips there are is in ``sources``, what is measured in ``compare``.
 """
 
 import math
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from choros.errors import ChorosError
-from choros.evaluation.pooled import METRICS, pooled_scores
-from choros.evaluation.sources import ProgressCall, Source, open_data
+from choros.evaluation.compare import ON_KEYPOINTS, POSE_MEANS, Comparison, compare, pooled_scores
+from choros.evaluation.oracle import unroll
+from choros.evaluation.sources import Clip, ProgressCall, Source
+from choros.evaluation.world_errors import WORLD_MEANS
 from choros.motion import Motion
 from choros.systems import Progress, System, track_to_file
 
+#: What a record holds, in its order.
+METRICS = (
+    "HOTA", "DetA", "AssA", "IDF1", "IDP", "IDR", "MOTA", "MOTP", "id_switches", "fragmentations",
+    *(f"{name}_oks" for name in ON_KEYPOINTS),
+    *POSE_MEANS, *WORLD_MEANS,
+)  # fmt: skip
+
+#: Frames that the unrolled-oracle protocols of CoMotion (appendix A.2) run for.
+PROTOCOLS = {"full": None, "oracle16": 16, "oracle48": 48}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A system whose answers are in files: ``folder`` holds CLIP.npz or CLIP/motion.npz for every clip.
+
+    CLIP is the name of the clip's folder, or KIND_SEED for a scene that is made up (``crossing_720001``).
+    """
+
+    folder: Path
+
+    def motion(self, clip: str) -> Motion:
+        """What it says of a clip. Raises ChorosError if there is no such file."""
+        for path in (self.folder / f"{clip}.npz", self.folder / clip / "motion.npz"):
+            if path.is_file():
+                return Motion.load(path)
+        raise ChorosError(f"{self.folder} holds neither {clip}.npz nor {clip}/motion.npz; track that clip.")
+
 
 @dataclass
-class _Run:
-    """What one system made of the clips so far."""
+class Run:
+    """What one system made of a data set: ``clips`` and ``comparisons`` go together, one a clip."""
 
-    pairs: list[tuple[Motion, Motion]] = field(default_factory=list)
-    frames: int = 0
-    seconds: float = 0.0
+    system: str
+    data: str
+    protocol: str = "full"
+    clips: list[str] = field(default_factory=list)
+    comparisons: list[list[Comparison]] = field(default_factory=list)  # a clip's windows under an oracle
+    clip_frames: list[int] = field(default_factory=list)
+    seconds: float = 0.0  # 0 for what was recorded
     peak_mb: float | None = None
+
+    def record(self) -> dict[str, Any]:
+        """One object of the JSON file; see `run_benchmark`."""
+        frames = sum(self.clip_frames)
+        return {
+            "system": self.system,
+            "data": self.data,
+            "protocol": self.protocol,
+            "clips": len(self.clips),
+            "frames": frames,
+            "metrics": _metrics([part for parts in self.comparisons for part in parts]),
+            "runtime": {
+                "fps": frames / self.seconds if self.seconds else None,
+                "ms_per_frame": 1000 * self.seconds / frames if self.seconds and frames else None,
+                "peak_mb": self.peak_mb,
+            },
+            "per_clip": [
+                {"clip": clip, "frames": n, "metrics": _metrics(parts)}
+                for clip, n, parts in zip(self.clips, self.clip_frames, self.comparisons, strict=True)
+            ],
+        }
 
 
 def run_benchmark(
-    systems: Mapping[str, System],
-    data: Sequence[str],
+    systems: Mapping[str, System | Recorded],
+    data: Mapping[str, Sequence[Source]],
     *,
+    protocol: str = "full",
     need_truth: bool = True,
+    keep: Path | None = None,
     progress: ProgressCall = lambda what, done, total: None,
-) -> list[dict[str, Any]]:
-    """Every system on every data set (names as in ``open_data``), one record each, ready for JSON.
+) -> list[Run]:
+    """Every system on every data set (clips as from ``open_data``), one run each.
 
-    A record has ``system`` (the mapping's key), ``data``, ``clips``, ``frames``; ``metrics``, the keys of
-    ``METRICS``, None where one does not apply; ``runtime``: ``fps`` and ``ms_per_frame`` from the opened video
-    to the written motion, loading of the system left out, and ``peak_mb``, the most memory this process held
-    while tracking (None where Linux does not tell). Clips are filmed into temporary files, one at a time.
+    `Run.record` is ready for JSON: ``system``, ``data`` (the keys) and ``protocol``; ``clips``, ``frames``;
+    ``metrics``, the keys of ``METRICS``, None where one does not apply; ``runtime``: ``fps`` and ``ms_per_frame``
+    from the opened video to the written motion, loading of the system left out, and ``peak_mb``, the most memory
+    this process held while tracking (None where Linux does not tell, or for what was recorded); ``per_clip``,
+    each clip's own ``metrics``. Clips are filmed into temporary files, one at a time.
 
+    protocol: "full", or "oracle16", "oracle48" (see ``oracle``). keep: a folder that gets every predicted motion
+    as SYSTEM/CLIP.npz, from which `Recorded` can answer another time.
     need_truth: False admits videos without truth, which are timed and have no metrics.
-    Raises ChorosError on unknown data, missing truth, and what cannot be tracked or compared.
+    Raises ChorosError on missing truth, and what cannot be tracked or compared.
     """
-    sets = {name: open_data(name) for name in data}
-    for source in (source for sources in sets.values() for source in sources):
-        if need_truth and not source.has_truth:
+    for source in (source for sources in data.values() for source in sources):
+        if not source.has_truth and (need_truth or PROTOCOLS[protocol]):
             raise ChorosError(
                 f"{source.name} is a video without truth; give a folder with video.mp4 and motion.npz."
             )
     return [
-        record for name, sources in sets.items() for record in _on_one_set(systems, name, sources, progress)
+        run
+        for name, sources in data.items()
+        for run in _on_one_set(systems, name, sources, protocol, keep, progress)
     ]
 
 
+def clip_name(source: Source) -> str:
+    """``crossing_720001`` for a made-up scene, else the last part of the path."""
+    return Path(source.name).name.removeprefix("scene:").replace(":", "_")
+
+
 def _on_one_set(
-    systems: Mapping[str, System], data: str, sources: Sequence[Source], progress: ProgressCall
-) -> list[dict[str, Any]]:
-    runs = {label: _Run() for label in systems}
+    systems: Mapping[str, System | Recorded],
+    data: str,
+    sources: Sequence[Source],
+    protocol: str,
+    keep: Path | None,
+    progress: ProgressCall,
+) -> Iterator[Run]:
+    runs = {label: Run(label, data, protocol) for label in systems}
+    oracle_frames = PROTOCOLS[protocol]
     for number, source in enumerate(sources, start=1):
         with tempfile.TemporaryDirectory() as folder:
             clip = source.open(Path(folder), progress)
             for label, system in systems.items():
-                what = f"{label}: {data}, clip {number} of {len(sources)}"
-                _track(runs[label], system, clip.video, clip.truth, Path(folder), what, progress)
-    return [_record(label, data, len(sources), run) for label, run in runs.items()]
+                run = runs[label]
+                run.clips.append(clip_name(source))
+                told = _Told(f"{label}: {data}, clip {number} of {len(sources)}", progress)
+                if oracle_frames:
+                    pairs = _unroll(run, system, clip, oracle_frames, told)
+                else:
+                    pairs = _track(run, system, clip, Path(folder), keep, told)
+                given = oracle_frames is not None
+                run.comparisons.append([compare(true, said, given=given) for true, said in pairs])
+    yield from runs.values()
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Progress of one system on one clip."""
+
+    what: str
+    progress: ProgressCall
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self.progress(self.what, done, total)
 
 
 def _track(
-    run: _Run,
-    system: System,
-    video: Path,
-    truth: Motion | None,
-    folder: Path,
-    what: str,
-    progress: ProgressCall,
-) -> None:
-    def tell(now: Progress) -> None:
-        progress(what, now.n_frames, now.info.n_frames_hint)
+    run: Run, system: System | Recorded, clip: Clip, folder: Path, keep: Path | None, told: _Told
+) -> list[tuple[Motion, Motion]]:
+    """The clip's truth and what the system says of it; nothing for a video without truth."""
+    name = run.clips[-1]
+    if isinstance(system, Recorded):
+        said = system.motion(name)
+        run.clip_frames.append(len(said))
+    else:
+        path = folder / "predicted.npz" if keep is None else keep / run.system / f"{name}.npz"
+        _forget_peak_memory()
+        began = time.perf_counter()
+        tracked = track_to_file(clip.video, path, system, progress=lambda p: _tell(told, p))
+        run.seconds += time.perf_counter() - began
+        run.peak_mb = max(filter(None, (run.peak_mb, _peak_memory_mb())), default=None)
+        run.clip_frames.append(tracked.n_frames)
+        said = Motion.load(tracked.path)
+    return [] if clip.truth is None else [(clip.truth, said)]
 
+
+def _tell(told: _Told, now: Progress) -> None:
+    told(now.n_frames, now.info.n_frames_hint)
+
+
+def _unroll(
+    run: Run, system: System | Recorded, clip: Clip, n_frames: int, told: _Told
+) -> list[tuple[Motion, Motion]]:
+    if isinstance(system, Recorded):
+        raise ChorosError(f"{run.system} was recorded and cannot be given boxes; use the full protocol.")
+    assert clip.truth is not None
     _forget_peak_memory()
     began = time.perf_counter()
-    done = track_to_file(video, folder / "predicted.npz", system, progress=tell)
+    pairs = unroll(system, clip.video, clip.truth, n_frames, told)
     run.seconds += time.perf_counter() - began
-    run.frames += done.n_frames
     run.peak_mb = max(filter(None, (run.peak_mb, _peak_memory_mb())), default=None)
-    if truth is not None:
-        run.pairs.append((truth, Motion.load(done.path)))
+    run.clip_frames.append(len(pairs) * n_frames)
+    return pairs
 
 
-def _record(label: str, data: str, clips: int, run: _Run) -> dict[str, Any]:
-    scores = pooled_scores(run.pairs) if run.pairs else dict.fromkeys(METRICS, math.nan)
-    return {
-        "system": label,
-        "data": data,
-        "clips": clips,
-        "frames": run.frames,
-        "metrics": {name: None if math.isnan(score) else score for name, score in scores.items()},
-        "runtime": {
-            "fps": run.frames / run.seconds,
-            "ms_per_frame": 1000 * run.seconds / run.frames,
-            "peak_mb": run.peak_mb,
-        },
-    }
+def _metrics(clips: Sequence[Comparison]) -> dict[str, float | None]:
+    scores = pooled_scores(clips) if clips else dict.fromkeys(METRICS, math.nan)
+    return {name: None if math.isnan(scores[name]) else scores[name] for name in METRICS}
 
 
 def _forget_peak_memory() -> None:

@@ -1,87 +1,226 @@
-"""A predicted motion against the true one: who was found, under which identity, and in which pose.
+"""A predicted motion against the true one: who was found, under which identity, in which pose, and where.
 
-Brings two ``Motion`` records together and calls the metrics; what ``choros demo`` and ``choros bench``
-print. Tracking and pose are judged on the same matches, those of CLEAR.
+``compare`` brings the two together for one clip, ``pooled_scores`` makes one line of a table of any number of
+clips; ``evaluate_motion`` is both for one clip. Tracking and pose are judged on the same matches, those of CLEAR
+on boxes. What needs a world is in ``world_errors``.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body import BodyModel, BodyParams
+from choros.body import BodyModel
+from choros.camera import project
 from choros.errors import ChorosError
+from choros.evaluation.bodies import (
+    T_camera_space,
+    T_world_space,
+    joints_m,
+    keypoints_m,
+    moved,
+    root_poses,
+    vertices_m,
+)
 from choros.evaluation.metrics.hota import hota
 from choros.evaluation.metrics.motion_quality import acceleration_error_mm_s2
-from choros.evaluation.metrics.pose import joint_errors_mm, mean_where, mpjpe_mm, pa_mpjpe_mm
+from choros.evaluation.metrics.pose import (
+    crop_size_px,
+    joint_errors_mm,
+    mpjpe_mm,
+    pa_mpjpe_mm,
+    pck,
+    pck_3d,
+    pve_mm,
+)
 from choros.evaluation.metrics.tracking import (
     TrackingFrames,
     clear,
     clear_matches,
+    concatenate,
     frames_from_boxes,
     frames_from_keypoints,
     identity,
+)
+from choros.evaluation.world_errors import (
+    WORLD_MEANS,
+    Mean,
+    mean_of,
+    relative_means,
+    sampled,
+    skin_means,
+    unbroken_runs,
+    world_means,
 )
 from choros.keypoints import AREA_OF_BOX, box_area
 from choros.motion import Motion
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Rows = NDArray[np.void]
 
+#: Scores of poses that are means; see `pooled_scores`.
+POSE_MEANS = (
+    "recall_visible", "recall_occluded",
+    "mpjpe_mm", "mpjpe_visible_mm", "mpjpe_occluded_mm",
+    "pa_mpjpe_mm", "pa_mpjpe_visible_mm", "pa_mpjpe_occluded_mm",
+    "pve_mm", "pck_05", "pck_10", "pck3d_100", "pck3d_150", "root_error_mm", "accel_mm_s2",
+)  # fmt: skip
 
-def evaluate_motion(
-    truth: Motion,
-    prediction: Motion,
-    body: BodyModel | None = None,
-    similarity: Literal["box", "keypoints"] = "box",
-) -> dict[str, float]:
-    """Scores of a prediction for the same video, NaN where nothing can be measured.
+#: Scores that are also taken on keypoints (OKS), under this name and ``_oks``.
+ON_KEYPOINTS = ("HOTA", "DetA", "AssA", "IDF1", "IDP", "IDR", "MOTA", "MOTP", "id_switches", "fragmentations")
 
-    ``MOTA``, ``IDF1``, ``HOTA`` ... and the counts of ``clear``, ``identity`` and ``hota``, by IoU of boxes
-    (or OKS of keypoints), both clipped to the image. Everyone whose box reaches into the image counts, hidden
-    or not; predictions count until their identity is last seen, as in ``tracks.txt``.
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One clip: all that its scores are made of, and what plots show."""
+
+    boxes: TrackingFrames  # similarity is the IoU of boxes
+    keypoints: TrackingFrames  # similarity is OKS
+    means: dict[str, Mean]  # score -> sum and weight, so that clips add up
+    n_frames: int
+    fps: float
+    asked: Rows  # true rows that a prediction was asked for
+    true: Rows  # (k,) of those the ones that were found ...
+    said: Rows  # (k,) ... and as whom
+    mpjpe_mm: Floats  # (k,)
+    said_px: Floats  # (k, 17, 2) keypoints of the predicted body in the image
+
+    def pck(self, threshold: float) -> Mean:
+        """Sum and number of the true keypoints that can be seen and are nearer than threshold x crop."""
+        present = self.true["keypoints_px"][..., 2] > 0
+        size_px = crop_size_px(self.true["box_px"])
+        share = pck(self.said_px, self.true["keypoints_px"][..., :2], present, size_px, threshold)
+        count = present.sum(axis=-1)
+        return float(np.nansum(share * count)), float(count.sum())
+
+
+def evaluate_motion(truth: Motion, prediction: Motion, body: BodyModel | None = None) -> dict[str, float]:
+    """`pooled_scores` of one clip; arguments and errors as in `compare`."""
+    return pooled_scores([compare(truth, prediction, body)])
+
+
+def pooled_scores(clips: Sequence[Comparison]) -> dict[str, float]:
+    """Scores of all clips together, NaN where nothing can be measured.
+
+    Clips count as one video whose people are all different: counts add up, HOTA's association is weighted by
+    its matches (TrackEval's COMBINED), and pose errors weigh every found person and frame the same.
+
+    By IoU of boxes clipped to the image: the keys of `clear`, `identity` and `hota`; by OKS of keypoints, among
+    those who show any, the keys of `ON_KEYPOINTS` with ``_oks`` behind. Everyone whose box reaches into the
+    image counts, hidden or not; predictions count until their identity is last seen, as in ``tracks.txt``.
     ``recall_visible``, ``recall_occluded``: share of true people found, by whether they could be seen.
-    ``mpjpe_mm``, ``pa_mpjpe_mm``, ``mpjpe_visible_mm``, ``mpjpe_occluded_mm``: 24 SMPL joints about the
-    pelvis, mean over matched people. ``root_error_mm``: distance of the pelvis from where it is, depth
-    included. ``accel_mm_s2``: root-relative, over runs of frames in which a person keeps their match.
-    Errors are of those who were found: read them beside the recall.
+    Of those who were found (errors are to be read beside the recall):
+    ``mpjpe_mm``, ``pa_mpjpe_mm`` of all, and ``..._visible_mm``, ``..._occluded_mm``: 24 SMPL joints about the
+    pelvis, camera axes. ``pve_mm``: vertices about the pelvis, in every fifth frame.
+    ``pck_05``, ``pck_10``: share of the true keypoints that can be seen and to which the predicted body's,
+    projected with the prediction's K, come nearer than 0.05, 0.1 of the person's crop (4DHumans, supplement S.5).
+    ``pck3d_100``, ``pck3d_150``: share of joints within 100, 150 mm about the pelvis (CoMotion A.2's 3D@0.1;
+    MPI-INF-3DHP). ``root_error_mm``: distance of the pelvis from where it is seen from the camera, depth included.
+    ``accel_mm_s2``: root-relative, over runs of frames in which a person keeps their match.
+    In the world: `world_errors.world_means`; between people: `world_errors.relative_means`.
+    """
+    boxes = concatenate([clip.boxes for clip in clips])
+    keypoints = concatenate([clip.keypoints for clip in clips])
+    scores = clear(boxes) | identity(boxes) | hota(boxes)
+    by_oks = clear(keypoints) | identity(keypoints) | hota(keypoints)
+    scores |= {f"{name}_oks": by_oks[name] for name in ON_KEYPOINTS}
+    for name in (*POSE_MEANS, *WORLD_MEANS):
+        total, weight = np.sum([clip.means.get(name, (0.0, 0.0)) for clip in clips], axis=0)
+        scores[name] = float(total / weight) if weight else float("nan")
+    return scores
 
+
+def compare(
+    truth: Motion, prediction: Motion, body: BodyModel | None = None, *, given: bool = False
+) -> Comparison:
+    """Match a prediction with the truth of its video, frame by frame, and take all errors.
+
+    Either motion may be in camera or in world space. given: the prediction was told who is who, so people are
+    matched by their identity, wherever they are said to be (the unrolled-oracle protocol).
     body: the one that both motions were made with; None takes the embedded body.
-    Raises ChorosError if the two are not of the same video, space and body.
+    Raises ChorosError if the two are not of the same video and body.
     """
     check_comparable(truth, prediction)
-    true_rows = in_image(truth)
-    said_rows = in_image(prediction, until_last_seen=True)
-    frames = bring_together(true_rows, said_rows, similarity)
-    scores = clear(frames) | identity(frames) | hota(frames)
-
-    # Rows are sorted by frame, so a detection's number is its row.
-    matches = clear_matches(frames)
-    visible = true_rows["visible"]
-    found = np.zeros(len(true_rows), dtype=bool)
-    found[matches.gt] = True
-    scores["recall_visible"] = mean_where(found, visible)
-    scores["recall_occluded"] = mean_where(found, ~visible)
-
     body = body or BodyModel.load()
-    true, said = true_rows[matches.gt], said_rows[matches.pred]
+    asked = in_image(truth)
+    answered = in_image(prediction, until_last_seen=not given)
+    boxes, keypoints = _by_boxes(asked, answered), _by_keypoints(asked, answered)
+    if given:
+        answered = prediction.rows
+        _, gt, pred = np.intersect1d(_who_and_when(asked), _who_and_when(answered), return_indices=True)
+    else:
+        matches = clear_matches(boxes)  # rows are sorted by frame, so a detection's number is its row
+        gt, pred = matches.gt, matches.pred
+    true, said = asked[gt], answered[pred]
+    found = np.zeros(len(asked), dtype=bool)
+    found[gt] = True
+    means, errors_mm, said_px = _errors(truth, prediction, true, said, body)
+    means["recall_visible"] = mean_of(found, asked["visible"])
+    means["recall_occluded"] = mean_of(found, ~asked["visible"])
+    comparison = Comparison(
+        boxes, keypoints, means, len(truth), float(truth.fps), asked, true, said, errors_mm, said_px
+    )
+    means["pck_05"], means["pck_10"] = comparison.pck(0.05), comparison.pck(0.1)
+    return comparison
+
+
+def _errors(
+    truth: Motion, prediction: Motion, true: Rows, said: Rows, body: BodyModel
+) -> tuple[dict[str, Mean], Floats, Floats]:
+    """Means of the matched rows (k,), MPJPE of each in mm, and the predicted keypoints (k, 17, 2) px."""
+    fps = float(truth.fps)
     true_joints, said_joints = joints_m(true, body), joints_m(said, body)
-    everyone = np.ones(len(true), dtype=bool)
-    errors = mpjpe_mm(said_joints, true_joints)
-    scores["mpjpe_mm"] = mean_where(errors, everyone)
-    scores["mpjpe_visible_mm"] = mean_where(errors, true["visible"])
-    scores["mpjpe_occluded_mm"] = mean_where(errors, ~true["visible"])
-    scores["pa_mpjpe_mm"] = mean_where(pa_mpjpe_mm(said_joints, true_joints), everyone)
-    scores["root_error_mm"] = mean_where(joint_errors_mm(said_joints, true_joints, root=None)[:, 0], everyone)
-    acceleration = [
-        acceleration_error_mm_s2(
-            said_joints[run] - said_joints[run, :1], true_joints[run] - true_joints[run, :1], float(truth.fps)
+    true_root, said_root = root_poses(true, true_joints), root_poses(said, said_joints)
+    true_T, said_T = T_camera_space(truth)[true["frame"]], T_camera_space(prediction)[said["frame"]]
+
+    true_cam, said_cam = moved(true_T, true_joints), moved(said_T, said_joints)
+    errors_mm, pa_mm = mpjpe_mm(said_cam, true_cam), pa_mpjpe_mm(said_cam, true_cam)
+    visible = true["visible"]
+    means = {
+        "mpjpe_mm": mean_of(errors_mm),
+        "mpjpe_visible_mm": mean_of(errors_mm, visible),
+        "mpjpe_occluded_mm": mean_of(errors_mm, ~visible),
+        "pa_mpjpe_mm": mean_of(pa_mm),
+        "pa_mpjpe_visible_mm": mean_of(pa_mm, visible),
+        "pa_mpjpe_occluded_mm": mean_of(pa_mm, ~visible),
+        "pck3d_100": mean_of(pck_3d(said_cam, true_cam, 100)),
+        "pck3d_150": mean_of(pck_3d(said_cam, true_cam, 150)),
+        "root_error_mm": mean_of(joint_errors_mm(said_cam, true_cam, root=None)[:, 0]),
+        "accel_mm_s2": mean_of(_acceleration_errors(true, said, true_cam, said_cam, fps)),
+        **relative_means(true, true_T @ true_root, said_T @ said_root),
+    }
+    some = sampled(true, fps)
+    true_skin, said_skin = vertices_m(true[some], body), vertices_m(said[some], body)
+    means["pve_mm"] = mean_of(
+        pve_mm(
+            moved(said_T[some], said_skin),
+            moved(true_T[some], true_skin),
+            said_cam[some, 0],
+            true_cam[some, 0],
         )
-        for run in unbroken_runs(true, said)
-    ]
-    each = np.concatenate([np.zeros(0), *acceleration])
-    scores["accel_mm_s2"] = mean_where(each, np.ones(len(each), dtype=bool))
-    return scores
+    )
+    if worlds := T_world_space(truth, prediction):
+        true_T, said_T = (T[rows["frame"]] for T, rows in zip(worlds, (true, said), strict=True))
+        roots = true_T @ true_root, said_T @ said_root
+        joints = moved(true_T, true_joints), moved(said_T, said_joints)
+        means |= world_means(true, said, *joints, *roots, fps)
+        skins = moved(true_T[some], true_skin), moved(said_T[some], said_skin)
+        means |= skin_means(true[some], *skins, roots[0][some], roots[1][some], fps)
+    points_cam = moved(T_camera_space(prediction)[said["frame"]], keypoints_m(said, body))
+    in_front = points_cam[..., 2:] > 0
+    points_px = project(np.where(in_front, points_cam, (0, 0, 1)), prediction.K[said["frame"]][:, None])
+    return means, errors_mm, np.where(in_front, points_px, np.nan)
+
+
+def _acceleration_errors(true: Rows, said: Rows, true_m: Floats, said_m: Floats, fps: float) -> Floats:
+    """Of every run of frames in which a person keeps their match, joints (k, 24, 3) m, root-relative; mm/s²."""
+    true_m, said_m = true_m - true_m[:, :1], said_m - said_m[:, :1]
+    runs = unbroken_runs(true, said)
+    return np.concatenate(
+        [np.zeros(0), *(acceleration_error_mm_s2(said_m[run], true_m[run], fps) for run in runs)]
+    )
 
 
 def check_comparable(truth: Motion, prediction: Motion) -> None:
@@ -94,10 +233,10 @@ def check_comparable(truth: Motion, prediction: Motion) -> None:
             raise ChorosError(
                 f"The truth has {true} {what} and the prediction {said}; compare motions of the same video."
             )
-    if truth.space != prediction.space or truth.header.body != prediction.header.body:
+    if truth.header.body != prediction.header.body:
         raise ChorosError(
-            f"The truth is in {truth.space} space with the {truth.header.body} body, the prediction in "
-            f"{prediction.space} space with the {prediction.header.body} body; bring them to the same first."
+            f"The truth has the {truth.header.body} body, the prediction the {prediction.header.body} body; "
+            f"track with the body that the truth was made with."
         )
 
 
@@ -115,11 +254,15 @@ def in_image(motion: Motion, until_last_seen: bool = False) -> Rows:
     return rows[keep]
 
 
-def bring_together(true: Rows, said: Rows, similarity: Literal["box", "keypoints"]) -> TrackingFrames:
-    if similarity == "box":
-        return frames_from_boxes(
-            true["frame"], true["person"], true["box_px"], said["frame"], said["person"], said["box_px"]
-        )
+def _by_boxes(true: Rows, said: Rows) -> TrackingFrames:
+    return frames_from_boxes(
+        true["frame"], true["person"], true["box_px"], said["frame"], said["person"], said["box_px"]
+    )
+
+
+def _by_keypoints(true: Rows, said: Rows) -> TrackingFrames:
+    """As PoseTrack's annotations: who shows no keypoint is not asked for, nor is it held against anybody."""
+    true, said = (rows[(rows["keypoints_px"][..., 2] > 0).any(axis=-1)] for rows in (true, said))
     return frames_from_keypoints(
         true["frame"],
         true["person"],
@@ -131,24 +274,5 @@ def bring_together(true: Rows, said: Rows, similarity: Literal["box", "keypoints
     )
 
 
-def joints_m(rows: Rows, body: BodyModel) -> Floats:
-    """The 24 joints (n, 24, 3) of rows (n,), metres, in the motion's space."""
-    import torch
-
-    names = ("global_orient", "body_pose", "betas", "transl", "kid")
-    with torch.inference_mode():
-        params = BodyParams(*(torch.from_numpy(np.ascontiguousarray(rows[name])) for name in names))
-        return np.asarray(body.joints(params), dtype=np.float64)
-
-
-def unbroken_runs(true: Rows, said: Rows) -> list[NDArray[np.int64]]:
-    """Indices of matched rows cut into runs: one true person, one predicted, every frame."""
-    if not len(true):
-        return []
-    order = np.lexsort((true["frame"], true["person"]))
-    breaks = (
-        (np.diff(true["person"][order]) != 0)
-        | (np.diff(said["person"][order]) != 0)
-        | (np.diff(true["frame"][order]) != 1)
-    )
-    return np.split(order, np.flatnonzero(breaks) + 1)
+def _who_and_when(rows: Rows) -> NDArray[np.int64]:
+    return rows["frame"].astype(np.int64) * 2**32 + rows["person"]
