@@ -23,6 +23,7 @@ from choros.baseline.lift import network_metadata, points_of
 from choros.baseline.lifter import Lift, Lifter, LifterConfig, look
 from choros.body import BodyModel
 from choros.body.skeleton import PARENTS
+from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
 
 
@@ -115,7 +116,8 @@ def train(
     average.load_state_dict(model.state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), lr=run.lr, weight_decay=run.weight_decay)
     checkpoint = output.with_name(output.name + ".checkpoint")
-    step = _resume(checkpoint, model, average, optimiser) if checkpoint.is_file() else 0
+    modules = {"model": model, "average": average}
+    step = load_checkpoint(checkpoint, "lifter", modules, optimiser) if checkpoint.is_file() else 0
     recent, began = [], time.monotonic()
     while step < run.steps:
         loss = _step(model, optimiser, sample(clips, points, data, run.seed, step), points, run, step)
@@ -129,7 +131,7 @@ def train(
             report({"step": step, "loss": float(np.mean(recent)), "seconds": time.monotonic() - began})
             recent = []
         if step % run.checkpoint_every == 0 or step == run.steps:
-            _save_checkpoint(checkpoint, model, average, optimiser, step)
+            save_checkpoint(checkpoint, "lifter", modules, optimiser, step)
     prior = pose_prior(clips)
     tensors = {name: tensor.half() for name, tensor in average.state_dict().items()}
     tensors |= {f"prior.{name}": torch.as_tensor(value) for name, value in prior.items()}
@@ -180,30 +182,6 @@ def pose_prior(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
     # Shrunk towards independent joints of a tenth of a radian: half an hour of motion is not all there is.
     covariance = np.cov(both.T) + 0.1**2 * np.eye(63)
     return {"mean": both.mean(0), "precision_root": np.linalg.cholesky(np.linalg.inv(covariance)).T}
-
-
-def _save_checkpoint(
-    path: Path, model: Lifter, average: Lifter, optimiser: torch.optim.Optimizer, step: int
-) -> None:
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    weights.save(path, tensors, {"system": "lifter-checkpoint", "step": step})
-
-
-def _resume(path: Path, model: Lifter, average: Lifter, optimiser: torch.optim.Optimizer) -> int:
-    tensors, metadata = weights.load(path, "lifter-checkpoint")
-    for prefix, network in (("model.", model), ("average.", average)):
-        network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
-    state = optimiser.state_dict()
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, moment = name.split(".")
-            moments.setdefault(int(index), {})[moment] = tensor
-    optimiser.load_state_dict(state | {"state": moments})
-    return int(metadata["step"])
 
 
 def _tensor(array: Any) -> Tensor:

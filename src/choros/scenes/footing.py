@@ -1,0 +1,216 @@
+"""Feet on the floor for any motion: whoever made it, feet that stand are planted and legs reach for them.
+
+First the pelvis is carried by the feet that stand, then each stance is pinned to one place on the floor by the
+ball of its foot, and the swings between are bent to lead from one to the next. Two-bone inverse kinematics keeps
+the knees in the plane they had.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, label, minimum_filter1d
+from scipy.spatial.transform import Rotation
+
+from choros.body.kinematics import forward_kinematics
+from choros.scenes.figure import JOINT, SIDES, Figure, Floats, about, facing
+from choros.scenes.gait import HEEL_BEHIND_ANKLE_M, LEG_STRETCH
+from choros.scenes.paths import smoothstep
+
+SHORTEST_STANCE_S = 0.1
+SWING_LIFT_M = 0.04  # at least, halfway of a step of 0.4 m and more
+RAISED = 0.09  # leg lengths: a foot so much higher than the other does not stand, whatever is said of it
+EASE_S = 0.1  # a foot settles into its stance, and leaves it, over about that time
+
+
+def plant(
+    R_local: Floats,  # (T, 24, 3, 3), the first is the pelvis in the world, z up
+    pelvis: Floats,  # (T, 3) metres
+    stands: NDArray[np.bool_],  # (T, 2) whether the left and right foot stand
+    figure: Figure,
+    times_s: Floats,  # (T,) evenly spaced
+) -> tuple[Floats, Floats]:
+    """The motion with its feet planted: new ``R_local`` and ``pelvis``.
+
+    Soles of standing feet lie on the floor at 0 and do not slide; no foot is below it.
+    """
+    dt_s = float(times_s[1] - times_s[0]) if len(times_s) > 1 else 1.0
+    R_local, rest = R_local.copy(), figure.joints_rest
+    balls = [JOINT[f"{side}_foot"] for side, _ in SIDES]
+    height = rest[balls, 1] - figure.sole_m
+
+    turns, places = _joints(R_local, pelvis, rest)
+    raised = places[:, balls, 2] - places[:, balls, 2].min(axis=1, keepdims=True)
+    stands = stands & (raised < RAISED * figure.leg_m)
+    stands = np.stack([_lasting(foot, SHORTEST_STANCE_S / dt_s) for foot in stands.T], axis=1)
+    pelvis = pelvis + _carried(places[:, balls], height, stands, dt_s)
+    places = places + (pelvis - places[:, 0])[:, None]
+    ankles, feet = [], []
+    for i, (side, _) in enumerate(SIDES):
+        ankle, R_foot = _planted(
+            places[:, balls[i]], turns[:, JOINT[f"{side}_ankle"]], stands[:, i], figure, side, dt_s
+        )
+        ankles.append(ankle)
+        feet.append(R_foot)
+
+    pelvis = _within_reach(pelvis, R_local[:, 0], ankles, figure, dt_s)
+    for (side, _), ankle, R_foot in zip(SIDES, ankles, feet, strict=True):
+        bend_leg(R_local, turns, pelvis, figure, side, ankle, R_foot)
+    return R_local, pelvis
+
+
+def _lasting(stands: NDArray[np.bool_], frames: float) -> NDArray[np.bool_]:
+    """Without gaps, and then without stances, shorter than some frames."""
+    for value in (False, True):
+        spells, n = label(stands == value)
+        for k in range(1, n + 1):
+            inside = spells == k
+            if inside.sum() < frames and not (inside[0] or inside[-1]):
+                stands = stands ^ inside
+    return stands
+
+
+def _joints(R_local: Floats, pelvis: Floats, rest: Floats) -> tuple[Floats, Floats]:
+    """Global rotations (T, 24, 3, 3) and places (T, 24, 3)."""
+    turns, shifts = forward_kinematics(
+        torch.from_numpy(R_local), torch.from_numpy(rest).expand(len(pelvis), 24, 3)
+    )
+    return turns.numpy(), rest - rest[0] + shifts.numpy() + pelvis[:, None]
+
+
+def _carried(balls: Floats, height: Floats, stands: NDArray[np.bool_], dt_s: float) -> Floats:  # (T, 3)
+    """How the whole body must shift so that the balls (T, 2, 3) of standing feet rest, and rest on the floor."""
+    T = len(balls)
+    if T < 2 or not stands.any():
+        return np.zeros((T, 3))
+    weight = (stands[1:] & stands[:-1]).astype(np.float64)
+    slide = (np.diff(balls[..., :2], axis=0) * weight[..., None]).sum(1) / np.maximum(weight.sum(1), 1)[
+        :, None
+    ]
+    along = -np.concatenate([np.zeros((1, 2)), np.cumsum(slide, axis=0)])
+    miss = (height - balls[..., 2]) * stands
+    known = stands.any(axis=1)
+    lift = np.interp(np.arange(T), np.flatnonzero(known), (miss.sum(1) / np.maximum(stands.sum(1), 1))[known])
+    return gaussian_filter1d(np.concatenate([along, lift[:, None]], axis=1), 0.06 / dt_s, axis=0)
+
+
+def _planted(
+    ball: Floats, R_foot: Floats, stands: NDArray[np.bool_], figure: Figure, side: str, dt_s: float
+) -> tuple[Floats, Floats]:
+    """Ankle (T, 3) and R_world_foot (T, 3, 3) of a foot whose ball is pinned wherever it stands."""
+    rest = figure.joints_rest
+    to_ball = rest[JOINT[f"{side}_foot"]] - rest[JOINT[f"{side}_ankle"]]
+    ball_height = rest[JOINT[f"{side}_foot"], 1] - figure.sole_m
+    forward = R_foot[..., 2]
+    yaw, heel_up = (
+        np.unwrap(np.arctan2(forward[:, 1], forward[:, 0])),
+        -np.arcsin(np.clip(forward[:, 2], -1, 1)),
+    )
+
+    # Where each stance is, and how far that is from where the foot was: swings go from one to the next.
+    shift, yaw_stance, clear = np.zeros_like(ball), yaw.copy(), np.zeros(len(ball))
+    spells, n = label(stands)
+    if n:
+        for k in range(1, n + 1):
+            inside = spells == k
+            spot = np.array([*ball[inside, :2].mean(axis=0), ball_height])
+            shift[inside] = spot - ball[inside]
+            yaw_stance[inside] = yaw[inside].mean()
+        known = np.flatnonzero(stands)
+        every = np.arange(len(ball))
+        shift = np.stack([np.interp(every, known, column) for column in shift[known].T], axis=1)
+        turn = np.interp(every, known, (yaw_stance - yaw)[known])
+        eased = gaussian_filter1d(shift, 0.4 * EASE_S / dt_s, axis=0)
+        shift = np.where(stands[:, None], shift, eased)
+        flat = facing(yaw + turn) @ about("x", np.maximum(heel_up, 0))
+        weight = np.maximum(stands, gaussian_filter1d(stands.astype(np.float64), EASE_S / dt_s))
+        free = facing(turn) @ facing(np.zeros(1)).swapaxes(-1, -2) @ R_foot
+        R_foot = _between(free, flat, weight)
+        clear = _clearance(ball + shift, stands)
+
+    ankle = ball + shift - R_foot @ to_ball
+    heel = np.array(
+        [0.0, figure.sole_m - rest[JOINT[f"{side}_ankle"], 1], -HEEL_BEHIND_ANKLE_M * to_ball[2] / 0.13]
+    )
+    lowest = np.minimum(ankle + R_foot @ heel, ankle + R_foot @ to_ball - [0, 0, ball_height])[:, 2]
+    ankle[:, 2] += np.maximum(0, clear - lowest)
+    return ankle, R_foot
+
+
+def _clearance(ball: Floats, stands: NDArray[np.bool_]) -> Floats:  # (T,) metres
+    """How high a foot must be at least on its way from one stance to the next, so that it does not scuff."""
+    clear = np.zeros(len(ball))
+    swings, n = label(~stands)
+    for k in range(1, n + 1):
+        inside = np.flatnonzero(swings == k)
+        before, after = inside[0] - 1, inside[-1] + 1
+        if before >= 0 and after < len(ball):
+            u = np.arange(1, len(inside) + 1) / (len(inside) + 1)
+            reach = float(np.linalg.norm((ball[after] - ball[before])[:2]))
+            clear[inside] = SWING_LIFT_M * smoothstep(reach / 0.4) * 16 * u**2 * (1 - u) ** 2
+    return clear
+
+
+def _between(start: Floats, end: Floats, share: Floats) -> Floats:
+    """Rotations (T, 3, 3) at a share (T,) of the way, along the shortest arc."""
+    step = Rotation.from_matrix(start.swapaxes(-1, -2) @ end).as_rotvec()
+    return start @ Rotation.from_rotvec(share[:, None] * step).as_matrix()
+
+
+def _within_reach(
+    pelvis: Floats, R_pelvis: Floats, ankles: list[Floats], figure: Figure, dt_s: float
+) -> Floats:  # (T, 3)
+    """The pelvis lowered where a leg would have to be longer than it is."""
+    rest = figure.joints_rest
+    stretch = LEG_STRETCH * (figure.bone_m("left_knee") + figure.bone_m("left_ankle"))
+    drop = np.zeros(len(pelvis))
+    for (side, _), ankle in zip(SIDES, ankles, strict=True):
+        hip = pelvis + R_pelvis @ (rest[JOINT[f"{side}_hip"]] - rest[0])
+        away = np.sum((hip - ankle)[:, :2] ** 2, axis=1)
+        highest = ankle[:, 2] + np.sqrt(np.maximum(stretch**2 - away, 0.25 * stretch**2))
+        drop = np.minimum(drop, highest - hip[:, 2])
+    blur = 0.05 / dt_s
+    drop = gaussian_filter1d(minimum_filter1d(drop, int(2 * blur) | 1), blur)
+    return pelvis + drop[:, None] * [0, 0, 1]
+
+
+def bend_leg(
+    R_local: Floats, turns: Floats, pelvis: Floats, figure: Figure, side: str, ankle: Floats, R_foot: Floats
+) -> None:
+    """Turn hip, knee and ankle in place so that the foot is at ``ankle`` (T, 3), turned by ``R_foot``.
+
+    ``turns`` (T, 24, 3, 3) are the global rotations so far: the knee bends towards where the thigh faced.
+    """
+    rest = figure.joints_rest
+    hip_j, knee_j, ankle_j = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
+    hip = pelvis + R_local[:, 0] @ (rest[hip_j] - rest[0])
+    thigh_m, shin_m = figure.bone_m(f"{side}_knee"), figure.bone_m(f"{side}_ankle")
+    reach = ankle - hip
+    length = np.linalg.norm(reach, axis=1, keepdims=True)
+    along = reach / length
+    length = np.clip(length, abs(thigh_m - shin_m) + 1e-3, (thigh_m + shin_m) * 0.9995)
+    cosine = (thigh_m**2 + length**2 - shin_m**2) / (2 * thigh_m * length)
+    pole = turns[:, hip_j, :, 2] - np.sum(turns[:, hip_j, :, 2] * along, axis=1, keepdims=True) * along
+    pole /= np.linalg.norm(pole, axis=1, keepdims=True)
+    thigh = cosine * along + np.sqrt(1 - cosine**2) * pole
+    shin = (length * along - thigh_m * thigh) / shin_m
+    hinge = np.cross(pole, along)
+
+    R_thigh = _aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
+    R_shin = _aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
+    R_local[:, hip_j] = R_local[:, 0].swapaxes(-1, -2) @ R_thigh
+    R_local[:, knee_j] = R_thigh.swapaxes(-1, -2) @ R_shin
+    R_local[:, ankle_j] = R_shin.swapaxes(-1, -2) @ R_foot
+
+
+def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
+    """Rotation that carries a bone (3,) along (T, 3), its left axis towards the hinge (T, 3)."""
+
+    def frame(bone: Floats, hinge: Floats) -> Floats:
+        first = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
+        second = hinge - np.sum(hinge * first, axis=-1, keepdims=True) * first
+        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
+        return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+    return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T

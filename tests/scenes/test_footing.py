@@ -1,0 +1,86 @@
+"""Planting feet: those that stand hold still on the floor, legs reach them, good motion is left alone."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from choros.scenes.figure import JOINT, about, facing
+from choros.scenes.footing import _joints, bend_leg, plant
+from choros.scenes.gait import Manner, animate
+from choros.scenes.paths import Leg, walk
+from choros.training.motion_model import open_figure
+
+BALLS = [JOINT["left_foot"], JOINT["right_foot"]]
+TIMES = np.arange(0, 4, 1 / 30)
+
+
+def walking():
+    """R_local and pelvis of our own gait, whose feet do not slide."""
+    body = open_figure()
+    poses = animate(walk((Leg(((-3.0, 0.0), (3.0, 0.0))),), 1.1, 5, (0, 0.5, 2.0)), body, Manner(), TIMES)
+    rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 3)
+    R_local = Rotation.from_rotvec(rotvec).as_matrix().reshape(-1, 24, 3, 3)
+    return R_local, poses.transl + body.joints_rest[0], body
+
+
+def standing(R_local, pelvis, body):
+    """Balls (T, 2, 3), and where they are low and slow."""
+    _, places = _joints(R_local, pelvis, body.joints_rest)
+    balls = places[:, BALLS]
+    pace = np.linalg.norm(np.gradient(balls, axis=0), axis=-1) * 30
+    return balls, (pace < 0.2) & (balls[..., 2] < body.joints_rest[BALLS, 1] - body.sole_m + 0.02)
+
+
+def slide(balls, stands):
+    """Speeds of the feet that stand, m/s."""
+    pace = np.linalg.norm(np.diff(balls[..., :2], axis=0), axis=-1) * 30
+    return pace[stands[1:] & stands[:-1]]
+
+
+def test_sliding_feet_are_planted():
+    R_local, pelvis, body = walking()
+    _, stands = standing(R_local, pelvis, body)
+    drift = 0.15 * np.stack([np.sin(TIMES), np.cos(1.3 * TIMES), 0.3 * np.sin(2 * TIMES)], axis=1)
+    skating, _ = standing(R_local, pelvis + drift, body)
+    fixed_R, fixed_pelvis = plant(R_local, pelvis + drift, stands, body, TIMES)
+    fixed, _ = standing(fixed_R, fixed_pelvis, body)
+    assert slide(skating, stands).mean() > 0.08
+    assert slide(fixed, stands).max() < 1e-6
+    height = body.joints_rest[BALLS, 1] - body.sole_m
+    np.testing.assert_allclose((fixed - [0, 0, height[0]])[stands][:, 2], 0, atol=1e-9)
+    assert fixed[..., 2].min() > height.min() - 1e-9
+
+
+def test_planted_motion_is_hardly_changed():
+    R_local, pelvis, body = walking()
+    _, stands = standing(R_local, pelvis, body)
+    again_R, again_pelvis = plant(R_local, pelvis, stands, body, TIMES)
+    _, before = _joints(R_local, pelvis, body.joints_rest)
+    _, after = _joints(again_R, again_pelvis, body.joints_rest)
+    moved = np.linalg.norm(after - before, axis=-1)
+    assert moved.mean() < 0.02
+    assert moved.max() < 0.08
+
+
+def test_somebody_in_the_air_is_only_kept_off_the_floor():
+    R_local, pelvis, body = walking()
+    lifted = pelvis + np.array([0, 0, 0.5])
+    same_R, same = plant(R_local, lifted, np.zeros((len(TIMES), 2), bool), body, TIMES)
+    np.testing.assert_allclose(same, lifted, atol=1e-3)
+    np.testing.assert_allclose(same_R, R_local, atol=0.02)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_leg_reaches(side):
+    body = open_figure()
+    rng = np.random.default_rng(0)
+    R_local = np.tile(np.eye(3), (50, 24, 1, 1))
+    R_local[:, 0] = facing(rng.uniform(-3, 3, 50)) @ about("x", rng.uniform(-0.5, 0.5, 50))
+    pelvis = rng.normal(0, 1, (50, 3)) + np.array([0, 0, 1])
+    R_foot = Rotation.random(50, rng=np.random.default_rng(1)).as_matrix()
+    turns, places = _joints(R_local, pelvis, body.joints_rest)
+    ankle = places[:, JOINT[f"{side}_hip"]] + rng.normal(0, 0.15, (50, 3)) + [0, 0, -0.5]
+    bend_leg(R_local, turns, pelvis, body, side, ankle, R_foot)
+    turns, places = _joints(R_local, pelvis, body.joints_rest)
+    np.testing.assert_allclose(places[:, JOINT[f"{side}_ankle"]], ankle, atol=1e-9)
+    np.testing.assert_allclose(turns[:, JOINT[f"{side}_ankle"]], R_foot, atol=1e-9)
