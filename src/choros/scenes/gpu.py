@@ -256,7 +256,7 @@ class Card:
         drawn = np.frombuffer(self._shown_to.read(components=4, attachment=0, dtype="f4"), np.float32)
         drawn = drawn.reshape(*shape, 4)
         mesh = np.frombuffer(self._shown_to.read(components=1, attachment=1, dtype="i4"), np.int32)
-        return Picture(drawn[..., :3].copy(), drawn[..., 3].copy(), mesh.reshape(shape))
+        return Picture(drawn[..., :3].copy(), drawn[..., 3].copy(), mesh.reshape(shape).copy())
 
 
 @lru_cache(maxsize=2)
