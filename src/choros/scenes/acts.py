@@ -103,8 +103,8 @@ def strolling(rng: np.random.Generator, stage: Stage, figures: Sequence[Figure])
 
 
 def standing(rng: np.random.Generator, stage: Stage, figures: Sequence[Figure]) -> Proposal:
-    """One: stands about, where there is most room of some hundred places."""
-    spots = np.stack([stage.spot(rng, rng.uniform(0, stage.seconds), 0.9) for _ in range(150)])
+    """One: stands about, where there is most room of some places."""
+    spots = np.stack([stage.spot(rng, rng.uniform(0, stage.seconds), 0.9) for _ in range(50)])
     still = np.repeat(spots[:, None], len(stage.times_s), axis=1)
     during = (stage.times_s >= 0) & (stage.times_s <= stage.seconds)
     room = np.where(stage.in_picture(still)[:, during].mean(axis=1) < 0.36, -1.0, 3.0)
@@ -253,7 +253,7 @@ def hiding(rng: np.random.Generator, stage: Stage, figures: Sequence[Figure]) ->
     """One: goes behind a wall or a pillar, which comes along, and out again a second or more later."""
     figure, view = figures[0], stage.view
     near, far = stage.depth_m
-    gone = float(rng.uniform(0.2, 0.3)) * min(stage.seconds, 10.0)
+    gone = float(rng.uniform(0.1, 0.28)) * min(stage.seconds, 10.0)
     behind = float(rng.uniform(0.65, 0.95))  # depth of the wall, of that of the path
     depth = float(rng.uniform(0.35, 0.9)) * (far - near) + near
     across = float(rng.uniform(-0.4, 0.4)) * view.half_width_m(depth)

@@ -42,6 +42,7 @@ class Kind:
     hidden: int = 0  # people who are gone for seconds behind something
     apart: bool = False  # nobody hides anybody, as far as that can be had
     longest_hidden_s: float = np.inf
+    least_hidden_s: float = 0.0  # of somebody, where that can be had
     camera: tuple[str, ...] = ("static",)  # of cameras.MOVES; one is drawn
 
     def floor_m(self, people: int) -> float:
@@ -62,7 +63,12 @@ KINDS: dict[str, Kind] = {
         (2, 4), 4.5, ((4, acts.strolling, 1, 1), (1, acts.sitting, 1, 1)), apart=True, longest_hidden_s=0.4
     ),
     "crossing": Kind(
-        (5, 5), 5.5, ((6, acts.passing, 1, 1), (2, acts.together, 2, 2)), poles=1, longest_hidden_s=0.9
+        (5, 5),
+        5.5,
+        ((6, acts.passing, 1, 1), (2, acts.together, 2, 2)),
+        poles=1,
+        longest_hidden_s=1.1,
+        least_hidden_s=0.25,
     ),
     "crowd": Kind((12, 12), 10.0, (*PASSERS, (2, acts.circle, 3, 5)), poles=1),
     "longgone": Kind((3, 5), 6.5, PASSERS, hidden=2, longest_hidden_s=3.6),
@@ -97,11 +103,12 @@ def direct(
 
     With ``clips`` most people do what was captured there. Raises ``ChorosError`` if so many find no room.
     """
-    for _ in range(SETTINGS):
+    for setting in range(SETTINGS):
         stage = Stage(view, frames_s, collide, kind.apart, kind.longest_hidden_s)
         _furnish(rng, kind, stage)
         order = [int(n) for n in rng.permutation(len(figures))]
-        if _fill(rng, kind, stage, [figures[n] for n in order], clips):
+        filled = _fill(rng, kind, stage, [figures[n] for n in order], clips)
+        if filled and (setting >= SETTINGS // 2 or stage.hides(kind.least_hidden_s)):
             parts = {n: part for n, part in zip(order, stage.cast, strict=True)}
             return [parts[n] for n in range(len(figures))], tuple(stage.things)
     raise ChorosError(
@@ -110,7 +117,6 @@ def direct(
 
 
 def _furnish(rng: np.random.Generator, kind: Kind, stage: Stage) -> None:
-    near, far = stage.depth_m
     for _ in range(kind.poles):
         x, y = stage.spot(rng, rng.uniform(0, stage.seconds), 0.45)
         pole = Obstacle(float(x), float(y), float(rng.uniform(0.08, 0.45)))
@@ -165,7 +171,7 @@ def _stand(rng: np.random.Generator, stage: Stage, figure: Figure) -> bool:
     """Cast somebody where there is room, hidden or not."""
     careful = stage.apart, stage.longest_hidden_s
     for stage.apart, stage.longest_hidden_s in (careful, (False, np.inf)):
-        found = _play(rng, stage, acts.standing, [figure], 2)
+        found = _play(rng, stage, acts.standing, [figure], TRIES)
         if found:
             break
     stage.apart, stage.longest_hidden_s = careful

@@ -18,7 +18,8 @@ ACROSS_M = np.array([-0.22, -0.11, 0.0, 0.11, 0.22])
 UP_M = np.array([0.15, 0.55, 0.95, 1.3, 1.6])
 HALF_BODY_M = 0.2
 STATURE_M = 1.65
-HIDDEN = 0.1  # share of the points; with fewer somebody counts as hidden
+HIDDEN = 0.1  # share of the points; with fewer somebody is hidden
+DOUBTFUL = 0.3  # with fewer somebody may turn out to be hidden
 TALL_M = 2.1  # of things that leave their height to the place
 
 

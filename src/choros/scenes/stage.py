@@ -17,7 +17,7 @@ from choros.scenes.figure import Figure, Poses
 from choros.scenes.gait import Manner, animate
 from choros.scenes.gestures import Gesture
 from choros.scenes.paths import Route
-from choros.scenes.sight import HIDDEN, Obstacle, shown, spells_s
+from choros.scenes.sight import DOUBTFUL, HIDDEN, Obstacle, shown, spells_s
 from choros.scenes.sitting import Sitting
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ class Part:
     """What one person does: along a route in a manner, or, where there is a take, just what was taken."""
 
     route: Route
-    manner: Manner = Manner()
+    manner: Manner = field(default_factory=Manner)
     gestures: tuple[Gesture, ...] = ()
     sittings: tuple[Sitting, ...] = ()
     seat: Obstacle | None = None  # which they come nearer to than to other things
@@ -121,12 +121,15 @@ class Stage:
             return False
         return self._hidden_ok(places, proposal.things)
 
-    def longest_hidden(self, proposal: Proposal, person: int = 0) -> float:
-        """How long one of a proposal's people is hidden at most while in the picture, seconds."""
+    def longest_hidden(self, proposal: Proposal) -> float:
+        """How long the first of a proposal's people is hidden at most while in the picture, seconds."""
         places = [*self.places, *(part.route.place(self.times_s) for part in proposal.parts)]
-        number = len(self.places) + person
         things = (*self.things, *proposal.things)
-        return self._longest(np.stack(places), things, [number])[0]
+        return self._longest(np.stack(places), things, HIDDEN, [len(self.places)])[0]
+
+    def hides(self, least_s: float) -> bool:
+        """Whether anybody of the cast is hidden for so long."""
+        return max(self._longest(np.stack(self.places), self.things, HIDDEN)) >= least_s
 
     def _on_floor(self, place: Floats) -> bool:
         near, far = self.depth_m
@@ -164,13 +167,17 @@ class Stage:
         if not np.isfinite(self.longest_hidden_s) or not (self.places or places):
             return True
         everybody = np.stack([*self.places, *places])
-        return max(self._longest(everybody, (*self.things, *new_things))) <= self.longest_hidden_s
+        return max(self._longest(everybody, (*self.things, *new_things), DOUBTFUL)) <= self.longest_hidden_s
 
     def _longest(
-        self, places: Floats, things: Sequence[Obstacle], who: Sequence[int] | None = None
+        self,
+        places: Floats,
+        things: Sequence[Obstacle],
+        hidden: float,
+        who: Sequence[int] | None = None,
     ) -> list[float]:
         shares = shown(places, self.ahead, self.eye_m, things, who)
         asked = places if who is None else places[list(who)]
         during = (self.times_s >= 0) & (self.times_s <= self.seconds)
-        hidden = (shares < HIDDEN) & self.in_picture(asked) & during
-        return [max(spells_s(h, STEP_S), default=0.0) for h in hidden]
+        gone = (shares < hidden) & self.in_picture(asked) & during
+        return [max(spells_s(g, STEP_S), default=0.0) for g in gone]

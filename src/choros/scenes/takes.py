@@ -78,7 +78,8 @@ def _placed(rng: np.random.Generator, stage: Stage, figure: Figure, poses: Poses
     half_time = float(stage.frames_s[len(stage.frames_s) // 2])
     for _ in range(8):
         turn = Rotation.from_euler("z", rng.uniform(0, 2 * np.pi))
-        moved = turn.apply(pelvis - [*middle[:2], 0.0]) + [*stage.spot(rng, half_time), 0.0]
+        spot = np.append(stage.spot(rng, half_time), 0.0)
+        moved = turn.apply(pelvis - [*middle[:2], 0.0]) + spot
         orient = (turn * Rotation.from_rotvec(poses.global_orient)).as_rotvec()
         take = Poses(orient, poses.body_pose, moved - figure.joints_rest[0])
         proposal = Proposal((Part(_route(take, moved, stage.frames_s), take=take),))
