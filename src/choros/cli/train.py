@@ -68,7 +68,7 @@ class Train:
 
     def _command(self) -> str:
         """What makes the same weights again, from a folder of that name."""
-        said = [f"choros train {self.network} {self.mocap.name} --seed {self.seed}"]
+        said = [f"choros train {self.network} --mocap {self.mocap.name} --seed {self.seed}"]
         if self.steps is not None:
             said.append(f"--steps {self.steps}")
         if self.any_licence:
