@@ -46,7 +46,7 @@ def card_on(device):
 @pytest.mark.parametrize(("kind", "seed", "camera"), [
     ("crossing", 3, "static"), ("moving", 4, "handheld"), ("crowd", 2, "pan"), ("easy", 12, "zoom"),
 ])  # fmt: skip
-def test_light_depth_and_masks_are_those_of_the_cpu(opengl, kind, seed, camera):
+def test_light_depth_and_owners_are_those_of_the_cpu(opengl, kind, seed, camera):
     ours, theirs = (
         make_scene(kind, seed, replace(SMALL, camera=camera, device=d)) for d in ("cpu", "software")
     )
@@ -57,6 +57,7 @@ def test_light_depth_and_masks_are_those_of_the_cpu(opengl, kind, seed, camera):
         same = drawn.mesh == expected.mesh
         assert drawn.mesh.max() >= 0
         assert same.mean() > 0.999
+        assert (drawn.solid == expected.solid).mean() > 0.999
         assert np.abs(drawn.light - expected.light).mean() < 1e-3
         assert np.quantile(np.abs(drawn.depth - expected.depth)[same], 0.999) < 1e-3
     assert (theirs.masks(7) == ours.masks(7)).all()

@@ -50,6 +50,7 @@ class Picture:
     light: NDArray[np.float32]  # (H, W, 3) linear RGB
     depth: NDArray[np.float32]  # (H, W) metres along the camera's z
     mesh: NDArray[np.int32]  # (H, W) number of the mesh seen, -1 for the world
+    solid: NDArray[np.integer[Any]]  # (H, W) which of the world's solids is behind, or world.FLOOR or SKY
 
 
 def open_card(device: str, world: World, meshes: Meshes, width: int, height: int) -> Card | None:
@@ -159,13 +160,14 @@ class Card:
         self._screens = [context.vertex_array(program, []) for program in (self._trace, self._place)]
 
         self._sunny, self._shady = (context.texture(size, 4, dtype="f4") for _ in range(2))
-        self._traced_to = context.framebuffer([self._sunny, self._shady])
+        self._owner = context.texture(size, 1, dtype="i4")
+        self._traced_to = context.framebuffer([self._sunny, self._shady, self._owner])
         self._sun_depth = context.texture((SHADOW_PX, SHADOW_PX), 1, dtype="f4")
         self._sun_to = context.framebuffer(
             [self._sun_depth], context.depth_renderbuffer((SHADOW_PX, SHADOW_PX))
         )
         self._shown_to = context.framebuffer(
-            [context.texture(size, 4, dtype="f4"), context.texture(size, 1, dtype="i4")],
+            [context.texture(size, 4, dtype="f4"), context.texture(size, 2, dtype="i4")],
             context.depth_renderbuffer(size),
         )
         self._contact: moderngl.Texture | None = None
@@ -236,7 +238,7 @@ class Card:
             self._contact = context.texture(open_.shape[::-1], 1, dtype="f4")
         self._contact.write(np.ascontiguousarray(open_, np.float32))
         _see(
-            self._place, sunny=self._sunny, shady=self._shady, sun_depth=self._sun_depth,
+            self._place, sunny=self._sunny, shady=self._shady, owner=self._owner, sun_depth=self._sun_depth,
             contact=self._contact,
         )  # fmt: skip
         _set(self._place, contact_from=(x, y, texel_m))
@@ -245,7 +247,7 @@ class Card:
         self._screens[1].render(vertices=3)
         context.depth_func = "<"
         _see(
-            self._people, faces=self._faces, stacks=self._mesh_stacks, occluders=self._occluders,
+            self._people, owner=self._owner, faces=self._faces, stacks=self._mesh_stacks, occluders=self._occluders,
             sun_depth=self._sun_depth,
         )  # fmt: skip
         _set(self._people, solids=self._counts[1])
@@ -255,8 +257,9 @@ class Card:
         shape = self.height, self.width
         drawn = np.frombuffer(self._shown_to.read(components=4, attachment=0, dtype="f4"), np.float32)
         drawn = drawn.reshape(*shape, 4)
-        mesh = np.frombuffer(self._shown_to.read(components=1, attachment=1, dtype="i4"), np.int32)
-        return Picture(drawn[..., :3].copy(), drawn[..., 3].copy(), mesh.reshape(shape).copy())
+        seen = np.frombuffer(self._shown_to.read(components=2, attachment=1, dtype="i4"), np.int32)
+        seen = seen.reshape(*shape, 2)
+        return Picture(drawn[..., :3].copy(), drawn[..., 3].copy(), seen[..., 0].copy(), seen[..., 1].copy())
 
 
 @lru_cache(maxsize=2)

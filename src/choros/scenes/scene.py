@@ -219,7 +219,7 @@ class Scene:
             canvas, backdrop, normals, self._meshes, K, T_world_camera, self.world.light,
             self._sun_view(posed_world), contact, self._solids,
         )  # fmt: skip
-        return Picture(light, canvas.depth, canvas.mesh)
+        return Picture(light, canvas.depth, canvas.mesh, backdrop.solid)
 
     @cached_property
     def _card(self) -> Card | None:

@@ -2,6 +2,7 @@
 // top, so gl_FragCoord is in image coordinates. Lengths in metres, world axes (z up), linear RGB.
 const int BOX = 0, CYLINDER = 1, BALL = 2;
 const int LEVELS = 7;  // copies of a texture, one under another in its layer
+const int FLOOR = -1, SKY = -2;  // in place of a solid's number
 const float FAR_M = 400.0, NEAR_M = 0.05, NOTHING = 1e30;
 
 uniform vec3 eye;

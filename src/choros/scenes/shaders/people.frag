@@ -1,4 +1,5 @@
 // Cloth and skin under sun and sky: the second half of render._shade.
+uniform isampler2D owner;
 uniform isampler2D faces;  // texture and mesh of every face, row after row
 uniform sampler2DArray stacks;
 uniform float focal_px, texel_m;
@@ -11,15 +12,15 @@ in vec3 normal;
 in vec2 uv;
 
 layout(location = 0) out vec4 picture;
-layout(location = 1) out int mesh;
+layout(location = 1) out ivec2 seen;  // mesh, and solid behind it
 
 void main() {
     int width = textureSize(faces, 0).x;
     ivec2 face = texelFetch(faces, ivec2(gl_PrimitiveID % width, gl_PrimitiveID / width), 0).xy;
     float z = 1.0 / gl_FragCoord.w;
     vec3 n = normal / (length(normal) + 1e-9);
-    vec3 seen = point - eye;
-    bool inside = dot(n, seen) > 0.35 * length(seen);
+    vec3 ray = point - eye;
+    bool inside = dot(n, ray) > 0.35 * length(ray);
     vec3 colour = texel(stacks, face.x, uv, z / focal_px / texel_m);
     // Light creeps a little around the edge, as it does on cloth and skin.
     float lit = max((dot(n, to_sun) + 0.12) / 1.12, 0.0);
@@ -36,5 +37,5 @@ void main() {
         bounce *= 0.3;
     }
     picture = vec4(colour * (lit * sun + around * sky + bounce * sun), z);
-    mesh = face.y;
+    seen = ivec2(face.y, texelFetch(owner, ivec2(gl_FragCoord.xy), 0).r);
 }

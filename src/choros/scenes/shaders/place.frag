@@ -1,10 +1,11 @@
 // The traced world under the shadows of people: the first half of render._shade.
 uniform sampler2D sunny, shady;
+uniform isampler2D owner;
 uniform sampler2D contact;  // how open the floor is to the sky
 uniform vec3 contact_from;  // its corner x, y and its texel, metres
 
 layout(location = 0) out vec4 picture;
-layout(location = 1) out int mesh;
+layout(location = 1) out ivec2 seen;  // mesh, and solid behind it
 
 void main() {
     ivec2 px = ivec2(gl_FragCoord.xy);
@@ -14,6 +15,6 @@ void main() {
     vec2 at = (point.xy - contact_from.xy) / contact_from.z;
     float open = point.z < 0.05 && on_map(contact, at) ? between(contact, at).r : 1.0;
     picture = vec4(by_sun.rgb * lit * (0.5 + 0.5 * open) + texelFetch(shady, px, 0).rgb * open, by_sun.a);
-    mesh = -1;
+    seen = ivec2(-1, texelFetch(owner, px, 0).r);
     gl_FragDepth = buffer_depth(by_sun.a);
 }

@@ -11,6 +11,7 @@ uniform vec3 floor_from;  // that map's corner x, y and its texel, metres
 
 layout(location = 0) out vec4 sunny;  // and depth, metres
 layout(location = 1) out vec4 shady;
+layout(location = 2) out int owner;  // solid, FLOOR or SKY
 
 void main() {
     sunny = vec4(0.0);
@@ -22,7 +23,10 @@ void main() {
         float t = hit(
             table, solids, eye, ray, ray.z > -1e-6 ? FAR_M : min(-eye.z / ray.z, FAR_M), solid, side
         );
-        if (sample_ == finer * finer / 2) sunny.a = t;
+        if (sample_ == finer * finer / 2) {
+            sunny.a = t;
+            owner = solid >= 0 ? solid : t < FAR_M ? FLOOR : SKY;
+        }
         float share = 1.0 / float(finer * finer);
         if (t >= FAR_M) {
             float up = pow(min(max(normalize(ray).z, 0.0) * 1.6, 1.0), 0.7);
