@@ -11,6 +11,7 @@ from choros._version import __version__
 from choros.cli.bench import Bench
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
+from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.track import Track
 from choros.cli.train import Train
@@ -23,6 +24,7 @@ Command = (
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Scenes, tyro.conf.subcommand("scenes")]
 )
 
 

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("motion", "posetrack", "coco", "mot", "masks")
 LABELLED_PX = 24.0  # height in the picture below which nobody is labelled
-JPEG_QUALITY = 95
 #: PoseTrack's keypoints; its ears are placeholders that nobody labels.
 POSETRACK17 = ("nose", *HEAD_POINTS, *COCO17[3:])
 
@@ -280,7 +279,7 @@ def _picture_name(frame: int) -> Path:
 
 def _picture(path: Path, image: NDArray[Any]) -> None:
     """A uint8 picture, BGR or grey; not by cv2.imwrite, which cannot open every name on Windows."""
-    encoded = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    encoded = cv2.imencode(path.suffix, image)[1]
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(encoded.tobytes())
 
