@@ -51,6 +51,7 @@ class MotionTraining:
     checkpoint_every: int = 500
     begin_rate: float = 0.12  # windows learned without their past, for how motions begin
     past_noise: float = 0.35  # at most, of the past's codes: what was generated is never quite real
+    component_windows: int = 16384  # drawn for the principal components
     tempos: tuple[float, ...] = (0.85, 1.0, 1.18)
     lowest_pelvis: float = 0.55  # leg lengths: nobody lies or crawls
     largest_tilt_rad: float = 1.2
@@ -209,7 +210,8 @@ def train(
 def _prepare(model: MotionModel, windows: Windows, run: MotionTraining) -> None:
     """Principal components of a fair sample of the windows, and how far joints turn in all of them."""
     rng = np.random.default_rng([run.seed, 1 << 32])
-    sample = windows.rows[torch.from_numpy(rng.choice(len(windows.rows), 16384, p=windows.chance))]
+    drawn = rng.choice(len(windows.rows), run.component_windows, p=windows.chance)
+    sample = windows.rows[torch.from_numpy(drawn)]
     scale = feature_scale(open_figure())
     fit_components(model.windows, sample, scale)
     fit_components(model.pasts, sample[:, : model.config.past], scale)
