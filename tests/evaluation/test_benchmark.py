@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,10 +14,9 @@ from choros.evaluation.benchmark import METRICS, Recorded, run_benchmark
 from choros.evaluation.compare import compare, pooled_scores
 from choros.evaluation.metrics.hota import hota
 from choros.evaluation.metrics.tracking import clear, concatenate, frames_from_boxes, identity
-from choros.evaluation.sources import TEST_SETS, SceneSource, open_data
+from choros.evaluation.sources import open_data
 from choros.evaluation.world_errors import WORLD_MEANS
 from choros.motion import Motion
-from choros.scenes import KINDS, Scene, SceneConfig, make_scene
 
 from .truths import FPS, FRAMES, HEIGHT, WIDTH, Told, changed, standing, swapped, write_clip
 
@@ -247,52 +245,6 @@ def test_keypoints_in_the_image(truths, body):
 # Data names ---------------------------------------------------------------------------------------------
 
 
-def test_named_sets_are_ten_clips_of_their_own():
-    seeds = []
-    for name in TEST_SETS:
-        sources = open_data(name)
-        assert len(sources) == 10
-        for source in sources:
-            assert 96 <= source.config.seconds * source.config.fps <= 300
-            assert 700_000 <= source.seed < 800_000
-            assert source.kind in KINDS
-            seeds.append(source.seed)
-    assert len(set(seeds)) == len(seeds)
-
-
-class FoundRoom(Exception):
-    """Everybody's part was given out; the rest of a scene cannot fail."""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", TEST_SETS)
-def test_everybody_in_a_named_set_finds_room(name, monkeypatch):
-    def cast(*_):
-        raise FoundRoom
-
-    monkeypatch.setattr(Scene, "_cast", cast)
-    for source in open_data(name):
-        with pytest.raises(FoundRoom):
-            make_scene(source.kind, source.seed, source.config)
-
-
-def test_scenes_by_kind_and_seed():
-    assert [s.name for s in open_data("scene:crossing:900001:3")] == [
-        f"scene:crossing:{seed}" for seed in (900001, 900002, 900003)
-    ]
-    assert [s.name for s in open_data("scene:easy:5")] == ["scene:easy:5"]
-
-
-def test_a_scene_is_filmed_with_its_truth(tmp_path):
-    config = SceneConfig(128, 96, Fraction(10), 0.3, people=2)
-    clip = SceneSource("easy", 1, config).open(tmp_path, lambda what, done, total: None)
-    SceneSource("easy", 1, config).open(tmp_path / "again", lambda what, done, total: None)
-    assert clip.video.read_bytes() == (tmp_path / "again" / "video.mp4").read_bytes()
-    (source,) = open_data(str(tmp_path / "again"))
-    assert source.open(tmp_path, lambda *_: None).truth.rows.tobytes() == clip.truth.rows.tobytes()
-    assert len(clip.truth) == 3
-
-
 def test_clips_of_a_folder_come_in_order(data):
     assert [s.name for s in open_data(data)] == [f"{data}/clip0", f"{data}/clip1"]
 
@@ -306,19 +258,6 @@ def test_a_video_without_truth_is_timed_only(data, truths):
     assert record["frames"] == FRAMES
     assert record["runtime"]["fps"] > 0
     assert set(record["metrics"].values()) == {None}
-
-
-@pytest.mark.parametrize(
-    "name", ["scene:circus:1", "scene:easy", "scene:easy:-1", "scene:easy:1:0", "world", "/nowhere/at/all"]
-)
-def test_names_that_mean_nothing_are_refused(name):
-    with pytest.raises(ChorosError, match=name):
-        open_data(name)
-
-
-def test_a_folder_without_clips_is_refused(tmp_path):
-    with pytest.raises(ChorosError, match="holds no clip"):
-        open_data(str(tmp_path))
 
 
 def test_a_recorded_system_says_what_it_said(data, truths, tmp_path):

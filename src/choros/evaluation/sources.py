@@ -6,7 +6,7 @@ of such folders, or a plain video, which has no truth and serves for timing only
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,11 @@ from choros.scenes import KINDS, SceneConfig, make_scene
 
 @dataclass(frozen=True)
 class NamedSet:
-    """Clips of one kind of scene; training takes no seed from 700000 to 799999."""
+    """Clips of one kind of scene, of seeds that no training takes (``choros.scenes.TEST_SEEDS``).
+
+    ``ingredients``: made from photographs, MakeHuman's clothes and motion capture too, which do not ship;
+    anybody rebuilds the other sets from this package alone, to the last bit on the same machine.
+    """
 
     kind: str
     seeds: tuple[int, ...]
@@ -26,20 +30,57 @@ class NamedSet:
     fps: Fraction = Fraction(25)
     width: int = 960
     height: int = 540
+    ingredients: bool = False
+
+    def config(self, assets: Path | None = None) -> SceneConfig:
+        """How its scenes are made; on the CPU, because graphics cards draw a little differently.
+
+        Raises ChorosError if ingredients are called for and are not under ``assets``.
+        """
+        plain = SceneConfig(self.width, self.height, self.fps, self.seconds, device="cpu")
+        return with_ingredients(plain, assets) if self.ingredients else plain
 
 
-#: The named test sets. Figures of a set are comparable as long as nothing here changes, nor in ``scenes``.
-TEST_SETS = {
-    "easy": NamedSet("easy", tuple(range(710001, 710011)), seconds=4.0),
-    "crossing": NamedSet("crossing", tuple(range(720001, 720011)), seconds=6.0),
-    "crowd": NamedSet(  # seeds in which twelve people find room
-        "crowd",
-        (730001, 730002, 730004, 730007, 730009, 730011, 730012, 730013, 730014, 730015),
-        seconds=5.0,
-    ),
-    "longgone": NamedSet("longgone", tuple(range(740001, 740011)), seconds=10.0),
-    "moving": NamedSet("moving", tuple(range(750001, 750011)), seconds=6.0),
+def _ten(first: int) -> tuple[int, ...]:
+    return tuple(range(first, first + 10))
+
+
+_FROM_WHAT_SHIPS = {
+    "easy": NamedSet("easy", _ten(710001), seconds=5.0),
+    "crossing": NamedSet("crossing", _ten(720001), seconds=6.0),
+    "crowd": NamedSet("crowd", _ten(730001), seconds=5.0),
+    "longgone": NamedSet("longgone", _ten(740001), seconds=11.0),
+    "moving": NamedSet("moving", _ten(750001), seconds=6.0),
+    "world": NamedSet("world", _ten(760001), seconds=12.0),
 }
+#: The named test sets. Figures of a set are comparable as long as nothing here changes, nor in ``scenes``.
+TEST_SETS = _FROM_WHAT_SHIPS | {
+    f"{name}_mocap": replace(twin, seeds=_ten(twin.seeds[0] + 100), ingredients=True)
+    for name, twin in _FROM_WHAT_SHIPS.items()
+}
+#: Where the ingredients of a scene are, in a folder of assets.
+INGREDIENTS = {
+    "photos": Path("pictures", "coco128"),
+    "wardrobe": Path("makehuman", "base"),
+    "mocap": Path("mocap"),
+}
+
+
+def with_ingredients(config: SceneConfig, assets: Path | None) -> SceneConfig:
+    """The same scenes with photographs, clothes and motion capture from a folder of assets.
+
+    Raises ChorosError if no folder is named, or one of ``INGREDIENTS`` is not in it.
+    """
+    if assets is None:
+        raise ChorosError(
+            "sets called *_mocap are made from photographs, clothes and motion capture that do not ship; "
+            f"name a folder with {', '.join(path.as_posix() for path in INGREDIENTS.values())} (--assets DIR)."
+        )
+    for path in INGREDIENTS.values():
+        if not (assets / path).is_dir():
+            raise ChorosError(f"{assets / path} is no folder; sets called *_mocap need it.")
+    photos, wardrobe, mocap = (assets / INGREDIENTS[name] for name in ("photos", "wardrobe", "mocap"))
+    return replace(config, photos=photos, wardrobe=wardrobe, mocap=mocap)
 
 
 @dataclass(frozen=True)
@@ -119,17 +160,17 @@ class VideoSource:
         return Clip(self.path, None)
 
 
-def open_data(name: str) -> list[Source]:
+def open_data(name: str, assets: Path | None = None) -> list[Source]:
     """The clips of a data name, in a fixed order; nothing is made or read before a clip is opened.
 
-    A named set wins over a folder of the same name (write ``./easy`` for the folder). Scenes named by kind and
-    seed have the length and size of ``SceneConfig``; COUNT takes that many seeds one after another.
-    Raises ChorosError on a name that means nothing.
+    A named set wins over a folder of the same name (write ``./easy`` for the folder). ``assets`` is where the
+    sets called ``*_mocap`` have their ingredients from (see ``INGREDIENTS``). Scenes named by kind and seed have
+    the length and size of ``SceneConfig``; COUNT takes that many seeds one after another.
+    Raises ChorosError on a name that means nothing, and on missing ingredients.
     """
     if name in TEST_SETS:
         chosen = TEST_SETS[name]
-        config = SceneConfig(chosen.width, chosen.height, chosen.fps, chosen.seconds)
-        return [SceneSource(chosen.kind, seed, config) for seed in chosen.seeds]
+        return [SceneSource(chosen.kind, seed, chosen.config(assets)) for seed in chosen.seeds]
     if name.startswith("scene:"):
         parts = re.fullmatch(r"scene:([^:]+):(\d+)(?::(\d+))?", name)
         if parts is None or parts[1] not in KINDS or parts[3] == "0":
@@ -138,7 +179,7 @@ def open_data(name: str) -> list[Source]:
                 f"with KIND one of: {', '.join(KINDS)}."
             )
         seeds = range(int(parts[2]), int(parts[2]) + int(parts[3] or 1))
-        return [SceneSource(parts[1], seed, SceneConfig()) for seed in seeds]
+        return [SceneSource(parts[1], seed, SceneConfig(device="cpu")) for seed in seeds]
     path = Path(name)
     if path.is_file():
         return [VideoSource(path)]
