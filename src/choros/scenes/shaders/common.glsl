@@ -1,7 +1,6 @@
 // What several shaders share: rays against solids, textures, the sun's picture. Row 0 of every picture is its
 // top, so gl_FragCoord is in image coordinates. Lengths in metres, world axes (z up), linear RGB.
 const int BOX = 0, CYLINDER = 1, BALL = 2;
-const int LEVELS = 7;  // copies of a texture, one under another in its layer
 const int FLOOR = -1, SKY = -2;  // in place of a solid's number
 const float FAR_M = 400.0, NEAR_M = 0.05, NOTHING = 1e30;
 
@@ -89,10 +88,10 @@ vec3 light_of(sampler2DArray stacks, int x, int y, int level, int number) {
     return shown * shown;
 }
 
-// A texture at ``place``, in repeats, over ``footprint`` repeats.
+// A texture at ``place``, in repeats, over ``footprint`` repeats. Its copies lie one under another in its layer.
 vec3 texel(sampler2DArray stacks, int number, vec2 place, float footprint) {
-    int size = textureSize(stacks, 0).x;
-    float level = min(log2(max(footprint * float(size), 1.0)), float(LEVELS - 1));
+    int size = textureSize(stacks, 0).x, levels = textureSize(stacks, 0).y / size;
+    float level = min(log2(max(footprint * float(size), 1.0)), float(levels - 1));
     int fine = int(floor(level)), coarse = int(ceil(level));
     vec2 at = fract(place) * float(size) - 0.5;
     ivec2 low = ivec2(floor(at));
