@@ -1,5 +1,6 @@
 """The baseline's tracks on people whose keypoints are known: identities, occlusion, streaming, state."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -154,6 +155,46 @@ def test_a_lost_person_ends_and_is_marked_until_then(lifting):
     assert rows["frame"].max() == pytest.approx(24 + lost_s * FPS, abs=1)
     assert rows["visible"].tolist() == [row["frame"] < 25 for row in rows]
     assert np.diff(rows["confidence"][25:]).max() < 0  # less sure from frame to frame
+
+
+class KnownKeypoints:
+    """A finder that knows the keypoints of whoever stands in a box."""
+
+    def __init__(self, people):
+        self.people, self.keypoints = people, self
+
+    def estimate(self, image, boxes_px):
+        nearest = np.abs(self.people.boxes_px[:, None] - boxes_px).sum(-1).argmin(0)
+        return self.people.keypoints[nearest]
+
+
+def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
+    """Given the second person's box alone: never dropped, however long hidden, and nobody joins them."""
+    places, shirts = [[-2.2, 0.2, 6.0], [2.2, 0.2, 7.5]], [RED, BLUE]
+    first = look(lifting, places, shirts)
+    stream = BaselineStream(KnownKeypoints(first.people), lifting, BaselineConfig(), K)
+    blue = cv2.cvtColor(np.array([[BLUE]], np.float32), cv2.COLOR_LAB2RGB)
+    image = np.tile((255 * blue).astype(np.uint8), (HEIGHT, WIDTH, 1))
+    rows = [stream.begin(image, first.people.boxes_px[1:], 0.0)]
+    for i in range(1, 150):
+        hidden = (1,) if 20 <= i < 140 else ()
+        rows.append(stream.follow(look(lifting, places, shirts, hidden), i / FPS))
+        if i == 60:  # also through a checkpoint
+            state = stream.state()
+            stream = BaselineStream(None, lifting, BaselineConfig())
+            stream.restore(state)
+    rows = np.concatenate(rows)
+    assert rows["frame"].tolist() == list(range(150))
+    assert set(rows["person"]) == {1}
+    assert not rows["visible"][20:140].any()
+    assert rows["visible"][:20].all()
+    assert rows["visible"][141:].all()
+    assert np.abs(rows["transl"][:, 0] - 2.2).max() < 0.5
+
+    both = BaselineStream(KnownKeypoints(first.people), lifting, BaselineConfig(), K)
+    rows = both.begin(image, first.people.boxes_px[::-1], 0.0)
+    assert rows["person"].tolist() == [1, 2]  # in the order of the boxes
+    assert rows["transl"][0, 0] > 1 > -1 > rows["transl"][1, 0]
 
 
 def test_nobody_and_a_bad_clock(lifting):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from choros.body import BodyModel
 from choros.errors import ChorosError
 from choros.evaluation.compare import ON_KEYPOINTS, POSE_MEANS, Comparison, compare, pooled_scores
 from choros.evaluation.oracle import unroll
@@ -134,6 +135,7 @@ def _on_one_set(
 ) -> Iterator[Run]:
     runs = {label: Run(label, data, protocol) for label in systems}
     oracle_frames = PROTOCOLS[protocol]
+    body = BodyModel.load()
     for number, source in enumerate(sources, start=1):
         with tempfile.TemporaryDirectory() as folder:
             clip = source.open(Path(folder), progress)
@@ -146,7 +148,7 @@ def _on_one_set(
                 else:
                     pairs = _track(run, system, clip, Path(folder), keep, told)
                 given = oracle_frames is not None
-                run.comparisons.append([compare(true, said, given=given) for true, said in pairs])
+                run.comparisons.append([compare(true, said, body, given=given) for true, said in pairs])
     yield from runs.values()
 
 

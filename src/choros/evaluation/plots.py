@@ -4,7 +4,7 @@ Needs matplotlib, the extra ``plots``; figures are drawn without a window and wr
 systems apart in curves and predicted identities in timelines.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,9 +41,10 @@ def plot_runs(runs: Sequence[Run], folder: Path) -> list[Path]:
         for number, clip in enumerate(here[0].clips):
             if not all(run.comparisons[number] for run in here):  # no truth, or nobody to follow
                 continue
-            clips = {run.system: _one_after_another(run.comparisons[number]) for run in here}
-            paths.append(_write(error_curves(clips), folder / f"errors_{name}_{clip}.png"))
-            paths.append(_write(identity_timelines(clips), folder / f"identities_{name}_{clip}.png"))
+            clips = {run.system: one_after_another(run.comparisons[number]) for run in here}
+            for what, figure in (("errors", error_curves(clips)), ("identities", identity_timelines(clips))):
+                figure.suptitle(clip)
+                paths.append(_write(figure, folder / f"{what}_{name}_{clip}.png"))
     return paths
 
 
@@ -72,7 +73,7 @@ def error_curves(clips: dict[str, Comparison]) -> "Figure":
             course = np.full(clip.n_frames, np.nan)
             course[clip.true["frame"][mine]] = clip.mpjpe_mm[mine]
             time_s = (np.arange(clip.n_frames) + 0.5) / clip.fps
-            ax.plot(time_s, course, color=f"C{number}", linewidth=1.2, label=system)
+            ax.plot(time_s, course, ".-", color=f"C{number}", linewidth=1.2, markersize=2.5, label=system)
         ax.set_ylim(0, 1.05 * top_mm)
         ax.set_ylabel(f"person {person}", rotation=0, ha="right", va="center")
     axes[0].set_title("MPJPE in mm; grey: hidden", loc="left")
@@ -100,11 +101,10 @@ def identity_timelines(clips: dict[str, Comparison]) -> "Figure":
             frame, called = clip.true["frame"][mine][order], clip.said["person"][mine][order]
             for identity in np.unique(called):
                 _bars(ax, frame[called == identity], row, clip.fps, color=_colour(int(identity)))
-            for start, _ in _spells(frame, called):
-                spell = frame == start
-                ax.text(
-                    (start + 1) / clip.fps, row, str(called[spell][0]), va="center", fontsize=7, clip_on=True
-                )
+            for start, end in _spells(frame, called):
+                if end - start > 0.02 * clip.n_frames:  # in a shorter spell there is no room for its name
+                    name = str(called[frame == start][0])
+                    ax.text((start + 1) / clip.fps, row, name, va="center", fontsize=7, clip_on=True)
             new = frame[1:][np.diff(called) != 0]
             ax.plot(new / clip.fps, np.full(len(new), row), "k|", markersize=15, markeredgewidth=2)
             switches += len(new)
@@ -115,7 +115,7 @@ def identity_timelines(clips: dict[str, Comparison]) -> "Figure":
     return figure
 
 
-def pck_curves(runs: Iterable[Run]) -> "Figure":
+def pck_curves(runs: Sequence[Run]) -> "Figure":
     """Share of the visible true keypoints of found people that come nearer than a share of the crop."""
     from matplotlib.figure import Figure
 
@@ -125,14 +125,15 @@ def pck_curves(runs: Iterable[Run]) -> "Figure":
         clips = [clip for parts in run.comparisons for clip in parts]
         if clips:
             sums = np.array([[clip.pck(float(t)) for t in THRESHOLDS] for clip in clips]).sum(axis=0)
-            ax.plot(THRESHOLDS, 100 * sums[:, 0] / np.maximum(sums[:, 1], 1), label=f"{run.system}")
+            ax.plot(THRESHOLDS, 100 * sums[:, 0] / np.maximum(sums[:, 1], 1), label=run.system)
     ax.set(xlim=(0, THRESHOLDS[-1]), ylim=(0, 100), xlabel="threshold, share of the crop", ylabel="PCK, %")
+    ax.set_title(Path(runs[0].data).name, loc="left")
     ax.grid(color="0.9")
     ax.legend(loc="lower right", frameon=False)
     return figure
 
 
-def _one_after_another(windows: Sequence[Comparison]) -> Comparison:
+def one_after_another(windows: Sequence[Comparison]) -> Comparison:
     """The windows of an unrolled clip as one clip, as far as it is drawn."""
     starts = np.cumsum([0, *(window.n_frames for window in windows)])
 
