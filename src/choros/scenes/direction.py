@@ -28,7 +28,7 @@ MOST_PEOPLE = 20
 TRIES = 10  # of an act, before another is drawn
 SETTINGS = 8  # of obstacles and acts, before it is said that there is no room
 CAPTURED_SHARE = 0.7  # of the people, where there is motion capture
-IMPROVISED_SHARE = 0.0  # of those who stand about
+IMPROVISED_SHARE = 0.2  # of those who stand about
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 CLEAR_OF_PEOPLE_M = 0.75  # between the places of two people; shoulders are half a metre wide
 CLEAR_OF_FRIENDS_M = 0.55  # of those who do something together
 CLEAR_OF_THINGS_M = 0.5
-CLEAR_OF_CAMERA_M = 1.1
+CLEAR_OF_CAMERA_M = 1.3
 STEP_S = 0.05  # of looking where people are
 
 

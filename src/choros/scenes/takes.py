@@ -18,14 +18,18 @@ from scipy.spatial.transform import Rotation
 from choros.datasets.mocap import MocapClip, load_folder, load_packed, mirror, resample
 from choros.datasets.mocap.folder import LICENCES, open_body_rest
 from choros.errors import ChorosError
-from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, facing, joint_motion, turned_toward
+from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, facing, joint_motion, turned_toward
+from choros.scenes.footing import plant
 from choros.scenes.paths import Route, smoothstep
 from choros.scenes.stage import Part, Proposal, Stage
 
 BLEND_S = 0.4  # of a clip's end into its beginning
 CONTACT_S = 1.0  # somebody touches the floor at least once in this time, or is in the air for good
 IN_THE_AIR_M = 0.15
+TOES_M = 0.07  # from the joint of the toes to their tips
 LIMB_M = 0.06  # how far skin reaches below joints other than the feet's
+UPRIGHT = 0.5  # of the leg; with the pelvis lower somebody does not stand
+STANDS_M, STANDS_M_S = 0.04, 0.45  # a ball of the foot stands when it is that low and that slow
 SHORTEST_S = 1.0  # of clips that are worth playing
 
 
@@ -73,6 +77,7 @@ def improvised(rng: np.random.Generator, stage: Stage, figures: Sequence[Figure]
 
 def _placed(rng: np.random.Generator, stage: Stage, figure: Figure, poses: Poses) -> Proposal:
     """A take turned at random and put where it plays in the picture; of some places, one that fits."""
+    poses = toes_up(poses, figure)
     pelvis = poses.transl + figure.joints_rest[0]
     middle = (pelvis.min(axis=0) + pelvis.max(axis=0)) / 2
     half_time = float(stage.frames_s[len(stage.frames_s) // 2])
@@ -125,7 +130,25 @@ def play(rng: np.random.Generator, clip: MocapClip, figure: Figure, frames_s: Fl
         clip.body_pose[:count].astype(np.float64),
         pelvis - figure.joints_rest[0],
     )
-    return grounded(poses, figure, step_s)
+    poses, flies = grounded(poses, figure, step_s)
+    return footed(poses, figure, frames_s), flies
+
+
+def footed(poses: Poses, figure: Figure, frames_s: Floats) -> Poses:
+    """Poses whose standing feet do not slide; those of somebody who rolls or crawls come back as they are."""
+    rest = figure.joints_rest
+    _, places = joint_motion(rest, poses)
+    if len(frames_s) < 2 or places[:, 0, 2].min() < UPRIGHT * figure.leg_m:
+        return poses
+    balls = [JOINT[f"{side}_foot"] for side, _ in SIDES]
+    speed = np.linalg.norm(np.gradient(places[:, balls], frames_s, axis=0), axis=-1)
+    height = places[:, balls, 2] - (rest[balls, 1] - figure.sole_m)
+    stands = (height < STANDS_M) & (gaussian_filter1d(speed, 1.0, axis=0) < STANDS_M_S)
+    rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 3)
+    R_local = Rotation.from_rotvec(rotvec).as_matrix().reshape(-1, 24, 3, 3)
+    R_local, pelvis = plant(R_local, places[:, 0], stands, figure, frames_s)
+    rotvec = Rotation.from_matrix(R_local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
+    return Poses(rotvec[:, :3], rotvec[:, 3:], pelvis - rest[0])
 
 
 def grounded(poses: Poses, figure: Figure, step_s: float) -> tuple[Poses, bool]:
@@ -144,12 +167,25 @@ def grounded(poses: Poses, figure: Figure, step_s: float) -> tuple[Poses, bool]:
     return replace(poses, transl=poses.transl + lift[:, None] * [0.0, 0.0, 1.0]), flies
 
 
+def toes_up(poses: Poses, figure: Figure) -> Poses:
+    """Poses whose toes bend where they would reach into the floor."""
+    turns, places = joint_motion(figure.joints_rest, poses)
+    pose = poses.body_pose.reshape(-1, 23, 3).copy()
+    for side, _ in SIDES:
+        j = JOINT[f"{side}_foot"]
+        tip = places[:, j] + turns[:, j] @ [0.0, figure.sole_m - figure.joints_rest[j, 1], TOES_M]
+        sunk = np.clip(-tip[:, 2] / TOES_M, 0.0, 0.9)
+        bent = Rotation.from_rotvec(pose[:, j - 1]) * Rotation.from_matrix(about("x", -np.arcsin(sunk)))
+        pose[:, j - 1] = bent.as_rotvec()
+    return replace(poses, body_pose=pose.reshape(-1, 69))
+
+
 def lowest_m(poses: Poses, figure: Figure) -> Floats:  # (T,)
     """Height of the lowest point of somebody: soles, or whatever limb they lie on."""
     turns, places = joint_motion(figure.joints_rest, poses)
     feet = []
     for side, _ in SIDES:
-        for joint, ahead in (("ankle", -0.05), ("foot", 0.0), ("foot", 0.07)):
+        for joint, ahead in (("ankle", -0.05), ("foot", 0.0), ("foot", TOES_M)):
             j = JOINT[f"{side}_{joint}"]
             feet.append(
                 (places[:, j] + turns[:, j] @ [0.0, figure.sole_m - figure.joints_rest[j, 1], ahead])[:, 2]
