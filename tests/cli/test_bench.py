@@ -1,6 +1,7 @@
 """``choros bench``: the table, the JSON file, and bad input. The systems are told what to say."""
 
 import json
+import sys
 
 import pytest
 
@@ -63,11 +64,41 @@ def test_other_tables(clip, capsys, what, heading):
     assert heading in capsys.readouterr().out
 
 
+def test_pictures_and_kept_motions_which_another_run_reads(clip, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    kept, plots = tmp_path / "kept", tmp_path / "plots"
+    assert run("tracking", "--system", "swapped", "--data", clip[0], "--keep", kept, "--plots", plots) == 0
+    first = capsys.readouterr().out
+    assert sorted(path.name for path in plots.iterdir()) == [
+        "errors_clip_clip.png", "identities_clip_clip.png", "pck_clip.png",
+    ]  # fmt: skip
+    assert run("tracking", "--system", f"motion:{kept / 'swapped'}", "--data", clip[0]) == 0
+    again = capsys.readouterr().out
+    (line,) = (line for line in first.splitlines() if "57.7" in line)
+    assert line in again.splitlines()
+
+
+def test_plots_without_matplotlib_are_refused_before_anything_is_tracked(clip, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.figure", raising=False)
+    assert run("pose", "--system", "truth", "--data", clip[0], "--plots", tmp_path, "--keep", tmp_path) == 2
+    assert "choros[plots]" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_accurate_network_is_named(clip, tmp_path):
     assert (
         run("runtime", "--accurate", "--system", "truth", "--data", clip[0], "-o", tmp_path / "t.json") == 0
     )
     assert json.loads((tmp_path / "t.json").read_text())[0]["system"] == "truth, accurate"
+
+
+def test_a_system_that_takes_no_boxes_cannot_be_unrolled(clip, capsys, monkeypatch):
+    from choros.evaluation import benchmark
+
+    monkeypatch.setitem(benchmark.PROTOCOLS, "oracle16", FRAMES)
+    assert run("pose", "--protocol", "oracle16", "--system", "truth", "--data", clip[0]) == 2
+    assert "cannot be given the boxes" in capsys.readouterr().err
 
 
 def test_any_video_is_timed(clip, capsys):
@@ -85,6 +116,7 @@ def test_any_video_is_timed(clip, capsys):
         (("--system", "truth", "--data", "scene:circus:1"), "scene:circus:1"),
         (("--system", "truth", "--data", "nowhere.mp4"), "nowhere.mp4"),
         (("--system", "truth", "--data"), "--data"),
+        (("--system", "truth", "truth", "--data", "easy"), "truth, truth"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_sentence(capsys, arguments, says):
