@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from choros.body.skeleton import PARENTS
 from choros.scenes.figure import JOINT, about, facing
 from choros.scenes.footing import _joints, bend_leg, plant
 from choros.scenes.gait import Manner, animate
@@ -84,3 +85,20 @@ def test_a_leg_reaches(side):
     turns, places = _joints(R_local, pelvis, body.joints_rest)
     np.testing.assert_allclose(places[:, JOINT[f"{side}_ankle"]], ankle, atol=1e-9)
     np.testing.assert_allclose(turns[:, JOINT[f"{side}_ankle"]], R_foot, atol=1e-9)
+
+
+def test_toes_bend_where_the_heel_is_up():
+    body = open_figure()
+    R_local = np.tile(np.eye(3), (30, 24, 1, 1))
+    R_local[:, 0] = facing(np.full(30, 0.3))
+    for side in ("left", "right"):
+        R_local[:, JOINT[f"{side}_hip"]] = about("x", -0.6)
+        R_local[:, JOINT[f"{side}_knee"]] = about("x", 1.2)
+    pelvis = np.tile([0.0, 0, 0.8], (30, 1))
+    R_local, pelvis = plant(R_local, pelvis, np.ones((30, 2), bool), body, TIMES[:30])
+    turns, places = _joints(R_local, pelvis, body.joints_rest)
+    for ball in BALLS:
+        sole = places[:, ball] + turns[:, ball] @ [0, body.sole_m - body.joints_rest[ball, 1], 0.06]
+        heel_up = -np.arcsin(turns[:, PARENTS[ball], 2, 2])
+        assert heel_up.min() > 0.3
+        np.testing.assert_allclose(sole[:, 2], 0, atol=0.012)

@@ -18,6 +18,7 @@ from choros.scenes.figure import JOINT, SIDES, Figure, Floats, about, facing
 from choros.scenes.gait import HEEL_BEHIND_ANKLE_M, LEG_STRETCH
 from choros.scenes.paths import smoothstep
 
+TOES_M = 0.07  # from the ball of the foot to the tip of the toes
 SHORTEST_STANCE_S = 0.1
 SWING_LIFT_M = 0.04  # at least, halfway of a step of 0.4 m and more
 RAISED = 0.09  # leg lengths: a foot so much higher than the other does not stand, whatever is said of it
@@ -33,7 +34,7 @@ def plant(
 ) -> tuple[Floats, Floats]:
     """The motion with its feet planted: new ``R_local`` and ``pelvis``.
 
-    Soles of standing feet lie on the floor at 0 and do not slide; no foot is below it.
+    Soles of standing feet lie on the floor at 0 and do not slide; no foot is below it, toes bend instead.
     """
     dt_s = float(times_s[1] - times_s[0]) if len(times_s) > 1 else 1.0
     R_local, rest = R_local.copy(), figure.joints_rest
@@ -57,6 +58,11 @@ def plant(
     pelvis = _within_reach(pelvis, R_local[:, 0], ankles, figure, dt_s)
     for (side, _), ankle, R_foot in zip(SIDES, ankles, feet, strict=True):
         bend_leg(R_local, turns, pelvis, figure, side, ankle, R_foot)
+        toes_j = JOINT[f"{side}_foot"]
+        ball = ankle + R_foot @ (rest[toes_j] - rest[JOINT[f"{side}_ankle"]])
+        tip = ball + R_foot @ R_local[:, toes_j] @ [0.0, figure.sole_m - rest[toes_j, 1], TOES_M]
+        sunk = np.clip(-tip[:, 2] / TOES_M, 0, 0.9)
+        R_local[:, toes_j] = R_local[:, toes_j] @ about("x", -np.arcsin(sunk))
     return R_local, pelvis
 
 
