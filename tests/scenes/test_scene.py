@@ -11,7 +11,7 @@ from choros.body import BodyModel, BodyParams
 from choros.camera import project
 from choros.errors import ChorosError
 from choros.motion import Motion
-from choros.scenes import KINDS, Scene, SceneConfig, make_scene
+from choros.scenes import Scene, SceneConfig, make_scene
 from choros.scenes.truth import measure
 from choros.scenes.world import BOX, Solid
 from choros.video import open_video

@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 
 MOST_PEOPLE = 20
 TRIES = 10  # of an act, before another is drawn
+TAKES = 2  # of captured or improvised motion, each tried in several places
 SETTINGS = 8  # of obstacles and acts, before it is said that there is no room
 CAPTURED_SHARE = 0.7  # of the people, where there is motion capture
 IMPROVISED_SHARE = 0.2  # of those who stand about
@@ -104,7 +105,9 @@ def direct(
     With ``clips`` most people do what was captured there. Raises ``ChorosError`` if so many find no room.
     """
     for setting in range(SETTINGS):
-        stage = Stage(view, frames_s, collide, kind.apart, kind.longest_hidden_s)
+        stage = Stage(view, frames_s, collide)
+        if len(figures) <= kind.people[1] and setting < SETTINGS // 2:
+            stage.apart, stage.longest_hidden_s = kind.apart, kind.longest_hidden_s
         _furnish(rng, kind, stage)
         order = [int(n) for n in rng.permutation(len(figures))]
         filled = _fill(rng, kind, stage, [figures[n] for n in order], clips)
@@ -135,12 +138,12 @@ def _fill(
     while left := figures[len(stage.cast) :]:
         for _ in range(4):
             _, act, least, most = kind.acts[int(rng.choice(len(weights), p=weights / weights.sum()))]
-            count = int(rng.integers(least, most + 1))
+            count, tries = int(rng.integers(least, most + 1)), TRIES
             if clips and rng.uniform() < CAPTURED_SHARE:
-                act, count = captured(clips), 1
+                act, count, tries = captured(clips), 1, TAKES
             elif act is acts.strolling and rng.uniform() < IMPROVISED_SHARE:
-                act, count = improvised, 1
-            if count <= len(left) and _play(rng, stage, act, left[:count], TRIES):
+                act, count, tries = improvised, 1, TAKES
+            if count <= len(left) and _play(rng, stage, act, left[:count], tries):
                 break
         else:
             if not _stand(rng, stage, left[0]):
