@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
@@ -135,13 +137,18 @@ class ConvNextV2(nn.Module):
         return maps
 
     def load_timm(self, path: str | Path) -> None:
-        """Take the weights of timm's model of the same size from its file, .safetensors or a pickle of tensors.
+        """Take the weights of timm's model of the same size from its .safetensors file.
 
         The classifier's weights, if any, are left aside. Raises `ChorosError` if the file is missing, cannot
         be read, or is of another model.
         """
         path = Path(path)
-        tensors = _read_tensors(path)
+        if not path.is_file():
+            raise ChorosError(f"{path} does not exist; give the path of timm's weights.")
+        try:
+            tensors = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise ChorosError(f"{path} is not a safetensors file that can be read ({error}).") from error
         trunk = {name: tensor for name, tensor in tensors.items() if name.startswith(("stem.", "stages."))}
         try:
             self.load_state_dict(trunk)
@@ -150,17 +157,3 @@ class ConvNextV2(nn.Module):
                 f"{path} does not hold timm's ConvNeXtV2 with widths {self.channels}; give the file of that "
                 "size."
             ) from error
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise ChorosError(f"{path} does not exist; give the path of timm's weights.")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError, EOFError) as error:
-        raise ChorosError(f"{path} holds no tensors that can be read ({error}).") from error

@@ -57,7 +57,7 @@ class ImageEncoder(nn.Module):
     def __init__(self, config: ComotionConfig, trunk: ImageTrunk | None = None) -> None:
         super().__init__()
         self.config = config
-        self.trunk = trunk or make_trunk(config.trunk)
+        self.trunk = make_trunk(config.trunk) if trunk is None else trunk
         self.fusion = Fusion(self.trunk.channels, self.trunk.strides, config.image_width, config.stride)
         self.norm = nn.LayerNorm(config.image_width)
         n_token = config.image_width + 2 * (1 + 2 * config.bands)

@@ -35,7 +35,7 @@ class ComotionNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config = config or ComotionConfig()
-        self.body = body or BodyModel.load(detail="light")
+        self.body = BodyModel.load(detail="light") if body is None else body
         with torch.random.fork_rng(devices=()):
             torch.default_generator.manual_seed(seed)
             self.encoder = ImageEncoder(config, trunk)

@@ -1,0 +1,78 @@
+"""The image encoder: scales meet in the right cells, and tokens say where they are."""
+
+import pytest
+import torch
+
+from choros.comotion.config import PRESETS
+from choros.comotion.encoder import Fusion, ImageEncoder
+from choros.comotion.trunk import TRUNKS, make_trunk
+from choros.errors import ChorosError
+
+
+def test_coarse_features_are_laid_out_as_the_paper_says():
+    # A.3: "... (c h2 w2) h w -> ... c (h h2) (w w2)", here by hand.
+    fusion = Fusion((3, 5), (8, 32), width=2, stride=8)
+    fine, coarse = torch.zeros(1, 3, 8, 12), torch.randn(1, 5, 2, 3)
+    wide = fusion.projections[1][0](coarse)  # (1, 2 * 4 * 4, 2, 3)
+    laid_out = wide.view(1, 2, 4, 4, 2, 3).permute(0, 1, 4, 2, 5, 3).reshape(1, 2, 8, 12)
+    torch.testing.assert_close(fusion([fine, coarse]), laid_out + fusion.projections[0](fine))
+
+
+def test_fine_features_are_gathered_by_a_strided_convolution():
+    fusion = Fusion((3, 3), (4, 8), width=2, stride=8)
+    assert fusion.projections[0].weight.shape == (2, 3, 2, 2)
+    assert fusion.projections[1].weight.shape == (2, 3, 1, 1)
+    assert fusion([torch.zeros(1, 3, 8, 12), torch.zeros(1, 3, 4, 6)]).shape == (1, 2, 4, 6)
+
+
+def test_large_gives_4096_keys_of_four_heads():
+    with torch.device("meta"):
+        encoder = ImageEncoder(PRESETS["large"])
+        image = encoder(torch.empty(1, 3, 512, 512))
+        heatmaps = encoder.heatmaps(image)
+    assert image.key.shape == image.value.shape == (1, 4, 4096, 64)
+    assert image.features.shape == (1, 256, 64, 64)
+    assert heatmaps.shape == (1, 17, 64, 64)
+    projections = sum(p.numel() for p in encoder.fusion.parameters()) + 2 * 256
+    assert round(projections / 1e6, 2) == 7.38  # of the released network, which fuses in the same way
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    return ImageEncoder(PRESETS["small"]).eval()
+
+
+def test_kept_maps_give_the_same_tokens(encoder):
+    images = torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        whole, kept = encoder(images), encoder.tokens(encoder.trunk(images))
+    assert whole.key.shape == (2, 4, 8 * 12, 32)
+    assert all(torch.equal(a, b) for a, b in zip(whole, kept, strict=True))
+    assert torch.equal(whole.frames(slice(1, 2)).key[0], whole.key[1])
+
+
+def test_cells_are_told_apart_where_the_picture_does_not(encoder):
+    maps = [
+        torch.zeros(1, c, 96 // s, 96 // s)
+        for c, s in zip(encoder.trunk.channels, encoder.trunk.strides, strict=True)
+    ]
+    with torch.no_grad():
+        keys = encoder.tokens(maps).key.transpose(1, 2).flatten(2)[0]  # (144, C)
+    distance = torch.cdist(keys, keys) + torch.eye(len(keys))
+    assert distance.min() > 1e-3
+
+
+def test_trunks_do_as_they_say():
+    for name in TRUNKS:
+        with torch.device("meta"):
+            trunk = make_trunk(name)
+            maps = trunk(torch.empty(2, 3, 96, 64))
+        expected = [(2, c, 96 // s, 64 // s) for c, s in zip(trunk.channels, trunk.strides, strict=True)]
+        assert [tuple(m.shape) for m in maps] == expected
+    with pytest.raises(ChorosError, match="resnet"):
+        make_trunk("resnet")
+
+
+def test_the_mobile_trunk_is_small():
+    assert 1e6 < sum(p.numel() for p in make_trunk("mobile").parameters()) < 2e6

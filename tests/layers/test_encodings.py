@@ -1,0 +1,48 @@
+"""Positional encodings, perceptrons and rotation heads against closed forms."""
+
+import math
+
+import roma
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from choros.layers.perceptron import perceptron
+from choros.layers.positions import pixel_sinusoids, sinusoids
+from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+
+
+def test_sinusoids_of_a_number():
+    encoded = sinusoids(torch.tensor([0.25, -1.0]), 2)
+    r = math.sqrt(0.5)
+    expected = [0.25, r, 1.0, r, 0.0, -1.0, 0.0, 0.0, -1.0, 1.0]
+    torch.testing.assert_close(encoded, torch.tensor(expected), atol=1e-6, rtol=0)
+
+
+def test_cells_are_encoded_at_their_centres_row_by_row():
+    encoded = pixel_sinusoids(2, 3, stride=8, size_px=32, bands=4, like=torch.zeros(1))
+    centres = [[4, 4], [12, 4], [20, 4], [4, 12], [12, 12], [20, 12]]
+    torch.testing.assert_close(encoded, sinusoids(torch.tensor(centres) / 32, 4))
+
+
+def test_neighbouring_cells_of_a_large_image_are_told_apart():
+    encoded = pixel_sinusoids(1, 64, stride=8, size_px=512, bands=8, like=torch.zeros(1))
+    assert (encoded[1:] - encoded[:-1]).norm(dim=-1).min() > 1
+
+
+def test_a_perceptron_begins_with_answers_of_the_asked_size():
+    torch.manual_seed(0)
+    answers = perceptron(8, 512, 1000, out_scale=0.1)(torch.randn(20, 8))
+    assert 0.03 < answers.std() < 0.1
+
+
+@given(st.integers(0, 2**31 - 1))
+def test_columns_of_a_rotation_give_it_back(seed):
+    generator = torch.Generator().manual_seed(seed)
+    rotvec = torch.randn(5, 3, generator=generator, dtype=torch.float64) * 2
+    rotations = roma.rotvec_to_rotmat(rotvec)
+    columns = columns_of_rotations(rotations)
+    torch.testing.assert_close(rotations_from_columns(columns), rotations)
+    # The first column's length, and what the second has along the first, say nothing.
+    skewed = torch.cat([columns[:, :3] * 3, columns[:, 3:] * 2 - columns[:, :3]], -1)
+    torch.testing.assert_close(rotations_from_columns(skewed), rotations)
