@@ -201,10 +201,11 @@ def looped(clip: MocapClip, frames: int) -> MocapClip:
     rest, _ = open_body_rest()
     path_once = clip.transl + rest[0]
     overlap = max(min(int(BLEND_S * clip.fps), len(clip) // 3), 1)
+    stride = min(int(clip.fps), len(clip) // 2)  # over which the turns of a walker's pelvis cancel
     weight = smoothstep((np.arange(overlap) + 1) / (overlap + 1))
     turns, path = once, path_once
     while len(turns) < frames:
-        yaw = _yaw(turns[-overlap, 0]) - _yaw(once[0, 0])
+        yaw = _yaw(turns[-stride:, 0]) - _yaw(once[:stride, 0])
         R = Rotation.from_euler("y", yaw).as_matrix()
         again = once.copy()
         again[:, 0] = R @ once[:, 0]
@@ -225,5 +226,5 @@ def looped(clip: MocapClip, frames: int) -> MocapClip:
 
 
 def _yaw(R: Floats) -> float:
-    """Turn about the vertical of somebody in a world with y up."""
-    return float(np.arctan2(R[0, 2], R[2, 2]))
+    """Turn about the vertical, on average, of somebody (T, 3, 3) in a world with y up."""
+    return float(np.arctan2(R[:, 0, 2].mean(), R[:, 2, 2].mean()))
