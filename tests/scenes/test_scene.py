@@ -119,7 +119,7 @@ def test_seen_keypoints_lie_on_their_person(scene):
             x, y = np.floor(row["keypoints_px"][row["keypoints_px"][:, 2] > 0, :2]).astype(int).T
             hits.append(mask[np.clip(y, 0, 179), np.clip(x, 0, 319)] == row["person"])
     # Keypoints of the face sit on the outline in profile, and people here are 60 px tall: a pixel decides.
-    assert np.concatenate(hits).mean() > 0.94
+    assert np.concatenate(hits).mean() > 0.93
 
 
 def test_fraction_agrees_with_masks(scene):

@@ -45,6 +45,7 @@ class Kind:
     longest_hidden_s: float = np.inf
     least_hidden_s: float = 0.0  # of somebody, where that can be had
     camera: tuple[str, ...] = ("static",)  # of cameras.MOVES; one is drawn
+    movers: int = 0  # cars and the like that may come by, at most
 
     def floor_m(self, people: int) -> float:
         """Depth of floor for a number of people: more than the kind's own need more."""
@@ -70,10 +71,11 @@ KINDS: dict[str, Kind] = {
         poles=1,
         longest_hidden_s=1.1,
         least_hidden_s=0.25,
+        movers=1,
     ),
-    "crowd": Kind((12, 12), 10.0, (*PASSERS, (2, acts.circle, 3, 5)), poles=1),
+    "crowd": Kind((12, 12), 10.0, (*PASSERS, (2, acts.circle, 3, 5)), poles=1, movers=2),
     "longgone": Kind((3, 5), 6.5, PASSERS, hidden=2, longest_hidden_s=3.6),
-    "moving": Kind((3, 5), 6.0, PASSERS, poles=1, camera=("pan", "dolly", "handheld", "zoom")),
+    "moving": Kind((3, 5), 6.0, PASSERS, poles=1, camera=("pan", "dolly", "handheld", "zoom"), movers=1),
     "world": Kind(
         (4, 7),
         9.0,
@@ -87,6 +89,7 @@ KINDS: dict[str, Kind] = {
         ),
         poles=2,
         camera=("travel",),
+        movers=2,
     ),
 }
 

@@ -237,7 +237,7 @@ def develop(
     ``mesh`` (H, W) says who is in each pixel: outlines, which were drawn with hard stairs, are blended.
     """
     _tone(light, sensor.exposure)
-    soft = _blended_outlines(light, mesh)
+    soft = blended_outlines(light, mesh)
     shown = cv2.GaussianBlur(soft, (0, 0), sensor.blur_px) if sensor.blur_px > 0 else soft
     # Drawn afresh for every frame noise would cost more than people: a sheet of it is laid on askew.
     grain = _grain()
@@ -258,8 +258,13 @@ def _tone(light, exposure):  # type: ignore[no-untyped-def]
         flat[i] = min(np.sqrt(x / (np.float32(1) + np.float32(0.22) * x * x)), np.float32(1))
 
 
+def blended_outlines(light: NDArray[np.float32], owner: NDArray[np.integer]) -> NDArray[np.float32]:
+    """A picture (H, W, 3) smoothed where neighbours belong to different things, numbered in ``owner`` (H, W)."""
+    return np.asarray(_blended(light, owner), np.float32)
+
+
 @compiled
-def _blended_outlines(shown, mesh):  # type: ignore[no-untyped-def]
+def _blended(shown, mesh):  # type: ignore[no-untyped-def]
     height, width = mesh.shape
     out = shown.copy()
     for i in range(1, height - 1):

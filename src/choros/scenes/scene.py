@@ -22,13 +22,15 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.scenes.cameras import MOVES, Film, View, film, sample_view
+from choros.scenes.damage import CHUNK, Damage, h264, jpeg, motion_blur, sample_damage, screen_motion
 from choros.scenes.direction import KINDS, MOST_PEOPLE, direct
 from choros.scenes.figure import Figure
 from choros.scenes.gpu import Card, Picture, open_card
 from choros.scenes.looks import Look, sample_look
 from choros.scenes.people import Actor, Casting, figure_of, joint_motion, posed, tailor
 from choros.scenes.places import sample_world
-from choros.scenes.render import Meshes, Sensor, SunView, contact_map, develop, shade
+from choros.scenes.props import Mover, Prop, footprints, sample_movers
+from choros.scenes.render import Meshes, Sensor, SunView, blended_outlines, contact_map, develop, shade
 from choros.scenes.stage import Part
 from choros.scenes.takes import load_clips
 from choros.scenes.truth import Truth, measure
@@ -131,8 +133,23 @@ class Scene:
         self.actors = tuple(self._act(c, part) for c, part in zip(characters, parts, strict=True))
         self.film: Film = film(self._rng("film"), self.view, self.times_s, move)
         self.world: World = sample_world(self._rng("world"), self.view.far_m + travel_m, obstacles)
-        self.sensor = Sensor(noise=config.noise, exposure=float(self._rng("sensor").uniform(0.95, 1.25)))
-        self._meshes = _joined(self.actors)
+        depth_m = (self.view.near_m, self.view.far_m + travel_m)
+        self.movers: tuple[Mover, ...] = sample_movers(
+            self._rng("movers"), casting.movers, self.world.indoors, depth_m,
+            np.concatenate([a.places[..., :2] for a in self.actors], axis=1), footprints(self.world.occluders),
+            self.film.T_world_camera[:, :2, 3], self.times_s,
+        )  # fmt: skip
+        self.damage: Damage = sample_damage(self._rng("damage"), self.times_s, config.damage)
+        self.sensor = Sensor(
+            noise=config.noise * config.damage, exposure=float(self._rng("sensor").uniform(0.95, 1.25))
+        )
+        self._dressed: tuple[Dressed | Prop, ...] = (
+            *(a.dressed for a in self.actors),
+            *(m.prop for m in self.movers),
+        )
+        self._meshes = _joined(self._dressed)
+        self._lately: dict[int, list[NDArray[np.float32]]] = {}  # posed meshes of the last frames
+        self._coded: tuple[int, list[NDArray[np.uint8]]] = (-1, [])  # pictures from a first frame on
         self._solids = replace(self.world, solids=self.world.occluders).table()
 
     def _rng(self, what: str) -> np.random.Generator:
@@ -160,13 +177,27 @@ class Scene:
             yield self.frame(frame)
 
     def frame(self, frame: int) -> NDArray[np.uint8]:
-        """One picture."""
-        seen = self._picture(frame)
-        return develop(seen.light, seen.mesh, self.sensor, np.random.default_rng([self.seed, frame]))
+        """One picture, as it comes out of the camera's coding: the same whichever was asked for before."""
+        if self.damage.crf is None:
+            return self.taken(frame)
+        first = frame // CHUNK * CHUNK
+        if self._coded[0] != first:
+            taken = [self.taken(f) for f in range(first, min(first + CHUNK, self.n_frames))]
+            self._coded = first, h264(taken, self.damage.crf)
+        return self._coded[1][frame - first].copy()
+
+    def taken(self, frame: int) -> NDArray[np.uint8]:
+        """One picture before ``damage.crf``, H.264's coding: what a video file is to be written from."""
+        picture = self._picture(frame)
+        light = self._blurred(frame, picture)
+        sensor = replace(self.sensor, exposure=self.sensor.exposure * float(self.damage.gains[frame]))
+        image = develop(light, picture.mesh, sensor, np.random.default_rng([self.seed, frame]))
+        return image if self.damage.jpeg is None else jpeg(image, self.damage.jpeg)
 
     def masks(self, frame: int) -> NDArray[np.int32]:
         """Who is seen in each pixel, (height, width): the person's number, 0 for nobody."""
-        return self._drawn(frame, self._posed(frame), self._depth(frame))[0].mesh + 1
+        mesh = self._drawn(frame, self._posed(frame), self._depth(frame))[0].mesh
+        return np.where(mesh < len(self.actors), mesh + 1, 0)
 
     def write(
         self,
@@ -200,7 +231,7 @@ class Scene:
 
     def arrays_of(self, frames: range) -> Truth:
         """``arrays`` of some frames only, consecutive ones, at the cost of those."""
-        return measure(self.casting, self.actors, self.world, self.view, self.film, frames=frames)
+        return measure(self.casting, self.actors, self.world, self.view, self.film, self._passing, frames)
 
     # --- parts of a picture -----------------------------------------------------------------------
 
@@ -220,6 +251,30 @@ class Scene:
             self._sun_view(posed_world), contact, self._solids,
         )  # fmt: skip
         return Picture(light, canvas.depth, canvas.mesh, backdrop.solid)
+
+    def _blurred(self, frame: int, picture: Picture) -> NDArray[np.float32]:
+        """A frame's light while the shutter is open: everything goes on as it does to the next frame."""
+        light = picture.light
+        if not self.film.still:  # one ray a pixel leaves stairs along the world's edges
+            light = blended_outlines(light, picture.solid)
+        share = self.damage.shutter_s * float(self.fps)
+        if share <= 0 or self.n_frames == 1:
+            return light
+        first = min(frame, self.n_frames - 2)
+        two = [first, first + 1]
+        before, after = (np.concatenate(self._posed(f)) for f in two)
+        canvas = self._canvas
+        if self._card is not None:  # which tells who is where, but not which part of them
+            canvas, _ = self._drawn(frame, self._posed(frame), self._depth(frame))
+        motion = screen_motion(
+            canvas, (before, after), self._meshes.face_start, self._meshes.faces, self.film.K[two],
+            self.film.T_world_camera[two],
+        )  # fmt: skip
+        return motion_blur(light, canvas.depth, min(share, 1.0) * motion)
+
+    def _passing(self, frame: int) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+        """Meshes of what passes by: points in the world, faces."""
+        return [(m.posed(float(self.times_s[frame])), m.prop.faces) for m in self.movers]
 
     @cached_property
     def _card(self) -> Card | None:
@@ -254,8 +309,9 @@ class Scene:
 
     @cached_property
     def _sun(self) -> SunView:
-        reach = 0.5 * np.hypot(self.view.far_m + 1, 2 * self.view.half_width_m(self.view.far_m))
-        return SunView(self.world.light, (0.0, (self.view.near_m + self.view.far_m) / 2, 0.9), float(reach))
+        near, far = self.view.near_m, self.view.far_m + self.view.travel_m
+        reach = 0.5 * np.hypot(far + 1, 2 * self.view.half_width_m(self.view.far_m))
+        return SunView(self.world.light, (0.0, (near + far) / 2, 0.9), float(reach))
 
     def _drawn(
         self, frame: int, posed_world: list[NDArray[np.float32]], depth: NDArray[np.float32]
@@ -266,33 +322,37 @@ class Scene:
         canvas.depth[:] = depth
         T_camera_world = np.linalg.inv(self.film.T_world_camera[frame])
         normals = []
-        for number, (actor, points) in enumerate(zip(self.actors, posed_world, strict=True)):
+        for number, (worn, points) in enumerate(zip(self._dressed, posed_world, strict=True)):
             points_cam = (points @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]).astype(np.float32)
-            canvas.draw(number, points_cam, actor.dressed.faces, self.film.K[frame])
-            normals.append(vertex_normals(points_cam, actor.dressed.faces))
+            canvas.draw(number, points_cam, worn.faces, self.film.K[frame])
+            normals.append(vertex_normals(points_cam, worn.faces))
         return canvas, np.concatenate(normals)
 
     def _posed(self, frame: int) -> list[NDArray[np.float32]]:
-        """Everybody's mesh in the world, (M, 3) each."""
-        corrections = self.casting.corrections(np.stack([a.poses.body_pose[frame] for a in self.actors]))
-        return [posed(a, frame, np.eye(4), c) for a, c in zip(self.actors, corrections, strict=True)]
+        """Everybody's mesh in the world, (M, 3) each, and then those of what passes by."""
+        if frame not in self._lately:
+            corrections = self.casting.corrections(np.stack([a.poses.body_pose[frame] for a in self.actors]))
+            people = [posed(a, frame, np.eye(4), c) for a, c in zip(self.actors, corrections, strict=True)]
+            kept = {f: p for f, p in self._lately.items() if abs(f - frame) == 1}
+            self._lately = {**kept, frame: [*people, *(points for points, _ in self._passing(frame))]}
+        return self._lately[frame]
 
     def _sun_view(self, posed_world: list[NDArray[np.float32]]) -> SunView:
         sun = self._sun
         sun.clear()
-        for actor, points in zip(self.actors, posed_world, strict=True):
-            sun.draw(points, actor.dressed.faces)
+        for worn, points in zip(self._dressed, posed_world, strict=True):
+            sun.draw(points, worn.faces)
         return sun
 
     def _contact(self, frame: int) -> tuple[NDArray[np.float32], float, float, float]:
-        feet = np.concatenate([actor.places[frame][FEET] for actor in self.actors])
-        half = self.view.half_width_m(self.view.far_m) + 1
-        return contact_map(feet, (-half, 0.0), (2 * half, self.view.far_m + 1))
+        feet = [actor.places[frame][FEET] for actor in self.actors]
+        wheels = [mover.underside(float(self.times_s[frame])) for mover in self.movers]
+        half, far = self.view.half_width_m(self.view.far_m) + 1, self.view.far_m + self.view.travel_m
+        return contact_map(np.concatenate([*feet, *wheels]), (-half, 0.0), (2 * half, far + 1))
 
 
-def _joined(actors: tuple[Actor, ...]) -> Meshes:
+def _joined(worn: Sequence[Dressed | Prop]) -> Meshes:
     """Everybody's mesh in one, for the shader."""
-    worn = [a.dressed for a in actors]
     vertex = np.cumsum([0, *(len(d.points) for d in worn)])
     texture = np.cumsum([0, *(len(d.textures) for d in worn)])
     return Meshes(

@@ -67,6 +67,7 @@ class World:
     floor_period_m: float
     light: Light
     occluders: tuple[Solid, ...] = ()  # those of the solids that people walk behind
+    indoors: bool = False
     floor_m: tuple[float, float, float, float] = (-16.0, -4.0, 16.0, 24.0)  # where people are: x, y to x, y
 
     @cached_property

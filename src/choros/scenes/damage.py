@@ -1,0 +1,247 @@
+"""What a real camera does to a picture after the lens: exposure that wanders, blur while the shutter is open, and
+compression, frame by frame as in JPEG or over time as in H.264.
+
+Which of them a scene suffers, and how much, is drawn once per scene; many suffer little. Everything is a function
+of the pictures and that draw, so that the same scene comes out the same to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import Colorspace, VideoReformatter
+from numpy.typing import NDArray
+
+from choros.view.raster import Canvas, compiled
+
+Floats = NDArray[np.float64]
+
+CHUNK = 8  # frames that are coded together: the distance of H.264's whole pictures
+TILE_PX = 16
+MOST_SAMPLES = 32  # along a pixel's path while the shutter is open
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What one scene's camera does."""
+
+    shutter_s: float  # how long it is open
+    gains: Floats  # (T,) of exposure
+    jpeg: int | None  # quality, 1 to 100
+    crf: int | None  # of H.264: 18 good, 35 poor
+
+
+def sample_damage(rng: np.random.Generator, times_s: Floats, share: float) -> Damage:
+    """Damage to frames at times (T,); ``share`` 0 is a perfect camera, 1 what phones and webcams do."""
+    shutter_s = float(np.exp(rng.uniform(np.log(1 / 400), np.log(1 / 40))))
+    wander = rng.normal(0, 0.05) * np.sin(2 * np.pi * (times_s / rng.uniform(3, 9) + rng.uniform()))
+    # Something bright or dark comes into the picture, and automatic exposure takes a moment to find back.
+    jump, when = rng.normal(0, 0.3), rng.uniform(0, float(times_s[-1]) + 1)
+    since = times_s - when
+    settled = np.where(since > 0, np.exp(-np.maximum(since, 0) / rng.uniform(0.2, 0.8)), 0.0)
+    wander += (rng.uniform() < 0.35) * jump * settled
+    coding = str(rng.choice(["none", "jpeg", "h264"], p=[0.25, 0.3, 0.45]))
+    loss = float(rng.beta(1.3, 2.2)) * share
+    return Damage(
+        shutter_s * share,
+        np.exp(share * wander),
+        round(97 - 75 * loss) if coding == "jpeg" and share > 0 else None,
+        round(17 + 20 * loss) if coding == "h264" and share > 0 else None,
+    )
+
+
+def jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) RGB through JPEG and back."""
+    _, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    return np.asarray(
+        cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB), np.uint8
+    )
+
+
+def h264(images: Sequence[NDArray[np.uint8]], crf: int) -> list[NDArray[np.uint8]]:
+    """Pictures (H, W, 3) RGB through H.264 and back, the first of them coded whole; one thread, so that the same
+    pictures always come out the same."""
+    height, width = images[0].shape[:2]
+    coder = av.CodecContext.create("libx264", "w")
+    assert isinstance(coder, av.VideoCodecContext)
+    coder.width, coder.height = width + width % 2, height + height % 2
+    coder.pix_fmt, coder.framerate = "yuv420p", Fraction(25)
+    coder.options = {
+        "crf": str(crf), "preset": "superfast", "bf": "0", "g": str(len(images)), "threads": "1",
+        "x264-params": "rc-lookahead=0:sync-lookahead=0:mbtree=0:scenecut=0",
+    }  # fmt: skip
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    to_yuv, to_rgb = VideoReformatter(), VideoReformatter()
+    packets = []
+    for number, image in enumerate(images):
+        padded = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format="rgb24")
+        frame = to_yuv.reformat(picture, format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        frame.pts = number
+        packets += coder.encode(frame)
+    packets += coder.encode(None)
+    decoded = [frame for packet in (*packets, None) for frame in decoder.decode(packet)]
+    shown = (
+        to_rgb.reformat(f, format="rgb24", src_colorspace=Colorspace.ITU709).to_ndarray() for f in decoded
+    )
+    return [np.ascontiguousarray(image[:height, :width]) for image in shown]
+
+
+# --- motion blur ----------------------------------------------------------------------------------
+
+
+def screen_motion(
+    canvas: Canvas,
+    points_world: tuple[NDArray[np.float32], NDArray[np.float32]],  # (M, 3) of all meshes, before and after
+    face_start: NDArray[np.int32],  # (n,) where each mesh's faces start
+    faces: NDArray[np.int32],  # (F, 3)
+    K: Floats,  # (2, 3, 3) px
+    T_world_camera: Floats,  # (2, 4, 4)
+) -> NDArray[np.float32]:  # (H, W, 2) px
+    """How far what is in each pixel moves in the picture between two moments: the world as the camera makes it,
+    meshes as their vertices do. The canvas shows one of the moments or one between."""
+    P = K @ np.linalg.inv(T_world_camera)[:, :3]
+    moved_px = _moved(*points_world, *P)
+    T = np.linalg.inv(T_world_camera[1]) @ T_world_camera[0]
+    A, b = K[1] @ T[:3, :3] @ np.linalg.inv(K[0]), K[1] @ T[:3, 3]
+    still = np.allclose(A, np.eye(3), atol=1e-9) and np.allclose(b, 0, atol=1e-9)
+    return np.asarray(
+        _screen_motion(
+            canvas.mesh,
+            canvas.face,
+            canvas.barycentric,
+            canvas.depth,
+            moved_px,
+            face_start,
+            faces,
+            A,
+            b,
+            still,
+        ),
+        np.float32,
+    )
+
+
+@compiled
+def _moved(before, after, P, Q):  # type: ignore[no-untyped-def]
+    """How far points (M, 3) move in the picture, px; 0 for those beside the camera."""
+    out = np.zeros((before.shape[0], 2), np.float32)
+    for m in range(before.shape[0]):
+        x, y, z = before[m]
+        w = P[2, 0] * x + P[2, 1] * y + P[2, 2] * z + P[2, 3]
+        u, v = (
+            P[0, 0] * x + P[0, 1] * y + P[0, 2] * z + P[0, 3],
+            P[1, 0] * x + P[1, 1] * y + P[1, 2] * z + P[1, 3],
+        )
+        x, y, z = after[m]
+        c = Q[2, 0] * x + Q[2, 1] * y + Q[2, 2] * z + Q[2, 3]
+        a, b = (
+            Q[0, 0] * x + Q[0, 1] * y + Q[0, 2] * z + Q[0, 3],
+            Q[1, 0] * x + Q[1, 1] * y + Q[1, 2] * z + Q[1, 3],
+        )
+        if w > 0.1 and c > 0.1:
+            out[m, 0], out[m, 1] = a / c - u / w, b / c - v / w
+    return out
+
+
+@compiled
+def _screen_motion(mesh, face, weights, depth, moved, face_start, faces, A, b, still):  # type: ignore[no-untyped-def]
+    height, width = depth.shape
+    out = np.zeros((height, width, 2), np.float32)
+    for row in range(height):
+        for column in range(width):
+            person = mesh[row, column]
+            if person >= 0:
+                corners = faces[face[row, column] + face_start[person]]
+                for c in range(2):
+                    for k in range(3):
+                        out[row, column, c] += weights[row, column, k] * moved[corners[k], c]
+            elif not still:
+                x, y, z = column + 0.5, row + 0.5, depth[row, column]
+                u = (A[0, 0] * x + A[0, 1] * y + A[0, 2]) * z + b[0]
+                v = (A[1, 0] * x + A[1, 1] * y + A[1, 2]) * z + b[1]
+                w = (A[2, 0] * x + A[2, 1] * y + A[2, 2]) * z + b[2]
+                if w > 0.05:
+                    out[row, column, 0], out[row, column, 1] = u / w - x, v / w - y
+    return out
+
+
+def motion_blur(
+    light: NDArray[np.float32],  # (H, W, 3) linear RGB
+    depth: NDArray[np.float32],  # (H, W) metres
+    motion: NDArray[np.float32],  # (H, W, 2) px while the shutter is open
+) -> NDArray[np.float32]:  # (H, W, 3)
+    """The picture that a shutter sees while everything moves, each moment as long as any other.
+
+    A gather along the fastest motion nearby (McGuire et al., "A reconstruction filter for plausible motion blur",
+    2012): along that path a pixel shows whatever in front of it came by, and what is behind where it went away
+    itself; the rest of the time it shows itself. The frame's own moment is the middle.
+    """
+    blurred = light.copy()
+    _motion_blur(light, depth, motion, _fastest(motion), blurred)
+    return blurred
+
+
+@compiled
+def _fastest(motion):  # type: ignore[no-untyped-def]
+    """The fastest motion in each tile and the tiles around it."""
+    rows, columns = -(-motion.shape[0] // TILE_PX), -(-motion.shape[1] // TILE_PX)
+    own, around = np.zeros((rows, columns, 2), np.float32), np.zeros((rows, columns, 2), np.float32)
+    for row in range(motion.shape[0]):
+        for column in range(motion.shape[1]):
+            tile, v = own[row // TILE_PX, column // TILE_PX], motion[row, column]
+            if v[0] * v[0] + v[1] * v[1] > tile[0] * tile[0] + tile[1] * tile[1]:
+                tile[0], tile[1] = v[0], v[1]
+    for i in range(rows):
+        for j in range(columns):
+            best = around[i, j]
+            for k in range(max(i - 1, 0), min(i + 2, rows)):
+                for m in range(max(j - 1, 0), min(j + 2, columns)):
+                    v = own[k, m]
+                    if v[0] * v[0] + v[1] * v[1] > best[0] * best[0] + best[1] * best[1]:
+                        best[0], best[1] = v[0], v[1]
+    return around
+
+
+@compiled
+def _motion_blur(light, depth, motion, fastest, out):  # type: ignore[no-untyped-def]
+    height, width = depth.shape
+    for row in range(height):
+        for column in range(width):
+            vx, vy = fastest[row // TILE_PX, column // TILE_PX]
+            speed = np.sqrt(vx * vx + vy * vy)
+            if speed <= 1:
+                continue
+            longest = min(speed, np.float32(2 * TILE_PX))
+            count = min(int(np.ceil(longest)), MOST_SAMPLES)
+            z = depth[row, column]
+            own = np.sqrt(motion[row, column, 0] ** 2 + motion[row, column, 1] ** 2) / 2
+            red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+            for k in range(count):
+                at = ((k + 0.5) / count - 0.5) * longest / speed
+                i, j = int(np.floor(row + 0.5 + at * vy)), int(np.floor(column + 0.5 + at * vx))
+                i, j = min(max(i, 0), height - 1), min(max(j, 0), width - 1)
+                away = abs(at) * speed
+                if depth[i, j] < 1.03 * z + 0.05:  # it is in front, or the same thing
+                    reach = np.sqrt(motion[i, j, 0] ** 2 + motion[i, j, 1] ** 2) / 2
+                else:
+                    reach = own
+                if away > reach:
+                    i, j = row, column
+                red += light[i, j, 0]
+                green += light[i, j, 1]
+                blue += light[i, j, 2]
+            out[row, column, 0], out[row, column, 1], out[row, column, 2] = (
+                red / count,
+                green / count,
+                blue / count,
+            )
