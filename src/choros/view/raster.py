@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from choros.errors import ChorosError
 
 Z_NEAR_M = 0.05  # nothing nearer to the camera is drawn
+NARROW_PX = 8  # triangles up to that width are not worth finding the ends of their rows for
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,24 +118,44 @@ def _draw(homogeneous, faces, mesh, cull_back, z_near, depth, owner, face, baryc
     # No fast math in here: an edge's plane must come out exactly negated for the triangle on its other side.
     height, width = depth.shape
     touched_x0, touched_y0, touched_x1, touched_y1 = width, height, 0, 0
-    plane = np.empty((3, 3))  # of the side opposite each vertex, positive inside
-    keeps_tie = np.empty(3, np.bool_)
+    image = np.empty((homogeneous.shape[0], 2))  # where vertices in front of the near plane are, px
+    for v in range(homogeneous.shape[0]):
+        if homogeneous[v, 2] >= z_near:
+            image[v, 0] = homogeneous[v, 0] / homogeneous[v, 2]
+            image[v, 1] = homogeneous[v, 1] / homogeneous[v, 2]
     for f in range(faces.shape[0]):
         corner = faces[f]
-        za, zb, zc = homogeneous[corner[0], 2], homogeneous[corner[1], 2], homogeneous[corner[2], 2]
+        na, nb, nc = corner[0], corner[1], corner[2]
+        za, zb, zc = homogeneous[na, 2], homogeneous[nb, 2], homogeneous[nc, 2]
         if not max(za, zb, zc) > z_near:  # NaN too
             continue
-        # Bounds of what is in front of the near plane: its vertices, and where its sides cross the plane.
-        x_low, y_low, x_high, y_high = np.inf, np.inf, -np.inf, -np.inf
-        for i in range(3):
-            p, q = homogeneous[corner[i]], homogeneous[corner[(i + 1) % 3]]
-            if p[2] >= z_near:
-                x, y = p[0] / p[2], p[1] / p[2]
-                x_low, x_high, y_low, y_high = min(x_low, x), max(x_high, x), min(y_low, y), max(y_high, y)
-            if (p[2] >= z_near) != (q[2] >= z_near):
-                s = (z_near - p[2]) / (q[2] - p[2])
-                x, y = (p[0] + s * (q[0] - p[0])) / z_near, (p[1] + s * (q[1] - p[1])) / z_near
-                x_low, x_high, y_low, y_high = min(x_low, x), max(x_high, x), min(y_low, y), max(y_high, y)
+        if za >= z_near and zb >= z_near and zc >= z_near:
+            x_low = min(image[na, 0], image[nb, 0], image[nc, 0])
+            x_high = max(image[na, 0], image[nb, 0], image[nc, 0])
+            y_low = min(image[na, 1], image[nb, 1], image[nc, 1])
+            y_high = max(image[na, 1], image[nb, 1], image[nc, 1])
+        else:
+            # Bounds of what is in front of the near plane: its vertices, and where its sides cross the plane.
+            x_low, y_low, x_high, y_high = np.inf, np.inf, -np.inf, -np.inf
+            for i in range(3):
+                p, q = homogeneous[corner[i]], homogeneous[corner[(i + 1) % 3]]
+                if p[2] >= z_near:
+                    x, y = image[corner[i], 0], image[corner[i], 1]
+                    x_low, x_high, y_low, y_high = (
+                        min(x_low, x),
+                        max(x_high, x),
+                        min(y_low, y),
+                        max(y_high, y),
+                    )
+                if (p[2] >= z_near) != (q[2] >= z_near):
+                    s = (z_near - p[2]) / (q[2] - p[2])
+                    x, y = (p[0] + s * (q[0] - p[0])) / z_near, (p[1] + s * (q[1] - p[1])) / z_near
+                    x_low, x_high, y_low, y_high = (
+                        min(x_low, x),
+                        max(x_high, x),
+                        min(y_low, y),
+                        max(y_high, y),
+                    )
         # A hair wider, for the rounding of the divisions above; the planes decide.
         x0 = int(np.ceil(min(max(x_low - 0.5001, 0.0), width)))
         y0 = int(np.ceil(min(max(y_low - 0.5001, 0.0), height)))
@@ -143,37 +164,35 @@ def _draw(homogeneous, faces, mesh, cull_back, z_near, depth, owner, face, baryc
         if x0 >= x1 or y0 >= y1:
             continue
 
-        for i in range(3):
-            p, q = homogeneous[corner[(i + 1) % 3]], homogeneous[corner[(i + 2) % 3]]
-            plane[i, 0] = p[1] * q[2] - p[2] * q[1]
-            plane[i, 1] = p[2] * q[0] - p[0] * q[2]
-            plane[i, 2] = p[0] * q[1] - p[1] * q[0]
-        p = homogeneous[corner[0]]
-        volume = p[0] * plane[0, 0] + p[1] * plane[0, 1] + p[2] * plane[0, 2]
+        # The plane of the side opposite each vertex; positive inside once volume is.
+        ax, ay, bx, by = homogeneous[na, 0], homogeneous[na, 1], homogeneous[nb, 0], homogeneous[nb, 1]
+        cx, cy = homogeneous[nc, 0], homogeneous[nc, 1]
+        xa, ya, oa = by * zc - zb * cy, zb * cx - bx * zc, bx * cy - by * cx
+        xb, yb, ob = cy * za - zc * ay, zc * ax - cx * za, cx * ay - cy * ax
+        xc, yc, oc = ay * zb - za * by, za * bx - ax * zb, ax * by - ay * bx
+        volume = ax * xa + ay * ya + za * oa
         if volume == 0 or (cull_back and volume > 0):
             continue
-        for i in range(3):
-            if volume < 0:
-                for j in range(3):
-                    plane[i, j] = -plane[i, j]
-            keeps_tie[i] = plane[i, 0] > 0 or (plane[i, 0] == 0 and plane[i, 1] > 0)
+        if volume < 0:
+            xa, ya, oa, xb, yb, ob, xc, yc, oc = -xa, -ya, -oa, -xb, -yb, -ob, -xc, -yc, -oc
+        tie_a = xa > 0 or (xa == 0 and ya > 0)
+        tie_b = xb > 0 or (xb == 0 and yb > 0)
+        tie_c = xc > 0 or (xc == 0 and yc > 0)
 
         touched_x0, touched_x1 = min(touched_x0, x0), max(touched_x1, x1)
         touched_y0, touched_y1 = min(touched_y0, y0), max(touched_y1, y1)
-        # Out of the arrays: the compiler cannot know that writing pixels leaves the planes alone.
-        xa, xb, xc = plane[0, 0], plane[1, 0], plane[2, 0]
-        tie_a, tie_b, tie_c = keeps_tie[0], keeps_tie[1], keeps_tie[2]
         for row in range(y0, y1):
-            a = plane[0, 1] * (row + 0.5) + plane[0, 2]
-            b = plane[1, 1] * (row + 0.5) + plane[1, 2]
-            c = plane[2, 1] * (row + 0.5) + plane[2, 2]
-            # Where the planes change sign along the row, a pixel wider on both sides; again, they decide.
+            a = ya * (row + 0.5) + oa
+            b = yb * (row + 0.5) + ob
+            c = yc * (row + 0.5) + oc
             start, stop = float(x0), float(x1)
-            for slope, offset in ((xa, a), (xb, b), (xc, c)):
-                if slope > 0:
-                    start = max(start, -offset / slope - 1.5)
-                elif slope < 0:
-                    stop = min(stop, -offset / slope + 1.5)
+            if x1 - x0 > NARROW_PX:
+                # Where the planes change sign along the row, a pixel wider on both sides; again, they decide.
+                for slope, offset in ((xa, a), (xb, b), (xc, c)):
+                    if slope > 0:
+                        start = max(start, -offset / slope - 1.5)
+                    elif slope < 0:
+                        stop = min(stop, -offset / slope + 1.5)
             for column in range(int(min(start, stop)), int(stop)):
                 wa, wb, wc = xa * (column + 0.5) + a, xb * (column + 0.5) + b, xc * (column + 0.5) + c
                 if wa < 0 or wb < 0 or wc < 0:
