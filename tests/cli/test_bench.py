@@ -58,7 +58,7 @@ def test_systems_side_by_side(clip, tmp_path, capsys):
     assert records[0]["metrics"]["mpjpe_mm"] < 0.01
 
 
-@pytest.mark.parametrize(("what", "heading"), [("pose", "MPJPE"), ("world", "WA-MP"), ("runtime", "a frame")])
+@pytest.mark.parametrize(("what", "heading"), [("pose", "MPJPE"), ("world", "RTE"), ("runtime", "a frame")])
 def test_other_tables(clip, capsys, what, heading):
     assert run(what, "--system", "truth", "--data", clip[0]) == 0
     assert heading in capsys.readouterr().out

@@ -50,7 +50,7 @@ def test_switches_are_marked_where_they_happen(runs):
         marks = [line.get_xdata() for line in ax.lines]
         assert [len(mark) for mark in marks] == [switches] * 2
         assert np.all(np.concatenate(marks) == FRAMES // 2 / FPS)
-    assert figure.axes[1].get_title(loc="left") == "swapped: 2 switches"
+    assert figure.axes[1].get_title(loc="left") == "swapped, id switches: 2"
 
 
 def test_errors_end_where_nobody_is_found_and_windows_follow_one_another(runs):

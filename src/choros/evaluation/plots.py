@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: Shares of the crop at which PCK curves are drawn.
 THRESHOLDS = np.linspace(0, 0.2, 41)
 
+_TOP_MM = 400  # where error curves end; nobody reads more from them than that it is wrong
 _HIDDEN = "0.86"  # grey behind people whom nobody can see
 
 
@@ -64,7 +65,7 @@ def error_curves(clips: dict[str, Comparison]) -> "Figure":
     first = next(iter(clips.values()))
     people = np.unique(first.asked["person"])
     figure, axes = _rows_of_axes(len(people), height_in=1.1)
-    top_mm = np.percentile([*np.concatenate([clip.mpjpe_mm for clip in clips.values()]), 100.0], 99)
+    top_mm = min(max(clip.mpjpe_mm.max(initial=100) for clip in clips.values()), _TOP_MM)
     for person, ax in zip(people, axes, strict=True):
         for start, end in _spells(_frames(first.asked, person, visible=False)):
             ax.axvspan(start / first.fps, end / first.fps, color=_HIDDEN, linewidth=0)
@@ -110,8 +111,9 @@ def identity_timelines(clips: dict[str, Comparison]) -> "Figure":
             switches += len(new)
         ax.set_yticks(range(len(people)), [f"person {person}" for person in people])
         ax.set_ylim(len(people) - 0.4, -0.6)
-        ax.set_title(f"{system}: {switches} switches", loc="left")
+        ax.set_title(f"{system}, id switches: {switches}", loc="left")
     _time_axis(axes[-1], first)
+    axes[-1].set_xlabel("time in s        light grey: not found, dark line: hidden, tick: another identity")
     return figure
 
 
