@@ -168,7 +168,7 @@ def test_weights_say_what_they_are():
     assert metadata["command"].startswith("choros train motion-model")
     assert MotionModelConfig(**metadata["config"]) == MotionModelConfig()
     assert weights.shipped("motion-model").stat().st_size < 4 << 20
-    assert sum(p.numel() for p in MotionModel().flow.parameters()) < 1_000_000
+    assert sum(p.numel() for p in MotionModel().flow.parameters()) < 1_050_000
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ class MotionModelConfig:
 
     window: int = 24
     past: int = 8  # the rows of a window that are known already
-    codes: int = 128  # principal components of a window
+    codes: int = 256  # principal components of a window
     past_codes: int = 48  # and of its past
     width: int = 320
     blocks: int = 4

@@ -85,7 +85,7 @@ def windows_of(clips: Sequence[MocapClip], config: MotionModelConfig, run: Motio
             for version in (rows, mirrored(rows)):
                 for start in range(len(version) - config.window + 1):
                     window = version[start : start + config.window]
-                    if _usable(window, run):
+                    if usable(window, run):
                         found.setdefault(activity(clip.name), []).append(window.astype(np.float32))
     chance = np.concatenate([np.full(len(group), len(group) ** -0.5) for group in found.values()])
     rows = np.concatenate([np.stack(group) for group in found.values()])
@@ -102,7 +102,8 @@ def rows_of(clip: MocapClip, figure: Figure, tempo: float = 1.0) -> Floats:
     return encode(R_local, slow.transl + figure.joints_rest[0], figure)
 
 
-def _usable(window: Floats, run: MotionTraining) -> bool:
+def usable(window: Floats, run: MotionTraining) -> bool:
+    """Whether in a window (n, N_FEATURES) somebody is on their feet and does not travel far."""
     up = window[:, 8]  # of the pelvis' own up axis
     travelled = np.linalg.norm(path(window)[1], axis=1).max()
     return bool(
