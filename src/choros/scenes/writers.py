@@ -40,6 +40,7 @@ from choros.video import VideoWriter
 if TYPE_CHECKING:
     from choros.scenes.scene import Scene, SceneConfig
 
+WELL_CODED = 16  # x264's CRF: what scenes that code nothing themselves are written with
 FORMATS = ("motion", "posetrack", "coco", "mot", "masks")
 LABELLED_PX = 24.0  # height in the picture below which nobody is labelled
 #: PoseTrack's keypoints; its ears are placeholders that nobody labels.
@@ -62,8 +63,11 @@ def write_scene(
         raise ChorosError(f'there is no format "{min(unknown)}"; choose from: {", ".join(FORMATS)}.')
     folder.mkdir(parents=True, exist_ok=True)
     width, height = scene.config.width, scene.config.height
-    with VideoWriter(folder / "video.mp4", width, height, scene.fps) as video:
-        for frame, image in enumerate(scene.frames()):
+    # Coded once: by the file itself, as poorly as the scene's camera codes.
+    crf = WELL_CODED if scene.damage.crf is None else scene.damage.crf
+    with VideoWriter(folder / "video.mp4", width, height, scene.fps, crf=crf) as video:
+        for frame in range(scene.n_frames):
+            image = scene.taken(frame)
             video.write(image, frame / scene.fps)
             if not {"posetrack", "coco", "mot"}.isdisjoint(formats):
                 _picture(folder / _picture_name(frame), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
