@@ -28,7 +28,14 @@ def sheet(n: int = 11) -> Piece:
     points = np.stack([x.ravel(), y.ravel(), 0 * x.ravel()], 1)
     weights = np.zeros((n * n, 24))
     weights[:, 0], weights[:, 1] = 1 - x.ravel(), x.ravel()
-    return Piece(points, faces, weights, np.arange(n * n), points[:, :2].copy())
+    return Piece(
+        points,
+        faces,
+        weights,
+        np.repeat(np.arange(n * n)[:, None], 2, axis=1),
+        np.zeros(n * n),
+        points[:, :2].copy(),
+    )
 
 
 def test_cut_is_exact_along_a_straight_line():
@@ -46,6 +53,10 @@ def test_cut_is_exact_along_a_straight_line():
         # Everything else is carried along linearly.
         np.testing.assert_allclose(part.weights[:, 1], part.points[:, 0], atol=1e-12)
         np.testing.assert_allclose(part.uv, part.points[:, :2], atol=1e-12)
+        # A field over the vertices is carried to the edge by their shares.
+        height = piece.points @ [3.0, -2.0, 0]
+        shared = (1 - part.share) * height[part.source[:, 0]] + part.share * height[part.source[:, 1]]
+        np.testing.assert_allclose(shared, part.points @ [3.0, -2.0, 0], atol=1e-9)
 
 
 def test_cut_keeps_all_or_nothing():
@@ -66,7 +77,7 @@ def test_tube_faces_outwards():
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     ring = np.stack([np.sin(angles), 0 * angles, np.cos(angles)], -1)
     rings = np.stack([ring + np.array([0, y, 0]) for y in (1.0, 0.5, 0.0)])
-    piece = tube(rings, np.zeros((3, 12, 24)), 1.0, 0, np.full((3, 12), -1))
+    piece = tube(rings, np.zeros((3, 12, 24)), 1.0, 0)
     outward = piece.normals() * piece.points
     assert (outward[:, [0, 2]].sum(axis=1) > 0.9).all()
 
@@ -88,7 +99,7 @@ def test_widen_makes_a_limb_as_wide_as_asked_and_never_narrower():
             for x in np.linspace(0, 1, 9)
         ]
     )
-    limb = tube(rings, np.zeros((9, 16, 24)), 1.0, 0, np.full((9, 16), -1))
+    limb = tube(rings, np.zeros((9, 16, 24)), 1.0, 0)
     wide = widen(limb, np.ones(len(limb.points), bool), np.zeros(3), np.array([1.0, 0, 0]), (0.0, 0.2))
     radius = np.linalg.norm(wide.points[:, 1:], axis=1).reshape(9, 16)
     assert (radius >= 0.03 - 1e-9).all()

@@ -27,7 +27,8 @@ class Piece:
     points: Floats  # (M, 3) metres, SMPL axes
     faces: Ints  # (F, 3), counter-clockwise from outside
     weights: Floats  # (M, 24) of the joints
-    source: Ints  # (M,) the body's vertex whose pose correctives it shares, -1 for none
+    source: Ints  # (M, 2) the body's vertices whose pose correctives it shares, -1 for none
+    share: Floats  # (M,) of the second of them, below 0.5
     uv: Floats  # (M, 2) in repeats of the texture
     texture: int = 0
 
@@ -68,12 +69,17 @@ def cut(piece: Piece, field: Floats) -> Piece:
 
     kept = np.concatenate(parts)
     used, kept = np.unique(kept, return_inverse=True)
-    source = np.concatenate([piece.source, np.where(share[:, 0] < 0.5, piece.source[a], piece.source[b])])
+    # Between two vertices their correctives are blended, or those of what each of them mostly follows.
+    nearer = share < 0.5
+    source = np.where(nearer, piece.source[np.stack([a, b], 1), 0], piece.source[np.stack([b, a], 1), 0])
+    source = np.concatenate([piece.source, source])
+    second = np.concatenate([piece.share, np.minimum(share, 1 - share)[:, 0]])
     return Piece(
         on_edges(piece.points)[used],
         kept.reshape(-1, 3),
         on_edges(piece.weights)[used],
         source[used],
+        second[used],
         on_edges(piece.uv)[used],
         piece.texture,
     )
@@ -186,10 +192,8 @@ def widen(
     return piece.moved(points)
 
 
-def tube(
-    rings: Floats, weights: Floats, repeat_m: float, texture: int, source: Ints, closed: bool = True
-) -> Piece:
-    """A surface through rings (R, n, 3) of points, top to bottom, with weights (R, n, 24), source (R, n).
+def tube(rings: Floats, weights: Floats, repeat_m: float, texture: int, closed: bool = True) -> Piece:
+    """A surface through rings (R, n, 3) of points, top to bottom, with weights (R, n, 24).
 
     ``closed`` joins the last point of a ring to its first. Rings run counter-clockwise seen from above.
     """
@@ -202,7 +206,8 @@ def tube(
     faces = np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)])
     points = rings.reshape(-1, 3)
     uv = np.stack([points[:, 0], points[:, 1]], 1) / repeat_m
-    return Piece(points, faces, weights.reshape(-1, 24), source.reshape(-1), uv, texture)
+    none = np.full((len(points), 2), -1)
+    return Piece(points, faces, weights.reshape(-1, 24), none, np.zeros(len(points)), uv, texture)
 
 
 def ellipsoid(
@@ -227,4 +232,4 @@ def ellipsoid(
     rings = centre + unit * np.asarray(radii)
     weights = np.zeros((*rings.shape[:2], 24))
     weights[..., joint] = 1
-    return tube(rings, weights, 0.25, texture, np.full(rings.shape[:2], -1))
+    return tube(rings, weights, 0.25, texture)

@@ -96,9 +96,9 @@ class Fitting:
         self.paintings.append(painting)
         return len(self.paintings) - 1
 
-    def cloth(self, patterned: float) -> int:
-        """A new cloth, with a pattern as often as that."""
-        colour, other = sample_colour(self.rng), sample_colour(self.rng)
+    def cloth(self, patterned: float, sober: float = 0.6) -> int:
+        """A new cloth, with a pattern, and in black, white, grey or beige, as often as that."""
+        colour, other = sample_colour(self.rng, sober), sample_colour(self.rng)
         if self.rng.uniform() < patterned:
             pattern = textures.PATTERNS[self.rng.choice(list(textures.PATTERNS))]
             return self.paint(textures.creased(self.rng, pattern(self.rng, colour, other)))

@@ -42,12 +42,12 @@ def wear_bottom(f: Fitting, texture: int | None = None) -> None:
         _trousers(f, low, (0.08, 0.055 + 0.04 * loose), 0.012, f.paint(painting))
     elif kind == "shorts":
         hem = m.knee + float(rng.uniform(-0.02, 0.12)) * m.size
-        _trousers(f, hem, (0.1, 0.1 + 0.03 * loose), 0.016, f.cloth(0.25))
+        _trousers(f, hem, (0.1, 0.1 + 0.03 * loose), 0.016, f.cloth(0.25, 0.75))
     elif kind == "leggings":
         dark = f.paint(textures.woven(rng, NEUTRALS[rng.integers(3)]))
         _trousers(f, low, (0.0, 0.0), 0.005, dark if rng.uniform() < 0.6 else f.cloth(0.15))
     else:
-        cloth = f.cloth(0.08) if texture is None else texture
+        cloth = f.cloth(0.06, 0.9) if texture is None else texture
         _trousers(f, low, (0.09, 0.065 + 0.04 * loose), 0.015, cloth)
 
 
@@ -107,7 +107,7 @@ def _skirt(
     left = smoothstep((ring[..., 0] + 0.1) / 0.2)
     weights[..., JOINT["pelvis"]] = 1 - hips
     weights[..., JOINT["left_hip"]], weights[..., JOINT["right_hip"]] = hips * left, hips * (1 - left)
-    piece = tube(ring, weights, PERIOD_M, texture, np.full(ring.shape[:2], -1), closed=gap_rad == 0)
+    piece = tube(ring, weights, PERIOD_M, texture, closed=gap_rad == 0)
     if gap_rad > 0:
         f.add_cloth(piece, texture)
     else:
@@ -230,15 +230,15 @@ def _around_neck(f: Fitting, profile: list[tuple[float, float]], gap_rad: float)
     angles = np.linspace(gap_rad, 2 * np.pi - gap_rad, 29)
     x, z = points[near, 0], points[near, 2] - centre_z
     support = np.max(x[:, None] * np.sin(angles) + z[:, None] * np.cos(angles), axis=0)
+    front = np.maximum(np.cos(angles), 0)  # the throat leans out further than the root of the neck
     rings = []
     for out, up in profile:
-        radius = support + out * m.size
+        radius = support * (1 - 0.15 * front) + out * m.size * (1 - 0.4 * front)
         y = m.neck[1] + up * m.size - 0.75 * (np.cos(angles) + 0.35) * 0.05 * m.size
         rings.append(np.stack([np.sin(angles) * radius, y, centre_z + np.cos(angles) * radius], -1))
     weights = np.zeros((len(rings), len(angles), 24))
     weights[..., JOINT["spine3"]], weights[..., JOINT["neck"]] = 0.6, 0.4
-    source = np.full(weights.shape[:2], -1)
-    return tube(np.stack(rings), weights, PERIOD_M, 0, source, closed=gap_rad == 0)
+    return tube(np.stack(rings), weights, PERIOD_M, 0, closed=gap_rad == 0)
 
 
 def _collar(f: Fitting, texture: int, high_m: float, gap_rad: float) -> None:
@@ -277,7 +277,7 @@ def wear_scarf(f: Fitting) -> None:
     weights = np.zeros((9, 7, 24))
     weights[..., JOINT["spine3"]] = 1
     ring = np.array(rows)[:, ::-1]
-    f.pieces.append(tube(ring, weights, PERIOD_M, texture, np.full((9, 7), -1), closed=False))
+    f.pieces.append(tube(ring, weights, PERIOD_M, texture, closed=False))
 
 
 def wear_bag(f: Fitting, texture: int) -> None:
@@ -323,7 +323,7 @@ def _shoe(f: Fitting, ankle: Floats, ball: Floats, side: str, high: float) -> Pi
     ahead /= np.linalg.norm(ahead)
     right = np.array([-ahead[2], 0, ahead[0]])
     along, across, up = foot @ ahead, foot @ right, foot[:, 1] - m.floor
-    n, angles = 20, np.linspace(0, 2 * np.pi, 20, endpoint=False)
+    angles = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     stations = np.linspace(along.min(), along.max(), 14)
     widths = []
     for s in stations:
@@ -351,5 +351,4 @@ def _shoe(f: Fitting, ankle: Floats, ball: Floats, side: str, high: float) -> Pi
     toes = smoothstep((ring @ ahead - ball @ ahead + 0.02 * m.size) / (0.04 * m.size))
     weights = np.zeros((*ring.shape[:2], 24))
     weights[..., JOINT[f"{side}_ankle"]], weights[..., JOINT[f"{side}_foot"]] = 1 - toes, toes
-    piece = tube(ring, weights, PERIOD_M, 0, np.full((len(ring), n), -1))
-    return piece
+    return tube(ring, weights, PERIOD_M, 0)

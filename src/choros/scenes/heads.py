@@ -35,6 +35,7 @@ def scalp(f: Fitting, p: Floats, forehead_m: float, nape_m: float) -> Floats:
     normal = np.array([slope[1], -slope[0]]) / np.linalg.norm(slope)  # up and backwards, in (y, z)
     behind = (p[:, 1] - back[0]) * normal[0] + (p[:, 2] - back[1]) * normal[1]
     ears = np.hypot(p[:, 1] - m.ears[1], p[:, 2] - m.ears[2]) - 0.03 * h
+    ears = np.where(p[:, 1] < m.ears[1], np.minimum(ears, m.ears[2] - 0.018 * h - p[:, 2]), ears)
     high = p[:, 1] - (m.neck[1] + 0.03 * h)
     return np.minimum(np.minimum(behind, high), np.where(np.abs(p[:, 0]) > 0.05 * h, ears, 1.0))
 
@@ -102,8 +103,7 @@ def _falling_hair(f: Fitting, texture: int, length_m: float) -> None:
         weight[:, JOINT["head"]], weight[:, JOINT["spine3"]] = 1 - low, low
         rings.append(ring)
         weights.append(weight)
-    source = np.full((len(levels), len(angles)), -1)
-    curtain = tube(np.stack(rings), np.stack(weights), HAIR_PERIOD_M, texture, source, closed=False)
+    curtain = tube(np.stack(rings), np.stack(weights), HAIR_PERIOD_M, texture, closed=False)
     f.pieces.append(replace(curtain, uv=strand_uv(f, curtain.points)))
 
 
@@ -119,7 +119,7 @@ def _tail(f: Fitting, texture: int, length_m: float) -> None:
         rings.append(middle + wide * np.stack([np.sin(angles), 0 * angles, np.cos(angles)], -1))
     weights = np.zeros((10, 12, 24))
     weights[..., JOINT["head"]] = 1
-    f.pieces.append(tube(np.stack(rings), weights, HAIR_PERIOD_M, texture, np.full((10, 12), -1)))
+    f.pieces.append(tube(np.stack(rings), weights, HAIR_PERIOD_M, texture))
 
 
 def wear_hat(f: Fitting) -> None:
@@ -134,17 +134,20 @@ def wear_hat(f: Fitting) -> None:
     piece = shell(f.skin, inside, (0.024 if is_cap else 0.03) * h, rounds=14, taper_m=0.01)
     f.wear(piece, texture, lambda p: inside(p) + 0.02)
     if is_cap:
-        angles = np.linspace(-1.0, 1.0, 15)
+        # The peak begins on the brim, which is as wide as the head there.
+        brim = m.eyes[1] + forehead * h
+        slice_ = piece.points[np.abs(piece.points[:, 1] - brim - 0.012 * h) < 0.012 * h]
+        angles = np.linspace(-1.05, 1.05, 15)
+        x, z = slice_[:, 0], slice_[:, 2] - m.ears[2]
+        outline = np.max(x[:, None] * np.sin(angles) + z[:, None] * np.cos(angles), axis=0) - 0.006 * h
         rings = []
         for out in np.linspace(0, 1, 5):
-            reach = 0.06 + 0.085 * out * np.cos(angles * 0.9)
-            x = np.sin(angles) * (0.075 + 0.01 * out)
-            z = -0.055 + reach * (0.5 + 0.5 * np.cos(angles)) + 0.01
-            y = forehead + 0.006 - 0.018 * out - 0.02 * np.abs(angles) * out
-            rings.append(np.stack([x, np.broadcast_to(y, x.shape), z], -1) * h + [0, m.eyes[1], m.eyes[2]])
+            ahead = outline * np.cos(angles) + 0.075 * h * out * np.cos(angles * 1.4) ** 2
+            y = brim + (0.012 - 0.018 * out - 0.02 * np.abs(angles) * out) * h
+            rings.append(np.stack([outline * np.sin(angles), y, m.ears[2] + ahead], -1))
         weights = np.zeros((5, 15, 24))
         weights[..., JOINT["head"]] = 1
-        f.pieces.append(tube(np.stack(rings), weights, 0.25, texture, np.full((5, 15), -1), closed=False))
+        f.pieces.append(tube(np.stack(rings), weights, 0.25, texture, closed=False))
 
 
 def show_skin(f: Fitting) -> None:
@@ -152,7 +155,7 @@ def show_skin(f: Fitting) -> None:
     m, look, h = f.m, f.look, f.m.head
     bare: Piece = f.bare
     points = bare.points
-    plain = f.paint(textures.plain(f.rng, look.skin, grain=0.03))
+    plain = f.paint(textures.plain(f.rng, look.skin, grain=0.018))
     face = f.paint(textures.face(f.rng, look.skin, look.hair, m.eyes_apart_m / h, look.beard))
     front = np.minimum(points[:, 2] - m.ears[2] - 0.005, points[:, 1] - (m.eyes[1] - 0.115 * h))
     front = np.minimum(front, 0.1 * h - np.abs(points[:, 0]))

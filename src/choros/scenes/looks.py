@@ -16,14 +16,15 @@ HAIRS: tuple[Colour, ...] = (
     (0.1, 0.08, 0.07), (0.16, 0.11, 0.08), (0.28, 0.18, 0.11), (0.42, 0.28, 0.16), (0.66, 0.52, 0.32),
     (0.48, 0.22, 0.12), (0.55, 0.54, 0.52), (0.78, 0.76, 0.73),
 )  # fmt: skip
+FAIR, GREY = (3, 4, 5), (6, 7)  # which of them go with pale skin only, and with age
 NEUTRALS: tuple[Colour, ...] = (
     (0.12, 0.12, 0.13), (0.22, 0.23, 0.25), (0.45, 0.45, 0.46), (0.72, 0.71, 0.69), (0.92, 0.91, 0.88),
     (0.16, 0.2, 0.32), (0.5, 0.42, 0.32), (0.72, 0.64, 0.5), (0.32, 0.34, 0.26),
 )  # fmt: skip
 DENIMS: tuple[Colour, ...] = ((0.2, 0.28, 0.42), (0.34, 0.44, 0.58), (0.14, 0.17, 0.25), (0.5, 0.58, 0.68))
 LEATHERS: tuple[Colour, ...] = (
-    (0.1, 0.09, 0.09), (0.25, 0.16, 0.1), (0.45, 0.3, 0.18), (0.88, 0.87, 0.85), (0.55, 0.12, 0.12),
-    (0.2, 0.25, 0.4),
+    (0.1, 0.09, 0.09), (0.14, 0.13, 0.13), (0.25, 0.16, 0.1), (0.45, 0.3, 0.18), (0.88, 0.87, 0.85),
+    (0.8, 0.8, 0.82), (0.45, 0.44, 0.42), (0.5, 0.14, 0.13), (0.18, 0.22, 0.35),
 )  # fmt: skip
 
 
@@ -53,10 +54,12 @@ def sample_look(rng: np.random.Generator, kid: float = 0.0) -> Look:
     style = pick("short,crop,long,bob,bun,tail,afro,bald", 4, 2, 2.5, 1, 0.8, 1.2, 0.8, 0.5)
     top = pick("tshirt,shirt,sweater,hoodie,vest,jacket,coat,suit,dress", 4, 3, 2, 2, 1, 2, 1.5, 1, 1)
     below = pick("trousers,jeans,shorts,skirt,long skirt,leggings", 3, 4, 1.5, 1.2, 0.6, 1)
-    grown = rng.integers(0, 6 if kid > 0 else len(HAIRS))  # no grey hair on children
+    skin, shade = int(rng.integers(len(SKINS))), int(rng.integers(len(HAIRS)))
+    if (skin >= 4 and shade in FAIR) or (kid > 0 and shade in GREY):
+        shade %= 3
     return Look(
-        skin=SKINS[rng.integers(len(SKINS))],
-        hair=HAIRS[grown],
+        skin=SKINS[skin],
+        hair=HAIRS[shade],
         hair_style="short" if style == "bald" and kid > 0 else style,
         hat=pick("none,cap,beanie", 7, 1, 1),
         beard=style in ("short", "crop", "bald", "afro") and bool(rng.uniform() < 0.35) and kid == 0,
@@ -69,9 +72,9 @@ def sample_look(rng: np.random.Generator, kid: float = 0.0) -> Look:
     )
 
 
-def sample_colour(rng: np.random.Generator) -> Colour:
-    """A colour that people wear: most of them black, white, grey, navy, beige; the rest real colours."""
-    if rng.uniform() < 0.6:
+def sample_colour(rng: np.random.Generator, sober: float = 0.6) -> Colour:
+    """A colour that people wear: ``sober`` of them black, white, grey, navy, beige; the rest real colours."""
+    if rng.uniform() < sober:
         base = np.asarray(NEUTRALS[rng.integers(len(NEUTRALS))])
     else:
         hue, value, pale = rng.uniform(0, 6), rng.uniform(0.25, 0.8), rng.uniform(0.3, 0.85)

@@ -44,7 +44,8 @@ class Casting:
             points,
             body.faces.numpy(),
             body.skin_weights.double().numpy(),
-            np.arange(len(points)),
+            np.repeat(np.arange(len(points))[:, None], 2, axis=1),
+            np.zeros(len(points)),
             np.zeros((len(points), 2)),
         )
         joints = body.rest_joints(params.betas, params.kid).double().numpy()
@@ -106,18 +107,24 @@ def posed(
     offsets = places - np.einsum("jab,jb->ja", turns, actor.rest.joints)
     d = actor.dressed
     bond = np.concatenate([turns.reshape(24, 9), offsets], axis=1).astype(np.float32)
-    return _skin(d.points, d.source, correction, d.skin_joints, d.skin_weights, bond)
+    return _skin(d.points, d.source, d.share, correction, d.skin_joints, d.skin_weights, bond)
 
 
 @compiled
-def _skin(points, source, correction, joints, weights, bond):  # type: ignore[no-untyped-def]
+def _skin(points, source, share, correction, joints, weights, bond):  # type: ignore[no-untyped-def]
     out = np.empty_like(points)
     m = np.empty(12, np.float32)
     for v in range(points.shape[0]):
         x, y, z = points[v, 0], points[v, 1], points[v, 2]
-        s = source[v]
+        s = source[v, 0]
         if s >= 0:
             x, y, z = x + correction[s, 0], y + correction[s, 1], z + correction[s, 2]
+            a = share[v]
+            if a > 0:
+                other = source[v, 1]
+                x += a * (correction[other, 0] - correction[s, 0])
+                y += a * (correction[other, 1] - correction[s, 1])
+                z += a * (correction[other, 2] - correction[s, 2])
         m[:] = 0
         for k in range(4):
             w = weights[v, k]

@@ -108,7 +108,7 @@ def denim(rng: np.random.Generator, colour: Colour, size: int = 128) -> Floats:
 
 def woven(rng: np.random.Generator, colour: Colour, size: int = 128) -> Floats:
     """Plain cloth: fine weave and faint creases."""
-    weave = 1 + 0.02 * rng.normal(size=(size, size, 1))
+    weave = 1 + 0.012 * rng.normal(size=(size, size, 1))
     return creased(rng, np.asarray(colour) * weave)
 
 
@@ -183,11 +183,12 @@ def face(
         return np.clip((1 + soft - away) / (2 * soft), 0, 1)
 
     half = eyes_apart_m / 2
+    iris = np.asarray(IRISES[rng.integers(len(IRISES) if skin[0] > 0.8 else 2)])
     for side in (-1, 1):
         blend(0.35 * spot(side * half * 1.2, -0.045, 0.022, 0.02, 0.9), tone * np.array([1.08, 0.86, 0.84]))
         blend(0.45 * spot(side * half, 0.0, 0.021, 0.013, 0.8), tone * 0.62)
         blend(spot(side * half, 0.0, 0.0135, 0.0048), (0.84, 0.82, 0.8))
-        blend(spot(side * half, 0.0, 0.0056, 0.0056), np.asarray(rng.choice(IRISES)))
+        blend(spot(side * half, 0.0, 0.0056, 0.0056), iris)
         blend(spot(side * half, 0.0, 0.0026, 0.0026), (0.03, 0.03, 0.03))
         blend(0.85 * spot(side * half, 0.0062, 0.0155, 0.002), tone * 0.28)
         brow_y = 0.021 - 6.0 * (np.abs(x) - half - 0.002) ** 2 * 4

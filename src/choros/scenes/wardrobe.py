@@ -50,7 +50,8 @@ class Dressed:
     faces: NDArray[np.int32]  # (F, 3)
     skin_joints: NDArray[np.int32]  # (M, 4)
     skin_weights: NDArray[np.float32]  # (M, 4), rows sum to 1
-    source: NDArray[np.int32]  # (M,) vertex of the body with the same pose correctives, -1 none
+    source: NDArray[np.int32]  # (M, 2) vertices of the body whose pose correctives it shares, -1 none
+    share: NDArray[np.float32]  # (M,) of the second of them
     uv: NDArray[np.float32]  # (M, 2) repeats of the texture
     texture: NDArray[np.int32]  # (F,) into textures
     textures: NDArray[np.uint8]  # (n, LEVELS, S, S, 3)
@@ -144,7 +145,8 @@ def _put_on(f: Fitting, garment: Garment) -> None:
     """One of MakeHuman's garments: fitted, lifted off the skin, coloured piece by piece."""
     points, weights, nearest = fitted(garment, f.skin.points, f.skin.faces, f.skin.weights)
     points = f.lift(points, nearest, 0.004)
-    whole = Piece(points, garment.faces, weights, nearest, points[:, :2])
+    follows = np.stack([nearest, nearest], axis=1)
+    whole = Piece(points, garment.faces, weights, follows, np.zeros(len(points)), points[:, :2])
     if garment.kind == "hair":
         texture = f.paint(textures.strands(f.rng, f.look.hair))
         f.pieces.append(replace(whole, uv=strand_uv(f, points), texture=texture))
@@ -187,13 +189,13 @@ def _cloth_of(f: Fitting, kind: str, number: int, piece: Piece) -> int:
         if rng.uniform() < 0.5:
             denim = textures.denim(rng, DENIMS[rng.integers(len(DENIMS))])
             return f.paint(textures.creased(rng, denim))
-        return f.paint(textures.woven(rng, sample_colour(rng)))
+        return f.paint(textures.woven(rng, sample_colour(rng, 0.85)))
     return f.cloth(0.4 if kind == "outfit" and number < 2 else 0.0)
 
 
 def _without(skin: Piece, hidden: NDArray[np.bool_]) -> Piece:
     """Skin without the faces all of whose corners are hidden (V,); the rest sinks a little under their edge."""
-    gone = hidden[skin.source]
+    gone = hidden[skin.source[:, 0]]
     return replace(skin, faces=skin.faces[~gone[skin.faces].all(axis=1)])
 
 
@@ -213,6 +215,7 @@ def _sewn(pieces: list[Piece], paintings: NDArray[np.uint8]) -> Dressed:
         skin_joints=joints.astype(np.int32),
         skin_weights=(four / four.sum(axis=1, keepdims=True)).astype(np.float32),
         source=np.concatenate([p.source for p in pieces]).astype(np.int32),
+        share=np.concatenate([p.share for p in pieces]).astype(np.float32),
         uv=np.concatenate([p.uv for p in pieces]).astype(np.float32),
         texture=np.concatenate([np.full(len(p.faces), p.texture) for p in pieces]).astype(np.int32),
         textures=paintings,
