@@ -74,7 +74,8 @@ class Bench:
     """Measure systems on test sets: a table here, everything in the JSON file."""
 
     what: Positional[Literal["tracking", "pose", "world", "runtime"]]
-    """What the table shows: who is who, body poses, motion in the world, or speed and memory."""
+    """What the table shows: who is who, body poses, motion in the world (a camera that a system does not tell is
+    taken to stand still), or speed and memory."""
     data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...")]
     """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
     system: Annotated[
@@ -94,7 +95,7 @@ class Bench:
     assets: OptionalFolder = None
     """Folder with pictures/coco128, makehuman/base and mocap, for the sets called *_mocap."""
     keep: OptionalFolder = None
-    """Folder for the predicted motions, SYSTEM/CLIP.npz."""
+    """Folder for the predicted motions, SYSTEM/CLIP/motion.npz."""
 
     def run(self) -> None:
         from rich.console import Console

@@ -103,8 +103,11 @@ def run_benchmark(
     this process held while tracking (None where Linux does not tell, or for what was recorded); ``per_clip``,
     each clip's own ``metrics``. Clips are filmed into temporary files, one at a time.
 
+    Where a system tells no camera (``T_world_camera`` stays the identity) it says that the camera stands still,
+    and its metrics in the world are those of the true camera of the first frame; see ``bodies.T_world_space``.
+
     protocol: "full", or "oracle16", "oracle48" (see ``oracle``). keep: a folder that gets every predicted motion
-    as SYSTEM/CLIP.npz, from which `Recorded` can answer another time.
+    as SYSTEM/CLIP/motion.npz, from which `Recorded` can answer another time.
     need_truth: False admits videos without truth, which are timed and have no metrics.
     Raises ChorosError on missing truth, and what cannot be tracked or compared.
     """
@@ -172,7 +175,7 @@ def _track(
         said = system.motion(name)
         run.clip_frames.append(len(said))
     else:
-        path = folder / "predicted.npz" if keep is None else keep / run.system / f"{name}.npz"
+        path = folder / "predicted.npz" if keep is None else keep / run.system / name / "motion.npz"
         _forget_peak_memory()
         began = time.perf_counter()
         tracked = track_to_file(clip.video, path, system, progress=lambda p: _tell(told, p))
