@@ -26,7 +26,7 @@ from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion, atomic_write
 from choros.scenes.cameras import Film, View
 from choros.scenes.people import Actor, Casting, posed
-from choros.scenes.world import FAR_M, World, hit
+from choros.scenes.world import FAR_M, World, depth_of, hide_behind
 from choros.view.raster import Canvas, compiled
 
 Floats = NDArray[np.float64]
@@ -212,13 +212,12 @@ def _look(
     scale = min(1.0, LONG_SIDE_PX / max(view.width, view.height))
     width, height = round(view.width * scale), round(view.height * scale)
     reduce = np.diag([width / view.width, height / view.height, 1])
-    table, people = world.table(), len(actors)
+    people = len(actors)
     fraction, boxes = np.zeros(body_pose.shape[:2]), np.zeros((*body_pose.shape[:2], 4))
     seen = np.zeros(points_cam.shape[:3])
     alone, moved = [Canvas(width, height) for _ in actors], Canvas(width, height)
-    walls = np.full((height, width), FAR_M, np.float32)
     if film.still:
-        _hide(walls, np.linalg.inv(reduce @ film.K[0]), film.T_world_camera[0], table)
+        walls = depth_of(world, reduce @ film.K[0], film.T_world_camera[0], width, height)
     nearest = np.empty((height, width), np.float32)
     for now, frame in enumerate(frames):
         if now % AT_ONCE == 0:
@@ -244,7 +243,7 @@ def _look(
             np.minimum(nearest, walls, out=nearest)
         else:  # only where it matters: on people, and at their keypoints
             nearest[row, column] = np.minimum(nearest[row, column], FAR_M)
-            _hide(nearest, np.linalg.inv(K), T_world_camera, table)
+            hide_behind(world, K, T_world_camera, nearest)
         for number, (canvas, part) in enumerate(zip(alone, rectangles, strict=True)):
             own, z = canvas.depth[part], points_cam[now, number, :, 2]
             whole = own < np.inf
@@ -290,22 +289,3 @@ def _box(points_cam, K, near_m):  # type: ignore[no-untyped-def]
         y = K[1, 1] * points_cam[v, 1] / z + K[1, 2]
         box[0], box[1], box[2], box[3] = min(box[0], x), min(box[1], y), max(box[2], x), max(box[3], y)
     return box if box[2] > box[0] else np.zeros(4)
-
-
-@compiled
-def _hide(nearest, K_inverse, T, table):  # type: ignore[no-untyped-def]
-    """Bring depths (H, W) that are finite forward to whatever of the world stands before them."""
-    ox, oy, oz = T[0, 3], T[1, 3], T[2, 3]
-    for row in range(nearest.shape[0]):
-        cy = K_inverse[1, 1] * (row + 0.5) + K_inverse[1, 2]
-        for column in range(nearest.shape[1]):
-            t = nearest[row, column]
-            if t == np.inf:
-                continue
-            cx = K_inverse[0, 0] * (column + 0.5) + K_inverse[0, 1] * (row + 0.5) + K_inverse[0, 2]
-            dx = T[0, 0] * cx + T[0, 1] * cy + T[0, 2]
-            dy = T[1, 0] * cx + T[1, 1] * cy + T[1, 2]
-            dz = T[2, 0] * cx + T[2, 1] * cy + T[2, 2]
-            if dz < -1e-6:
-                t = min(t, -oz / dz)  # the floor
-            nearest[row, column] = hit(table, ox, oy, oz, dx, dy, dz, t)[0]

@@ -143,6 +143,16 @@ def depth_of(
     return np.asarray(_trace_depth(height, width, np.linalg.inv(K), T_world_camera, table, bounds))
 
 
+def hide_behind(world: World, K: Floats, T_world_camera: Floats, depth: NDArray[np.float32]) -> None:
+    """Bring finite depths (H, W), metres along z, forward to whatever of the world is before them, in place.
+
+    Far cheaper than ``depth_of`` where most depths are infinite.
+    """
+    table = world.table()
+    bounds = _bounds(table, K, T_world_camera, depth.shape[1], depth.shape[0])
+    _trace_before(depth, np.linalg.inv(K), T_world_camera, table, bounds)
+
+
 def _bounds(
     table: NDArray[np.float32], K: Floats, T_world_camera: Floats, width: int, height: int
 ) -> NDArray[np.float32]:  # (n, 4) px
@@ -313,6 +323,22 @@ def _trace_depth(height, width, K_inverse, T, table, bounds):  # type: ignore[no
             dz = T[2, 0] * cx + T[2, 1] * cy + T[2, 2]
             depth[row, column] = _first(table, bounds, column, row, T[0, 3], T[1, 3], T[2, 3], dx, dy, dz)[0]
     return depth
+
+
+@compiled
+def _trace_before(depth, K_inverse, T, table, bounds):  # type: ignore[no-untyped-def]
+    for row in range(depth.shape[0]):
+        for column in range(depth.shape[1]):
+            if depth[row, column] == np.inf:
+                continue
+            x, y = column + 0.5, row + 0.5
+            cx = K_inverse[0, 0] * x + K_inverse[0, 1] * y + K_inverse[0, 2]
+            cy = K_inverse[1, 1] * y + K_inverse[1, 2]
+            dx = T[0, 0] * cx + T[0, 1] * cy + T[0, 2]
+            dy = T[1, 0] * cx + T[1, 1] * cy + T[1, 2]
+            dz = T[2, 0] * cx + T[2, 1] * cy + T[2, 2]
+            t = _first(table, bounds, column, row, T[0, 3], T[1, 3], T[2, 3], dx, dy, dz)[0]
+            depth[row, column] = min(depth[row, column], t)
 
 
 @compiled
