@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import PARENTS
 from choros.scenes.figure import JOINT, about, facing
-from choros.scenes.footing import _joints, bend_leg, plant
+from choros.scenes.footing import _bridged, _joints, bend_leg, plant
 from choros.scenes.gait import Manner, animate
 from choros.scenes.paths import Leg, walk
 from choros.training.motion_model import open_figure
@@ -85,6 +85,19 @@ def test_a_leg_reaches(side):
     turns, places = _joints(R_local, pelvis, body.joints_rest)
     np.testing.assert_allclose(places[:, JOINT[f"{side}_ankle"]], ankle, atol=1e-9)
     np.testing.assert_allclose(turns[:, JOINT[f"{side}_ankle"]], R_foot, atol=1e-9)
+
+
+def test_a_walker_whose_contacts_are_missed_now_and_then_still_stands():
+    """Stances are drawn out where nobody is said to stand, but not for a jump."""
+    stands = np.zeros((40, 2), bool)
+    stands[:10, 0] = stands[14:, 1] = True
+    low = np.full((40, 2), 0.03)
+    bridged = _bridged(stands, low, 1 / 30)
+    assert bridged.any(axis=1).all()
+    np.testing.assert_array_equal(bridged[:12, 0], True)
+    np.testing.assert_array_equal(bridged[12:, 0], False)
+    np.testing.assert_array_equal(_bridged(stands, low + 0.2, 1 / 30), stands)
+    np.testing.assert_array_equal(_bridged(stands & False, low, 1 / 30), stands & False)
 
 
 def test_toes_bend_where_the_heel_is_up():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, label, minimum_filter1d
+from scipy.ndimage import distance_transform_edt, gaussian_filter1d, label, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from choros.body.kinematics import forward_kinematics
@@ -22,6 +22,8 @@ TOES_M = 0.07  # from the ball of the foot to the tip of the toes
 SHORTEST_STANCE_S = 0.1
 SWING_LIFT_M = 0.04  # at least, halfway of a step of 0.4 m and more
 RAISED = 0.09  # leg lengths: a foot so much higher than the other does not stand, whatever is said of it
+BRIDGE_S = 0.2
+NEAR_M = 0.07
 EASE_S = 0.1  # a foot settles into its stance, and leaves it, over about that time
 
 
@@ -43,7 +45,7 @@ def plant(
 
     turns, places = _joints(R_local, pelvis, rest)
     raised = places[:, balls, 2] - places[:, balls, 2].min(axis=1, keepdims=True)
-    stands = stands & (raised < RAISED * figure.leg_m)
+    stands = _bridged(stands & (raised < RAISED * figure.leg_m), places[:, balls, 2] - height, dt_s)
     stands = np.stack([_lasting(foot, SHORTEST_STANCE_S / dt_s) for foot in stands.T], axis=1)
     pelvis = pelvis + _carried(places[:, balls], height, stands, dt_s)
     places = places + (pelvis - places[:, 0])[:, None]
@@ -64,6 +66,19 @@ def plant(
         sunk = np.clip(-tip[:, 2] / TOES_M, 0, 0.9)
         R_local[:, toes_j] = R_local[:, toes_j] @ about("x", -np.arcsin(sunk))
     return R_local, pelvis
+
+
+def _bridged(stands: NDArray[np.bool_], above: Floats, dt_s: float) -> NDArray[np.bool_]:
+    """Stances drawn out over moments in which no foot is said to stand but one is near the floor: no walker flies.
+
+    ``above`` (T, 2) metres from the floor.
+    """
+    known = stands.any(axis=1)
+    if not known.any():
+        return stands
+    frames, (nearest,) = distance_transform_edt(~known, return_indices=True)
+    near = (frames * dt_s < BRIDGE_S) & (above.min(axis=1) < NEAR_M)
+    return np.where(near[:, None], stands[nearest], stands)
 
 
 def _lasting(stands: NDArray[np.bool_], frames: float) -> NDArray[np.bool_]:
