@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from choros.camera import intrinsics
-from choros.scenes.damage import h264, jpeg, motion_blur, sample_damage, screen_motion
+from choros.scenes.damage import h264, jpeg, motion_blur, passage, sample_damage, screen_motion
 from choros.view.raster import Canvas
 
 TIMES = np.arange(0, 4, 0.04)
@@ -56,7 +56,9 @@ def motion_seen(T_after, points=((0, 0, 9.0),) * 3, after=None, K=K60):
     canvas.draw(0, before, faces, K)
     later = before if after is None else np.array(after, np.float32)
     T = np.stack([np.eye(4), T_after])
-    return canvas, screen_motion(canvas, (before, later), np.zeros(1, np.int32), faces, np.stack([K, K]), T)
+    return canvas, screen_motion(
+        canvas, passage((before, later), np.stack([K, K]), T), np.zeros(1, np.int32), faces
+    )
 
 
 def test_motion_of_the_world_is_the_cameras():

@@ -99,36 +99,40 @@ def h264(images: Sequence[NDArray[np.uint8]], crf: int) -> list[NDArray[np.uint8
 # --- motion blur ----------------------------------------------------------------------------------
 
 
-def screen_motion(
-    canvas: Canvas,
+@dataclass(frozen=True)
+class Passage:
+    """How what is in a picture moves between two moments: the world as the camera makes it, meshes as their
+    vertices do."""
+
+    points_px: NDArray[np.float32]  # (M, 2) how far the vertices of all meshes move
+    A_px: Floats  # (3, 3) and (3,): what was seen at x, y and at depth z is then seen where A (x, y, 1) z + b is
+    b_px: Floats
+
+
+def passage(
     points_world: tuple[NDArray[np.float32], NDArray[np.float32]],  # (M, 3) of all meshes, before and after
-    face_start: NDArray[np.int32],  # (n,) where each mesh's faces start
-    faces: NDArray[np.int32],  # (F, 3)
     K: Floats,  # (2, 3, 3) px
     T_world_camera: Floats,  # (2, 4, 4)
-) -> NDArray[np.float32]:  # (H, W, 2) px
-    """How far what is in each pixel moves in the picture between two moments: the world as the camera makes it,
-    meshes as their vertices do. The canvas shows one of the moments or one between."""
+) -> Passage:
+    """What moves between two moments."""
     P = K @ np.linalg.inv(T_world_camera)[:, :3]
-    moved_px = _moved(*points_world, *P)
     T = np.linalg.inv(T_world_camera[1]) @ T_world_camera[0]
-    A, b = K[1] @ T[:3, :3] @ np.linalg.inv(K[0]), K[1] @ T[:3, 3]
+    return Passage(_moved(*points_world, *P), K[1] @ T[:3, :3] @ np.linalg.inv(K[0]), K[1] @ T[:3, 3])
+
+
+def screen_motion(
+    canvas: Canvas,
+    passage: Passage,
+    face_start: NDArray[np.int32],  # (n,) where each mesh's faces start
+    faces: NDArray[np.int32],  # (F, 3)
+) -> NDArray[np.float32]:  # (H, W, 2) px
+    """How far what is in each pixel moves. The canvas shows one of the two moments or one between."""
+    A, b = passage.A_px, passage.b_px
     still = np.allclose(A, np.eye(3), atol=1e-9) and np.allclose(b, 0, atol=1e-9)
-    return np.asarray(
-        _screen_motion(
-            canvas.mesh,
-            canvas.face,
-            canvas.barycentric,
-            canvas.depth,
-            moved_px,
-            face_start,
-            faces,
-            A,
-            b,
-            still,
-        ),
-        np.float32,
-    )
+    motion = _screen_motion(
+        canvas.mesh, canvas.face, canvas.barycentric, canvas.depth, passage.points_px, face_start, faces, A, b, still
+    )  # fmt: skip
+    return np.asarray(motion, np.float32)
 
 
 @compiled

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.scenes.damage import Passage
 from choros.scenes.render import SHADOW_PX, Meshes, SunView
 from choros.scenes.world import World
 
@@ -45,12 +46,13 @@ _turn = RLock()
 
 @dataclass(frozen=True)
 class Picture:
-    """One frame before the lens: what ``render.shade`` and ``Canvas`` say of it."""
+    """One frame before the lens: what ``render``, ``Canvas`` and ``damage`` say of it."""
 
     light: NDArray[np.float32]  # (H, W, 3) linear RGB
     depth: NDArray[np.float32]  # (H, W) metres along the camera's z
     mesh: NDArray[np.int32]  # (H, W) number of the mesh seen, -1 for the world
     solid: NDArray[np.integer[Any]]  # (H, W) which of the world's solids is behind, or world.FLOOR or SKY
+    motion: NDArray[np.float32] | None  # (H, W, 2) px to the next frame; None if nobody wants to know
 
 
 def open_card(device: str, world: World, meshes: Meshes, width: int, height: int) -> Card | None:
@@ -149,11 +151,13 @@ class Card:
         corners = context.buffer(np.ascontiguousarray(meshes.faces, np.int32))
         self._points = context.buffer(reserve=12 * len(meshes.uv), dynamic=True)
         self._normals = context.buffer(reserve=12 * len(meshes.uv), dynamic=True)
+        self._moved = context.buffer(reserve=8 * len(meshes.uv), dynamic=True)
         uv = context.buffer(np.ascontiguousarray(meshes.uv, np.float32))
         seen = [
             (self._points, "3f", "point_world"),
             (self._normals, "3f", "normal_world"),
             (uv, "2f", "place"),
+            (self._moved, "2f", "moved_px"),
         ]
         self._crowd = context.vertex_array(self._people, seen, corners)
         self._crowd_from_sun = context.vertex_array(self._sun, seen[:1], corners)
@@ -167,7 +171,11 @@ class Card:
             [self._sun_depth], context.depth_renderbuffer((SHADOW_PX, SHADOW_PX))
         )
         self._shown_to = context.framebuffer(
-            [context.texture(size, 4, dtype="f4"), context.texture(size, 2, dtype="i4")],
+            [
+                context.texture(size, 4, dtype="f4"),
+                context.texture(size, 2, dtype="i4"),
+                context.texture(size, 2, dtype="f4"),
+            ],
             context.depth_renderbuffer(size),
         )
         self._contact: moderngl.Texture | None = None
@@ -181,8 +189,10 @@ class Card:
         sun: SunView,
         contact: tuple[NDArray[np.float32], float, float, float],
         finer: int,
+        passage: Passage | None,
     ) -> Picture:
-        """One frame. ``contact`` is as for ``render.shade``, ``finer`` as for ``world.see``.
+        """One frame. ``contact`` is as for ``render.shade``, ``finer`` as for ``world.see``; without a ``passage``
+        the picture knows no motion.
 
         The world is traced again only when the camera has changed since the last frame. Raises ``ChorosError``
         in a process forked from the one that set the card up.
@@ -193,11 +203,14 @@ class Card:
             context.gc()
             self._points.write(np.ascontiguousarray(points_world, np.float32))
             self._normals.write(np.ascontiguousarray(normals_world, np.float32))
+            if passage is not None:
+                self._moved.write(np.ascontiguousarray(passage.points_px, np.float32))
+                _set(self._place, A_px=passage.A_px, b_px=passage.b_px)
             self._aim(K, T_world_camera, sun)
             self._trace_world(K, T_world_camera, finer)
             self._draw_from_sun()
             self._draw_from_camera(contact)
-            return self._read()
+            return self._read(passage is not None)
 
     def _aim(self, K: Floats, T_world_camera: Floats, sun: SunView) -> None:
         ray_of_px = T_world_camera[:3, :3] @ np.linalg.inv(K)
@@ -253,13 +266,18 @@ class Card:
         _set(self._people, solids=self._counts[1])
         self._crowd.render()
 
-    def _read(self) -> Picture:
+    def _read(self, moving: bool) -> Picture:
         shape = self.height, self.width
         drawn = np.frombuffer(self._shown_to.read(components=4, attachment=0, dtype="f4"), np.float32)
         drawn = drawn.reshape(*shape, 4)
         seen = np.frombuffer(self._shown_to.read(components=2, attachment=1, dtype="i4"), np.int32)
         seen = seen.reshape(*shape, 2)
-        return Picture(drawn[..., :3].copy(), drawn[..., 3].copy(), seen[..., 0].copy(), seen[..., 1].copy())
+        motion = None
+        if moving:
+            read = self._shown_to.read(components=2, attachment=2, dtype="f4")
+            motion = np.frombuffer(read, np.float32).reshape(*shape, 2)
+        light, depth = drawn[..., :3].copy(), drawn[..., 3].copy()
+        return Picture(light, depth, seen[..., 0].copy(), seen[..., 1].copy(), motion)
 
 
 @lru_cache(maxsize=2)

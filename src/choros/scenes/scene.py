@@ -22,7 +22,17 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.scenes.cameras import MOVES, Film, View, film, sample_view
-from choros.scenes.damage import CHUNK, Damage, h264, jpeg, motion_blur, sample_damage, screen_motion
+from choros.scenes.damage import (
+    CHUNK,
+    Damage,
+    Passage,
+    h264,
+    jpeg,
+    motion_blur,
+    passage,
+    sample_damage,
+    screen_motion,
+)
 from choros.scenes.direction import KINDS, MOST_PEOPLE, direct
 from choros.scenes.figure import Figure
 from choros.scenes.gpu import Card, Picture, open_card
@@ -189,7 +199,7 @@ class Scene:
     def taken(self, frame: int) -> NDArray[np.uint8]:
         """One picture before ``damage.crf``, H.264's coding: what a video file is to be written from."""
         picture = self._picture(frame)
-        light = self._blurred(frame, picture)
+        light = self._blurred(picture)
         sensor = replace(self.sensor, exposure=self.sensor.exposure * float(self.damage.gains[frame]))
         image = develop(light, picture.mesh, sensor, np.random.default_rng([self.seed, frame]))
         return image if self.damage.jpeg is None else jpeg(image, self.damage.jpeg)
@@ -243,34 +253,39 @@ class Scene:
             points = np.concatenate(posed_world)
             normals = vertex_normals(points, self._meshes.faces)
             finer = 3 if self.film.still else 1
-            return self._card.draw(points, normals, K, T_world_camera, self._sun, contact, finer)
+            return self._card.draw(
+                points, normals, K, T_world_camera, self._sun, contact, finer, self._passage(frame)
+            )
         backdrop = self._backdrop(frame)
         canvas, normals = self._drawn(frame, posed_world, backdrop.depth)
         light = shade(
             canvas, backdrop, normals, self._meshes, K, T_world_camera, self.world.light,
             self._sun_view(posed_world), contact, self._solids,
         )  # fmt: skip
-        return Picture(light, canvas.depth, canvas.mesh, backdrop.solid)
+        going = self._passage(frame)
+        motion = None
+        if going is not None:
+            motion = screen_motion(canvas, going, self._meshes.face_start, self._meshes.faces)
+        return Picture(light, canvas.depth, canvas.mesh, backdrop.solid, motion)
 
-    def _blurred(self, frame: int, picture: Picture) -> NDArray[np.float32]:
-        """A frame's light while the shutter is open: everything goes on as it does to the next frame."""
-        light = picture.light
-        if not self.film.still:  # one ray a pixel leaves stairs along the world's edges
-            light = blended_outlines(light, picture.solid)
-        share = self.damage.shutter_s * float(self.fps)
-        if share <= 0 or self.n_frames == 1:
-            return light
+    def _passage(self, frame: int) -> Passage | None:
+        """How everything goes on to the next frame, which it also does while the shutter is open."""
+        if self.damage.shutter_s <= 0 or self.n_frames == 1:
+            return None
         first = min(frame, self.n_frames - 2)
         two = [first, first + 1]
         before, after = (np.concatenate(self._posed(f)) for f in two)
-        canvas = self._canvas
-        if self._card is not None:  # which tells who is where, but not which part of them
-            canvas, _ = self._drawn(frame, self._posed(frame), self._depth(frame))
-        motion = screen_motion(
-            canvas, (before, after), self._meshes.face_start, self._meshes.faces, self.film.K[two],
-            self.film.T_world_camera[two],
-        )  # fmt: skip
-        return motion_blur(light, canvas.depth, min(share, 1.0) * motion)
+        return passage((before, after), self.film.K[two], self.film.T_world_camera[two])
+
+    def _blurred(self, picture: Picture) -> NDArray[np.float32]:
+        """A frame's light while the shutter is open."""
+        light = picture.light
+        if not self.film.still:  # one ray a pixel leaves stairs along the world's edges
+            light = blended_outlines(light, picture.solid)
+        if picture.motion is None:
+            return light
+        share = min(self.damage.shutter_s * float(self.fps), 1.0)
+        return motion_blur(light, picture.depth, share * picture.motion)
 
     def _passing(self, frame: int) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
         """Meshes of what passes by: points in the world, faces."""

@@ -10,9 +10,11 @@ uniform vec3 sun, sky;
 in vec3 point;
 in vec3 normal;
 in vec2 uv;
+in vec2 moved;
 
 layout(location = 0) out vec4 picture;
 layout(location = 1) out ivec2 seen;  // mesh, and solid behind it
+layout(location = 2) out vec2 motion;  // px to the next frame
 
 void main() {
     int width = textureSize(faces, 0).x;
@@ -37,5 +39,6 @@ void main() {
         bounce *= 0.3;
     }
     picture = vec4(colour * (lit * sun + around * sky + bounce * sun), z);
+    motion = moved;
     seen = ivec2(face.y, texelFetch(owner, ivec2(gl_FragCoord.xy), 0).r);
 }

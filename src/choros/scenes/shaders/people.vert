@@ -7,10 +7,12 @@ uniform float near_m;
 in vec3 point_world;
 in vec3 normal_world;
 in vec2 place;
+in vec2 moved_px;  // to the next frame
 
 out vec3 point;
 out vec3 normal;
 out vec2 uv;
+out vec2 moved;
 
 void main() {
     vec3 homogeneous = K * (T_camera_world * vec4(point_world, 1.0)).xyz;
@@ -19,4 +21,5 @@ void main() {
     point = point_world;
     normal = normal_world;
     uv = place;
+    moved = moved_px;
 }
