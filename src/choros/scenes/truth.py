@@ -225,16 +225,15 @@ def _look(
             corrections = casting.corrections(several.reshape(-1, 69)).reshape(len(several), people, -1, 3)
         K, T_world_camera = reduce @ film.K[frame], film.T_world_camera[frame]
         T_camera_world = np.linalg.inv(T_world_camera)
-        nearest.fill(np.inf)
         moved.clear()
         for points_world, faces in things(frame):
             moved.draw(0, points_world @ T_camera_world[:3, :3].T + T_camera_world[:3, 3], faces, K)
-            np.copyto(nearest, moved.depth)
+        np.copyto(nearest, moved.depth)
         rectangles = []
         for number, (actor, canvas) in enumerate(zip(actors, alone, strict=True)):
             points = posed(actor, frame, T_camera_world, corrections[now % AT_ONCE, number])
             boxes[now, number] = _box(points, film.K[frame], NEAR_M)
-            x0, y0, x1, y1 = canvas.draw(0, points, actor.dressed.faces, K)
+            x0, y0, x1, y1 = canvas.draw(0, points, actor.dressed.faces, K, cull_back=True)
             part = np.s_[y0:y1, x0:x1]
             np.minimum(nearest[part], canvas.depth[part], out=nearest[part])
             rectangles.append(part)
