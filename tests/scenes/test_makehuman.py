@@ -102,7 +102,7 @@ def test_cloth_on_the_skin_stays_on_the_skin_of_every_body(tmp_path, casting, se
     skin = casting.rest(betas, kid).skin
     garment = read_garment(tmp_path / "thing.mhclo")
     np.testing.assert_allclose(garment.points, stance().body[used], atol=1e-5)
-    points, weights, nearest = fitted(garment, skin.points, skin.faces, skin.weights)
+    points, weights, nearest = fitted(garment, skin.points, skin.weights)
     away = np.linalg.norm(points - skin.points[used], axis=1)
     assert np.median(away) < 0.005
     assert away.max() < 0.025  # along its cut edges, which smoothing draws inwards
@@ -113,9 +113,7 @@ def test_cloth_on_the_skin_stays_on_the_skin_of_every_body(tmp_path, casting, se
 def test_a_sleeve_follows_a_bent_arm(tmp_path, casting):
     used = sleeve(tmp_path, casting)
     rest = casting.rest(np.zeros(10))
-    points, weights, _ = fitted(
-        read_garment(tmp_path / "thing.mhclo"), rest.skin.points, rest.skin.faces, rest.skin.weights
-    )
+    points, weights, _ = fitted(read_garment(tmp_path / "thing.mhclo"), rest.skin.points, rest.skin.weights)
     pose = torch.zeros(24, 3, dtype=torch.float64)
     pose[JOINT_NAMES.index("left_shoulder")] = torch.tensor([0.0, 0.0, -1.1])
     pose[JOINT_NAMES.index("left_elbow")] = torch.tensor([0.0, -1.2, 0.0])
@@ -186,7 +184,7 @@ def test_every_garment_fits_big_and_small(casting):
         for path in paths[::3]:
             garment = read_garment(path)
             for skin in (small, big):
-                points, _, nearest = fitted(garment, skin.points, skin.faces, skin.weights)
+                points, _, nearest = fitted(garment, skin.points, skin.weights)
                 height = np.sum((points - skin.points[nearest]) * skin.normals()[nearest], axis=1)
                 # Linings and locks of hair may dip under the skin; the garment as a whole lies on it.
                 assert np.quantile(height, 0.1) > -0.04, path

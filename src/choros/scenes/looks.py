@@ -57,12 +57,14 @@ def sample_look(rng: np.random.Generator, kid: float = 0.0) -> Look:
     skin, shade = int(rng.integers(len(SKINS))), int(rng.integers(len(HAIRS)))
     if (skin >= 4 and shade in FAIR) or (kid > 0 and shade in GREY):
         shade %= 3
+    may_have_beard = kid == 0 and style in ("short", "crop", "bald", "afro") and top != "dress"
+    may_have_beard &= "skirt" not in below
     return Look(
         skin=SKINS[skin],
         hair=HAIRS[shade],
         hair_style="short" if style == "bald" and kid > 0 else style,
         hat=pick("none,cap,beanie", 7, 1, 1),
-        beard=style in ("short", "crop", "bald", "afro") and bool(rng.uniform() < 0.35) and kid == 0,
+        beard=bool(rng.uniform() < 0.35) and may_have_beard,
         top=top,
         bottom={"suit": "trousers", "dress": pick("none,leggings", 2, 1)}.get(top, below),
         scarf=bool(rng.uniform() < (0.2 if top in ("jacket", "coat") else 0.05)),

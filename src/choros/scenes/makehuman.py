@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from choros.body.open_body import read_open_body
 from choros.errors import ChorosError
 from choros.view.raster import vertex_normals
 
@@ -53,13 +54,15 @@ class Wardrobe:
             raise ChorosError(
                 f"{folder} holds no .mhclo files; give a folder of MakeHuman's clothes and hair, or none."
             )
-        self.paths: dict[str, list[Path]] = {kind: [] for kind in KINDS}
-        for path in paths:
-            self.paths[_kind(path)].append(path)
+        self.tags = {path: _tags(path) for path in paths}
+        self.paths = {kind: [path for path in paths if _kind(path) == kind] for kind in KINDS}
 
-    def pick(self, rng: np.random.Generator, kind: str) -> Garment | None:
-        """One of a kind, if there is any. Raises ``ChorosError`` for a file that is not what it should be."""
-        paths = self.paths[kind]
+    def pick(self, rng: np.random.Generator, kind: str, never: str = "none") -> Garment | None:
+        """One of a kind, if there is any, without that tag.
+
+        Raises ``ChorosError`` for a file that is not what it should be.
+        """
+        paths = [path for path in self.paths[kind] if never not in self.tags[path]]
         return read_garment(paths[int(rng.integers(len(paths)))]) if paths else None
 
 
@@ -69,9 +72,16 @@ def read_wardrobe(folder: Path) -> Wardrobe:
     return Wardrobe(folder)
 
 
+@lru_cache(maxsize=1024)
+def _tags(path: Path) -> frozenset[str]:
+    """Lower-case words of a file's lines ``tag WORD``."""
+    words = [line.split() for line in _lines(path) if line.startswith("tag ")]
+    return frozenset(word[1].lower() for word in words if len(word) > 1)
+
+
 def _kind(path: Path) -> str:
     """By the file's tags, else by the folder it lies in."""
-    words = {line.split()[1].lower() for line in _lines(path) if line.startswith("tag ")}
+    words = _tags(path)
     if "shoes" in words or "hats" in words:
         return "shoes" if "shoes" in words else "hat"
     return "hair" if "hair" in path.parts[-3:-1] or "hair" in words else "outfit"
@@ -173,6 +183,7 @@ class Stance:
 
     base: Floats  # (19158, 3)
     body: Floats  # (V, 3)
+    faces: Ints  # (F, 3) of our body
 
     @cached_property
     def of_base(self) -> Ints:  # (V,)
@@ -185,8 +196,9 @@ class Stance:
 @lru_cache(maxsize=1)
 def stance() -> Stance:
     """What ships with choros."""
+    faces = read_open_body().faces
     with as_file(files("choros.scenes") / "data/hm08.npz") as path, np.load(path, allow_pickle=False) as npz:
-        return Stance(npz["base"] * 1e-4, npz["body"] * 1e-4)
+        return Stance(npz["base"] * 1e-4, npz["body"] * 1e-4, faces)
 
 
 @dataclass(frozen=True)
@@ -198,16 +210,15 @@ class Bond:
 
 
 @lru_cache(maxsize=64)
-def bond(path: Path, faces: bytes) -> Bond:
-    """A garment's bond to our body, which has these faces (F, 3) int64; each is found once."""
+def bond(path: Path) -> Bond:
+    """A garment's bond to our body; each is found once."""
     garment, body = read_garment(path), stance().body
-    triangles = np.frombuffer(faces, np.int64).reshape(-1, 3)
 
     # Skin that faces the same way counts as nearer: the inside of a trouser leg follows its own leg.
     def place(points: Floats, of: Ints) -> Floats:
         return np.concatenate([points, 0.03 * vertex_normals(points, of)], axis=1)
 
-    away, near = cKDTree(place(body, triangles)).query(place(garment.points, garment.faces), k=6)
+    away, near = cKDTree(place(body, stance().faces)).query(place(garment.points, garment.faces), k=6)
     weight = 1 / (away + 0.004) ** 2
     rows = np.repeat(np.arange(len(near)), near.shape[1])
     share = sp.csr_matrix(
@@ -251,13 +262,13 @@ def _blend(A: Floats, b: Floats, weights: Floats, points: Floats) -> Floats:
     return np.einsum("nj,jab,nb->na", weights, A, points, optimize=True) + weights @ b
 
 
-def fitted(garment: Garment, skin: Floats, faces: Ints, weights: Floats) -> tuple[Floats, Floats, Ints]:
-    """A garment on one of our bodies in its T-pose: skin (V, 3), faces (F, 3), weights (V, 24).
+def fitted(garment: Garment, skin: Floats, weights: Floats) -> tuple[Floats, Floats, Ints]:
+    """A garment on one of our bodies in its T-pose: skin (V, 3), its weights (V, 24) of the joints.
 
     Returns its points (M, 3), their weights (M, 24) and the nearest vertex (M,) of the body.
     """
     standing = stance().body
-    tied = bond(garment.path, np.ascontiguousarray(faces, np.int64).tobytes())
+    tied = bond(garment.path)
     A, b = limb_moves(standing, skin, weights)
     left_over = skin - _blend(A, b, weights, standing)
     own = tied.share @ weights

@@ -137,13 +137,13 @@ def _taken(rng: np.random.Generator, look: Look, wardrobe: Wardrobe | None) -> d
         kinds.append("hat")
     if wardrobe is None:
         return {}
-    found = {kind: wardrobe.pick(rng, kind) for kind in kinds}
+    found = {kind: wardrobe.pick(rng, kind, "female" if look.beard else "none") for kind in kinds}
     return {kind: garment for kind, garment in found.items() if garment is not None}
 
 
 def _put_on(f: Fitting, garment: Garment) -> None:
     """One of MakeHuman's garments: fitted, lifted off the skin, coloured piece by piece."""
-    points, weights, nearest = fitted(garment, f.skin.points, f.skin.faces, f.skin.weights)
+    points, weights, nearest = fitted(garment, f.skin.points, f.skin.weights)
     points = f.lift(points, nearest, 0.004)
     follows = np.stack([nearest, nearest], axis=1)
     whole = Piece(points, garment.faces, weights, follows, np.zeros(len(points)), points[:, :2])
@@ -194,7 +194,7 @@ def _cloth_of(f: Fitting, kind: str, number: int, piece: Piece) -> int:
 
 
 def _without(skin: Piece, hidden: NDArray[np.bool_]) -> Piece:
-    """Skin without the faces all of whose corners are hidden (V,); the rest sinks a little under their edge."""
+    """Skin without the faces all of whose corners are hidden (V,)."""
     gone = hidden[skin.source[:, 0]]
     return replace(skin, faces=skin.faces[~gone[skin.faces].all(axis=1)])
 
