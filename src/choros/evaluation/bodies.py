@@ -35,7 +35,7 @@ def _points(rows: Rows, body: BodyModel, what: str) -> Floats:
 
     names = ("global_orient", "body_pose", "betas", "transl", "kid")
     with torch.inference_mode():
-        params = BodyParams(*(torch.from_numpy(np.ascontiguousarray(rows[name])) for name in names))
+        params = BodyParams(*(torch.from_numpy(rows[name].copy()) for name in names))
         return np.asarray(getattr(body, what)(params), dtype=np.float64)
 
 

@@ -44,13 +44,16 @@ from choros.evaluation.metrics.tracking import (
     identity,
 )
 from choros.evaluation.world_errors import (
+    SKIN_STEP,
     WORLD_MEANS,
     Mean,
+    added,
     mean_of,
     relative_means,
-    sampled,
     skin_means,
     unbroken_runs,
+    window_frames,
+    windows,
     world_means,
 )
 from choros.keypoints import AREA_OF_BOX, box_area
@@ -126,9 +129,10 @@ def pooled_scores(clips: Sequence[Comparison]) -> dict[str, float]:
     scores = clear(boxes) | identity(boxes) | hota(boxes)
     by_oks = clear(keypoints) | identity(keypoints) | hota(keypoints)
     scores |= {f"{name}_oks": by_oks[name] for name in ON_KEYPOINTS}
+    means = added([clip.means for clip in clips])
     for name in (*POSE_MEANS, *WORLD_MEANS):
-        total, weight = np.sum([clip.means.get(name, (0.0, 0.0)) for clip in clips], axis=0)
-        scores[name] = float(total / weight) if weight else float("nan")
+        total, weight = means.get(name, (0.0, 0.0))
+        scores[name] = total / weight if weight else float("nan")
     return scores
 
 
@@ -191,23 +195,22 @@ def _errors(
         "accel_mm_s2": mean_of(_acceleration_errors(true, said, true_cam, said_cam, fps)),
         **relative_means(true, true_T @ true_root, said_T @ said_root),
     }
-    some = sampled(true, fps)
-    true_skin, said_skin = vertices_m(true[some], body), vertices_m(said[some], body)
-    means["pve_mm"] = mean_of(
-        pve_mm(
-            moved(said_T[some], said_skin),
-            moved(true_T[some], true_skin),
-            said_cam[some, 0],
-            true_cam[some, 0],
-        )
-    )
-    if worlds := T_world_space(truth, prediction):
-        true_T, said_T = (T[rows["frame"]] for T, rows in zip(worlds, (true, said), strict=True))
-        roots = true_T @ true_root, said_T @ said_root
-        joints = moved(true_T, true_joints), moved(said_T, said_joints)
+    worlds = T_world_space(truth, prediction)
+    if worlds:
+        true_world, said_world = worlds[0][true["frame"]], worlds[1][said["frame"]]
+        roots = true_world @ true_root, said_world @ said_root
+        joints = moved(true_world, true_joints), moved(said_world, said_joints)
         means |= world_means(true, said, *joints, *roots, fps)
-        skins = moved(true_T[some], true_skin), moved(said_T[some], said_skin)
-        means |= skin_means(true[some], *skins, roots[0][some], roots[1][some], fps)
+    skins = []
+    for window in windows(true, window_frames(fps)):  # a whole video of skin would fill the memory
+        some = window[::SKIN_STEP]
+        true_skin, said_skin = vertices_m(true[some], body), vertices_m(said[some], body)
+        skin_cam = moved(said_T[some], said_skin), moved(true_T[some], true_skin)
+        skins.append({"pve_mm": mean_of(pve_mm(*skin_cam, said_cam[some, 0], true_cam[some, 0]))})
+        if worlds:
+            skin_world = moved(true_world[some], true_skin), moved(said_world[some], said_skin)
+            skins[-1] |= skin_means(*skin_world, roots[0][some], roots[1][some], fps)
+    means |= added(skins)
     points_cam = moved(T_camera_space(prediction)[said["frame"]], keypoints_m(said, body))
     in_front = points_cam[..., 2:] > 0
     points_px = project(np.where(in_front, points_cam, (0, 0, 1)), prediction.K[said["frame"]][:, None])

@@ -4,6 +4,8 @@ A mean is kept as its sum and its weight. Which frames belong together is decide
 every window, and what needs neighbouring frames stays within runs in which a person keeps their match.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -47,6 +49,16 @@ def mean_of(values: ArrayLike, where: ArrayLike = True) -> Mean:
     return float(values[where].sum()), float(where.sum())
 
 
+def added(parts: Sequence[Mapping[str, Mean]]) -> dict[str, Mean]:
+    """Sums and weights of all parts together; one that lacks a name has nothing to add to it."""
+    sums: dict[str, Mean] = {}
+    for part in parts:
+        for name, (total, weight) in part.items():
+            before = sums.get(name, (0.0, 0.0))
+            sums[name] = before[0] + total, before[1] + weight
+    return sums
+
+
 def windows(true: Rows, length: int) -> list[Ints]:
     """Indices of found rows in order of time, one array for each true person and ``length`` frames.
 
@@ -73,12 +85,6 @@ def unbroken_runs(true: Rows, said: Rows) -> list[Ints]:
 
 def _split(order: Ints, breaks: NDArray[np.bool_]) -> list[Ints]:
     return np.split(order, np.flatnonzero(breaks) + 1) if len(order) else []
-
-
-def sampled(true: Rows, fps: float) -> Ints:
-    """The found rows whose skin is compared: every fifth frame of each window, its first among them."""
-    parts = [window[::SKIN_STEP] for window in windows(true, window_frames(fps))]
-    return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def window_frames(fps: float) -> int:
@@ -127,29 +133,23 @@ def world_means(
         "g_mpjpe_mm": _joined(g),
         "w_mpjpe_mm": _joined(w),
         "wa_mpjpe_mm": _joined(wa),
-        "rte_percent": _added(rte),
-        "foot_slide_cm_s": _added(slide),
+        "rte_percent": _summed(rte),
+        "foot_slide_cm_s": _summed(slide),
         "jitter_m_s3": _joined(jitter),
     }
 
 
 def skin_means(
-    true: Rows,  # (s,) found rows as `sampled` chose them
-    true_skin_m: Floats,  # (s, V, 3) in a world with z up and the floor at 0
+    true_skin_m: Floats,  # (s, V, 3) of one window, in a world with z up and the floor at 0
     said_skin_m: Floats,  # (s, V, 3)
     true_T_root: Floats,  # (s, 4, 4)
     said_T_root: Floats,
     fps: float,
 ) -> dict[str, Mean]:
     """``g_pve_mm``, as ``g_mpjpe_mm``; ``ground_penetration_mm``: mean depth of what is below the floor."""
-    g = [
-        global_errors_mm(
-            said_skin_m[part], true_skin_m[part], said_T_root[part], true_T_root[part], fps, WINDOW_S
-        )
-        for part in windows(true, window_frames(fps))
-    ]
+    errors_mm = global_errors_mm(said_skin_m, true_skin_m, said_T_root, true_T_root, fps, WINDOW_S)
     return {
-        "g_pve_mm": _joined(g),
+        "g_pve_mm": mean_of(errors_mm),
         "ground_penetration_mm": mean_of(ground_penetration_mm(said_skin_m)),
     }
 
@@ -180,6 +180,6 @@ def _joined(parts: list[Floats]) -> Mean:
     return mean_of(np.concatenate([np.zeros(0), *parts]))
 
 
-def _added(parts: list[tuple[float, float]]) -> Mean:
+def _summed(parts: list[tuple[float, float]]) -> Mean:
     total, weight = np.sum([(0.0, 0.0), *parts], axis=0)
     return float(total), float(weight)
