@@ -24,6 +24,7 @@ from choros.scenes.writers import (
     ignore_regions,
     labelled,
     write_coco,
+    write_mot_sequence,
     write_posetrack,
 )
 
@@ -123,6 +124,23 @@ def test_mot_is_the_truth(scene, folder):
     np.testing.assert_allclose(rows[:, 4:6], truth.box_px[:, 2:] - truth.box_px[:, :2], atol=0.006)
     np.testing.assert_allclose(rows[:, 8], scene.visible_fraction, atol=6e-5)
     assert f"seqLength={scene.n_frames}\n" in (folder / "seqinfo.ini").read_text()
+
+
+def test_mot_challenge_counts_whom_it_should(tmp_path):
+    """The official evaluation, given every true box, finds one person and nothing false."""
+    trackeval = pytest.importorskip("trackeval")
+    folder = tmp_path / "gt" / "made"
+    write_mot_sequence(folder, crowded(), 192, 108, Fraction(10), "made")
+    lines = (folder / "gt" / "gt.txt").read_text().splitlines()
+    said = tmp_path / "trackers" / "all" / "data" / "made.txt"
+    said.parent.mkdir(parents=True)
+    said.write_text("\n".join(",".join([*line.split(",")[:6], "1,-1,-1,-1"]) for line in lines) + "\n")
+    sets = {"GT_FOLDER": tmp_path / "gt", "TRACKERS_FOLDER": tmp_path / "trackers", "OUTPUT_FOLDER": tmp_path}
+    quiet = {"SKIP_SPLIT_FOL": True, "PRINT_CONFIG": False, "SEQ_INFO": {"made": None}}
+    dataset = trackeval.datasets.MotChallenge2DBox({k: str(v) for k, v in sets.items()} | quiet)
+    data = dataset.get_preprocessed_seq_data(dataset.get_raw_seq_data("all", "made"), "pedestrian")
+    scores = trackeval.metrics.CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
+    assert (scores["CLR_TP"], scores["CLR_FN"], scores["CLR_FP"]) == (1, 0, 0)
 
 
 def test_masks_come_back(scene, folder):

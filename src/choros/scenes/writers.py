@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 WELL_CODED = 16  # x264's CRF: what scenes that code nothing themselves are written with
 FORMATS = ("motion", "posetrack", "coco", "mot", "masks")
+PEDESTRIAN, DISTRACTOR = 1, 8  # classes of the MOT Challenge
 LABELLED_PX = 24.0  # height in the picture below which nobody is labelled
 #: PoseTrack's keypoints; its ears are placeholders that nobody labels.
 POSETRACK17 = ("nose", *HEAD_POINTS, *COCO17[3:])
@@ -233,14 +234,16 @@ def write_coco(path: Path, truth: Truth, width: int, height: int) -> None:
 def write_mot_sequence(folder: Path, truth: Truth, width: int, height: int, fps: Fraction, name: str) -> None:
     """``gt/gt.txt`` and ``seqinfo.ini`` of a MOT Challenge sequence whose pictures are in ``img1``.
 
-    A line is frame from 1, identity, left, top, width, height in px (continuous), 1 if labelled (what is not
-    counts neither way), class 1 (pedestrian), visible fraction.
+    A line is frame from 1, identity, left, top, width, height in px (continuous), 1 if it counts, class, visible
+    fraction. People who are not labelled do not count and are distractors (class 8, not 1): whoever is tracked
+    there is neither right nor wrong.
     """
     known, lines = labelled(truth), []
     for frame, number in np.argwhere(truth.in_frame):
         box = ",".join(f"{value:.2f}" for value in _xywh(truth.box_px[frame, number]))
         share, counts = truth.visible_fraction[frame, number], int(known[frame, number])
-        lines.append(f"{frame + 1},{truth.person[number]},{box},{counts},1,{share:.4f}\n")
+        kind = PEDESTRIAN if counts else DISTRACTOR
+        lines.append(f"{frame + 1},{truth.person[number]},{box},{counts},{kind},{share:.4f}\n")
     info = {
         "name": name, "imDir": "img1", "frameRate": f"{float(fps):g}", "seqLength": len(truth),
         "imWidth": width, "imHeight": height, "imExt": ".jpg",
