@@ -5,12 +5,14 @@ The pictures are the user's; which of them and which part is drawn at random, th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.detection import PersonFinder
 from choros.errors import ChorosError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -46,3 +48,19 @@ class Album:
         y = int(rng.integers(picture.shape[0] - h + 1))
         part = picture[y : y + h, x : x + w]
         return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def empty_cut(
+        self, rng: np.random.Generator, width: int, height: int, tries: int = 12
+    ) -> NDArray[np.uint8] | None:
+        """A ``cut`` in which the embedded detector finds nobody, since truth knows only a scene's own people; None
+        if that many have somebody in them."""
+        for _ in range(tries):
+            cut = self.cut(rng, width, height, 0.7)
+            if not len(_finder().find(cut)):
+                return cut
+        return None
+
+
+@lru_cache(maxsize=1)
+def _finder() -> PersonFinder:
+    return PersonFinder.default(fast=True)

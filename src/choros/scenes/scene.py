@@ -142,7 +142,11 @@ class Scene:
         )  # fmt: skip
         self.actors = tuple(self._act(c, part) for c, part in zip(characters, parts, strict=True))
         self.film: Film = film(self._rng("film"), self.view, self.times_s, move)
-        self.world: World = sample_world(self._rng("world"), self.view.far_m + travel_m, obstacles)
+        self.world: World = sample_world(
+            self._rng("world"), self.view.far_m + travel_m, obstacles,
+            half_width_m=self.view.half_width_m(self.view.far_m + 3), furniture=0 if casting.apart else 3,
+            people=np.concatenate([a.places[:, 0, :2] for a in self.actors]), album=self._closet.album,
+        )  # fmt: skip
         depth_m = (self.view.near_m, self.view.far_m + travel_m)
         self.movers: tuple[Mover, ...] = sample_movers(
             self._rng("movers"), casting.movers, self.world.indoors, depth_m,
