@@ -26,10 +26,11 @@ Floats = NDArray[np.float64]
 
 MOST_PEOPLE = 20
 TRIES = 10  # of an act, before another is drawn
-TAKES = 2  # of captured or improvised motion, each tried in several places
+TAKES = 1  # of captured or improvised motion, tried in many places
 SETTINGS = 8  # of obstacles and acts, before it is said that there is no room
 CAPTURED_SHARE = 0.7  # of the people, where there is motion capture
-IMPROVISED_SHARE = 0.2  # of those who stand about
+IMPROVISED_SHARE = 0.2  # of those who stand about, and no more than
+IMPROVISERS = 2  # because a motion takes a while to make up
 
 
 @dataclass(frozen=True)
@@ -137,15 +138,15 @@ def _fill(
     for number in range(min(kind.hidden, len(figures))):
         if not _hide(rng, stage, figures[number]):
             return False
-    weights = np.array([act[0] for act in kind.acts])
+    weights, improvisers = np.array([act[0] for act in kind.acts]), 0
     while left := figures[len(stage.cast) :]:
         for _ in range(4):
             _, act, least, most = kind.acts[int(rng.choice(len(weights), p=weights / weights.sum()))]
             count, tries = int(rng.integers(least, most + 1)), TRIES
             if clips and rng.uniform() < CAPTURED_SHARE:
                 act, count, tries = captured(clips), 1, TAKES
-            elif act is acts.strolling and rng.uniform() < IMPROVISED_SHARE:
-                act, count, tries = improvised, 1, TAKES
+            elif act is acts.strolling and improvisers < IMPROVISERS and rng.uniform() < IMPROVISED_SHARE:
+                act, count, tries, improvisers = improvised, 1, TAKES, improvisers + 1
             if count <= len(left) and _play(rng, stage, act, left[:count], tries):
                 break
         else:

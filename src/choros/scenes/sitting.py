@@ -15,7 +15,7 @@ from choros.scenes.paths import smoothstep
 
 DOWN_S = 1.4  # of sitting down, and of standing up
 PELVIS_OVER_SEAT = 0.195  # of the leg: from the underside of somebody who sits to the pelvis joint
-LEAN_RAD = 0.75  # of the trunk, halfway down
+LEAN_RAD = 0.62  # of the trunk, halfway down
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,17 @@ from scipy.spatial.transform import Rotation
 from choros.datasets.mocap import MocapClip, load_folder, load_packed, mirror, resample
 from choros.datasets.mocap.folder import LICENCES, open_body_rest
 from choros.errors import ChorosError
-from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, facing, joint_motion, turned_toward
+from choros.scenes.figure import (
+    JOINT,
+    SIDES,
+    Figure,
+    Floats,
+    Poses,
+    about,
+    facing,
+    joint_motion,
+    turned_toward,
+)
 from choros.scenes.footing import plant
 from choros.scenes.paths import Route, smoothstep
 from choros.scenes.stage import Part, Proposal, Stage
@@ -26,6 +36,7 @@ from choros.scenes.stage import Part, Proposal, Stage
 BLEND_S = 0.4  # of a clip's end into its beginning
 CONTACT_S = 1.0  # somebody touches the floor at least once in this time, or is in the air for good
 IN_THE_AIR_M = 0.15
+PLACES = 16  # where a take is tried
 TOES_M = 0.07  # from the joint of the toes to their tips
 LIMB_M = 0.06  # how far skin reaches below joints other than the feet's
 UPRIGHT = 0.5  # of the leg; with the pelvis lower somebody does not stand
@@ -81,7 +92,7 @@ def _placed(rng: np.random.Generator, stage: Stage, figure: Figure, poses: Poses
     pelvis = poses.transl + figure.joints_rest[0]
     middle = (pelvis.min(axis=0) + pelvis.max(axis=0)) / 2
     half_time = float(stage.frames_s[len(stage.frames_s) // 2])
-    for _ in range(8):
+    for _ in range(PLACES):
         turn = Rotation.from_euler("z", rng.uniform(0, 2 * np.pi))
         spot = np.append(stage.spot(rng, half_time), 0.0)
         moved = turn.apply(pelvis - [*middle[:2], 0.0]) + spot
