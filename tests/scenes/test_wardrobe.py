@@ -115,7 +115,7 @@ def test_a_print_stands_upright_on_the_chest(casting):
     """Seen from the front, where the wearer's left is on the right, a picture is neither mirrored nor upside down."""
     f = Fitting(casting.rest(np.zeros(10)), replace(LOOK, top="tshirt"))
     wear_top(f, 0, [])
-    f.stamp(7, f.m.armpit - 0.05, 0.1, front=True)
+    f.stamp(7, f.m.armpit - 0.05, (0.1, 0.1), front=True)
     printed = next(p for p in f.pieces if p.texture == 7)
     assert printed.points[:, 2].min() > f.m.middle_z
     across = np.corrcoef(printed.points[:, 0], printed.uv[:, 0])[0, 1]

@@ -119,14 +119,14 @@ class Fitting:
             self.pieces.append(cut(replace(piece, texture=texture, uv=along_arm), arm))
         self.pieces.append(cut(replace(piece, texture=texture, uv=p[:, :2] / PERIOD_M), -arm))
 
-    def stamp(self, picture: int, centre_y: float, half_m: float, front: bool) -> None:
-        """Print a texture on the trunk of the garment worn last, on chest or back; a square."""
+    def stamp(self, picture: int, centre_y: float, half_m: tuple[float, float], front: bool) -> None:
+        """Print a texture once on the trunk of the garment worn last, on chest or back: half its width and height."""
         piece = self.pieces.pop()
         p = piece.points
         towards = 1.0 if front else -1.0
-        square = half_m - np.maximum(np.abs(p[:, 0]), np.abs(p[:, 1] - centre_y))
-        field = np.minimum(square, towards * (p[:, 2] - self.m.middle_z) - 0.02)
-        uv = np.stack([towards * p[:, 0], p[:, 1] - centre_y], 1) / (2 * half_m) + 0.5
+        inside = np.minimum(half_m[0] - np.abs(p[:, 0]), half_m[1] - np.abs(p[:, 1] - centre_y))
+        field = np.minimum(inside, towards * (p[:, 2] - self.m.middle_z) - 0.02)
+        uv = np.stack([towards * p[:, 0], p[:, 1] - centre_y], 1) / (2 * np.asarray(half_m)) + 0.5
         self.pieces += [cut(replace(piece, uv=uv, texture=picture), field), cut(piece, -field)]
 
     def lift(

@@ -158,7 +158,14 @@ def wear_top(f: Fitting, texture: int, prints: list[int]) -> None:
     hem = _bodice(f, how, texture, float(rng.uniform(0.04, 0.09)) * m.size if is_open else 0.0)
     if prints and not is_open:
         half = float(rng.uniform(0.085, 0.13)) * m.size
-        f.stamp(prints[0], m.armpit - 0.04 * m.size - 0.4 * half, half, front=bool(rng.uniform() < 0.75))
+        f.stamp(
+            prints[0], m.armpit - 0.04 * m.size - 0.4 * half, (half, half), front=bool(rng.uniform() < 0.75)
+        )
+    if how.collar == "turned" and kind != "coat" and not is_open:
+        front = textures.buttoned(rng, f.paintings[texture])
+        f.stamp(
+            f.paint(front), (hem + m.neck[1]) / 2, (0.018 * m.size, (m.neck[1] - hem) / 2 + 0.01), front=True
+        )
     if how.collar == "turned":
         _collar(f, texture, 0.008 if kind == "shirt" else 0.02, 0.5 if is_open else 0.2)
     elif how.collar == "hood":
@@ -288,6 +295,25 @@ def wear_bag(f: Fitting, texture: int) -> None:
     centre = np.array([0.0, spine[1] + 0.12 * m.size, back - 0.04 * m.size])
     radii = (0.15 * m.size, 0.23 * m.size, 0.09 * m.size)
     f.pieces.append(ellipsoid(centre, radii, JOINT["spine3"], texture, 0.5))
+    for side in (-0.1 * m.size, 0.1 * m.size):
+        f.pieces.append(_strap(f, side, texture))
+
+
+def _strap(f: Fitting, x: float, texture: int) -> Piece:
+    """A band from the back over a shoulder to the ribs, at x metres to the left."""
+    m, wide = f.m, 0.022 * f.m.size
+    worn = np.concatenate([p.points for p in f.pieces[:-1]])
+    low, high = m.armpit - 0.16 * m.size, m.neck[1] + 0.02 * m.size
+    worn = worn[(np.abs(worn[:, 0] - x) < 0.03 * m.size) & (worn[:, 1] > low) & (worn[:, 1] < high)]
+    middle = np.array([m.armpit - 0.05 * m.size, m.middle_z])
+    angles = np.linspace(-0.9, np.pi + 0.3, 22)  # 0 forward, half a turn backward
+    y, z = worn[:, 1] - middle[0], worn[:, 2] - middle[1]
+    reach = np.max(y[:, None] * np.sin(angles) + z[:, None] * np.cos(angles), axis=0) + 0.008
+    band = np.stack([middle[0] + reach * np.sin(angles), middle[1] + reach * np.cos(angles)], -1)
+    rows = np.stack([np.insert(band, 0, x + s * wide, axis=1) for s in (-1.0, 0.0, 1.0)], axis=1)
+    weights = np.zeros((*rows.shape[:2], 24))
+    weights[..., JOINT["spine3"]] = 1
+    return tube(rows[:, ::-1], weights, PERIOD_M, texture, closed=False)
 
 
 # --- feet -----------------------------------------------------------------------------------------

@@ -121,6 +121,15 @@ def creased(rng: np.random.Generator, cloth: Floats) -> Floats:
     return np.clip(cloth * (1 + 0.035 * folds[..., None]), 0, 1)
 
 
+def buttoned(rng: np.random.Generator, cloth: Floats) -> Floats:
+    """A front's edge with a row of buttons, to be laid once over a strip of cloth (S, S, 3) from hem to neck."""
+    across, up = _coordinates(len(cloth))
+    painting = cloth * (1 - 0.25 * np.exp(-(((across - 0.1) / 0.05) ** 2))[..., None])
+    colour = np.clip(cloth.mean(axis=(0, 1)) * rng.choice([0.45, 1.5]) + 0.05, 0, 1)
+    x, y = (across - 0.5) * 0.036, ((up * 7) % 1 - 0.5) * 0.09
+    return np.where((np.hypot(x, y) < 0.006)[..., None], colour, painting)
+
+
 def mirrored(picture: NDArray[np.uint8]) -> Floats:
     """A picture (S, S, 3) beside and above its mirror images, which repeats without a seam: (2 S, 2 S, 3), 0 to 1."""
     wide = np.concatenate([picture[::-1], picture[::-1, ::-1]], axis=1)
