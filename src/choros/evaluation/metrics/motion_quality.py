@@ -26,7 +26,7 @@ def acceleration_error_mm_s2(
 
 
 def jitter_m_s3(joints_world_m: ArrayLike, fps: float) -> Floats:
-    """Size of the joints' jerk, mean over joints, (T, J, 3) metres -> (T - 3,) m/s³.
+    """Size of the joints' jerk, mean over joints, (T, J, 3) metres -> (T - 3,) m/s³, empty below 4 frames.
 
     The jitter of TransPose (Yi et al. 2021) and WHAM, who print it in units of 10 m/s³.
     """
@@ -60,7 +60,8 @@ def foot_sliding_cm_s(
 def ground_penetration_mm(vertices_world_m: ArrayLike, ground_m: float = 0.0) -> Floats:
     """How deep each frame's body is in the ground, (T, V, 3) metres, z up -> (T,) mm.
 
-    The mean depth of the vertices below the ground, 0 where none is (SimPoE, Yuan et al. 2021).
+    The mean depth of the vertices below the ground, 0 where none is (SimPoE, Yuan et al. 2021). Bodies that
+    float are not punished.
     """
     depth = np.maximum(ground_m - np.asarray(vertices_world_m, dtype=float)[..., 2], 0)
     below = (depth > 0).sum(axis=-1)

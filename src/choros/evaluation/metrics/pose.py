@@ -37,12 +37,18 @@ def joint_errors_mm(
 
 
 def mpjpe_mm(predicted_m: ArrayLike, truth_m: ArrayLike, root: Sequence[int] | None = (0,)) -> Floats:
-    """Mean per joint position error after aligning the root, (..., J, 3) metres -> (...) mm."""
+    """Mean per joint position error after aligning the root, (..., J, 3) metres -> (...) mm.
+
+    Protocol 1 of Human3.6M (Ionescu et al. 2014). Joints that are NaN make their pose NaN; leave them out before.
+    """
     return joint_errors_mm(predicted_m, truth_m, root).mean(axis=-1)
 
 
 def pa_mpjpe_mm(predicted_m: ArrayLike, truth_m: ArrayLike) -> Floats:
-    """MPJPE after the best scale, rotation and translation (Procrustes), (..., J, 3) metres -> (...) mm."""
+    """MPJPE after the best scale, rotation and translation (Procrustes), (..., J, 3) metres -> (...) mm.
+
+    Each pose is aligned by itself, never mirrored (Human3.6M's protocol 2; Umeyama 1991).
+    """
     return joint_errors_mm(procrustes(predicted_m, truth_m), truth_m, root=None).mean(axis=-1)
 
 
@@ -52,7 +58,7 @@ def pve_mm(
     predicted_root_m: ArrayLike,  # (..., 3) metres, the pelvis
     truth_root_m: ArrayLike,  # (..., 3) metres
 ) -> Floats:  # (...) mm
-    """Mean error of the vertices after aligning the pelvis, known as PVE, MPVE or V2V."""
+    """Mean error of the vertices after aligning the pelvis, known as PVE, MPVE or V2V (3DPW, AGORA)."""
     predicted, truth = _points(predicted_m, truth_m)
     predicted = predicted - np.asarray(predicted_root_m, dtype=float)[..., None, :]
     truth = truth - np.asarray(truth_root_m, dtype=float)[..., None, :]

@@ -334,7 +334,8 @@ def identity(frames: TrackingFrames, threshold: float = 0.5) -> dict[str, float]
     """IDF1, IDP and IDR (Ristani et al. 2016), fractions in 0 .. 1: one id per person for the whole video.
 
     Each person is given at most one predicted id, so that the frames in which the two are at least
-    threshold alike (IDTP) are as many as can be; all other detections are wrong.
+    threshold alike (IDTP) are as many as can be; all other detections are wrong. 0 without a detection on one
+    side.
     """
     table = frames.pairs
     together = np.bincount(
