@@ -126,21 +126,22 @@ class Cut:
     thick_m: float
     hangs: float  # 0 clings to 1 falls from the chest
     patterned: float  # how often
+    printed: float  # how often it carries a print
     neck_m: float  # how far the collar lies from the root of the neck
     collar: str = "none"  # "none", "turned", "hood"
     opens: bool = False  # may be worn open, over a T-shirt
 
 
 TOPS = {
-    "tshirt": Cut("short", 0.08, 0.008, 0.8, 0.35, -0.012),
-    "shirt": Cut("long", 0.07, 0.01, 0.7, 0.6, -0.01, "turned"),
-    "sweater": Cut("long", 0.09, 0.017, 0.85, 0.3, 0.0),
-    "hoodie": Cut("long", 0.08, 0.02, 0.9, 0.05, -0.005, "hood", True),
-    "vest": Cut("none", 0.08, 0.007, 0.6, 0.3, -0.025),
-    "jacket": Cut("long", 0.07, 0.022, 0.9, 0.1, 0.0, "turned", True),
-    "coat": Cut("long", 0.1, 0.024, 0.9, 0.15, 0.005, "turned", True),
-    "suit": Cut("long", 0.06, 0.018, 0.9, 0.2, -0.01, "turned", True),
-    "dress": Cut("short", 0.1, 0.007, 0.3, 0.55, -0.035),
+    "tshirt": Cut("short", 0.08, 0.008, 0.8, 0.35, 0.4, -0.012),
+    "shirt": Cut("long", 0.07, 0.01, 0.7, 0.6, 0.0, -0.01, "turned"),
+    "sweater": Cut("long", 0.09, 0.017, 0.85, 0.3, 0.3, 0.0),
+    "hoodie": Cut("long", 0.08, 0.02, 0.9, 0.1, 0.4, -0.005, "hood", True),
+    "vest": Cut("none", 0.08, 0.007, 0.6, 0.3, 0.3, -0.025),
+    "jacket": Cut("long", 0.07, 0.022, 0.9, 0.1, 0.0, 0.0, "turned", True),
+    "coat": Cut("long", 0.1, 0.024, 0.9, 0.15, 0.0, 0.005, "turned", True),
+    "suit": Cut("long", 0.06, 0.018, 0.9, 0.15, 0.0, -0.01, "turned", True),
+    "dress": Cut("short", 0.1, 0.007, 0.3, 0.6, 0.0, -0.035),
 }
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from choros.scenes import textures
 from choros.scenes.cloth import Piece, cut
 from choros.scenes.fitting import Fitting, Rest
-from choros.scenes.garments import wear_bag, wear_bottom, wear_scarf, wear_shoes, wear_top
+from choros.scenes.garments import TOPS, wear_bag, wear_bottom, wear_scarf, wear_shoes, wear_top
 from choros.scenes.heads import grow_hair, show_skin, strand_uv, wear_hat
 from choros.scenes.looks import DENIMS, LEATHERS, NEUTRALS, Look, sample_colour
 from choros.scenes.makehuman import Garment, Wardrobe, fitted, hidden_skin, read_wardrobe
@@ -23,7 +23,6 @@ from choros.scenes.photos import Album
 Floats = NDArray[np.float64]
 
 REAL = 0.8  # how often somebody takes clothes, and hair, out of a given wardrobe
-PRINTED = {"tshirt": 0.4, "sweater": 0.3, "hoodie": 0.4, "vest": 0.3}  # how often tops carry a print
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,21 @@ def dress(rest: Rest, look: Look, closet: Closet | None = None) -> Dressed:
     f, closet = Fitting(rest, look), closet or Closet()
     taken = _taken(np.random.default_rng([look.seed, 1]), look, closet.wardrobe)
     if "shoes" in taken:
-        _put_on(f, taken["shoes"])
+        _put_on(f, taken["shoes"], None)
     else:
         wear_shoes(f)
     if "outfit" in taken:
-        _put_on(f, taken["outfit"])
+        _put_on(f, taken["outfit"], closet.album)
     else:
         _own_clothes(f, closet.album)
     if look.scarf:
         wear_scarf(f)
     if "hair" in taken:
-        _put_on(f, taken["hair"])
+        _put_on(f, taken["hair"], None)
     elif look.hair_style != "bald":
         grow_hair(f)
     if "hat" in taken:
-        _put_on(f, taken["hat"])
+        _put_on(f, taken["hat"], None)
     elif look.hat != "none":
         wear_hat(f)
     if look.bag:
@@ -91,25 +90,20 @@ def dress(rest: Rest, look: Look, closet: Closet | None = None) -> Dressed:
 
 def _own_clothes(f: Fitting, album: Album | None) -> None:
     """Top and bottom; photographs are prints on the chest, or all over the cloth."""
-    look, rng = f.look, f.rng
+    look, rng, how = f.look, f.rng, TOPS[f.look.top]
     prints: list[int] = []
     if album is not None and rng.uniform() < 0.25:
         cloth = f.paint(_photo(f, album))
     else:
-        patterned = {"tshirt": 0.35, "shirt": 0.6, "sweater": 0.3, "vest": 0.3, "suit": 0.15, "dress": 0.6}
-        cloth = f.cloth(patterned.get(look.top, 0.1))
-        if rng.uniform() < PRINTED.get(look.top, 0.0):
+        cloth = f.cloth(how.patterned)
+        if rng.uniform() < how.printed:
             picture = textures.emblem(rng, f.paintings[cloth]) if album is None else _picture(f, album)
             prints = [f.paint(picture)]
-    below = (
-        f.paint(textures.mirrored(album.cut(rng, 64, 64))) if _is_printed_skirt(f, album) and album else None
-    )
-    wear_bottom(f, cloth if look.top == "suit" else below)
+    below = cloth if look.top == "suit" else None
+    if album is not None and "skirt" in look.bottom and rng.uniform() < 0.4:
+        below = f.paint(_photo(f, album))
+    wear_bottom(f, below)
     wear_top(f, cloth, prints)
-
-
-def _is_printed_skirt(f: Fitting, album: Album | None) -> bool:
-    return album is not None and "skirt" in f.look.bottom and bool(f.rng.uniform() < 0.4)
 
 
 def _picture(f: Fitting, album: Album) -> Floats:
@@ -141,7 +135,7 @@ def _taken(rng: np.random.Generator, look: Look, wardrobe: Wardrobe | None) -> d
     return {kind: garment for kind, garment in found.items() if garment is not None}
 
 
-def _put_on(f: Fitting, garment: Garment) -> None:
+def _put_on(f: Fitting, garment: Garment, album: Album | None) -> None:
     """One of MakeHuman's garments: fitted, lifted off the skin, coloured piece by piece."""
     points, weights, nearest = fitted(garment, f.skin.points, f.skin.weights)
     points = f.lift(points, nearest, 0.004)
@@ -157,7 +151,7 @@ def _put_on(f: Fitting, garment: Garment) -> None:
         hem = float(points[:, 1].min()) + 0.02
         f.pieces = [cut(under, hem - under.points[:, 1]) for under in f.pieces]
     for number, piece in enumerate(_parts(f, whole, garment)):
-        f.add_cloth(piece, _cloth_of(f, garment.kind, number, piece))
+        f.add_cloth(piece, _cloth_of(f, garment.kind, number, piece, album))
 
 
 def _parts(f: Fitting, whole: Piece, garment: Garment) -> list[Piece]:
@@ -176,7 +170,8 @@ def _parts(f: Fitting, whole: Piece, garment: Garment) -> list[Piece]:
     return parted
 
 
-def _cloth_of(f: Fitting, kind: str, number: int, piece: Piece) -> int:
+def _cloth_of(f: Fitting, kind: str, number: int, piece: Piece, album: Album | None) -> int:
+    """A new texture for a part of a garment; trousers are denim or sober."""
     rng = f.rng
     if kind == "shoes":
         if number == 1:
@@ -190,6 +185,8 @@ def _cloth_of(f: Fitting, kind: str, number: int, piece: Piece) -> int:
             denim = textures.denim(rng, DENIMS[rng.integers(len(DENIMS))])
             return f.paint(textures.creased(rng, denim))
         return f.paint(textures.woven(rng, sample_colour(rng, 0.85)))
+    if album is not None and rng.uniform() < 0.25:
+        return f.paint(_photo(f, album))
     return f.cloth(0.4 if kind == "outfit" and number < 2 else 0.0)
 
 
