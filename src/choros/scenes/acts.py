@@ -61,7 +61,7 @@ def _pace(rng: np.random.Generator, figure: Figure, low: float, high: float) -> 
 
 
 def _midway(rng: np.random.Generator, stage: Stage) -> float:
-    return float(stage.seconds * rng.uniform(0.3, 0.7))
+    return float(stage.seconds * rng.uniform(0.2, 0.8))
 
 
 def passing(rng: np.random.Generator, stage: Stage, figures: Sequence[Figure]) -> Proposal:

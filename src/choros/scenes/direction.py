@@ -47,6 +47,7 @@ class Kind:
     least_hidden_s: float = 0.0  # of somebody, where that can be had
     camera: tuple[str, ...] = ("static",)  # of cameras.MOVES; one is drawn
     movers: int = 0  # cars and the like that may come by, at most
+    furniture: int = 3  # that may stand before people without hiding them on purpose, at most
 
     def floor_m(self, people: int) -> float:
         """Depth of floor for a number of people: more than the kind's own need more."""
@@ -54,7 +55,7 @@ class Kind:
 
 
 PASSERS: tuple[tuple[float, Act, int, int], ...] = (
-    (5, acts.passing, 1, 1),
+    (8, acts.passing, 1, 1),
     (2, acts.together, 2, 3),
     (1, acts.circle, 2, 4),
     (1, acts.sitting, 1, 1),
@@ -63,7 +64,12 @@ PASSERS: tuple[tuple[float, Act, int, int], ...] = (
 
 KINDS: dict[str, Kind] = {
     "easy": Kind(
-        (2, 4), 4.5, ((4, acts.strolling, 1, 1), (1, acts.sitting, 1, 1)), apart=True, longest_hidden_s=0.4
+        (2, 4),
+        4.5,
+        ((4, acts.strolling, 1, 1), (1, acts.sitting, 1, 1)),
+        apart=True,
+        longest_hidden_s=0.4,
+        furniture=0,
     ),
     "crossing": Kind(
         (5, 5),
@@ -73,8 +79,9 @@ KINDS: dict[str, Kind] = {
         longest_hidden_s=1.1,
         least_hidden_s=0.25,
         movers=1,
+        furniture=0,
     ),
-    "crowd": Kind((12, 12), 10.0, (*PASSERS, (2, acts.circle, 3, 5)), poles=1, movers=2),
+    "crowd": Kind((12, 12), 10.0, (*PASSERS, (0.5, acts.circle, 5, 5)), poles=1, movers=2),
     "longgone": Kind((3, 5), 6.5, PASSERS, hidden=2, longest_hidden_s=3.6),
     "moving": Kind((3, 5), 6.0, PASSERS, poles=1, camera=("pan", "dolly", "handheld", "zoom"), movers=1),
     "world": Kind(

@@ -144,7 +144,7 @@ class Scene:
         self.film: Film = film(self._rng("film"), self.view, self.times_s, move)
         self.world: World = sample_world(
             self._rng("world"), self.view.far_m + travel_m, obstacles,
-            half_width_m=self.view.half_width_m(self.view.far_m + 3), furniture=0 if casting.apart else 3,
+            half_width_m=self.view.half_width_m(self.view.far_m + 3), furniture=casting.furniture,
             people=np.concatenate([a.places[:, 0, :2] for a in self.actors]), album=self._closet.album,
         )  # fmt: skip
         depth_m = (self.view.near_m, self.view.far_m + travel_m)
