@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.errors import ChorosError
-from choros.evaluation.benchmark import METRICS, Recorded, run_benchmark
+from choros.evaluation.benchmark import METRICS, Recorded, clip_name, run_benchmark
 from choros.evaluation.compare import compare, pooled_scores
 from choros.evaluation.metrics.hota import hota
 from choros.evaluation.metrics.tracking import clear, concatenate, frames_from_boxes, identity
@@ -258,6 +258,11 @@ def test_a_video_without_truth_is_timed_only(data, truths):
     assert record["frames"] == FRAMES
     assert record["runtime"]["fps"] > 0
     assert set(record["metrics"].values()) == {None}
+
+
+def test_clips_are_called_as_their_folders(data):
+    assert [clip_name(source) for source in open_data(data)] == ["clip0", "clip1"]
+    assert clip_name(open_data("scene:crossing:5")[0]) == "crossing_000005"
 
 
 def test_a_recorded_system_says_what_it_said(data, truths, tmp_path):

@@ -18,7 +18,7 @@ from choros.body import BodyModel
 from choros.errors import ChorosError
 from choros.evaluation.compare import ON_KEYPOINTS, POSE_MEANS, Comparison, compare, pooled_scores
 from choros.evaluation.oracle import unroll
-from choros.evaluation.sources import Clip, ProgressCall, Source
+from choros.evaluation.sources import Clip, ProgressCall, SceneSource, Source
 from choros.evaluation.world_errors import WORLD_MEANS
 from choros.motion import Motion
 from choros.systems import Progress, System, track_to_file
@@ -38,7 +38,7 @@ PROTOCOLS = {"full": None, "oracle16": 16, "oracle48": 48}
 class Recorded:
     """A system whose answers are in files: ``folder`` holds CLIP.npz or CLIP/motion.npz for every clip.
 
-    CLIP is the name of the clip's folder, or KIND_SEED for a scene that is made up (``crossing_720001``).
+    CLIP is as in `clip_name`: the name of the clip's folder, or ``crossing_720001`` for a scene.
     """
 
     folder: Path
@@ -124,8 +124,10 @@ def run_benchmark(
 
 
 def clip_name(source: Source) -> str:
-    """``crossing_720001`` for a made-up scene, else the last part of the path."""
-    return Path(source.name).name.removeprefix("scene:").replace(":", "_")
+    """``crossing_000005`` for a made-up scene, as ``choros scenes make`` calls its folder, else the path's last part."""
+    if isinstance(source, SceneSource):
+        return f"{source.kind}_{source.seed:06d}"
+    return Path(source.name).name
 
 
 def _on_one_set(
