@@ -124,7 +124,7 @@ def run_benchmark(
 
 
 def clip_name(source: Source) -> str:
-    """``crossing_000005`` for a made-up scene, as ``choros scenes make`` calls its folder, else the path's last part."""
+    """``crossing_000005`` for a scene, as ``choros scenes make`` calls its folder, else the path's last part."""
     if isinstance(source, SceneSource):
         return f"{source.kind}_{source.seed:06d}"
     return Path(source.name).name
