@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -49,7 +50,7 @@ def people_table(console: Console, size: str, network: ComotionNetwork, rounds: 
         boxes = torch.rand(1, n, 4) * side / 2
         boxes[..., 2:] += boxes[..., :2] + 20
         people = network.initialise(image, boxes, K)
-        calls[f"update {n}"] = lambda people=people: network.update(image, people, K)
+        calls[f"update {n}"] = partial(network.update, image, people, K)
     times = best_ms(calls, rounds)
 
     table = Table("", "ms", "CPU ms", title=f"{size}, {side} px")

@@ -5,11 +5,13 @@ import dataclasses
 import pytest
 import torch
 
+from choros import weights
 from choros.camera import project
 from choros.comotion.config import PRESETS, ComotionConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.people import People, standing_rotations
+from choros.errors import ChorosError
 
 SMALL = PRESETS["small"]
 K = torch.tensor([[[400.0, 0, 48], [0, 400, 48], [0, 0, 1]]])
@@ -72,7 +74,7 @@ def test_order_of_people_does_not_matter(network, image):
         before = people_of(network, image, 5)
         after = network.update(image, before, K)
         begun = network.initialise(image, boxes(5)[:, order], K)
-        permuted = network.update(image, People(*(part[:, order] for part in before)), K)
+        permuted = network.update(image, before.chosen(order), K)
     for found, expected in ((begun, before), (permuted, after)):
         for a, b in zip(found[:4], expected[:4], strict=True):
             torch.testing.assert_close(a, b[:, order], atol=1e-4, rtol=1e-4)
@@ -82,7 +84,7 @@ def test_people_do_attend_to_each_other(network, image):
     with torch.no_grad():
         people = people_of(network, image, 2)
         together = network.update(image, people, K)
-        alone = network.update(image, People(*(part[:, :1] for part in people)), K)
+        alone = network.update(image, people.chosen(torch.tensor([0])), K)
     assert (together.rotations[:, 0] - alone.rotations[:, 0]).abs().max() > 1e-3
 
 
@@ -173,8 +175,8 @@ def test_a_new_network_hardly_minds_one_more_person_far_away():
     with torch.no_grad():
         image = network.encode(torch.rand(1, 3, 96, 96))
         people = people_of(network, image, 3)
-        far = People(*(part[:, :1] for part in people))._replace(pelvis_cam=torch.tensor([[[20.0, 0, 60]]]))
-        more = People(*(torch.cat([a, b], 1) for a, b in zip(people, far, strict=True)))
+        far = people.chosen(torch.tensor([0]))._replace(pelvis_cam=torch.tensor([[[20.0, 0, 60]]]))
+        more = people.joined(far)
         alone, together = network.update(image, people, K), network.update(image, more, K)
     seen, seen_with = (project(p.joints_cam(network.body), K[:, None, None]) for p in (alone, together))
     assert (seen - seen_with[:, :3]).abs().max() < 0.5  # px
@@ -272,6 +274,26 @@ def test_half_precision_keeps_places_whole(network):
     assert (rough.pelvis_cam - exact.pelvis_cam).abs().max() < 0.1 * exact.pelvis_cam.abs().max()
     eye = torch.eye(3).expand_as(rough.rotations)
     torch.testing.assert_close(rough.rotations @ rough.rotations.mT, eye, atol=1e-5, rtol=0)
+
+
+def test_saved_weights_come_back_in_half_precision(network, image, tmp_path):
+    network.save(tmp_path / "w.safetensors", {"licence": "Apache-2.0"})
+    back = ComotionNetwork.load(tmp_path / "w.safetensors")
+    assert back.config == network.config
+    assert not back.training
+    for name, tensor in back.state_dict().items():
+        torch.testing.assert_close(tensor, network.state_dict()[name], atol=1e-6, rtol=1e-3)
+    assert (tmp_path / "w.safetensors").stat().st_size < 25e6
+
+
+def test_weights_of_another_version_are_named(network, tmp_path):
+    other = dataclasses.replace(SMALL, tokens=3)
+    ComotionNetwork(other).save(tmp_path / "old.safetensors", {})
+    tensors, metadata = weights.load(tmp_path / "old.safetensors", "comotion")
+    for config in ({**metadata["config"], "tokens": 4}, {**metadata["config"], "gone": 1}):
+        weights.save(tmp_path / "old.safetensors", tensors, {**metadata, "config": config})
+        with pytest.raises(ChorosError, match=r"old\.safetensors"):
+            ComotionNetwork.load(tmp_path / "old.safetensors")
 
 
 def test_large_has_its_size():

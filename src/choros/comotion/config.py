@@ -30,8 +30,9 @@ class ComotionConfig:
     expansion: int = 4  # ours: width of a transformer layer's perceptron (Vaswani et al. 2017)
     n_keypoints: int = 17  # ours: heatmaps of COCO's keypoints, the auxiliary signal of paper 4.2
     hidden_state: bool = True  # paper A.2.1: False removes it
-    learned_initialisation: bool = True  # paper A.2.1: False places a standing body by the box alone
+    learned_initialisation: bool = True  # paper A.2.1: False stands a body in the box; rounds then want more
     standing_height_m: float = 1.7  # ours: whose box is as high as the person is at that distance
+    step: float = 0.1  # ours: an answer of 1 moves someone by this many metres, or parts of their distance
 
 
 PRESETS = {

@@ -6,9 +6,14 @@ tracker, what it is taught for `choros.training`.
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from choros import weights
 from choros.body import BodyModel
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageEncoder, ImageTokens
@@ -16,6 +21,10 @@ from choros.comotion.initialisation import make_initialisation
 from choros.comotion.people import People
 from choros.comotion.trunk import ImageTrunk
 from choros.comotion.update import Update
+from choros.errors import ChorosError
+
+#: What weights files say they are for.
+SYSTEM = "comotion"
 
 
 class ComotionNetwork(nn.Module):
@@ -66,3 +75,28 @@ class ComotionNetwork(nn.Module):
         """The same people in the frame that ``image`` shows; the gradient reaches the past by hidden state only."""
         before = people.detached().cleaned()
         return self.updater(image, before, before.joints_cam(self.body), K)
+
+    def save(self, path: str | Path, metadata: dict[str, Any]) -> None:
+        """Write the weights in half precision, with the configuration and what else is to be known of them."""
+        tensors = {
+            name: tensor.half() if tensor.is_floating_point() else tensor
+            for name, tensor in self.state_dict().items()
+        }
+        config = dataclasses.asdict(self.config)
+        weights.save(path, tensors, {**metadata, "system": SYSTEM, "config": config})
+
+    @classmethod
+    def load(cls, path: str | Path, body: BodyModel | None = None) -> ComotionNetwork:
+        """The network that `save` wrote, in single precision and ready to track.
+
+        Raises `ChorosError` if the file is missing, damaged or of another system or version.
+        """
+        tensors, metadata = weights.load(path, SYSTEM)
+        try:
+            network = cls(ComotionConfig(**metadata["config"]), body)
+            network.load_state_dict(tensors)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ChorosError(
+                f"{path} does not fit this version of CoMotion's network; train it anew or get its weights again."
+            ) from error
+        return network.eval()

@@ -39,15 +39,22 @@ class People(NamedTuple):
     def cleaned(self) -> People:
         """The same with harmless numbers in the padding, so that nothing in it can reach anybody."""
         absent = ~self.present
-        upright = standing_rotations().to(self.rotations)
-        far = self.pelvis_cam.new_tensor((0.0, 0.0, 10.0))
+        unturned = torch.eye(3, dtype=self.rotations.dtype, device=self.rotations.device)
         return People(
-            torch.where(absent[..., None, None, None], upright, self.rotations),
+            torch.where(absent[..., None, None, None], unturned, self.rotations),
             self.betas.masked_fill(absent[..., None], 0),
-            torch.where(absent[..., None], far, self.pelvis_cam),
+            self.pelvis_cam.masked_fill(absent[..., None], 1),
             self.hidden.masked_fill(absent[..., None], 0),
             self.present,
         )
+
+    def chosen(self, slots: Tensor) -> People:
+        """Those in ``slots`` (M,), indices or a mask over N, in every frame: (B, M, ...)."""
+        return People(*(part[:, slots] for part in self))
+
+    def joined(self, others: People) -> People:
+        """These, then ``others`` of the same frames."""
+        return People(*(torch.cat(parts, 1) for parts in zip(self, others, strict=True)))
 
     def detached(self) -> People:
         """Cut off from the past but for the hidden state (paper 3, for training stability)."""

@@ -46,7 +46,7 @@ class Update(nn.Module):
     def forward(self, image: ImageTokens, people: People, joints_cam: Tensor, K: Tensor) -> People:
         """``people`` clean and cut off from the past, ``joints_cam`` (B, N, 24, 3) theirs; ``K`` (B, 3, 3)."""
         config = self.config
-        encoded = self.encode_2d(self.view(joints_cam, K)) + self.encode_body(body(people, joints_cam, K))
+        encoded = self.encode_2d(self.view(joints_cam, K)) + self.encode_body(describe(people, joints_cam, K))
         if config.hidden_state:
             encoded = encoded + self.encode_hidden(people.hidden)
         tokens = self.rounds(encoded, image, people.present)
@@ -54,7 +54,7 @@ class Update(nn.Module):
 
         # A residual in metres across the view and in parts of the way along it: under another K the same
         # numbers move the pelvis by the same pixels.
-        x, y, along = step.split(1, -1)
+        x, y, along = (config.step * step).split(1, -1)
         moved = torch.cat([x, y, torch.zeros_like(x)], -1) + along * people.pelvis_cam
         hidden = people.hidden
         if config.hidden_state:
@@ -72,10 +72,11 @@ class Update(nn.Module):
         return sinusoids(in_image.clamp(-MARGIN, 1 + MARGIN).flatten(-2), self.config.bands)
 
 
-def body(people: People, joints_cam: Tensor, K: Tensor) -> Tensor:
+def describe(people: People, joints_cam: Tensor, K: Tensor) -> Tensor:
     """SMPL's parameters and the joints in 3D, (B, N, N_BODY).
 
-    The depth is told as the size a metre has in the image, which is what K does not change.
+    Rotations as two of their columns, for axis-angle jumps where people stand upright; the depth as the size
+    that a metre has in the image, which is what K does not change.
     """
     pelvis = people.pelvis_cam
     rho = pixels_per_metre(pelvis[..., 2], K[:, None])
