@@ -51,6 +51,12 @@ SHIPPED = (
         "keypoints, accurate",
         "Apache-2.0",
     ),
+    Shipped(
+        "motion-model",
+        PACKAGE / "scenes/data/motion_model.safetensors",
+        "motion for scenes",
+        "Apache-2.0",
+    ),
     Shipped("lifter", PACKAGE / "baseline/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 
