@@ -62,7 +62,9 @@ class ComotionNetwork(nn.Module):
     def initialise(
         self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor | None = None
     ) -> People:
-        """The people in boxes (B, N, 4) xyxy px, seen through ``K`` (B, 3, 3); N may be 0.
+        """The people in boxes (B, N, 4) xyxy px, seen through ``K`` (B, 3, 3) px; N may be 0.
+
+        Boxes and K are of the weights' type, single precision as a rule, and of the image's place and scale.
 
         ``present`` (B, N) bool says which boxes are real; all are without it. What stands in the others
         reaches nobody.

@@ -6,6 +6,8 @@ remember goes through a recurrent hidden state. Nobody needs to be visible.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -46,7 +48,8 @@ class Update(nn.Module):
     def forward(self, image: ImageTokens, people: People, joints_cam: Tensor, K: Tensor) -> People:
         """``people`` clean and cut off from the past, ``joints_cam`` (B, N, 24, 3) theirs; ``K`` (B, 3, 3)."""
         config = self.config
-        encoded = self.encode_2d(self.view(joints_cam, K)) + self.encode_body(describe(people, joints_cam, K))
+        encoded = self.encode_2d(self.view(joints_cam, K))
+        encoded = encoded + self.encode_body(self.describe(people, joints_cam, K))
         if config.hidden_state:
             encoded = encoded + self.encode_hidden(people.hidden)
         tokens = self.rounds(encoded, image, people.present)
@@ -71,23 +74,22 @@ class Update(nn.Module):
         in_image = project_safely(joints_cam, K[:, None, None]) / self.config.image_size_px
         return sinusoids(in_image.clamp(-MARGIN, 1 + MARGIN).flatten(-2), self.config.bands)
 
+    def describe(self, people: People, joints_cam: Tensor, K: Tensor) -> Tensor:
+        """SMPL's parameters and the joints in 3D, (B, N, N_BODY).
 
-def describe(people: People, joints_cam: Tensor, K: Tensor) -> Tensor:
-    """SMPL's parameters and the joints in 3D, (B, N, N_BODY).
-
-    Rotations as two of their columns, for axis-angle jumps where people stand upright; the depth as the size
-    that a metre has in the image, which is what K does not change.
-    """
-    pelvis = people.pelvis_cam
-    rho = pixels_per_metre(pelvis[..., 2], K[:, None])
-    about_pelvis = joints_cam - pelvis[..., None, :]
-    return torch.cat(
-        [
-            columns_of_rotations(people.rotations).flatten(-2),
-            people.betas,
-            pelvis[..., :2],
-            rho[..., None],
-            about_pelvis.flatten(-2),
-        ],
-        -1,
-    )
+        Rotations as two of their columns, for axis-angle jumps where people stand upright; the depth as the size
+        that a metre has in the image, in image sides, which is what K does not change.
+        """
+        pelvis = people.pelvis_cam
+        rho = pixels_per_metre(pelvis[..., 2], K[:, None]) - math.log(self.config.image_size_px)
+        about_pelvis = joints_cam - pelvis[..., None, :]
+        return torch.cat(
+            [
+                columns_of_rotations(people.rotations).flatten(-2),
+                people.betas,
+                pelvis[..., :2],
+                rho[..., None],
+                about_pelvis.flatten(-2),
+            ],
+            -1,
+        )
