@@ -1,7 +1,8 @@
 """Synthetic scenes: how fast they render, how long people are hidden, and whether detectors believe them.
 
-The bars: 5 frames/s at 960x540 with 5 people (25 at 512x512 on 2 cores later), and 90 percent of the people who
-are more than half visible found by the embedded detector at an overlap of 0.5. No files are needed. Run it with
+The bars: 25 frames/s at 512x512 with 5 people on 2 cores, which is 80 ms of CPU time a frame, and 90 percent of the
+people who are more than half visible found by the embedded detector at an overlap of 0.5. No files are needed. Run
+it with
 
     python benchmarks/scenes.py [number of scenes]
 
@@ -18,6 +19,7 @@ from choros.body.skeleton import COCO17
 from choros.detection import PersonFinder
 from choros.keypoints import box_iou
 from choros.scenes import KINDS, Scene, SceneConfig, make_scene
+from choros.scenes.damage import CHUNK
 from choros.scenes.truth import VISIBLE_FRACTION
 
 EVERY = 20  # frames between those that the detector sees
@@ -55,6 +57,22 @@ def speed(width: int, height: int) -> None:
         f"({busy:.1f} a second of CPU time), {both:.1f} on two; "
         f"a scene is made in {made:.1f} s, its truth at {truth:.0f} frames/s"
     )
+
+
+def cost(width: int, height: int, seeds: tuple[int, ...] = (1, 2, 3)) -> None:
+    """CPU time of a frame in each kind of scene with everything on, blur and coding too."""
+    for kind in KINDS:
+        spent = []
+        for seed in seeds:
+            scene = make_scene(kind, seed, SceneConfig(width, height, seconds=2, people=5, device="cpu"))
+            scene.frame(0)  # compiles, and traces what stands still
+            frames = range(2 * CHUNK, 4 * CHUNK)
+            start = time.process_time()
+            for frame in frames:
+                scene.frame(frame)
+            spent.append(1e3 * (time.process_time() - start) / len(frames))
+        each = ", ".join(f"{ms:.0f}" for ms in spent)
+        print(f"{kind:9} {width}x{height}, 5 people: {np.mean(spent):.0f} ms of CPU time a frame ({each})")
 
 
 def hidden_s(scene: Scene) -> list[float]:
@@ -102,6 +120,8 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 4
     speed(960, 540)
     speed(512, 512)
+    for size in ((512, 512), (960, 540)):
+        cost(*size)
     finder = PersonFinder.default(fast=True)
     for kind in KINDS:
         believed(kind, count, finder)

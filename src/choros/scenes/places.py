@@ -37,14 +37,14 @@ def sample_light(rng: np.random.Generator, indoors: bool) -> Light:
     around = rng.uniform(0, 2 * np.pi)
     up = np.deg2rad(rng.uniform(70, 86) if indoors else rng.uniform(28, 65))
     to_sun = (np.cos(around) * np.cos(up), np.sin(around) * np.cos(up), np.sin(up))
-    strength = rng.uniform(0.25, 0.45) if indoors else rng.uniform(0.3, 1.0)
+    strength = rng.uniform(0.35, 0.55) if indoors else rng.uniform(0.3, 1.0)
     warm = np.array([1.0, 0.95, 0.86])
     cool = np.array([1.0, 0.97, 0.93]) if indoors else np.array([0.86, 0.94, 1.05])
     sun = warm * strength * 0.95 / to_sun[2] ** 0.5
     sky = cool * (0.78 - 0.45 * strength)
     blue = np.array([0.24, 0.42, 0.72]) * strength + np.array([0.62, 0.64, 0.66]) * (1 - strength)
     pale = np.array([0.5, 0.49, 0.47]) if indoors else np.array([0.72, 0.79, 0.86])
-    softness = float(rng.uniform(0.08, 0.18)) if indoors else 0.01 + 0.05 * (1 - float(strength)) ** 2
+    softness = float(rng.uniform(0.05, 0.12)) if indoors else 0.01 + 0.05 * (1 - float(strength)) ** 2
     return Light(
         _triple(to_sun),
         _triple(sun),
