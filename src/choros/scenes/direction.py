@@ -74,7 +74,7 @@ KINDS: dict[str, Kind] = {
     "crossing": Kind(
         (5, 5),
         5.5,
-        ((6, acts.passing, 1, 1), (2, acts.together, 2, 2)),
+        ((6, acts.passing, 1, 1), (2, acts.together, 2, 2), (0.7, acts.strolling, 1, 1)),
         poles=1,
         longest_hidden_s=1.1,
         least_hidden_s=0.25,
@@ -91,6 +91,7 @@ KINDS: dict[str, Kind] = {
             (3, acts.along, 1, 2),
             (3, acts.towards, 1, 1),
             (2, acts.passing, 1, 1),
+            (1, acts.strolling, 1, 1),
             (1, acts.together, 2, 2),
             (1, acts.circle, 2, 4),
             (1, acts.sitting, 1, 1),
