@@ -136,7 +136,10 @@ class Stage:
         depth = place[:, 1] - self.ahead
         seen = self.in_picture(place)
         during = (self.times_s >= 0) & (self.times_s <= self.seconds)
-        if seen[during].mean() < 0.35 or place[:, 1].max() > far + self.view.travel_m + 0.8:
+        if (
+            np.mean(seen[during] if during.any() else seen) < 0.35
+            or place[:, 1].max() > far + self.view.travel_m + 0.8
+        ):
             return False
         if self.view.travel_m:  # people may come by the camera, and stay behind
             return bool(np.hypot(place[:, 0], depth).min() > CLEAR_OF_CAMERA_M)
