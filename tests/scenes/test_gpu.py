@@ -73,7 +73,7 @@ def test_light_depth_and_owners_are_those_of_the_cpu(opengl, kind, seed, camera)
 
 def test_pictures_after_the_lens_agree_and_masks_are_the_same(opengl):
     ours, theirs = on_cpu(), on("software", on_cpu())
-    assert np.abs(ours.frame(5).astype(int) - theirs.frame(5)).mean() < 0.1
+    assert np.abs(ours.taken(5).astype(int) - theirs.taken(5)).mean() < 0.1
     assert (ours.masks(5) == theirs.masks(5)).all()
 
 
