@@ -16,6 +16,7 @@ from choros.scenes.motion_model import (
     Components,
     MotionModel,
     MotionModelConfig,
+    _one_that_stays,
     flow_along,
     load_model,
     perform,
@@ -146,6 +147,18 @@ def test_components_of_full_rank_lose_nothing():
     components.scale.copy_(torch.from_numpy(rng.uniform(0.5, 2, N_FEATURES)))
     rows = torch.from_numpy(rng.normal(size=(5, 1, N_FEATURES)))
     torch.testing.assert_close(components.decode(components.encode(rows)), rows)
+
+
+def test_nobody_who_leaves_or_hangs_is_chosen():
+    rows = np.zeros((4, 40, N_FEATURES))
+    rows[..., -2:] = 1
+    rows[0, :, 1] = 1.0  # walks away
+    rows[1, 10:19, -2:] = 0  # hangs
+    rows[2, 10:16, -2:] = 0  # jumps
+    rows[:, 0, 3] = np.arange(4)
+    chosen = {_one_that_stays(np.random.default_rng(seed), rows)[0, 3] for seed in range(30)}
+    assert chosen == {2, 3}
+    assert _one_that_stays(np.random.default_rng(0), rows[:2])[0, 3] == 0
 
 
 def test_roll_outs_are_long_enough_and_stay():
