@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+import roma
 import torch
 
 from choros import weights
@@ -331,3 +332,51 @@ def test_one_training_step_of_large():
     assert network.encoder.trunk.stem[0].weight.grad.abs().sum() > 0
     torch.optim.SGD(network.parameters(), lr=1e-3).step()
     assert all(p.isfinite().all() for p in network.parameters())
+
+
+class TwoScales(torch.nn.Module):
+    """A trunk that somebody else might bring."""
+
+    channels, strides = (8, 16), (8, 16)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine, self.coarse = torch.nn.Conv2d(3, 8, 8, 8), torch.nn.Conv2d(8, 16, 2, 2)
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        fine = self.fine(images).relu()
+        return [fine, self.coarse(fine)]
+
+
+def test_a_clip_is_learned_by_heart():
+    config = dataclasses.replace(
+        SMALL, image_size_px=64, image_width=32, attention_width=32, tokens=4, token_width=32,
+        encoder_width=64, hidden_width=32, bands=4,
+    )  # fmt: skip
+    network = ComotionNetwork(config, trunk=TwoScales())
+    g = torch.Generator().manual_seed(0)
+    frames = torch.rand(3, 3, 64, 64, generator=g)
+    camera = torch.tensor([[[64.0, 0, 32], [0, 64, 32], [0, 0, 1]]])
+    at = torch.tensor([[5.0, 10, 30, 60], [30, 5, 60, 50]])
+    turns = 0.3 * torch.randn(1, 2, 24, 3, generator=g)
+    truth = []
+    for t in range(3):  # two people who walk and turn
+        pelvis = torch.tensor([[[-0.8, 0.2, 2.5], [0.6, 0.0, 2.8]]]) + 0.1 * t
+        rotations = standing_rotations() @ roma.rotvec_to_rotmat(turns * (1 + 0.3 * t))
+        people = People(
+            rotations, torch.ones(1, 2, 10), pelvis, torch.empty(1, 2, 0), torch.ones(1, 2).bool()
+        )
+        truth.append(people.joints_cam(network.body))
+
+    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(60):
+        image = network.encode(frames)
+        people = network.initialise(image.frames(slice(0, 1)), at[None], camera)
+        errors = [(people.joints_cam(network.body) - truth[0]).norm(dim=-1).mean()]
+        for t in range(3):
+            people = network.update(image.frames(slice(t, t + 1)), people, camera)
+            errors.append((people.joints_cam(network.body) - truth[t]).norm(dim=-1).mean())
+        optimiser.zero_grad()
+        torch.stack(errors).mean().backward()
+        optimiser.step()
+    assert max(errors) < 0.1  # metres, from 0.6 to 0.8
