@@ -214,7 +214,7 @@ def contact_map(
     """How much of the sky floor sees beside feet (n, 3): a dark, soft patch under each that is near the floor."""
     shape = (int(size_m[1] / texel_m), int(size_m[0] / texel_m))
     dark = np.zeros(shape, np.float32)
-    reach = round(0.45 / texel_m)
+    reach = round(0.8 / texel_m)
     for x, y, z in feet_world:
         column, row = round((x - corner[0]) / texel_m), round((y - corner[1]) / texel_m)
         x0, y0 = max(column - reach, 0), max(row - reach, 0)
@@ -223,7 +223,7 @@ def contact_map(
             continue
         rows, columns = np.ogrid[y0 : y0 + window.shape[0], x0 : x0 + window.shape[1]]
         away = np.hypot(rows - row, columns - column) * texel_m
-        patch = 0.6 * np.exp(-((away / 0.12) ** 2)) + 0.3 * np.exp(-((away / 0.25) ** 2))
+        patch = 0.55 * np.exp(-((away / 0.13) ** 2)) + 0.32 * np.exp(-((away / 0.4) ** 2))
         strength = np.clip(1 - max(z - 0.08, 0.0) / 0.25, 0, 1)
         np.maximum(window, (strength * patch).astype(np.float32), out=window)
     return 1 - dark, corner[0], corner[1], texel_m
