@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag
+from choros.cli.arguments import Flag, OptionalFile
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ class Train:
     """Which network."""
     mocap: Annotated[Path, arg(metavar="DIR")]
     """Folder of motion capture: BVH, asf/amc, exponential maps, DeepMimic; or a packed .npz of clips."""
-    output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE")] = None
+    output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
     """Weights to write; NETWORK.safetensors if not given. Run the same command again to go on after a stop."""
-    steps: int | None = None
+    steps: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
     """Gradient steps; as many as the network that ships took if not given."""
     seed: int = 1
     """Another seed gives another run; the same one, the same weights."""
