@@ -145,3 +145,11 @@ def test_longgone_hides_two_for_a_second_or_more():
         gone.append(max(spells_s(hidden, 0.1), default=0.0))
     assert sum(1 <= spell <= 4 for spell in gone) >= 2
     assert max(gone) <= 4.2
+
+
+@pytest.mark.parametrize("frames", [1, 16])
+def test_clips_of_a_moment_can_be_made(frames):
+    for kind in KINDS.values():
+        rng = np.random.default_rng(0)
+        view = sample_view(rng, 512, 512, None, kind.depth_m)
+        assert len(direct(rng, kind, view, FRAMES_S[:frames], [BODY] * kind.people[1])[0]) == kind.people[1]

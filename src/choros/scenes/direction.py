@@ -118,12 +118,13 @@ def direct(
     """
     for setting in range(SETTINGS):
         stage = Stage(view, frames_s, collide)
-        if len(figures) <= kind.people[1] and setting < SETTINGS // 2:
+        strict = setting < SETTINGS // 2
+        if strict and len(figures) <= kind.people[1]:
             stage.apart, stage.longest_hidden_s = kind.apart, kind.longest_hidden_s
         _furnish(rng, kind, stage)
         order = [int(n) for n in rng.permutation(len(figures))]
-        filled = _fill(rng, kind, stage, [figures[n] for n in order], clips)
-        if filled and (setting >= SETTINGS // 2 or stage.hides(kind.least_hidden_s)):
+        filled = _fill(rng, kind, stage, [figures[n] for n in order], clips, strict)
+        if filled and (not strict or stage.hides(kind.least_hidden_s)):
             parts = {n: part for n, part in zip(order, stage.cast, strict=True)}
             return [parts[n] for n in range(len(figures))], tuple(stage.things)
     raise ChorosError(
@@ -140,12 +141,19 @@ def _furnish(rng: np.random.Generator, kind: Kind, stage: Stage) -> None:
 
 
 def _fill(
-    rng: np.random.Generator, kind: Kind, stage: Stage, figures: Sequence[Figure], clips: Sequence[MocapClip]
+    rng: np.random.Generator,
+    kind: Kind,
+    stage: Stage,
+    figures: Sequence[Figure],
+    clips: Sequence[MocapClip],
+    strict: bool,
 ) -> bool:
     """Cast everybody; False if somebody cannot be."""
     for number in range(min(kind.hidden, len(figures))):
         if not _hide(rng, stage, figures[number]):
-            return False
+            if strict:
+                return False
+            break  # in clips of a moment nobody can be gone for long
     weights, improvisers = np.array([act[0] for act in kind.acts]), 0
     while left := figures[len(stage.cast) :]:
         for _ in range(4):
