@@ -1,0 +1,176 @@
+"""Training of CoMotion: one readable loop, the same for every recipe, on the CPU, a GPU or several of them.
+
+Each process renders and looks at clips of its own and the gradients are averaged over all. Everything a step needs
+follows from the seed, the step and the last checkpoint, so a run that was stopped and resumed goes on with the
+losses of one that was not.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from choros.comotion.config import PRESETS
+from choros.comotion.network import ComotionNetwork
+from choros.errors import ChorosError
+from choros.training.checkpoint import load_checkpoint, save_checkpoint
+from choros.training.comotion_feed import Feed, Options, watched_clips
+from choros.training.comotion_losses import weighted
+from choros.training.comotion_unroll import batch_losses
+from choros.training.comotion_watch import Log, Watch
+from choros.training.stages import TRUNK, Recipe, Stage
+
+
+def train(
+    recipe: Recipe,
+    output: Path,
+    options: Options,
+    about: Mapping[str, Any],
+    *,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> bool:
+    """Train into the folder ``output``; True if the recipe came to its end, False if ``stop`` ended it before.
+
+    There are then: ``weights.safetensors``, averaged over the last steps, with ``about`` in its metadata;
+    ``checkpoint.safetensors``, from which ``resume`` goes on; ``log.jsonl``; and ``samples``, pictures of held-out
+    clips with the truth above. ``stop`` is asked after each step, ``report`` told what the log is told. In a process
+    group of torch.distributed only the first process writes.
+
+    Raises ``ChorosError`` if there is a run already and ``resume`` is not asked for, if a source's data is not
+    given, and whatever the stream of scenes raises.
+    """
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    checkpoint = output / "checkpoint.safetensors"
+    if checkpoint.exists() and not resume:
+        raise ChorosError(f"{output} holds a run already; resume it, or give another folder.")
+    output.mkdir(parents=True, exist_ok=True)
+    device = torch.device(options.device)
+    config = options.network or PRESETS[recipe.network]
+    network = ComotionNetwork(config, seed=options.seed).to(device)
+    average = copy.deepcopy(network).requires_grad_(False).eval()
+    modules = {"model": network, "average": average}
+    # Of all parameters: those that a stage freezes have no gradient and are passed over.
+    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
+
+    step = 0
+    if checkpoint.exists():
+        step = load_checkpoint(checkpoint, "comotion", modules, optimiser)
+    log = Log(output, step, options.tensorboard) if rank == 0 else None
+    held_out = watched_clips(recipe, options, network.body)
+    watch = Watch(held_out, output / "samples", config.image_size_px, recipe.people) if rank == 0 else None
+
+    def keep() -> None:
+        if rank == 0:
+            save_checkpoint(checkpoint, "comotion", modules, optimiser, step)
+            average.save(output / "weights.safetensors", {**about, "steps": step, "seed": options.seed})
+
+    stopped = False
+    while step < recipe.steps and not stopped:
+        number, first = recipe.stage_at(step)
+        stage = recipe.stages[number]
+        _freeze(network, stage)
+        feed = Feed(recipe, number, network, options, rank, (step - first) * stage.accumulate)
+        with closing(feed):
+            while step < first + stage.steps and not stopped:
+                began = time.monotonic()
+                lr = _learning_rate(stage, step - first)
+                parts = _step(network, optimiser, feed, recipe, stage, lr)
+                step += 1
+                _follow(average, network, min(recipe.ema, step / (step + 10)))
+                stopped = _anyone(stop())
+                if log is not None and watch is not None:
+                    log.count(parts | {"step_s": time.monotonic() - began})
+                    if step % recipe.log_every == 0 or stopped:
+                        report(log.write({"step": step, "stage": stage.name, "lr": lr, "clips": feed.made}))
+                    if step % recipe.watch_every == 0 or step == recipe.steps:
+                        report(log.write({"step": step, "stage": stage.name} | watch.look(average, step)))
+                if step % recipe.checkpoint_every == 0 or step == recipe.steps or stopped:
+                    keep()
+    return not stopped
+
+
+def _step(
+    network: ComotionNetwork,
+    optimiser: torch.optim.Optimizer,
+    feed: Feed,
+    recipe: Recipe,
+    stage: Stage,
+    lr: float,
+) -> dict[str, float]:
+    """One step of the optimiser; gives the losses, means over the micro-batches of this process."""
+    network.train()
+    if stage.freezes(TRUNK):
+        network.encoder.trunk.eval()  # type: ignore[attr-defined]
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+    optimiser.zero_grad(set_to_none=True)
+    told: dict[str, float] = {}
+    for _ in range(stage.accumulate):
+        parts = batch_losses(network, feed.draw())
+        loss = weighted(parts, stage.losses) / stage.accumulate
+        loss.backward()
+        for name, value in (parts | {"loss": loss * stage.accumulate}).items():
+            told[name] = told.get(name, 0.0) + value.item() / stage.accumulate
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    _average_gradients(parameters)
+    nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+    optimiser.step()
+    return told
+
+
+def _average_gradients(parameters: list[nn.Parameter]) -> None:
+    """The mean over all processes; a parameter that this one did not use counts with zero."""
+    if not dist.is_initialized():
+        return
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    flat = nn.utils.parameters_to_vector(p.grad for p in parameters if p.grad is not None)
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    at = 0
+    for parameter in parameters:
+        parameter.grad = flat[at : at + parameter.numel()].view_as(parameter)
+        at += parameter.numel()
+
+
+def _anyone(stop: bool) -> bool:
+    """Whether any process wants to stop: all of them stop after the same step."""
+    if not dist.is_initialized():
+        return stop
+    wishes = [False] * dist.get_world_size()
+    dist.all_gather_object(wishes, stop)
+    return any(wishes)
+
+
+def _freeze(network: ComotionNetwork, stage: Stage) -> None:
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(not stage.freezes(name))
+
+
+def _learning_rate(stage: Stage, step: int) -> float:
+    """Rising in a line, then falling along half a cosine; ``step`` counts from the stage's first."""
+    rise = min(1.0, (step + 1) / max(stage.warmup, 1))
+    fall = 0.5 * (1 + np.cos(np.pi * step / stage.steps))
+    return float(stage.lr * rise * max(fall, stage.least_lr))
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
+    """Move the average towards the network; what is no parameter is taken over as it is."""
+    for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
+        if fast.requires_grad:
+            slow.lerp_(fast, 1 - keep)
+    for slow, fast in zip(average.buffers(), network.buffers(), strict=True):
+        slow.copy_(fast)

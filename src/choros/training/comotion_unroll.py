@@ -1,0 +1,62 @@
+"""CoMotion's network over clips as in training (4): look at all frames, begin from boxes, update in every frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from choros.comotion.encoder import ImageTokens
+from choros.comotion.network import ComotionNetwork
+from choros.comotion.people import People
+from choros.training.comotion_batch import Batch, Seen
+from choros.training.comotion_data import LabelledClip
+from choros.training.comotion_losses import heatmap_loss, people_losses
+
+
+def look(network: ComotionNetwork, clip: LabelledClip, device: torch.device, frozen: bool) -> Seen:
+    """A clip without its pictures, and what the network starts from."""
+    frames = torch.from_numpy(clip.images).permute(0, 3, 1, 2).contiguous().to(device)
+    bare = replace(clip, images=clip.images[:0])
+    return Seen(bare, trunk_maps(network, frames) if frozen else (frames,))
+
+
+@torch.no_grad()
+def trunk_maps(network: ComotionNetwork, frames: Tensor) -> tuple[Tensor, ...]:
+    """The trunk's maps of frames (T, 3, S, S) uint8, (T, C, h, w) each, in half precision for their number."""
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=frames.is_cuda):
+        return tuple(maps.half() for maps in network.encoder.trunk(frames.float() / 255))
+
+
+def unroll(
+    network: ComotionNetwork, image: ImageTokens, boxes_px: Tensor, present: Tensor, K: Tensor
+) -> People:
+    """Begin from boxes (B, N, 4) in the first frame, then update in every frame, that one included (paper 4).
+
+    ``image`` of T * B frames, T first; ``K`` (T, B, 3, 3). Gives people of T + 1 answers, (T + 1, B, N, ...).
+    """
+    B = len(boxes_px)
+    people = network.initialise(image.frames(slice(B)), boxes_px, K[0], present)
+    answers = [people]
+    for t in range(len(K)):
+        people = network.update(image.frames(slice(t * B, (t + 1) * B)), people, K[t])
+        answers.append(people)
+    return People(*(torch.stack(parts) for parts in zip(*answers, strict=True)))
+
+
+def batch_losses(network: ComotionNetwork, batch: Batch) -> dict[str, Tensor]:
+    """All losses of a batch, by the names of `LossWeights`; bfloat16 where there is a GPU."""
+    on_gpu = batch.K.is_cuda
+    with torch.autocast(batch.K.device.type, torch.bfloat16, enabled=on_gpu):
+        if batch.maps[0].dtype == torch.uint8:
+            image = network.encode(batch.maps[0].float() / 255)
+        else:
+            image = network.encoder.tokens([maps.float() for maps in batch.maps])
+        people = unroll(network, image, batch.boxes_px, batch.present, batch.K)
+        logits = network.encoder.heatmaps(image)[batch.labelled]
+    K = torch.cat([batch.K[:1], batch.K])
+    parts = people_losses(people, K, batch.truth.with_first_twice(), network.body)
+    if len(logits):
+        parts["heatmaps"] = heatmap_loss(logits, batch.keypoints_px, network.config.stride)
+    return parts
