@@ -72,25 +72,34 @@ class System(Protocol):
         """A new video with intrinsics ``K`` (3, 3), px; None assumes ``camera.default_focal_px``."""
 
 
-SYSTEMS = ("baseline",)
+SYSTEMS = ("baseline", "comotion")
 
 
 def load(
     name: str = "baseline",
     *,
     accurate: bool = False,
+    strict: bool = False,
     body_path: str | Path | None = None,
     weights_path: str | Path | None = None,
 ) -> System:
     """A system ready to track.
 
-    ``accurate`` takes the slower networks where a system has a choice; ``body_path`` a user's SMPL file,
-    ``weights_path`` a user's weights; None the ones that ship. Raises ``ChorosError`` on an unknown name or
-    files that do not fit.
+    ``accurate`` takes the slower networks where a system has a choice; ``strict`` follows only people whom the
+    detector is certain of (CoMotion's stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a
+    user's weights; None the ones that ship. Raises ``ChorosError`` on an unknown name, files that do not fit, or
+    a choice that the system does not have.
     """
+    if name == "comotion":
+        from choros.comotion.tracker import Comotion, TrackerConfig
+
+        config = TrackerConfig().strict() if strict else TrackerConfig()
+        return Comotion(config, accurate=accurate, body_path=body_path, weights_path=weights_path)
     if name == "baseline":
         from choros.baseline.track import Baseline, BaselineConfig
 
+        if strict:
+            raise ChorosError("the baseline has no strict choice; leave it out or take comotion.")
         return Baseline(BaselineConfig(accurate=accurate), body_path=body_path, weights_path=weights_path)
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 

@@ -1,0 +1,343 @@
+"""CoMotion as a tracker (paper 3, algorithm 1): everyone's pose updated from the pixels of every frame, online.
+
+Detected boxes begin tracks and end them, by whether they agree with where the network says people are; they never
+move anybody. `ComotionStream` keeps one record a live track (`tracks`) and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from choros.body import BodyModel
+from choros.camera import Letterbox, intrinsics
+from choros.comotion.encoder import ImageTokens
+from choros.comotion.network import ComotionNetwork
+from choros.comotion.people import NEAR_M, project_safely
+from choros.comotion.shot import change, layout
+from choros.comotion.tracks import alike, outdone, people_of, remember, track_type
+from choros.detection import Detector, NanoDet
+from choros.detection.protocols import check_image, checked_detections
+from choros.errors import ChorosError
+from choros.journal import State
+from choros.keypoints import box_area, box_iou
+from choros.motion import ROW
+from choros.tracking.assignment import assign
+from choros.tracking.lifecycle import LifeRules, confirmed, ended
+
+Floats = NDArray[np.floating]
+
+#: Where the weights lie that ship.
+WEIGHTS = Path(__file__).parent / "data/small.safetensors"
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """When people begin and end. Times are in seconds, so frame rates do not enter.
+
+    A box below ``life.birth_score`` counts for nothing: 0.3, or 0.7 where people are to be certain (paper 5). Who
+    is unmatched for ``life.lost_s``, or out of view for ``life.outside_s``, ends (paper 3). The paper shows
+    everybody at once; here a box of little certainty must come twice (`LifeRules`), for the detector is a small one.
+    """
+
+    life: LifeRules = field(default_factory=lambda: LifeRules(birth_score=0.3, lost_s=1.0, outside_s=0.5))
+    min_iou: float = (
+        0.3  # ours: of a box and a projected body that agree; a half hidden person has half a box
+    )
+    crowded_iou: float = 0.1  # ours: overlap with somebody tracked that makes a new person doubtful
+    min_inside: float = 0.15  # release: share of the keypoints in the image that counts as being in view
+    visible_s: float = 0.2  # ours: a detector that misses a frame or two hides nobody
+    agreement_memory_s: float = 1.0  # ours
+    same_oks: float = 0.6  # release: two tracks this alike are on one person,
+    same_m: float = 0.25  # ours: if they stand in one place, which a single camera tells to about
+    same_share: float = 0.05  # this share of the distance
+    merge_s: float = 0.5  # ours: two confirmed tracks must be so for this long, others for no time
+    cut: float = 0.07  # ours: change of colours above which the shot is another (`shot.change`)
+
+    def strict(self) -> TrackerConfig:
+        """The same for certain people only (paper 5)."""
+        return replace(self, life=replace(self.life, birth_score=0.7))
+
+
+class Look(NamedTuple):
+    """What one picture says by itself."""
+
+    image: ImageTokens
+    boxes_px: Floats  # (m, 4) xyxy of detected people, cut at the picture's edge
+    scores: Floats  # (m,)
+    layout: NDArray[np.float32]  # of its colours
+    width: int
+    height: int
+
+
+class Bodies(NamedTuple):
+    """Tracked people in the image."""
+
+    keypoints: Floats  # (n, 17, 3) x_px, y_px, 1 in front of the camera and 0 behind
+    boxes_px: Floats  # (n, 4) xyxy of the whole body, hidden or beyond the edge
+    inside: NDArray[np.bool_]  # (n, 17) keypoints that are in the picture
+
+    def chosen(self, which: NDArray[np.bool_]) -> Bodies:
+        return Bodies(self.keypoints[which], self.boxes_px[which], self.inside[which])
+
+    def joined(self, others: Bodies) -> Bodies:
+        return Bodies(
+            np.concatenate([self.keypoints, others.keypoints]),
+            np.concatenate([self.boxes_px, others.boxes_px]),
+            np.concatenate([self.inside, others.inside]),
+        )
+
+
+class ComotionStream:
+    """One video's tracks, frame by frame; `look` may run ahead in other threads, `follow` is in order.
+
+    ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size.
+    """
+
+    def __init__(
+        self,
+        network: ComotionNetwork,
+        detector: Detector,
+        config: TrackerConfig,
+        K: NDArray[np.float64] | None = None,
+    ) -> None:
+        self._network, self._detector, self._config = network, detector, config
+        self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
+        width = network.config.hidden_width if network.config.hidden_state else 0
+        self._tracks = np.zeros(0, track_type(width))
+        self._frame, self._now_s, self._last_id = -1, 0.0, 0
+        self._given = False  # the people of the first frame were given, and stay the only ones
+        self._layout = np.zeros(0, np.float32)  # of the frame before
+
+    def look(self, image: NDArray[np.uint8]) -> Look:
+        """A picture, (H, W, 3) uint8 RGB, encoded, and its people's boxes; needs nothing of other frames."""
+        check_image(image)
+        boxes, scores = checked_detections(self._detector, image)
+        look = self._look(image, boxes, scores)
+        there = box_area(look.boxes_px) > 0
+        return look._replace(boxes_px=look.boxes_px[there], scores=scores[there])
+
+    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+        """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
+        return self.follow(self.look(image), time_s)
+
+    def begin(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
+    ) -> NDArray[np.void]:
+        """The first frame with the people in these boxes, (n, 4) xyxy px: persons 1 to n, for good.
+
+        Nobody is added or dropped later; see ``systems.GivenStream`` and paper A.2.
+        """
+        self._given = True
+        boxes = np.asarray(boxes_px, np.float32).reshape(-1, 4)
+        return self.follow(self._look(image, boxes, np.ones(len(boxes), np.float32)), time_s)
+
+    @torch.inference_mode()
+    def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
+        """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
+        if not self.K.any():
+            self.K = intrinsics(look.width, look.height)
+        if self._frame >= 0 and time_s < self._now_s:
+            raise ChorosError(
+                f"frame times must not go back, but {time_s:.3f} s follows {self._now_s:.3f} s."
+            )
+        dt_s = time_s - self._now_s if self._frame >= 0 else 0.0
+        self._frame, self._now_s = self._frame + 1, time_s
+        tracks, config = self._tracks, self._config
+        if not self._given and len(self._layout) and change(self._layout, look.layout) > config.cut:
+            tracks = tracks[:0]
+        self._layout = look.layout
+
+        letterbox = self._letterbox(look)
+        K = self._tensor(letterbox.K(self.K))[None]
+        if len(tracks):
+            people = self._network.update(look.image, people_of(tracks, K.device), K)
+            tracks = tracks.copy()
+            remember(tracks, people)
+        bodies = self._bodies(tracks, look)
+
+        certain = np.flatnonzero(look.scores >= config.life.birth_score)
+        boxes_px = look.boxes_px[certain]
+        overlap = box_iou(_cut(bodies.boxes_px, look), boxes_px)
+        mine, theirs = assign(overlap, config.min_iou)
+        agreement = np.zeros(len(tracks))
+        agreement[mine] = overlap[mine, theirs]
+        tracks["agreement"] += (1 - np.exp(-dt_s / config.agreement_memory_s)) * (
+            agreement - tracks["agreement"]
+        )
+        tracks["sights"][mine] += 1
+        tracks["seen_s"][mine] = time_s
+        tracks["score"][mine] = np.maximum(tracks["score"][mine], look.scores[certain[theirs]])
+
+        if self._given:  # everybody of the first frame, and nobody later
+            new = np.arange(len(boxes_px) if self._frame == 0 else 0)
+        else:
+            new = np.setdiff1d(np.arange(len(boxes_px)), theirs)
+        if len(new):
+            born = self._born(tracks, look, boxes_px[new], K)
+            born["score"] = look.scores[certain[new]]
+            born["crowded"] = (overlap[:, new] > config.crowded_iou).any(0)
+            more = self._bodies(born, look)
+            born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, look), boxes_px[new]))
+            tracks, bodies = np.concatenate([tracks, born]), bodies.joined(more)
+        return self._report(tracks, bodies)
+
+    def state(self) -> State:
+        """All that the next frame depends on, for a checkpoint."""
+        return {
+            "tracks": self._tracks,
+            "clock": np.array([self._frame, self._last_id], np.int64),
+            "now_s": np.array(self._now_s),
+            "K": self.K,
+            "given": np.array(self._given),
+            "layout": self._layout,
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from ``state()`` of a stream with the same options and weights."""
+        if state["tracks"].dtype != self._tracks.dtype:
+            raise ChorosError("the checkpoint was written with other weights; track without --resume.")
+        # A type that went through a file has forgotten its alignment.
+        self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
+        self._frame, self._last_id = (int(v) for v in state["clock"])
+        self._now_s, self._given = float(state["now_s"]), bool(state["given"])
+        self._layout = state["layout"].copy()
+
+    # ----------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _look(self, image: NDArray[np.uint8], boxes_px: Floats, scores: Floats) -> Look:
+        height, width = image.shape[:2]
+        square = Letterbox(width, height, self._network.config.image_size_px).image(image)
+        pixels = torch.tensor(square, device=self._network.body.device).permute(2, 0, 1)[None].float() / 255
+        look = Look(self._network.encode(pixels), boxes_px, scores, layout(image), width, height)
+        return look._replace(boxes_px=_cut(boxes_px, look))
+
+    def _letterbox(self, look: Look) -> Letterbox:
+        return Letterbox(look.width, look.height, self._network.config.image_size_px)
+
+    def _born(
+        self, tracks: NDArray[np.void], look: Look, boxes_px: Floats, K: torch.Tensor
+    ) -> NDArray[np.void]:
+        """New tracks (m,) for boxes (m, 4): initialised, then updated once as in training (paper 4).
+
+        The update sees those who are there already, so that the new take other pixels.
+        """
+        square_px = self._letterbox(look).to_square(boxes_px.reshape(-1, 2, 2)).reshape(1, -1, 4)
+        begun = self._network.initialise(look.image, self._tensor(square_px), K)
+        everyone = people_of(tracks, K.device).joined(begun)
+        updated = self._network.update(look.image, everyone, K)
+        born = np.zeros(len(boxes_px), self._tracks.dtype)
+        remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
+        born["sights"] = 1
+        for name in ("born_s", "seen_s", "inside_s", "apart_s"):
+            born[name] = self._now_s
+        return born
+
+    def _bodies(self, tracks: NDArray[np.void], look: Look) -> Bodies:
+        """The tracks' bodies in the picture."""
+        if not len(tracks):
+            return Bodies(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros((0, 17), bool))
+        body = self._network.body
+        K = self._tensor(self.K)
+        params = people_of(tracks, K.device).params(body)
+        keypoints_cam = body.keypoints(params)[0]
+        skin_px = project_safely(body.vertices(params)[0], K).cpu().numpy()
+        points_px = project_safely(keypoints_cam, K).cpu().numpy()
+        in_front = (keypoints_cam[..., 2] > NEAR_M).cpu().numpy()
+        inside = in_front & ((points_px >= 0) & (points_px < [look.width, look.height])).all(-1)
+        return Bodies(
+            np.concatenate([points_px, in_front[..., None]], -1),
+            np.concatenate([skin_px.min(1), skin_px.max(1)], -1),
+            inside,
+        )
+
+    def _report(self, tracks: NDArray[np.void], bodies: Bodies) -> NDArray[np.void]:
+        """End what must end, number who is new, and write the rows of this frame."""
+        config, life, now_s = self._config, self._config.life, self._now_s
+        shown = (tracks["id"] > 0) | self._given
+        shown |= confirmed(
+            life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
+        )
+        in_view = bodies.inside.mean(-1) > config.min_inside
+        tracks["inside_s"][in_view | (tracks["seen_s"] == now_s)] = now_s
+        same = alike(
+            bodies.keypoints, bodies.boxes_px, tracks["pelvis_cam"],
+            config.same_oks, config.same_m, config.same_share,
+        )  # fmt: skip
+        lesser = outdone(tracks, same)
+        tracks["apart_s"][~lesser] = now_s
+        double = lesser & ((tracks["id"] == 0) | (now_s - tracks["apart_s"] > config.merge_s + 1e-9))
+        stay = self._given | ~(ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"]) | double)
+        tracks = self._tracks = tracks[stay]
+        shown, bodies = shown[stay], bodies.chosen(stay)
+        unnamed = np.flatnonzero(shown & (tracks["id"] == 0))
+        tracks["id"][unnamed] = self._last_id + 1 + np.arange(len(unnamed))
+        self._last_id += len(unnamed)
+
+        rows = np.zeros(int(shown.sum()), ROW)
+        if len(rows):
+            body = self._network.body
+            params = people_of(tracks[shown], body.device).params(body)
+            for name in ("global_orient", "body_pose", "betas", "transl"):
+                rows[name] = getattr(params, name)[0].cpu().numpy()
+        rows["frame"], rows["person"] = self._frame, tracks["id"][shown]
+        visible = now_s - tracks["seen_s"][shown] <= config.visible_s + 1e-9
+        rows["visible"], rows["confidence"] = visible, tracks["agreement"][shown]
+        rows["box_px"] = bodies.boxes_px[shown]
+        rows["keypoints_px"][..., :2] = bodies.keypoints[shown, :, :2]
+        evidence = bodies.inside[shown] & visible[:, None]
+        rows["keypoints_px"][..., 2] = np.where(evidence, rows["confidence"][:, None], 0)
+        return rows[np.argsort(rows["person"])]
+
+    def _tensor(self, array: Floats) -> torch.Tensor:
+        return torch.tensor(array, dtype=torch.float32, device=self._network.body.device)
+
+
+def _cut(boxes_px: Floats, look: Look) -> Floats:
+    """Boxes (n, 4) xyxy px without what lies beyond the picture's edge."""
+    return np.clip(boxes_px, 0, np.array([look.width, look.height] * 2, boxes_px.dtype))
+
+
+class Comotion:
+    """CoMotion's network with a detector and the rules of `TrackerConfig`.
+
+    Without a ``detector`` it is the embedded one, as the baseline has it; ``accurate`` lets that see finer.
+    ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
+    None the weights that ship. Raises `ChorosError` where one of the files is missing or unfit.
+    """
+
+    name = "comotion"
+
+    def __init__(
+        self,
+        config: TrackerConfig | None = None,
+        *,
+        detector: Detector | None = None,
+        accurate: bool = False,
+        body_path: str | Path | None = None,
+        weights_path: str | Path | None = None,
+        network: ComotionNetwork | None = None,
+    ) -> None:
+        self.config = config or TrackerConfig()
+        if network is None:
+            if weights_path is None and not WEIGHTS.is_file():
+                raise ChorosError(
+                    "no weights of CoMotion ship with this version yet; train some with choros train comotion "
+                    "and name the file as weights."
+                )
+            body = None if body_path is None else BodyModel.load(body_path)
+            network = ComotionNetwork.load(weights_path or WEIGHTS, body)
+        self.network, self.body = network.eval(), network.body
+        self._detector = detector or NanoDet(
+            (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30
+        )
+
+    def stream(self, K: NDArray[np.float64] | None = None) -> ComotionStream:
+        """A new video. Streams of one system share its network and nothing else."""
+        return ComotionStream(self.network, self._detector, self.config, K)
