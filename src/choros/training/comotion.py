@@ -8,9 +8,11 @@ losses of one that was not.
 from __future__ import annotations
 
 import copy
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from choros.comotion.config import PRESETS
-from choros.comotion.network import ComotionNetwork
+from choros import weights
+from choros.comotion.config import PRESETS, ComotionConfig
+from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.errors import ChorosError
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.comotion_feed import Feed, Options, watched_clips
@@ -37,42 +40,57 @@ def train(
     about: Mapping[str, Any],
     *,
     resume: bool = False,
+    start: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> bool:
     """Train into the folder ``output``; True if the recipe came to its end, False if ``stop`` ended it before.
 
     There are then: ``weights.safetensors``, averaged over the last steps, with ``about`` in its metadata;
-    ``checkpoint.safetensors``, from which ``resume`` goes on; ``log.jsonl``; and ``samples``, pictures of held-out
-    clips with the truth above. ``stop`` is asked after each step, ``report`` told what the log is told. In a process
-    group of torch.distributed only the first process writes.
+    ``checkpoint.safetensors``, from which ``resume`` goes on if there is one; ``run.json``, what the run was begun
+    with; ``log.jsonl``; and ``samples``, pictures of held-out clips, the truth left and the answers right. ``stop``
+    is asked after each step, ``report`` told what the log is told. In a process group of torch.distributed only the
+    first process writes.
 
-    Raises ``ChorosError`` if there is a run already and ``resume`` is not asked for, if a source's data is not
-    given, and whatever the stream of scenes raises.
+    With ``start``, weights that an earlier run wrote, a new run goes on at their step: not to the last bit, since
+    they know nothing of the optimiser, but from a file of a tenth of the size.
+
+    Raises ``ChorosError`` if there is a run already and ``resume`` is not asked for, if it was begun with something
+    else, if a source's data is not given, and whatever the stream of scenes raises.
     """
     rank = dist.get_rank() if dist.is_initialized() else 0
     checkpoint = output / "checkpoint.safetensors"
     if checkpoint.exists() and not resume:
         raise ChorosError(f"{output} holds a run already; resume it, or give another folder.")
-    output.mkdir(parents=True, exist_ok=True)
-    device = torch.device(options.device)
     config = options.network or PRESETS[recipe.network]
-    network = ComotionNetwork(config, seed=options.seed).to(device)
+    network = ComotionNetwork(config, seed=options.seed)
+    step = 0
+    if start is not None and not checkpoint.exists():
+        tensors, metadata = weights.load(start, SYSTEM)
+        if metadata.get("config") != asdict(config):
+            raise ChorosError(
+                f"{start} holds a network of another size; give weights of an earlier part of this run."
+            )
+        network.load_state_dict(tensors)
+        step = int(metadata["steps"])
+    device = torch.device(options.device)
+    network.to(device)
     average = copy.deepcopy(network).requires_grad_(False).eval()
     modules = {"model": network, "average": average}
     # Of all parameters: those that a stage freezes have no gradient and are passed over.
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
-
-    step = 0
     if checkpoint.exists():
-        step = load_checkpoint(checkpoint, "comotion", modules, optimiser)
-    log = Log(output, step, options.tensorboard) if rank == 0 else None
-    held_out = watched_clips(recipe, options, network.body)
-    watch = Watch(held_out, output / "samples", config.image_size_px, recipe.people) if rank == 0 else None
+        step = load_checkpoint(checkpoint, SYSTEM, modules, optimiser)
+    log = watch = None
+    if rank == 0:
+        _same_run(output, recipe, config, options)
+        log = Log(output, step, options.tensorboard)
+        held_out = watched_clips(recipe, options, network.body)
+        watch = Watch(held_out, output / "samples", config.image_size_px, recipe.people)
 
     def keep() -> None:
         if rank == 0:
-            save_checkpoint(checkpoint, "comotion", modules, optimiser, step)
+            save_checkpoint(checkpoint, SYSTEM, modules, optimiser, step)
             average.save(output / "weights.safetensors", {**about, "steps": step, "seed": options.seed})
 
     stopped = False
@@ -124,8 +142,9 @@ def _step(
             told[name] = told.get(name, 0.0) + value.item() / stage.accumulate
     parameters = [p for p in network.parameters() if p.requires_grad]
     _average_gradients(parameters)
-    nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
-    optimiser.step()
+    norm = nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+    if norm.isfinite():  # else a step that would spoil the run is left out, and its loss tells
+        optimiser.step()
     return told
 
 
@@ -133,16 +152,12 @@ def _average_gradients(parameters: list[nn.Parameter]) -> None:
     """The mean over all processes; a parameter that this one did not use counts with zero."""
     if not dist.is_initialized():
         return
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    flat = nn.utils.parameters_to_vector(p.grad for p in parameters if p.grad is not None)
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat = nn.utils.parameters_to_vector(gradients)
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
-    at = 0
-    for parameter in parameters:
-        parameter.grad = flat[at : at + parameter.numel()].view_as(parameter)
-        at += parameter.numel()
+    for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+        parameter.grad = part.view_as(parameter)
 
 
 def _anyone(stop: bool) -> bool:
@@ -152,6 +167,22 @@ def _anyone(stop: bool) -> bool:
     wishes = [False] * dist.get_world_size()
     dist.all_gather_object(wishes, stop)
     return any(wishes)
+
+
+def _same_run(output: Path, recipe: Recipe, config: ComotionConfig, options: Options) -> None:
+    """Note what the run is begun with, or make sure that it goes on with the same."""
+    output.mkdir(parents=True, exist_ok=True)
+    begun = {"recipe": asdict(recipe), "network": asdict(config), "seed": options.seed}
+    # How clips are made is part of it, with how many workers is not.
+    begun |= {"variation": asdict(options.variation), "scene": asdict(options.scene)}
+    text = json.dumps(begun | {"footage": sorted(options.footage)}, default=str, indent=1)
+    path = output / "run.json"
+    if (output / "checkpoint.safetensors").exists() and path.exists() and path.read_text() != text:
+        raise ChorosError(
+            f"{output} holds a run that was begun with other options ({path} tells them); give the same, or "
+            "another folder."
+        )
+    path.write_text(text)
 
 
 def _freeze(network: ComotionNetwork, stage: Stage) -> None:
@@ -172,5 +203,5 @@ def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
     for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
         if fast.requires_grad:
             slow.lerp_(fast, 1 - keep)
-    for slow, fast in zip(average.buffers(), network.buffers(), strict=True):
-        slow.copy_(fast)
+    for kept, now in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(now)

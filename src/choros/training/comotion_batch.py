@@ -39,12 +39,9 @@ class Batch(NamedTuple):
         def moved(part: Tensor) -> Tensor:
             return part.to(device, non_blocking=True)
 
-        return Batch(
-            tuple(map(moved, self.maps)),
-            *map(moved, self[1:4]),
-            Targets(*map(moved, self.truth)),
-            *map(moved, self[5:]),
-        )
+        maps, truth = tuple(map(moved, self.maps)), Targets(*map(moved, self.truth))
+        rest = {name: moved(getattr(self, name)) for name in self._fields if name not in ("maps", "truth")}
+        return Batch(maps=maps, truth=truth, **rest)
 
 
 def some_people(clip: LabelledClip, rng: np.random.Generator, most: int) -> NDArray[np.int64]:

@@ -33,6 +33,9 @@ Footage = Callable[[int, int, int], Generator[LabelledClip]]
 #: Seeds of the streams of scenes start here, far above those of the test sets.
 FIRST_SEED = 1 << 32
 
+#: What stands for the stage in the seed of the held-out clips: more stages than any recipe has.
+HELD_OUT = 1000
+
 
 @dataclass(frozen=True)
 class Options:
@@ -92,6 +95,7 @@ def clips_of(
             )
         yield from options.footage[source.data](number, source.frames, start)
         return
+    body = copy.deepcopy(body).cpu()  # truth is made there, wherever the network is
     scene = replace(options.scene, fps=source.fps)
     config = StreamConfig(scene, frames=source.frames, clips_per_scene=source.clips_per_scene)
     with closing(stream(number, config, start=start, workers=options.workers)) as clips:
@@ -101,7 +105,7 @@ def clips_of(
 
 def watched_clips(recipe: Recipe, options: Options, body: BodyModel) -> Iterator[LabelledClip]:
     """The held-out clips: of a stream that no stage draws from."""
-    seed = (options.seed, len(recipe.stages))
+    seed = (options.seed, HELD_OUT)
     alone = replace(options, workers=0)
     with closing(clips_of(recipe.watched, seed, 0, alone, body)) as clips:
         yield from islice(clips, recipe.watched_clips)
@@ -120,8 +124,7 @@ def seen_clips(
     Instead of the pictures there are the trunk's maps of them if it is frozen, else the frames as tensors.
     """
     size, device = network.config.image_size_px, next(network.parameters()).device
-    body = copy.deepcopy(network.body).cpu()  # truth is made there
-    with closing(clips_of(source, seed, start, options, body)) as clips:
+    with closing(clips_of(source, seed, start, options, network.body)) as clips:
         for index, clip in enumerate(clips, start):
             clip = varied(clip, np.random.default_rng([*seed, index]), size, options.variation)
             yield look(network, clip, device, stage.freezes(TRUNK))

@@ -105,7 +105,8 @@ def heatmap_loss(logits: Tensor, keypoints_px: Tensor, stride: int) -> Tensor:
 
     Cao et al. 2017 take the squared difference of such maps; here they are chances.
     """
-    blobs = heatmaps(keypoints_px, *logits.shape[-2:], stride)
+    height, width = logits.shape[-2:]
+    blobs = heatmaps(keypoints_px, height, width, stride)
     weight = 1 + BLOB_WEIGHT * blobs
     each = binary_cross_entropy_with_logits(logits.float(), blobs, reduction="none")
     return (each * weight).sum() / weight.sum()

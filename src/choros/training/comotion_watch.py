@@ -126,7 +126,8 @@ class Watch:
         seen = (clip.keypoints_px[:, who][..., 2] > 0).sum(-1) >= SEEN_KEYPOINTS
         known = clip.posed[:, who] & clip.placed[:, who]
         truth = true_people(batch.truth, batch.K, batch.present)
-        drawn = picture(clip.images, truth, later, clip.K, known, ~seen, self.body) if len(who) else []
+        K = clip.K.astype(np.float64)
+        drawn = picture(clip.images, truth, later, K, known, ~seen, self.body) if len(who) else []
         return errors(later, batch.truth, batch.K, ~seen, self.body), drawn
 
 
