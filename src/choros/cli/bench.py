@@ -79,10 +79,11 @@ class Bench:
     data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...")]
     """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
     system: Annotated[
-        tuple[str, ...], arg(metavar="NAME|motion:DIR...", help_behavior_hint="(default: baseline)")
+        tuple[str, ...],
+        arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: baseline)"),
     ] = ("baseline",)
-    """Which systems, side by side. motion:DIR takes what any system said of each CLIP from DIR/CLIP.npz or
-    DIR/CLIP/motion.npz."""
+    """Which systems, side by side: baseline, comotion. NAME:WEIGHTS takes your own weights; motion:DIR takes what
+    any system said of each CLIP from DIR/CLIP.npz or DIR/CLIP/motion.npz."""
     protocol: Literal["full", "oracle16", "oracle48"] = "full"
     """full: the video and nothing else. oracle16, oracle48: boxes of the first frame are given and everybody is
     followed for that many frames, nobody added or dropped (CoMotion, appendix A.2)."""
@@ -149,8 +150,11 @@ class Bench:
         if name.startswith(RECORDED):
             folder = Path(name.removeprefix(RECORDED))
             return folder.name, Recorded(folder)
-        label = name + (", accurate" if self.accurate else "")
-        return label, load(name, accurate=self.accurate)
+        name, _, weights = name.partition(":")
+        label = (
+            name + (f", {Path(weights).stem}" if weights else "") + (", accurate" if self.accurate else "")
+        )
+        return label, load(name, accurate=self.accurate, weights_path=weights or None)
 
 
 def _table(

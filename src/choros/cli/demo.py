@@ -30,7 +30,7 @@ class Demo:
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-demo")
     """Folder for motion.npz, tracks.txt, overlay.mp4, and the scene with its truth."""
-    system: Literal["baseline"] = "baseline"
+    system: Literal["baseline", "comotion"] = "baseline"
     """Which system tracks."""
     seed: int = 7
     """Another seed gives other people on other paths."""
@@ -53,13 +53,13 @@ class Demo:
         from choros.systems import load, track_to_file
         from choros.view.overlay import render_video
 
+        system = load(self.system, accurate=self.accurate)
         scene = make_scene("crossing", self.seed, SceneConfig(seconds=self.seconds, people=self.people))
         folder = self.output / "scene"
         with TrackProgress("filming a made-up scene") as progress:
             scene.write(folder, progress.count)
         video = folder / "video.mp4"
         leave_cores_to_the_networks()
-        system = load(self.system, accurate=self.accurate)
         with TrackProgress() as progress:
             done = track_to_file(video, self.output / "motion.npz", system, progress=progress.update)
         progress.summary(done.path)

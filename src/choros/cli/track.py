@@ -23,8 +23,8 @@ class Track:
     """A video file, an image, a folder of images, a camera (/dev/video0) or a stream (rtsp://, http://)."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-out")
     """Folder for motion.npz, tracks.txt and overlay.mp4."""
-    system: Literal["baseline"] = "baseline"
-    """Which system tracks."""
+    system: Literal["baseline", "comotion"] = "baseline"
+    """Which system tracks: detect, lift and join (baseline), or update everyone from the pixels (comotion)."""
     fov: Degrees = None
     """Field of view across the longer side."""
     focal: Pixels = None
@@ -40,13 +40,17 @@ class Track:
     fast: Flag = False
     """The fast keypoint network (this is the default)."""
     accurate: Flag = False
-    """The accurate keypoint network, about half as fast."""
+    """The accurate keypoint network, about half as fast; for comotion, the accurate detector."""
+    strict: Flag = False
+    """Only people whom the detector is certain of (comotion)."""
     smooth: Flag = False
     """Smooth everyone's motion when it is complete (one-Euro filter); what is measured is never smoothed."""
     resume: Flag = False
     """Go on where an earlier run of the same command was stopped."""
     body: OptionalFile = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
+    weights: OptionalFile = None
+    """Your own weights of the system, as choros train writes them."""
 
     def run(self) -> None:
         from choros.cli.progress import TrackProgress
@@ -60,13 +64,21 @@ class Track:
         with TrackProgress() as progress:
             progress.say("loading")
             leave_cores_to_the_networks()
-            system = load(self.system, accurate=self.accurate, body_path=self.body)
+            system = load(
+                self.system,
+                accurate=self.accurate,
+                strict=self.strict,
+                body_path=self.body,
+                weights_path=self.weights,
+            )
             provenance = {
                 "system": self.system,
                 "accurate": self.accurate,
+                "strict": self.strict,
                 "start_s": self.start,
                 "end_s": self.end,
                 "body": str(self.body) if self.body else "open",
+                "weights": str(self.weights) if self.weights else "shipped",
             }
             done = track_to_file(
                 self.input,
