@@ -347,7 +347,7 @@ def test_cdf_without_cdflib(tmp_path, monkeypatch):
     path = tmp_path / "S9/D3_Positions_mono/Eating.54138969.cdf"
     path.parent.mkdir(parents=True)
     path.touch()
-    with pytest.raises(ChorosError, match=r"Eating.*takes cdflib to read; install cdflib"):
+    with pytest.raises(ChorosError, match=r"Eating.*takes cdflib to read; install choros\[datasets\]"):
         read_human36m(path)
 
 
@@ -442,7 +442,9 @@ def test_matlab_73_without_h5py(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     (tmp_path / "annot_data.mat").write_bytes(bytes(512))
     stamp_matlab_73(tmp_path / "annot_data.mat")
-    with pytest.raises(ChorosError, match=r"annot_data\.mat: a MATLAB 7\.3 file.*install h5py.*-v7"):
+    with pytest.raises(
+        ChorosError, match=r"annot_data\.mat: a MATLAB 7\.3 file.*install choros\[datasets\].*-v7"
+    ):
         read_mpi_inf_3dhp_test(tmp_path)
 
 

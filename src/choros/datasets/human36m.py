@@ -118,7 +118,7 @@ def _cdf(path: Path) -> Any:
         cdflib: Any = import_module("cdflib")
     except ImportError as error:
         raise ChorosError(
-            f"{path}: a CDF file, which takes cdflib to read; install cdflib, or save the variable Pose from "
+            f"{path}: a CDF file, which takes cdflib to read; install choros[datasets], or save the variable Pose from "
             f"MATLAB as data in {path.name}.mat"
         ) from error
     with HUMAN36M.reading(path):

@@ -69,7 +69,7 @@ def read_mpi_inf_3dhp(folder: Path, camera: int) -> Samples:
 def read_mpi_inf_3dhp_test(folder: Path) -> Samples:
     """The frames of a test sequence, ``TS1`` to ``TS6``; those without truth (``valid_frame``) are not labelled.
 
-    ``annot_data.mat`` is a MATLAB 7.3 file: install h5py, or save it again with -v7. Pictures are
+    ``annot_data.mat`` is a MATLAB 7.3 file: install choros[datasets], or save it again with -v7. Pictures are
     ``imageSequence/img_NNNNNN.jpg`` from 1.
     """
     path = folder / "annot_data.mat"
