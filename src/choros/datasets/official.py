@@ -118,8 +118,8 @@ class Official:
             h5py: Any = import_module("h5py")
         except ImportError as error:
             raise ChorosError(
-                f"{path}: a MATLAB 7.3 file, which takes h5py to read; install choros[datasets], or save it again in MATLAB "
-                "with -v7"
+                f"{path}: a MATLAB 7.3 file, which takes h5py to read; install choros[datasets], or save it "
+                "again in MATLAB with -v7"
             ) from error
         with h5py.File(path, "r") as content:
             return {name: np.asarray(content[name]).T for name in names}  # MATLAB's axes run the other way
