@@ -1,7 +1,8 @@
 """An endless stream of clips with truth, for training: ``for clip in stream(seed): ...``.
 
 Clip k is decided by the stream's seed, its options and k alone. So a training run that stopped goes on with
-``start=k``, and any number of worker processes gives the same clips, to the last bit and in the same order.
+``start=k``, and any number of worker processes gives the same clips, to the last bit and in the same order, on
+one machine or on any without a graphics card (cards draw a little differently; ``SceneConfig.device`` says which).
 """
 
 from __future__ import annotations
@@ -35,9 +36,7 @@ class StreamConfig:
     scene: SceneConfig = field(default_factory=lambda: SceneConfig(width=512, height=512))
     kinds: tuple[str, ...] = tuple(KINDS)  # drawn from, each as likely as the others
     frames: int = 16  # of a clip
-    clips_per_scene: int = (
-        4  # cut from one scene, at places drawn apart, because making a scene takes a while
-    )
+    clips_per_scene: int = 4  # at places drawn apart: making a scene takes a while
     people: tuple[int, int] = (1, 8)  # at least and at most in a scene, unless ``scene`` says how many
     masks: bool = False  # also who is seen in each pixel
 
@@ -52,9 +51,7 @@ class Clip:
     first_frame: int  # of the clip, in the scene
     images: NDArray[np.uint8]  # (T, H, W, 3) RGB
     truth: Truth
-    masks: (
-        NDArray[np.uint8] | None
-    )  # (T, H, W) the person seen in each pixel, 0 nobody; None if not asked for
+    masks: NDArray[np.uint8] | None  # (T, H, W) the person seen in each pixel, 0 nobody; None if not asked
 
 
 def stream(
