@@ -68,9 +68,7 @@ class SceneConfig:
     children: float = 0.0  # share of the people who are children
     collide: bool = False  # whether people may walk through each other
     noise: float = 0.012  # of the sensor, share of full scale
-    damage: float = (
-        1.0  # 0 a perfect camera, 1 what phones and webcams do: motion blur, exposure, compression
-    )
+    damage: float = 1.0  # 0 a perfect camera, 1 what phones do: motion blur, exposure, compression
     photos: Path | None = None  # a folder of photographs, for backgrounds and prints
     wardrobe: Path | None = None  # a folder of MakeHuman's clothes and hair (.mhclo, .obj)
     mocap: Path | None = None  # a folder of motion capture, as ``choros train lifter --mocap`` takes it
