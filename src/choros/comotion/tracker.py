@@ -329,7 +329,7 @@ class Comotion:
             if weights_path is None and not WEIGHTS.is_file():
                 raise ChorosError(
                     "no weights of CoMotion ship with this version yet; train some with choros train comotion "
-                    "and name the file as weights."
+                    "and give the file (--weights, weights_path)."
                 )
             body = None if body_path is None else BodyModel.load(body_path)
             network = ComotionNetwork.load(weights_path or WEIGHTS, body)

@@ -1,0 +1,427 @@
+"""The tracker around a network of a few numbers: lives in seconds, duplicates, cuts, streams and their state.
+
+People are told by a detector that knows them; the network either leaves everybody where they begin, so that boxes
+alone decide, or is random and alive, where every bit of its state matters.
+"""
+
+import io
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from choros import systems
+from choros.body import BodyModel, BodyParams
+from choros.camera import intrinsics, project
+from choros.comotion import tracker
+from choros.comotion.config import PRESETS
+from choros.comotion.network import ComotionNetwork
+from choros.comotion.tracker import Comotion, ComotionStream, TrackerConfig
+from choros.errors import ChorosError
+from choros.journal import folder_of
+from choros.keypoints import box_iou
+from choros.motion import Motion
+from choros.video import VideoWriter
+
+TINY = replace(
+    PRESETS["small"],
+    image_size_px=64,
+    image_width=16,
+    attention_width=16,
+    head_width=16,
+    tokens=2,
+    token_width=16,
+    encoder_width=16,
+    hidden_width=8,
+    rounds=1,
+    learned_initialisation=False,  # a body that stands in the box
+)
+WIDTH, HEIGHT = 640, 480
+PICTURE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+LEFT, RIGHT = (80, 100, 180, 380), (400, 120, 490, 370)
+
+
+def network_that(moves_m: float = 0.0) -> ComotionNetwork:
+    """Everybody goes ``moves_m`` to the right in every frame, and nothing else."""
+    network = ComotionNetwork(TINY).eval()
+    last = network.updater.decode_person[-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.zero_()
+        last.bias[24 * 6] = moves_m / TINY.step
+    return network
+
+
+@pytest.fixture(scope="module")
+def still():
+    return network_that()
+
+
+@pytest.fixture(scope="module")
+def lively():
+    network = ComotionNetwork(replace(TINY, learned_initialisation=True), seed=3).eval()
+    g = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for module in (network.updater.decode_person, network.initialisation.decode_person):
+            module[-1].weight.normal_(std=0.05, generator=g)
+    return network
+
+
+class Told:
+    """A detector that finds what it was told."""
+
+    def __init__(self, *boxes, score=0.9):
+        self.boxes, self.score = boxes, score
+
+    def detect(self, image):
+        boxes = np.array(self.boxes, np.float32).reshape(-1, 4)
+        return boxes, np.full(len(boxes), self.score, np.float32)
+
+
+def stream_of(network, detector, config=None, K=None) -> ComotionStream:
+    return Comotion(config, detector=detector, network=network).stream(K)
+
+
+def life(network, times_s, seen_until_s, boxes=(LEFT,), **options):
+    """Rows of people in ``boxes`` whom the detector finds until a time."""
+    detector = Told(*boxes)
+    stream = stream_of(network, detector, **options)
+    rows = []
+    for time_s in times_s:
+        if time_s > seen_until_s:
+            detector.boxes = ()
+        rows.append(stream.update(PICTURE, time_s))
+    return rows
+
+
+# --- birth and death ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fps", [5, 12.5, 25, 60])
+def test_unmatched_for_more_than_a_second_ends(still, fps):
+    times_s = np.arange(int(2.5 * fps)) / fps
+    rows = life(still, times_s, seen_until_s=1.0)
+    last_seen = times_s[times_s <= 1.0].max()
+    there = np.array([len(r) == 1 for r in rows])
+    np.testing.assert_array_equal(there, times_s - last_seen <= 1.0 + 1e-6)
+    visible = np.array([r["visible"].all() for r in rows])[there]
+    np.testing.assert_array_equal(visible, (times_s - last_seen <= 0.2 + 1e-6)[there])
+
+
+def test_times_decide_not_frames(still):
+    rng = np.random.default_rng(1)
+    times_s = np.cumsum(rng.choice([0.004, 0.03, 0.2, 0.5], 60))
+    rows = life(still, times_s, seen_until_s=3.0)
+    last_seen = times_s[times_s <= 3.0].max()
+    for row, time_s in zip(rows, times_s, strict=True):
+        assert len(row) == (time_s - last_seen <= 1.0 + 1e-6)
+
+
+def test_a_gap_in_the_video_ends_nobody_who_is_still_there(still):
+    stream = stream_of(still, Told(LEFT))
+    before = stream.update(PICTURE, 0.0)
+    assert (stream.update(PICTURE, 30.0)["person"] == before["person"]).all()
+
+
+@pytest.mark.parametrize("fps", [10, 30])
+def test_out_of_view_for_more_than_half_a_second_ends(fps):
+    times_s = np.arange(int(2 * fps)) / fps
+    rows = life(
+        network_that(4.0 / fps), times_s, seen_until_s=0.0, boxes=(RIGHT,),
+        config=TrackerConfig(life=replace(TrackerConfig().life, lost_s=60.0)),
+    )  # fmt: skip
+    inside = [
+        ((r["keypoints_px"][0, :, :2] >= 0) & (r["keypoints_px"][0, :, :2] < [WIDTH, HEIGHT])).all(-1).mean()
+        for r in rows
+        if len(r)
+    ]
+    last_inside = times_s[np.flatnonzero(np.array(inside) > 0.15).max()]
+    assert 0 < last_inside < 1.2
+    assert times_s[len(inside) - 1] == times_s[times_s - last_inside <= 0.5 + 1e-6].max()
+    assert not any(len(r) for r in rows[len(inside) :])
+
+
+def test_a_box_of_little_certainty_must_come_twice(still):
+    for score, frames, shown in ((0.5, 1, False), (0.5, 10, True), (0.9, 1, True), (0.29, 10, False)):
+        detector = Told(LEFT, score=score)
+        stream = stream_of(still, detector)
+        rows = [stream.update(PICTURE, i / 25) for i in range(frames)]
+        detector.boxes = ()
+        rows += [stream.update(PICTURE, (frames + i) / 25) for i in range(5)]
+        assert any(len(r) for r in rows) == shown
+
+
+def test_strict_follows_certain_people_only(still):
+    for score, n in ((0.69, 0), (0.71, 1)):
+        stream = stream_of(still, Told(LEFT, score=score), TrackerConfig().strict())
+        assert [len(stream.update(PICTURE, i / 25)) for i in range(10)][-1] == n
+
+
+def test_who_comes_back_in_time_is_the_same_person(still):
+    detector = Told(LEFT, RIGHT)
+    stream = stream_of(still, detector)
+    first = stream.update(PICTURE, 0.0)
+    detector.boxes = (RIGHT,)
+    hidden = [stream.update(PICTURE, i / 25) for i in range(1, 21)][-1]
+    assert hidden["visible"].tolist() == [False, True]
+    assert not hidden["keypoints_px"][0, :, 2].any()
+    assert hidden["confidence"][0] < hidden["confidence"][1]
+    detector.boxes = (RIGHT, LEFT)
+    again = stream.update(PICTURE, 0.84)
+    assert again["person"].tolist() == first["person"].tolist() == [1, 2]
+    assert again["visible"].all()
+
+
+def test_numbers_are_never_used_again(still):
+    detector = Told(LEFT)
+    stream = stream_of(still, detector)
+    people = set()
+    for i in range(6):
+        detector.boxes = (LEFT, RIGHT) if i % 2 else ()
+        people |= set(stream.update(PICTURE, 2.0 * i)["person"].tolist())
+    assert people == {1, 2, 3, 4, 5, 6}
+
+
+# --- duplicates and cuts ------------------------------------------------------------------------------
+
+
+def test_two_boxes_on_one_person_are_one_track(still):
+    stream = stream_of(still, Told(LEFT, np.add(LEFT, [3, -4, 2, 5]), RIGHT))
+    rows = [stream.update(PICTURE, i / 25) for i in range(30)]
+    assert all(r["person"].tolist() == [1, 2] for r in rows)
+
+
+@pytest.mark.parametrize("fps", [8, 25])
+def test_tracks_that_fall_together_are_one_after_half_a_second(still, fps):
+    detector = Told(LEFT, RIGHT)
+    stream = stream_of(still, detector)
+    for i in range(fps):
+        stream.update(PICTURE, i / fps)
+    state = dict(stream.state())
+    tracks = state["tracks"].copy()
+    for name in ("rotations", "betas", "pelvis_cam"):
+        tracks[name][0] = tracks[name][1]  # the first jumps onto the second,
+    tracks["agreement"][0] = 0.1  # having been hidden
+    stream.restore(state | {"tracks": tracks})
+    detector.boxes = (RIGHT,)
+    rows = [stream.update(PICTURE, 1 + i / fps) for i in range(fps)]
+    since_s = 1 + np.arange(fps) / fps - (fps - 1) / fps  # last apart one frame before
+    for row, s in zip(rows, since_s, strict=True):
+        assert row["person"].tolist() == ([1, 2] if s <= 0.5 + 1e-6 else [2])
+
+
+def test_nobody_is_followed_over_a_cut(still):
+    stream = stream_of(still, Told(LEFT, RIGHT))
+    dark = (PICTURE // 8 + np.array([160, 0, 60])).astype(np.uint8)
+    people = [
+        stream.update(image, i / 25)["person"].tolist() for i, image in enumerate([PICTURE] * 3 + [dark] * 3)
+    ]
+    assert people == [[1, 2]] * 3 + [[3, 4]] * 3
+
+
+# --- what a row says ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1280, 400), (64, 64)])
+def test_people_stand_in_their_boxes_whatever_the_picture_and_camera(still, width, height):
+    box = np.array([0.55 * width, 0.2 * height, 0.55 * width + 0.25 * height, 0.8 * height], np.float32)
+    image = np.zeros((height, width, 3), np.uint8)
+    for K in (None, intrinsics(width, height, fov_deg=20), intrinsics(width, height, fov_deg=80)):
+        row = stream_of(still, Told(box), K=K).update(image, 0.0)
+        assert box_iou(box[None], row["box_px"])[0, 0] > 0.5
+        assert 1.0 < row["transl"][0, 2] < 60
+
+
+def test_rows_hold_smpl_in_camera_axes(lively):
+    K = intrinsics(WIDTH, HEIGHT)
+    rows = stream_of(lively, Told(LEFT, RIGHT), K=K).update(PICTURE, 0.0)
+    body = BodyModel.load(detail="light")
+    params = BodyParams(*(torch.tensor(rows[n]) for n in ("global_orient", "body_pose", "betas", "transl")))
+    points = body.keypoints(params).numpy().astype(np.float64)
+    np.testing.assert_allclose(rows["keypoints_px"][..., :2], project(points, K), atol=0.05)
+    skin = project(body.vertices(params).numpy().astype(np.float64), K)
+    np.testing.assert_allclose(rows["box_px"], np.concatenate([skin.min(1), skin.max(1)], -1), atol=0.05)
+    inside = ((rows["keypoints_px"][..., :2] >= 0) & (rows["keypoints_px"][..., :2] < [WIDTH, HEIGHT])).all(
+        -1
+    )
+    np.testing.assert_array_equal(rows["keypoints_px"][..., 2] > 0, inside)
+
+
+# --- given people -------------------------------------------------------------------------------------
+
+
+def given(network, boxes, n_frames=5, detector=None):
+    """The last rows of people who were given in the first frame."""
+    stream = stream_of(network, detector or Told(), K=intrinsics(WIDTH, HEIGHT))
+    assert isinstance(stream, systems.GivenStream)
+    rows = [stream.begin(PICTURE, np.array(boxes, np.float64), 0.0)]
+    rows += [stream.update(PICTURE, i / 2) for i in range(1, n_frames)]
+    return rows
+
+
+def test_given_people_stay_whatever_is_detected():
+    beyond = (700, 50, 800, 300)
+    rows = given(network_that(0.3), [RIGHT, beyond, LEFT, LEFT], 12, Told((10, 10, 60, 200)))
+    assert all(r["person"].tolist() == [1, 2, 3, 4] for r in rows)
+    assert rows[0]["visible"].all()
+    assert not rows[-1]["visible"].any()
+    x = rows[0]["transl"][:, 0]
+    assert x[2] == x[3] < x[0] < x[1]
+
+
+def test_the_order_of_people_does_not_matter(lively):
+    boxes, order = [LEFT, RIGHT, (250, 90, 340, 400)], [2, 0, 1]
+    rows, permuted = given(lively, boxes)[-1], given(lively, [boxes[i] for i in order])[-1]
+    for name in ("global_orient", "body_pose", "betas", "transl"):
+        np.testing.assert_allclose(permuted[name], rows[name][order], atol=1e-3)
+
+
+def test_one_more_person_far_away_hardly_matters():
+    network = ComotionNetwork(TINY).eval()
+    rows, more = given(network, [LEFT, RIGHT])[-1], given(network, [LEFT, RIGHT, (630, 2, 634, 12)])[-1]
+    assert np.abs(rows["keypoints_px"] - more["keypoints_px"][:2]).max() < 0.05 * (LEFT[3] - LEFT[1])
+
+
+# --- streams and their state --------------------------------------------------------------------------
+
+
+class Bright:
+    """A detector that finds a red and a green thing."""
+
+    def detect(self, image):
+        boxes = []
+        for channel in (0, 1):
+            others = np.delete(image, channel, -1).max(-1)
+            y, x = np.nonzero((image[..., channel] > 150) & (others < 90))
+            if len(x) > 20:
+                boxes.append([x.min(), y.min(), x.max() + 1, y.max() + 1])
+        return np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.8, np.float32)
+
+
+def walkers(i: int) -> np.ndarray:
+    """A red and a green thing who pass each other; the green one is behind."""
+    image = np.full((120, 160, 3), 60, np.uint8)
+    image[30:100, 120 - 2 * i : 145 - 2 * i] = [20, 220, 20]
+    image[25:105, 15 + 2 * i : 42 + 2 * i] = [220, 20, 20]
+    return image
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    with VideoWriter(path, 160, 120, Fraction(15)) as writer:
+        for i in range(50):
+            writer.write(walkers(i), Fraction(i, 15))
+    return path
+
+
+def test_the_file_call_equals_frame_by_frame_to_the_last_bit(lively, clip, tmp_path):
+    from choros.video import open_video
+
+    system = Comotion(detector=Bright(), network=lively)
+    motion = Motion.load(systems.track_to_file(clip, tmp_path / "motion.npz", system).path)
+    stream = system.stream(intrinsics(160, 120))
+    with open_video(clip) as reader:
+        rows = np.concatenate([stream.update(frame.image, frame.pts_s) for frame in reader])
+    assert len(rows) > 50
+    np.testing.assert_array_equal(motion.rows, rows)
+
+
+def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):
+    class Stopping(Bright):
+        def __init__(self, after):
+            self.left = after
+
+        def detect(self, image):
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+            return super().detect(image)
+
+    output, system = tmp_path / "motion.npz", Comotion(detector=Bright(), network=lively)
+    systems.track_to_file(clip, tmp_path / "whole.npz", system)
+    with pytest.raises(KeyboardInterrupt):
+        systems.track_to_file(clip, output, Comotion(detector=Stopping(42), network=lively))
+    assert folder_of(output).exists()
+    systems.track_to_file(clip, output, system, resume=True)
+    assert output.read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def through_a_file(state):
+    buffer = io.BytesIO()
+    np.savez(buffer, **state)
+    buffer.seek(0)
+    with np.load(buffer, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+@pytest.mark.parametrize("begin", [False, True])
+def test_a_restored_stream_goes_on_to_the_last_bit(lively, begin):
+    things = np.array([[15, 25, 42, 105], [120, 30, 145, 100]])
+    stream, states, rows = stream_of(lively, Bright()), [], []
+    for i in range(24):
+        first = begin and i == 0
+        rows.append(stream.begin(walkers(0), things, 0.0) if first else stream.update(walkers(i), i / 15))
+        states.append(through_a_file(stream.state()))
+    assert sum(map(len, rows)) > 24
+    for i in range(0, 24, 5):
+        other = stream_of(lively, Bright())
+        other.restore(states[i])
+        for later in range(i + 1, 24):
+            np.testing.assert_array_equal(other.update(walkers(later), later / 15), rows[later])
+
+
+def test_memory_is_that_of_the_living(still):
+    rng = np.random.default_rng(2)
+    detector = Told()
+    stream = stream_of(still, detector)
+    sizes = []
+    for i in range(300):
+        low = rng.uniform([0, 0], [500, 200], (1 + i % 3, 2))
+        detector.boxes = np.concatenate([low, low + np.array([80, 220])], -1)
+        stream.update(PICTURE, i / 10)
+        sizes.append(sum(array.nbytes for array in stream.state().values()))
+    one = stream._tracks.dtype.itemsize
+    assert max(sizes) < 40 * one + 10_000  # of the last second; some 600 boxes began a track
+    detector.boxes = ()
+    stream.update(PICTURE, 60.0)
+    assert len(stream.state()["tracks"]) == 0
+
+
+# --- what users get wrong -----------------------------------------------------------------------------
+
+
+def test_times_that_go_back_and_states_of_other_weights_are_refused(still):
+    stream = stream_of(still, Told(LEFT))
+    stream.update(PICTURE, 1.0)
+    with pytest.raises(ChorosError, match="must not go back"):
+        stream.update(PICTURE, 0.5)
+    other = stream_of(ComotionNetwork(replace(TINY, hidden_width=4)), Told(LEFT))
+    with pytest.raises(ChorosError, match="other weights"):
+        other.restore(stream.state())
+
+
+def test_pictures_and_detectors_are_checked(still):
+    stream = stream_of(still, Told(LEFT, score=3.0))
+    with pytest.raises(ChorosError, match="uint8 RGB"):
+        stream.update(PICTURE.astype(np.float32), 0.0)
+    with pytest.raises(ChorosError, match=r"Told .*score"):
+        stream.update(PICTURE, 0.0)
+
+
+def test_systems_load_it_with_weights_and_say_what_to_do_without(still, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracker, "WEIGHTS", tmp_path / "none.safetensors")
+    with pytest.raises(ChorosError, match="choros train comotion"):
+        systems.load("comotion")
+    still.save(tmp_path / "tiny.safetensors", {"licence": "none"})
+    for where in ({"weights_path": tmp_path / "tiny.safetensors"}, {}):
+        system = systems.load("comotion", strict=True, **where)
+        assert system.name == "comotion"
+        assert system.config.life.birth_score == 0.7
+        system._detector = Told(LEFT)
+        assert len(system.stream().update(PICTURE, 0.0)) == 1
+        monkeypatch.setattr(tracker, "WEIGHTS", tmp_path / "tiny.safetensors")
+    with pytest.raises(ChorosError, match="strict"):
+        systems.load("baseline", strict=True)
