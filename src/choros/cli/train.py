@@ -1,29 +1,29 @@
-"""``choros train``: train the networks that ship, on one's own machine."""
+"""``choros train``: train the networks that ship, on one's own machine; CoMotion is in ``train_comotion``."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg, subcommand
 
-from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.arguments import Flag, OptionalFile, commit
+from choros.cli.train_comotion import Comotion
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.datasets.mocap import MocapClip
 
+Report = Callable[[dict[str, float]], None]
+
 
 @dataclass
-class Train:
-    """Train a network that ships: the lifter, from 2D keypoints to bodies, on two cores in under an hour; or
-    the motion model, which moves people in synthetic scenes, in a quarter of an hour."""
+class FromMocap:
+    """What the networks have in common that learn from motion capture."""
 
-    network: Positional[Literal["lifter", "motion-model"]]
-    """Which network."""
     mocap: Annotated[Path, arg(metavar="DIR")]
     """Folder of motion capture: BVH, asf/amc, exponential maps, DeepMimic; or a packed .npz of clips."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
@@ -34,6 +34,8 @@ class Train:
     """Another seed gives another run; the same one, the same weights."""
     any_licence: Flag = False
     """Also train on clips whose licence forbids giving the weights away."""
+
+    network: ClassVar[str]
 
     def run(self) -> None:
         from choros.cli.progress import TrackProgress
@@ -51,19 +53,18 @@ class Train:
             "licence": "Apache-2.0" if all(clip.shippable for clip in found) else "not for distribution",
             "data": sorted({f"{clip.source} ({clip.licence})" for clip in found}),
             "frames": sum(len(clip.transl) for clip in found),
-            "commit": _commit(),
+            "commit": commit(),
             "command": self._command(),
         }
         output = self.output or Path(f"{self.network}.safetensors")
         log = write_log(output.with_name(output.name + ".jsonl"))
-        train = _lifter if self.network == "lifter" else _motion_model
         with TrackProgress("training") as progress:
 
             def report(record: dict[str, float]) -> None:
                 log(record)
                 progress.count(int(record["step"]), int(record["steps"]))
 
-            train(found, output, self, about, report)
+            self.train(found, output, about, report)
         print(f"{output}: trained on {about['frames']} frames of motion")
 
     def _command(self) -> str:
@@ -75,46 +76,62 @@ class Train:
             said.append("--any-licence")
         return " ".join(said)
 
-
-Report = Callable[[dict[str, float]], None]
-
-
-def _lifter(
-    found: Sequence[MocapClip], output: Path, options: Train, about: dict[str, Any], report: Report
-) -> None:
-    from choros.baseline.lifter import LifterConfig
-    from choros.training.lifter import LifterTraining, train
-    from choros.training.lifter_data import Clip, ClipConfig
-
-    run = LifterTraining(seed=options.seed)
-    if options.steps is not None:
-        run = replace(run, steps=options.steps)
-    clips = [Clip.of(clip) for clip in found]
-    train(clips, output, run, LifterConfig(), ClipConfig(), about, lambda r: report(r | {"steps": run.steps}))
+    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+        raise NotImplementedError
 
 
-def _motion_model(
-    found: Sequence[MocapClip], output: Path, options: Train, about: dict[str, Any], report: Report
-) -> None:
-    from choros.scenes.motion_model import MotionModelConfig
-    from choros.training.motion_model import MotionTraining, train
+@dataclass
+class Lifter(FromMocap):
+    """From 2D keypoints to bodies, for the baseline: two cores, under an hour."""
 
-    run = MotionTraining(seed=options.seed)
-    if options.steps is not None:
-        run = replace(run, steps=options.steps)
-    train(found, output, run, MotionModelConfig(), about, lambda r: report(r | {"steps": run.steps}))
+    network = "lifter"
+
+    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+        from choros.baseline.lifter import LifterConfig
+        from choros.training.lifter import LifterTraining, train
+        from choros.training.lifter_data import Clip, ClipConfig
+
+        run = LifterTraining(seed=self.seed)
+        if self.steps is not None:
+            run = replace(run, steps=self.steps)
+        clips = [Clip.of(clip) for clip in found]
+        told = partial(_report_of, report, run.steps)
+        train(clips, output, run, LifterConfig(), ClipConfig(), about, told)
 
 
-def _commit() -> str:
-    """The commit of a source tree; an installed package has none."""
-    try:
-        out = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return out.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+@dataclass
+class MotionModel(FromMocap):
+    """What moves people in synthetic scenes: two cores, a quarter of an hour."""
+
+    network = "motion-model"
+
+    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+        from choros.scenes.motion_model import MotionModelConfig
+        from choros.training.motion_model import MotionTraining, train
+
+        run = MotionTraining(seed=self.seed)
+        if self.steps is not None:
+            run = replace(run, steps=self.steps)
+        train(found, output, run, MotionModelConfig(), about, partial(_report_of, report, run.steps))
+
+
+def _report_of(report: Report, steps: int, record: dict[str, float]) -> None:
+    report(record | {"steps": steps})
+
+
+@dataclass
+class Train:
+    """Train the networks that ship, on your own machine."""
+
+    what: (
+        Annotated[Lifter, subcommand("lifter")]
+        | Annotated[MotionModel, subcommand("motion-model")]
+        | Annotated[Comotion, subcommand("comotion")]
+    )
+
+    @property
+    def output(self) -> Path | None:
+        return self.what.output
+
+    def run(self) -> None:
+        self.what.run()

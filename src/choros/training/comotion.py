@@ -111,7 +111,7 @@ def train(
                     log.count(parts | {"step_s": time.monotonic() - began})
                     if step % recipe.log_every == 0 or stopped:
                         report(log.write({"step": step, "stage": stage.name, "lr": lr, "clips": feed.made}))
-                    if step % recipe.watch_every == 0 or step == recipe.steps:
+                    if recipe.watched_clips and (step % recipe.watch_every == 0 or step == recipe.steps):
                         report(log.write({"step": step, "stage": stage.name} | watch.look(average, step)))
                 if step % recipe.checkpoint_every == 0 or step == recipe.steps or stopped:
                     keep()

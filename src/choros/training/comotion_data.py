@@ -1,31 +1,21 @@
-"""Clips as CoMotion is trained on them: frames in the network's square, and everybody's truth beside them.
+"""A clip as CoMotion is trained on it: frames, and beside them what is known of everybody in them.
 
-Made from scenes, where all is known, or from samples of public sets, where much is not; then varied: a window of
-the picture, mirrored or not, in other colours. Which window, which colours follows from the clip's own generator.
+Here is what such a clip is, and how it looks through a window or in a mirror. Where clips come from is for
+`choros.training.comotion_labels`, which windows and colours are taken for `choros.training.comotion_variation`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from choros.body import BodyModel
-from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_JOINTS
-from choros.camera import Letterbox, default_focal_px, project
-from choros.datasets.sample import PersonLabel, Sample, to_coco17
-from choros.scenes.stream import Clip
-from choros.training.comotion_losses import N_POINTS, points_about_pelvis
+from choros.body.skeleton import COCO17, MIRROR_JOINTS
+from choros.camera import Letterbox
 
 Singles = NDArray[np.float32]
-
-#: Whose pelvis is nearer than this has no place to be taught, metres.
-NEAR_M = 0.3
 
 #: Paper A.4: annotators' hips are this many times as far apart as SMPL's.
 HIPS_APART = 2.0
@@ -65,112 +55,6 @@ class LabelledClip:
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-def clip_of_scene(clip: Clip, body: BodyModel) -> LabelledClip:
-    """A clip of `choros.scenes.stream`: hidden people are as well known as others.
-
-    Somebody counts as found in the first frame if enough of them is to be seen there. Whoever has left the
-    picture has no truth until they are back, and children no betas, since betas cannot say what they are.
-    """
-    truth = clip.truth
-    pose = np.concatenate([truth.global_orient, truth.body_pose], -1)
-    rotations = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(*pose.shape[:2], 24, 3, 3)
-    pelvis = truth.joints_cam[:, :, 0].astype(np.float64)
-    about = _about_pelvis(rotations, truth.betas, body)
-    about[:, :, :24] = truth.joints_cam - truth.joints_cam[:, :, :1]  # children's too
-    grown = truth.kid == 0
-
-    known = truth.in_frame & (pelvis[..., 2] > NEAR_M)
-    points = about + pelvis[:, :, None]
-    before = (points[..., 2] > NEAR_M / 3) & known[..., None]
-    points_px = project(np.where(before[..., None], points, [0, 0, 1]), truth.K[:, None, None])
-    pointed = before.astype(np.float32)
-    pointed[:, :, 24:] *= grown[:, None]  # keypoints of the skin were made without the child's axis
-    rho = np.log(truth.K[:, None, 0, 0] / np.where(known, pelvis[..., 2], 1))
-    return LabelledClip(
-        images=clip.images,
-        K=truth.K.astype(np.float32),
-        camera_known=True,
-        everyone=True,
-        first_box_px=truth.box_px[0],
-        found=truth.visible[0],
-        keypoints_px=truth.keypoints_px,
-        rotations=rotations.astype(np.float32),
-        betas=truth.betas,
-        about_pelvis=about.astype(np.float32),
-        points_px=np.where(before[..., None], points_px, 0).astype(np.float32),
-        rho=np.where(known, rho, 0).astype(np.float32),
-        size_px=(HEIGHT_M * np.exp(np.where(known, rho, 0))).astype(np.float32),
-        pointed=pointed,
-        posed=known & grown,
-        placed=known & grown,
-        shaped=grown,
-    )
-
-
-def clip_of_samples(
-    images: Sequence[NDArray[np.uint8]],  # (H, W, 3) RGB each, of one size
-    samples: Sequence[Sample],
-    body: BodyModel,
-) -> LabelledClip:
-    """Consecutive frames of a public set. A person who has no box and no keypoints in a frame is unknown there.
-
-    Keypoints are taken by COCO's names, hips narrowed (A.4). SMPL's parameters count where they are of the
-    neutral "smpl" model, pose and shape only; those in world axes are turned by the camera's.
-    """
-    height, width = images[0].shape[:2]
-    names = list(
-        dict.fromkeys(p.identity if len(samples) > 1 else i for s in samples for i, p in enumerate(s.people))
-    )
-    T, P = len(samples), len(names)
-    camera_known = all(sample.K is not None for sample in samples)
-    focal = default_focal_px(width, height)
-    guess = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
-    keypoints, boxes = np.zeros((T, P, 17, 3)), np.full((T, P, 4), np.nan)
-    rotations = np.tile(np.eye(3), (T, P, 24, 1, 1))
-    betas, posed, shaped = np.zeros((P, 10)), np.zeros((T, P), bool), np.zeros(P, bool)
-    for t, sample in enumerate(samples):
-        for i, person in enumerate(sample.people):
-            p = names.index(person.identity if len(samples) > 1 else i)
-            keypoints[t, p] = to_coco17(person)
-            boxes[t, p] = _box(person, keypoints[t, p])
-            if person.smpl is not None and person.smpl.model == "smpl":
-                pose = np.concatenate([person.smpl.global_orient, person.smpl.body_pose]).reshape(24, 3)
-                rotations[t, p] = Rotation.from_rotvec(pose).as_matrix()
-                if sample.space == "world" and sample.T_world_camera is not None:
-                    rotations[t, p, 0] = sample.T_world_camera[:3, :3].T @ rotations[t, p, 0]
-                posed[t, p] = sample.space == "camera" or sample.T_world_camera is not None
-                if person.smpl.betas is not None:
-                    betas[p], shaped[p] = person.smpl.betas[:10], posed[t, p]
-    points_px, pointed = np.zeros((T, P, N_POINTS, 2)), np.zeros((T, P, N_POINTS))
-    narrow, weight = narrow_hips(keypoints)
-    points_px[:, :, 24:], pointed[:, :, 24:] = keypoints[..., :2], keypoints[..., 2]
-    for joint, keypoint in (("left_hip", LEFT_HIP), ("right_hip", RIGHT_HIP)):
-        j = JOINT_NAMES.index(joint)
-        points_px[:, :, j], pointed[:, :, j] = narrow[:, :, keypoint], weight
-        pointed[:, :, 24 + keypoint] = 0
-    boxes = np.clip(boxes, 0, [width, height] * 2)
-    size = np.nan_to_num(np.max(boxes[..., 2:] - boxes[..., :2], -1), nan=1.0)
-    return LabelledClip(
-        images=np.stack(images),
-        K=np.stack([guess if s.K is None else s.K for s in samples]).astype(np.float32),
-        camera_known=camera_known,
-        everyone=False,
-        first_box_px=np.nan_to_num(boxes[0]).astype(np.float32),
-        found=np.isfinite(boxes[0, :, 0]) & (size[0] >= 8),
-        keypoints_px=keypoints.astype(np.float32),
-        rotations=rotations.astype(np.float32),
-        betas=betas.astype(np.float32),
-        about_pelvis=_about_pelvis(rotations, betas, body).astype(np.float32),
-        points_px=points_px.astype(np.float32),
-        rho=np.zeros((T, P), np.float32),
-        size_px=np.maximum(size, 8).astype(np.float32),
-        pointed=pointed.astype(np.float32),
-        posed=posed,
-        placed=np.zeros((T, P), bool),
-        shaped=shaped,
-    )
 
 
 def narrow_hips(keypoints_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -249,28 +133,6 @@ def mirrored(clip: LabelledClip) -> LabelledClip:
         points_px=points.astype(np.float32),
         pointed=clip.pointed[:, :, MIRROR_POINTS],
     )
-
-
-def _about_pelvis(
-    rotations: NDArray[np.float64], betas: NDArray[np.floating], body: BodyModel
-) -> NDArray[np.float64]:
-    """(T, P, 41, 3)"""
-    with torch.inference_mode():
-        turns = torch.as_tensor(rotations, dtype=body.dtype)
-        shapes = torch.as_tensor(betas, dtype=body.dtype).expand(*turns.shape[:2], 10)
-        return points_about_pelvis(turns, shapes, body).double().numpy()
-
-
-def _box(person: PersonLabel, keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(4,) xyxy of a label, around the keypoints with a margin if it has no box, NaN if it has neither."""
-    if person.box_px is not None:
-        return person.box_px
-    known = keypoints[keypoints[:, 2] > 0, :2]
-    if len(known) < 4:
-        return np.full(4, np.nan)
-    low, high = known.min(0), known.max(0)
-    margin = 0.1 * (high - low).max()
-    return np.concatenate([low - margin, high + margin])
 
 
 def _cut(image: NDArray[np.uint8], window_px: tuple[int, int, int, int], size: int) -> NDArray[np.uint8]:

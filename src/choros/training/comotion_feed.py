@@ -21,7 +21,8 @@ from choros.comotion.network import ComotionNetwork
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, StreamConfig, stream
 from choros.training.comotion_batch import Batch, Seen, batch_of, some_people
-from choros.training.comotion_data import LabelledClip, clip_of_scene
+from choros.training.comotion_data import LabelledClip
+from choros.training.comotion_labels import clip_of_scene
 from choros.training.comotion_unroll import look
 from choros.training.comotion_variation import Variation, varied
 from choros.training.replay import Replay, turns

@@ -91,7 +91,7 @@ class Recipe:
         return len(self.stages), before
 
 
-#: What the paper supervises with 2D alone has no other loss in any case; the weights are the same everywhere.
+#: As published. COCO's and MPII's pseudo-labels are 4DHumans's npz files, as InstaVariety's.
 PAPER = Recipe(
     network="large",
     stages=(

@@ -1,0 +1,180 @@
+"""``choros train comotion``: a recipe of CoMotion, on the CPU, a GPU, or several under ``torchrun``.
+
+Ctrl-C and the end of ``--minutes`` stop a run after the step in hand; the same command with ``--resume`` goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import arg
+
+from choros.cli.arguments import Flag, OptionalFile, OptionalFolder, commit
+from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.comotion.config import ComotionConfig
+    from choros.training.comotion_feed import Footage
+    from choros.training.stages import Recipe
+
+
+@dataclass
+class Comotion:
+    """Everyone's motion straight from pixels, taught in three stages of longer and longer clips."""
+
+    output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")]
+    """Folder for weights, checkpoint, log and sample pictures."""
+    recipe: Literal["small", "paper"] = "small"
+    """small: the embedded size, on synthetic scenes. paper: everything as published, on the sets of --data."""
+    resume: Flag = False
+    """Go on with the run in the folder, if there is one."""
+    start: OptionalFile = None
+    """Begin with the weights that an earlier run wrote, at the step they are of."""
+    minutes: Annotated[float | None, arg(metavar="MINUTES", constructor=float, help_behavior_hint="")] = None
+    """Stop after that time."""
+    stages: Annotated[tuple[int, ...], arg(metavar="1..3")] = (1, 2, 3)
+    """Which stages of the recipe."""
+    share: float = 1.0
+    """Of the recipe's steps, in each stage."""
+    trunk: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
+    """Another image trunk than the recipe's."""
+    no_hidden_state: Flag = False
+    """Without memory but for the last pose (paper, A.2.1)."""
+    standing_start: Flag = False
+    """Everyone begins as somebody who stands in their box (paper, A.2.1)."""
+    seed: int = 1
+    """Another seed gives another run."""
+    workers: int = 1
+    """Processes that render scenes, for each kind of clip."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
+    mocap: OptionalFolder = None
+    """Motion capture for the people of scenes."""
+    photos: OptionalFolder = None
+    """Photographs for backgrounds of scenes."""
+    wardrobe: OptionalFolder = None
+    """MakeHuman's clothes for the people of scenes."""
+    data: Annotated[tuple[str, ...], arg(metavar="NAME=LABELS,IMAGES")] = ()
+    """Public sets that you have, for the paper's recipe: coco, mpii, instavariety, bedlam, posetrack, jrdb."""
+    licence: Annotated[str | None, arg(metavar="TEXT", constructor=str, help_behavior_hint="")] = None
+    """Of the weights; Apache-2.0 for those of choros's own scenes, else unknown."""
+    tensorboard: Flag = False
+    """Also write the log for TensorBoard."""
+
+    def run(self) -> None:
+        import torch
+
+        from choros.cli.progress import TrackProgress
+        from choros.scenes import SceneConfig
+        from choros.training.comotion import train
+        from choros.training.comotion_feed import Options
+
+        recipe = self._recipe()
+        device = self._join(torch.cuda.is_available() if self.device == "auto" else self.device == "cuda")
+        if device == "cpu":
+            torch.set_num_threads(max(1, (os.cpu_count() or 2) - self.workers))
+        ingredients: dict[str, Any] = {"mocap": self.mocap, "photos": self.photos, "wardrobe": self.wardrobe}
+        options = Options(
+            seed=self.seed,
+            workers=self.workers,
+            device=device,
+            network=self._network(recipe),
+            scene=SceneConfig(width=512, height=512, **ingredients),
+            footage=self._footage(),
+            tensorboard=self.tensorboard,
+        )
+        own = not any(ingredients.values()) and not self.data
+        about = {
+            "licence": self.licence or ("Apache-2.0" if own else "that of its data, see there"),
+            "data": ["choros scenes", *(f"{k}: {v.name}" for k, v in ingredients.items() if v), *self.data],
+            "recipe": self.recipe,
+            "commit": commit(),
+            "command": " ".join(["choros", *sys.argv[1:]]),
+        }
+        with TrackProgress("training") as progress, stopping(self.minutes) as stop:
+
+            def report(record: dict[str, Any]) -> None:
+                progress.say(
+                    ", ".join(f"{k} {record[k]:.3g}" for k in ("loss",) if k in record) or "training"
+                )
+                progress.count(int(record["step"]), recipe.steps)
+
+            ended = train(
+                recipe, self.output, options, about,
+                resume=self.resume, start=self.start, stop=stop, report=report,
+            )  # fmt: skip
+        more = "" if ended else "; not at its end: give --resume to go on"
+        print(f"{self.output / 'weights.safetensors'}: trained{more}")
+
+    def _recipe(self) -> Recipe:
+        from choros.training.stages import RECIPES
+
+        whole = RECIPES[self.recipe]
+        if not self.stages or not set(self.stages) <= set(range(1, len(whole.stages) + 1)) or self.share <= 0:
+            raise ChorosError(f"--stages are some of 1 to {len(whole.stages)}, and --share is more than 0.")
+        chosen = [whole.stages[number - 1] for number in sorted(set(self.stages))]
+        return replace(
+            whole, stages=tuple(replace(s, steps=max(1, round(self.share * s.steps))) for s in chosen)
+        )
+
+    def _network(self, recipe: Recipe) -> ComotionConfig:
+        from choros.comotion.config import PRESETS
+
+        config = PRESETS[recipe.network]
+        if self.trunk is not None:
+            config = replace(config, trunk=self.trunk)
+        return replace(
+            config,
+            hidden_state=config.hidden_state and not self.no_hidden_state,
+            learned_initialisation=config.learned_initialisation and not self.standing_start,
+        )
+
+    def _footage(self) -> dict[str, Footage]:
+        from choros.training.comotion_footage import footage_of, open_set
+
+        sets: dict[str, list[Any]] = {}
+        for text in self.data:
+            name, _, paths = text.partition("=")
+            labels, _, images = paths.partition(",")
+            if not labels or not images:
+                raise ChorosError(f'"{text}" names no data; write it as coco=LABELS,IMAGES.')
+            sets.setdefault(name, []).append(open_set(name, labels, images))
+        return {name: footage_of(samples) for name, samples in sets.items()}
+
+    def _join(self, on_gpu: bool) -> str:
+        """The device of this process; under ``torchrun`` also joins the others."""
+        import torch
+
+        if on_gpu and not torch.cuda.is_available():
+            raise ChorosError("there is no GPU that PyTorch can use; give --device cpu.")
+        if not torch.distributed.is_torchelastic_launched():
+            return "cuda" if on_gpu else "cpu"
+        torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
+        if not on_gpu:
+            return "cpu"
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        return f"cuda:{os.environ['LOCAL_RANK']}"
+
+
+@contextmanager
+def stopping(minutes: float | None) -> Iterator[Callable[[], bool]]:
+    """Asks whether it is time to stop: after some minutes, or once Ctrl-C or a terminating signal came."""
+    asked: list[int] = []
+    until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    before = {
+        number: signal.signal(number, lambda n, _: asked.append(n))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield lambda: bool(asked) or time.monotonic() > until
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
