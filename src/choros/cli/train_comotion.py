@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +43,8 @@ class Comotion:
     """Which stages of the recipe."""
     share: float = 1.0
     """Of the recipe's steps, in each stage."""
+    frames: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
+    """Of the clips of the last stage, instead of the recipe's (paper, table 6)."""
     trunk: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
     """Another image trunk than the recipe's."""
     no_hidden_state: Flag = False
@@ -94,17 +95,17 @@ class Comotion:
         own = not any(ingredients.values()) and not self.data
         about = {
             "licence": self.licence or ("Apache-2.0" if own else "that of its data, see there"),
-            "data": ["choros scenes", *(f"{k}: {v.name}" for k, v in ingredients.items() if v), *self.data],
+            "data": sorted({source.data for stage in recipe.stages for source in stage.sources})
+            + [f"{name}: {folder.name}" for name, folder in ingredients.items() if folder],
             "recipe": self.recipe,
             "commit": commit(),
-            "command": " ".join(["choros", *sys.argv[1:]]),
+            "command": self._command(),
         }
         with TrackProgress("training") as progress, stopping(self.minutes) as stop:
 
             def report(record: dict[str, Any]) -> None:
-                progress.say(
-                    ", ".join(f"{k} {record[k]:.3g}" for k in ("loss",) if k in record) or "training"
-                )
+                if "loss" in record:
+                    progress.say(f"{record['stage']}: loss {record['loss']:.3f}")
                 progress.count(int(record["step"]), recipe.steps)
 
             ended = train(
@@ -114,6 +115,25 @@ class Comotion:
         more = "" if ended else "; not at its end: give --resume to go on"
         print(f"{self.output / 'weights.safetensors'}: trained{more}")
 
+    def _command(self) -> str:
+        """What makes such weights again, from folders of these names."""
+        said = [f"choros train comotion --recipe {self.recipe} --seed {self.seed}"]
+        said.append(f"--stages {' '.join(map(str, self.stages))} --share {self.share:g}")
+        said += [
+            f"--{name} {value}" for name in ("frames", "trunk") if (value := getattr(self, name)) is not None
+        ]
+        said += [
+            f"--{name} {folder.name}"
+            for name in ("mocap", "photos", "wardrobe")
+            if (folder := getattr(self, name)) is not None
+        ]
+        said += [
+            f"--{name.replace('_', '-')}"
+            for name in ("no_hidden_state", "standing_start")
+            if getattr(self, name)
+        ]
+        return " ".join(said)
+
     def _recipe(self) -> Recipe:
         from choros.training.stages import RECIPES
 
@@ -121,6 +141,9 @@ class Comotion:
         if not self.stages or not set(self.stages) <= set(range(1, len(whole.stages) + 1)) or self.share <= 0:
             raise ChorosError(f"--stages are some of 1 to {len(whole.stages)}, and --share is more than 0.")
         chosen = [whole.stages[number - 1] for number in sorted(set(self.stages))]
+        if self.frames is not None:
+            sources = tuple(replace(source, frames=self.frames) for source in chosen[-1].sources)
+            chosen[-1] = replace(chosen[-1], sources=sources)
         return replace(
             whole, stages=tuple(replace(s, steps=max(1, round(self.share * s.steps))) for s in chosen)
         )

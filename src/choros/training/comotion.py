@@ -103,7 +103,14 @@ def train(
             while step < first + stage.steps and not stopped:
                 began = time.monotonic()
                 lr = _learning_rate(stage, step - first)
-                parts = _step(network, optimiser, feed, recipe, stage, lr)
+                try:
+                    parts = _step(network, optimiser, feed, recipe, stage, lr)
+                except (KeyboardInterrupt, ChorosError):
+                    if not stop():
+                        raise
+                    stopped = True  # Ctrl-C reaches the workers too: the step lacks clips and is not taken
+                    keep()
+                    break
                 step += 1
                 _follow(average, network, min(recipe.ema, step / (step + 10)))
                 stopped = _anyone(stop())
