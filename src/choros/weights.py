@@ -57,6 +57,12 @@ SHIPPED = (
         "motion for scenes",
         "Apache-2.0",
     ),
+    Shipped(
+        "trunk",
+        PACKAGE / "comotion/data/trunk.safetensors",
+        "image trunk of CoMotion: MoveNet MultiPose's",
+        "Apache-2.0",
+    ),
     Shipped("lifter", PACKAGE / "baseline/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from choros.comotion.convnext import ConvNextV2
+from choros.comotion.trunk_movenet import MoveNetTrunk
 from choros.errors import ChorosError
 
 
@@ -93,12 +94,13 @@ TRUNKS: dict[str, Callable[[], ImageTrunk]] = {
     "convnextv2-large": lambda: ConvNextV2.named("large"),
     "convnextv2-base": lambda: ConvNextV2.named("base"),
     "convnextv2-tiny": lambda: ConvNextV2.named("tiny"),
+    "movenet-multipose": MoveNetTrunk.pretrained,
     "mobile": MobileTrunk,
 }
 
 
 def make_trunk(name: str) -> ImageTrunk:
-    """A new trunk with random weights. Raises `ChorosError` for a name that is not in ``TRUNKS``."""
+    """A new trunk, with random weights unless some ship. Raises `ChorosError` for a name not in ``TRUNKS``."""
     if name not in TRUNKS:
         raise ChorosError(f'no image trunk is called "{name}"; there are: {", ".join(TRUNKS)}.')
     return TRUNKS[name]()

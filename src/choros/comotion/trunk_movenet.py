@@ -1,0 +1,131 @@
+"""MoveNet's trunk (Google, Apache-2.0): MobileNetV2 and a feature pyramid, taught to find people's keypoints.
+
+It makes the small CoMotion begin with something that has seen real people; `benchmarks/trunks.py` compares it
+with others. Blocks are those of MobileNetV2 (Sandler et al. 2018, table 2), batch normalisation folded into the
+convolutions; the weights come from `tools/build_trunks.py`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from choros import weights
+
+#: What the file of weights says it is for.
+SYSTEM = "movenet-multipose"
+#: Channels of MobileNetV2's stem and seven stages, whose multiplier is 1 and 1.5.
+WIDTHS = {
+    "lightning": (32, 16, 24, 32, 64, 96, 160, 320),
+    "multipose": (48, 24, 40, 48, 96, 144, 240, 480),
+}
+#: Blocks and the first one's stride of MobileNetV2's stages.
+STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
+PYRAMID = (64, 64, 32, 24)  # channels that 1/32, 1/16, 1/8 and 1/4 come down to before they are joined
+MAPS = ("fine", "middle", "coarse", "coarsest")
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution padded as TensorFlow's SAME and, if ``clipped``, cut to 0..6.
+
+    SAME at stride 2, for even sides, pads one pixel more after than before. Padding both sides alike and dropping
+    the first row and column of what comes out is that, and spares a copy of the larger input.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, kernel: int = 1, stride: int = 1, groups: int = 1, clipped: bool = True
+    ) -> None:
+        super().__init__(n_in, n_out, kernel, stride, (kernel + stride - 1) // 2, groups=groups)
+        self.clipped = clipped
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if self.stride[0] == 2:
+            y = y[..., 1:, 1:]
+        return functional.hardtanh_(y, 0.0, 6.0) if self.clipped else y
+
+
+class InvertedResidual(nn.Module):
+    """Widen, look around, narrow (Sandler et al. 2018, figure 3), without normalisation."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        width = n_in * expansion
+        self.expand = SameConv2d(n_in, width) if expansion > 1 else None
+        self.depthwise = SameConv2d(width, width, 3, stride, groups=width)
+        self.project = SameConv2d(width, n_out, clipped=False)
+        self.residual = stride == 1 and n_in == n_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else self.expand(x)
+        y = self.project(self.depthwise(y))
+        return x + y if self.residual else y
+
+
+class Separable(nn.Module):
+    """Around each channel, then across channels."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(n_in, n_in, 3, padding=1, groups=n_in, bias=False)
+        self.pointwise = nn.Conv2d(n_in, n_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu_(self.pointwise(self.depthwise(x)))
+
+
+class MoveNetTrunk(nn.Module):
+    """An `ImageTrunk`: the pyramid at 1/4, MobileNetV2 at 1/8 and 1/16, and what the pyramid takes of it at 1/32.
+
+    ``variant`` is a key of ``WIDTHS``. What comes out is divided by ``..._scale``, its channels' usual spread on
+    pictures, so that all maps weigh alike in what they are fused to.
+    """
+
+    strides = (4, 8, 16, 32)
+
+    def __init__(self, variant: str = "multipose") -> None:
+        super().__init__()
+        widths = WIDTHS[variant]
+        self.channels = (PYRAMID[3], widths[3], widths[5], PYRAMID[0])
+        self.stem = SameConv2d(3, widths[0], 3, 2)
+        self.stages = nn.ModuleList()
+        for n_in, n_out, (blocks, stride) in zip(widths[:-1], widths[1:], STAGES, strict=True):
+            expansion = 6 if self.stages else 1
+            first = InvertedResidual(n_in, n_out, stride, expansion)
+            more = (InvertedResidual(n_out, n_out, 1, expansion) for _ in range(blocks - 1))
+            self.stages.append(nn.Sequential(first, *more))
+        self.top = SameConv2d(widths[7], 1280)
+        self.laterals = nn.ModuleList(
+            nn.Conv2d(n_in, n_out, 1)
+            for n_in, n_out in zip((1280, widths[4], widths[3], widths[2]), PYRAMID, strict=True)
+        )
+        self.smooth = nn.ModuleList([Separable(64, 32), Separable(32, 24), Separable(24, 24)])
+        for name, channels in zip(MAPS, self.channels, strict=True):
+            self.register_buffer(f"{name}_scale", torch.ones(channels, 1, 1))
+
+    @classmethod
+    def pretrained(cls) -> MoveNetTrunk:
+        """MultiPose with the weights that ship. Raises `ChorosError` if the installation lacks them."""
+        tensors, _ = weights.load(weights.shipped("trunk"), SYSTEM)
+        trunk = cls()
+        trunk.load_state_dict(tensors)
+        return trunk
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the four maps, the finest first."""
+        x = self.stem((images * 2 - 1).contiguous(memory_format=torch.channels_last))
+        stages = []
+        for stage in self.stages:
+            x = stage(x)
+            stages.append(x)
+        coarsest = self.laterals[0](self.top(x))
+        pyramid = coarsest
+        finer = (stages[3], stages[2], stages[1])  # at 1/16, 1/8 and 1/4
+        for lateral, smooth, features in zip(self.laterals[1:], self.smooth, finer, strict=True):
+            above = functional.interpolate(pyramid, scale_factor=2.0, mode="bilinear")
+            pyramid = smooth(above + lateral(features))
+        maps = (pyramid, stages[2], stages[4], coarsest)
+        return [
+            features / self.get_buffer(f"{name}_scale") for name, features in zip(MAPS, maps, strict=True)
+        ]

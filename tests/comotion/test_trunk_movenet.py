@@ -1,0 +1,110 @@
+"""MoveNet's trunk: TensorFlow's padding, the published network's numbers, and what an image trunk promises."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch.nn import functional
+
+from choros.comotion.trunk import make_trunk
+from choros.comotion.trunk_movenet import MAPS, MoveNetTrunk, SameConv2d
+
+SOURCE = Path(__file__).parents[3] / "shared/assets/weights/movenet-multipose.onnx"
+WITHIN = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/"
+#: The tensors of the published network that our maps are, before they are scaled.
+TENSORS = [
+    f"{WITHIN}re_lu_2/Relu:0",
+    f"{WITHIN}model/block_5_add/add:0",
+    f"{WITHIN}model/block_12_add/add:0",
+    "Conv__1216:0",
+]
+
+
+@pytest.fixture(scope="module")
+def trunk():
+    return MoveNetTrunk.pretrained().eval()
+
+
+def picture(height: int, width: int) -> torch.Tensor:  # (1, 3, height, width), of whole 255ths
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 3, height, width))
+    return torch.from_numpy(pixels).float() / 255
+
+
+def unscaled(trunk: MoveNetTrunk, images: torch.Tensor) -> list[torch.Tensor]:
+    with torch.inference_mode():
+        maps = trunk(images)
+        return [m * trunk.get_buffer(f"{name}_scale") for name, m in zip(MAPS, maps, strict=True)]
+
+
+@pytest.mark.parametrize(("kernel", "before", "after"), [(3, 0, 1), (5, 1, 2)])
+def test_stride_two_pads_as_tensorflow(kernel, before, after):
+    x = torch.randn(2, 4, 10, 6)
+    convolution = SameConv2d(4, 4, kernel, 2, groups=4, clipped=False)
+    padded = functional.pad(x, (before, after, before, after))
+    expected = functional.conv2d(padded, convolution.weight, convolution.bias, 2, groups=4)
+    torch.testing.assert_close(convolution(x), expected)
+
+
+def test_clipped_convolutions_answer_within_0_and_6():
+    convolution, x = SameConv2d(2, 3), 20 * torch.randn(1, 2, 8, 8)
+    plain = functional.conv2d(x, convolution.weight, convolution.bias)
+    torch.testing.assert_close(convolution(x), plain.clamp(0, 6))
+
+
+@pytest.mark.skipif(not SOURCE.is_file(), reason="needs the published network beside the repository")
+@pytest.mark.parametrize("size", [(96, 64), (160, 224)])
+def test_maps_are_those_of_the_published_network(trunk, size):
+    images = picture(*size)
+    network = onnxruntime.InferenceSession(with_outputs(SOURCE.read_bytes(), TENSORS))
+    pixels = (images * 255).round().permute(0, 2, 3, 1).numpy().astype(np.int32)
+    published = network.run(TENSORS, {network.get_inputs()[0].name: pixels})
+    for ours, theirs in zip(unscaled(trunk, images), published, strict=True):
+        assert np.abs(ours.numpy() - theirs).max() < 1e-3 * np.abs(theirs).max()
+
+
+def test_maps_are_as_promised(trunk):
+    images = picture(64, 96)
+    maps = trunk(images)
+    assert [tuple(m.shape) for m in maps] == [
+        (1, channels, 64 // stride, 96 // stride)
+        for channels, stride in zip(trunk.channels, trunk.strides, strict=True)
+    ]
+
+
+def test_pictures_of_a_batch_do_not_meet(trunk):
+    one, other = picture(64, 64), picture(64, 64).flip(-1)
+    with torch.inference_mode():
+        together, apart = trunk(torch.cat([one, other])), (trunk(one), trunk(other))
+    for level, *alone in zip(together, *apart, strict=True):
+        torch.testing.assert_close(level, torch.cat(alone), rtol=1e-4, atol=1e-4)
+
+
+def test_it_can_be_taught_further(trunk):
+    sum(m.square().mean() for m in trunk(picture(64, 64))).backward()
+    grads = {name: p.grad for name, p in trunk.named_parameters()}
+    trunk.zero_grad()
+    assert all(grad is not None and grad.isfinite().all() for grad in grads.values())
+    assert grads["stem.weight"].abs().sum() > 0
+
+
+def test_a_network_that_names_it_begins_with_its_weights(trunk):
+    begun = make_trunk("movenet-multipose").state_dict()
+    assert all(torch.equal(begun[name], tensor) for name, tensor in trunk.state_dict().items())
+
+
+def with_outputs(model: bytes, names: list[str]) -> bytes:
+    """An ONNX model with more of its tensors as outputs.
+
+    Protocol buffers that are appended to one another are merged: this appends a graph of outputs only.
+    """
+
+    def field(number: int, content: bytes) -> bytes:
+        size, length = len(content), b""
+        while size > 127:
+            length, size = length + bytes([size & 127 | 128]), size >> 7
+        return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+    graph = b"".join(field(12, field(1, name.encode())) for name in names)  # GraphProto.output, its name
+    return model + field(7, graph)  # ModelProto.graph
