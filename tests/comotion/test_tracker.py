@@ -99,7 +99,7 @@ def life(network, times_s, seen_until_s, boxes=(LEFT,), **options):
 # --- birth and death ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fps", [5, 12.5, 25, 60])
+@pytest.mark.parametrize("fps", [5, 12.5, 30])
 def test_unmatched_for_more_than_a_second_ends(still, fps):
     times_s = np.arange(int(2.5 * fps)) / fps
     rows = life(still, times_s, seen_until_s=1.0)
@@ -238,7 +238,8 @@ def test_rows_hold_smpl_in_camera_axes(lively):
     K = intrinsics(WIDTH, HEIGHT)
     rows = stream_of(lively, Told(LEFT, RIGHT), K=K).update(PICTURE, 0.0)
     body = BodyModel.load(detail="light")
-    params = BodyParams(*(torch.tensor(rows[n]) for n in ("global_orient", "body_pose", "betas", "transl")))
+    fields = ("global_orient", "body_pose", "betas", "transl")
+    params = BodyParams(*(torch.tensor(rows[name].copy()) for name in fields))
     points = body.keypoints(params).numpy().astype(np.float64)
     np.testing.assert_allclose(rows["keypoints_px"][..., :2], project(points, K), atol=0.05)
     skin = project(body.vertices(params).numpy().astype(np.float64), K)
@@ -378,13 +379,13 @@ def test_memory_is_that_of_the_living(still):
     detector = Told()
     stream = stream_of(still, detector)
     sizes = []
-    for i in range(300):
+    for i in range(100):
         low = rng.uniform([0, 0], [500, 200], (1 + i % 3, 2))
         detector.boxes = np.concatenate([low, low + np.array([80, 220])], -1)
         stream.update(PICTURE, i / 10)
         sizes.append(sum(array.nbytes for array in stream.state().values()))
     one = stream._tracks.dtype.itemsize
-    assert max(sizes) < 40 * one + 10_000  # of the last second; some 600 boxes began a track
+    assert max(sizes) < 40 * one + 10_000  # of the last second; some 200 boxes began a track
     detector.boxes = ()
     stream.update(PICTURE, 60.0)
     assert len(stream.state()["tracks"]) == 0

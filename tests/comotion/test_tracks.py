@@ -53,7 +53,7 @@ def tracks_of(*people: tuple[int, float]) -> np.ndarray:
 def test_the_better_track_stays():
     both = ~np.eye(2, dtype=bool)
     for tracks, lesser in (
-        (tracks_of((1, 0.6), (2, 0.65)), [False, True]),  # the older, if boxes agree with both
+        (tracks_of((1, 0.6), (2, 0.6)), [False, True]),  # the older, if all else is equal
         (tracks_of((1, 0.1), (2, 0.7)), [True, False]),  # the one that boxes agree with
         (tracks_of((1, 0.1), (0, 0.9)), [False, True]),  # the confirmed one
         (tracks_of((0, 0.3), (0, 0.9)), [True, False]),

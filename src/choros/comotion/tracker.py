@@ -46,9 +46,8 @@ class TrackerConfig:
     """
 
     life: LifeRules = field(default_factory=lambda: LifeRules(birth_score=0.3, lost_s=1.0, outside_s=0.5))
-    min_iou: float = (
-        0.3  # ours: of a box and a projected body that agree; a half hidden person has half a box
-    )
+    min_iou: float = 0.3  # ours: of a box and a body that agree; a half hidden person has half a box
+    loyalty: float = 0.2  # ours: how much the past of a track weighs when two could have a box
     crowded_iou: float = 0.1  # ours: overlap with somebody tracked that makes a new person doubtful
     min_inside: float = 0.15  # release: share of the keypoints in the image that counts as being in view
     visible_s: float = 0.2  # ours: a detector that misses a frame or two hides nobody
@@ -164,7 +163,9 @@ class ComotionStream:
         certain = np.flatnonzero(look.scores >= config.life.birth_score)
         boxes_px = look.boxes_px[certain]
         overlap = box_iou(_cut(bodies.boxes_px, look), boxes_px)
-        mine, theirs = assign(overlap, config.min_iou)
+        # Of two tracks on one person, the one that boxes agreed with so far keeps them.
+        wanted = overlap + config.loyalty * tracks["agreement"][:, None]
+        mine, theirs = assign(np.where(overlap >= config.min_iou, wanted, -1.0), 0.0)
         agreement = np.zeros(len(tracks))
         agreement[mine] = overlap[mine, theirs]
         tracks["agreement"] += (1 - np.exp(-dt_s / config.agreement_memory_s)) * (

@@ -81,11 +81,10 @@ def alike(
 def outdone(tracks: NDArray[np.void], same: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Of tracks (n,), oldest first, those that share their person (``same``, (n, n)) with a better one.
 
-    Better is who is confirmed, then whom the boxes agree with clearly more (a hidden person who was drawn to
+    Better is who is confirmed, then with whom boxes agreed more of late (a hidden person who was drawn to
     another's pixels has been without boxes), then the older.
     """
-    clearly = np.round(4 * tracks["agreement"])
-    order = np.lexsort((np.arange(len(tracks)), -clearly, tracks["id"] == 0))
+    order = np.lexsort((np.arange(len(tracks)), -tracks["agreement"], tracks["id"] == 0))
     rank = np.empty(len(tracks), np.intp)
     rank[order] = np.arange(len(tracks))
     return np.any(same & (rank[:, None] < rank[None]), axis=0)
