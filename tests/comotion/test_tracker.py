@@ -43,9 +43,22 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(n
 LEFT, RIGHT = (80, 100, 180, 380), (400, 120, 490, 370)
 
 
+class Glance(torch.nn.Module):
+    """A trunk that costs nothing."""
+
+    channels, strides = (8,), (8,)
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 8, 8, 8)
+
+    def forward(self, images):
+        return [self.conv(images)]
+
+
 def network_that(moves_m: float = 0.0) -> ComotionNetwork:
     """Everybody goes ``moves_m`` to the right in every frame, and nothing else."""
-    network = ComotionNetwork(TINY).eval()
+    network = ComotionNetwork(TINY, trunk=Glance()).eval()
     last = network.updater.decode_person[-1]
     with torch.no_grad():
         last.weight.zero_()
@@ -61,7 +74,7 @@ def still():
 
 @pytest.fixture(scope="module")
 def lively():
-    network = ComotionNetwork(replace(TINY, learned_initialisation=True), seed=3).eval()
+    network = ComotionNetwork(replace(TINY, learned_initialisation=True), trunk=Glance(), seed=3).eval()
     g = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for module in (network.updater.decode_person, network.initialisation.decode_person):
@@ -412,11 +425,11 @@ def test_pictures_and_detectors_are_checked(still):
         stream.update(PICTURE, 0.0)
 
 
-def test_systems_load_it_with_weights_and_say_what_to_do_without(still, tmp_path, monkeypatch):
+def test_systems_load_it_with_weights_and_say_what_to_do_without(tmp_path, monkeypatch):
     monkeypatch.setattr(tracker, "WEIGHTS", tmp_path / "none.safetensors")
     with pytest.raises(ChorosError, match="choros train comotion"):
         systems.load("comotion")
-    still.save(tmp_path / "tiny.safetensors", {"licence": "none"})
+    ComotionNetwork(TINY).save(tmp_path / "tiny.safetensors", {"licence": "none"})
     for where in ({"weights_path": tmp_path / "tiny.safetensors"}, {}):
         system = systems.load("comotion", strict=True, **where)
         assert system.name == "comotion"
