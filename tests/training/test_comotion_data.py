@@ -64,7 +64,7 @@ def test_truth_stays_one(clip, body, change):
         np.testing.assert_allclose(about[:, :, :24], changed.about_pelvis[:, :, :24], atol=5e-3)
 
 
-@pytest.mark.parametrize("change", [mirrored, lambda clip: windowed(clip, (8, 16, 56, 64), 96)])
+@pytest.mark.parametrize("change", [mirrored, lambda clip: windowed(clip, (24, 16, 88, 80), 96)])
 def test_pictures_move_as_points_do(change):
     """A disc in the picture is where its point is."""
     clip = drawn_clip(2, frames=1, people=1, size=96)
