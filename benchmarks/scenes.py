@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from choros.body.skeleton import COCO17
+from choros.cli.threads import leave_cores_to_the_networks
 from choros.detection import PersonFinder
 from choros.keypoints import box_iou
 from choros.scenes import KINDS, Scene, SceneConfig, make_scene
@@ -26,10 +27,10 @@ EVERY = 20  # frames between those that the detector sees
 SEEDS_FROM = 500
 
 
-def speed(width: int, height: int) -> None:
+def speed(kind: str, width: int, height: int) -> None:
     """Frames a second of one scene on one core, and of two scenes on two."""
-    config = SceneConfig(width, height, seconds=3, people=5)
-    scenes = [make_scene("crossing", seed, config) for seed in (1, 2)]
+    config = SceneConfig(width, height, seconds=3, people=5, device="cpu")
+    scenes = [make_scene(kind, seed, config) for seed in (1, 2)]
     for scene in scenes:
         scene.frame(0)  # compiles, and traces what stands still
 
@@ -47,13 +48,13 @@ def speed(width: int, height: int) -> None:
         list(pool.map(render, scenes))
     both = 2 * scenes[0].n_frames / (time.perf_counter() - start)
     start = time.perf_counter()
-    make_scene("crossing", 3, config)
+    make_scene(kind, 3, config)
     made = time.perf_counter() - start
     start = time.perf_counter()
     _ = scenes[0].truth
     truth = scenes[0].n_frames / (time.perf_counter() - start)
     print(
-        f"{width}x{height}, 5 people: {alone:.1f} frames/s on one core "
+        f"{kind:9} {width}x{height}, 5 people: {alone:.1f} frames/s on one core "
         f"({busy:.1f} a second of CPU time), {both:.1f} on two; "
         f"a scene is made in {made:.1f} s, its truth at {truth:.0f} frames/s"
     )
@@ -118,8 +119,10 @@ def believed(kind: str, count: int, finder: PersonFinder) -> None:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-    speed(960, 540)
-    speed(512, 512)
+    leave_cores_to_the_networks()
+    for kind in ("crossing", "moving"):
+        speed(kind, 960, 540)
+        speed(kind, 512, 512)
     for size in ((512, 512), (960, 540)):
         cost(*size)
     finder = PersonFinder.default(fast=True)

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from multiprocessing import get_context
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from choros.errors import ChorosError
 from choros.scenes.direction import KINDS
@@ -93,7 +95,7 @@ def _here(seed: int, config: StreamConfig, start: int) -> Generator[Clip]:
 
 def _ahead(seed: int, config: StreamConfig, start: int, workers: int) -> Generator[Clip]:
     numbers = count(start // config.clips_per_scene)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _on_one_core) as pool:
         waiting: deque[Future[list[Clip]]] = deque()
         try:
             while True:
@@ -107,6 +109,12 @@ def _ahead(seed: int, config: StreamConfig, start: int, workers: int) -> Generat
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _on_one_core() -> None:
+    """One thread for a worker's libraries: its products are small, and threads that wait for them spin."""
+    threadpool_limits(1)
+    cv2.setNumThreads(1)
 
 
 def _scene(seed: int, config: StreamConfig, number: int, start: int) -> list[Clip]:
