@@ -160,13 +160,32 @@ def test_out_of_view_for_more_than_half_a_second_ends(fps):
 
 
 def test_a_box_of_little_certainty_must_come_twice(still):
-    for score, frames, shown in ((0.5, 1, False), (0.5, 10, True), (0.9, 1, True), (0.29, 10, False)):
+    for score, frames, shown in ((0.5, 1, False), (0.5, 10, True), (0.9, 1, True), (0.39, 10, False)):
         detector = Told(LEFT, score=score)
         stream = stream_of(still, detector)
         rows = [stream.update(PICTURE, i / 25) for i in range(frames)]
         detector.boxes = ()
         rows += [stream.update(PICTURE, (frames + i) / 25) for i in range(5)]
         assert any(len(r) for r in rows) == shown
+
+
+def test_faint_boxes_begin_and_keep_people_but_show_nobody_alone(still):
+    for scores, shown in (
+        ([0.35] * 30, False),
+        ([0.35] * 5 + [0.45] + [0.35] * 40, True),
+        ([0.25] * 30, False),
+    ):
+        detector = Told(LEFT)
+        stream = stream_of(still, detector)
+        for i, score in enumerate(scores):
+            detector.score = score
+            rows = stream.update(PICTURE, i / 20)
+        assert len(rows) == shown
+
+
+def test_boxes_too_low_for_a_pose_count_for_nothing(still):
+    assert len(stream_of(still, Told((300, 200, 330, 239))).update(PICTURE, 0.0)) == 0
+    assert len(stream_of(still, Told((300, 200, 330, 241))).update(PICTURE, 0.0)) == 1
 
 
 def test_strict_follows_certain_people_only(still):
@@ -240,7 +259,7 @@ def test_nobody_is_followed_over_a_cut(still):
 # --- what a row says ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1280, 400), (64, 64)])
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1280, 400), (70, 70)])
 def test_people_stand_in_their_boxes_whatever_the_picture_and_camera(still, width, height):
     box = np.array([0.55 * width, 0.2 * height, 0.55 * width + 0.25 * height, 0.8 * height], np.float32)
     image = np.zeros((height, width, 3), np.uint8)

@@ -42,10 +42,15 @@ class TrackerConfig:
 
     A box below ``life.birth_score`` counts for nothing: 0.3, or 0.7 where people are to be certain (paper 5). Who
     is unmatched for ``life.lost_s``, or out of view for ``life.outside_s``, ends (paper 3). The paper shows
-    everybody at once; here a box of little certainty must come twice (`LifeRules`), for the detector is a small one.
+    everybody at once; here a box of little certainty must come twice (`LifeRules`) and once be better than faint,
+    for the embedded detector is a small one, to which signs and cones look like people.
     """
 
     life: LifeRules = field(default_factory=lambda: LifeRules(birth_score=0.3, lost_s=1.0, outside_s=0.5))
+    shown_score: float = (
+        0.4  # ours: of the best box of anybody shown; what the embedded detector is tuned for
+    )
+    min_height_px: float = 40.0  # as `FinderOptions`: of a box that counts
     min_iou: float = 0.3  # ours: of a box and a body that agree; a half hidden person has half a box
     loyalty: float = 0.2  # ours: how much the past of a track weighs when two could have a box
     crowded_iou: float = 0.1  # ours: overlap with somebody tracked that makes a new person doubtful
@@ -118,7 +123,7 @@ class ComotionStream:
         check_image(image)
         boxes, scores = checked_detections(self._detector, image)
         look = self._look(image, boxes, scores)
-        there = box_area(look.boxes_px) > 0
+        there = (boxes[:, 3] - boxes[:, 1] >= self._config.min_height_px) & (box_area(look.boxes_px) > 0)
         return look._replace(boxes_px=look.boxes_px[there], scores=scores[there])
 
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
@@ -261,10 +266,10 @@ class ComotionStream:
     def _report(self, tracks: NDArray[np.void], bodies: Bodies) -> NDArray[np.void]:
         """End what must end, number who is new, and write the rows of this frame."""
         config, life, now_s = self._config, self._config.life, self._now_s
-        shown = (tracks["id"] > 0) | self._given
-        shown |= confirmed(
+        sure = confirmed(
             life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
         )
+        shown = self._given | (tracks["id"] > 0) | (sure & (tracks["score"] >= config.shown_score))
         in_view = bodies.inside.mean(-1) > config.min_inside
         tracks["inside_s"][in_view | (tracks["seen_s"] == now_s)] = now_s
         same = alike(
