@@ -24,7 +24,7 @@ from choros.scenes import KINDS, SceneConfig, make_scene
 
 FIRST_BLOCKS = (0, 1, 3, 6, 10, 13, 16)  # of each stage, by TensorFlow's count
 SEED = 900_000
-SCENES = 24
+SCENES = 6
 
 
 class Convolution(NamedTuple):
@@ -56,7 +56,7 @@ def convolutions(path: Path) -> list[Convolution]:
 
 
 def place(names: str) -> str | None:
-    """Where in `MoveNetTrunk` the convolution of these names belongs; None for those of MoveNet's heads."""
+    """Where in `MoveNetTrunk` the convolution of these names belongs; None for those of its other heads."""
     if match := re.search(r"model/(?:block_(\d+)|expanded_conv)_(expand|depthwise|project)", names):
         number = int(match[1] or 0)
         stage = max(index for index, first in enumerate(FIRST_BLOCKS) if number >= first)
@@ -66,6 +66,9 @@ def place(names: str) -> str | None:
         return f"smooth.{match[1] or 0}.{part}"
     if match := re.search(r"model_1/conv2d(?:_(\d))?/", names):
         return f"laterals.{match[1] or 0}"
+    if match := re.search(r"/kpt_(heatmap|regress)_0/(separable_)?conv2d", names):
+        part = "depthwise" if names.endswith("/depthwise:0") else "pointwise"
+        return f"heads.{match[1]}.0.{part}" if match[2] else f"heads.{match[1]}.1"
     return "stem" if "model/Conv1/" in names else "top" if "model/Conv_1/" in names else None
 
 

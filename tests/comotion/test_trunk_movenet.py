@@ -13,8 +13,10 @@ from choros.comotion.trunk_movenet import MAPS, MoveNetTrunk, SameConv2d
 
 SOURCE = Path(__file__).parents[3] / "shared/assets/weights/movenet-multipose.onnx"
 WITHIN = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/"
-#: The tensors of the published network that our maps are, before they are scaled.
+#: The tensors of the published network that our maps are, before they are scaled; the first is of two.
 TENSORS = [
+    "Conv__1286:0",  # heatmap
+    "Conv__1273:0",  # regress
     f"{WITHIN}re_lu_2/Relu:0",
     f"{WITHIN}model/block_5_add/add:0",
     f"{WITHIN}model/block_12_add/add:0",
@@ -60,6 +62,7 @@ def test_maps_are_those_of_the_published_network(trunk, size):
     network = onnxruntime.InferenceSession(with_outputs(SOURCE.read_bytes(), TENSORS))
     pixels = (images * 255).round().permute(0, 2, 3, 1).numpy().astype(np.int32)
     published = network.run(TENSORS, {network.get_inputs()[0].name: pixels})
+    published[:2] = [np.concatenate(published[:2], 1)]
     for ours, theirs in zip(unscaled(trunk, images), published, strict=True):
         assert np.abs(ours.numpy() - theirs).max() < 1e-3 * np.abs(theirs).max()
 

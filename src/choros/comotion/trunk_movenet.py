@@ -23,7 +23,8 @@ WIDTHS = {
 #: Blocks and the first one's stride of MobileNetV2's stages.
 STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
 PYRAMID = (64, 64, 32, 24)  # channels that 1/32, 1/16, 1/8 and 1/4 come down to before they are joined
-MAPS = ("fine", "middle", "coarse", "coarsest")
+HEADS = {"heatmap": 17, "regress": 34}  # channels of MoveNet's own answers that are of use
+MAPS = ("answers", "fine", "middle", "coarse", "coarsest")
 
 
 class SameConv2d(nn.Conv2d):
@@ -76,18 +77,20 @@ class Separable(nn.Module):
 
 
 class MoveNetTrunk(nn.Module):
-    """An `ImageTrunk`: the pyramid at 1/4, MobileNetV2 at 1/8 and 1/16, and what the pyramid takes of it at 1/32.
+    """An `ImageTrunk`: MoveNet's own answers and its pyramid at 1/4, MobileNetV2 at 1/8, 1/16 and, narrowed, 1/32.
 
+    The answers are the logits of COCO's keypoints being in a cell and, in the middle of a person, the way from
+    there to each of them, in cells: the one part of the maps that tells people apart.
     ``variant`` is a key of ``WIDTHS``. What comes out is divided by ``..._scale``, its channels' usual spread on
     pictures, so that all maps weigh alike in what they are fused to.
     """
 
-    strides = (4, 8, 16, 32)
+    strides = (4, 4, 8, 16, 32)
 
     def __init__(self, variant: str = "multipose") -> None:
         super().__init__()
         widths = WIDTHS[variant]
-        self.channels = (PYRAMID[3], widths[3], widths[5], PYRAMID[0])
+        self.channels = (sum(HEADS.values()), PYRAMID[3], widths[3], widths[5], PYRAMID[0])
         self.stem = SameConv2d(3, widths[0], 3, 2)
         self.stages = nn.ModuleList()
         for n_in, n_out, (blocks, stride) in zip(widths[:-1], widths[1:], STAGES, strict=True):
@@ -101,6 +104,9 @@ class MoveNetTrunk(nn.Module):
             for n_in, n_out in zip((1280, widths[4], widths[3], widths[2]), PYRAMID, strict=True)
         )
         self.smooth = nn.ModuleList([Separable(64, 32), Separable(32, 24), Separable(24, 24)])
+        self.heads = nn.ModuleDict(
+            {name: nn.Sequential(Separable(24, 96), nn.Conv2d(96, n_out, 1)) for name, n_out in HEADS.items()}
+        )
         for name, channels in zip(MAPS, self.channels, strict=True):
             self.register_buffer(f"{name}_scale", torch.ones(channels, 1, 1))
 
@@ -113,7 +119,7 @@ class MoveNetTrunk(nn.Module):
         return trunk
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the four maps, the finest first."""
+        """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
         x = self.stem((images * 2 - 1).contiguous(memory_format=torch.channels_last))
         stages = []
         for stage in self.stages:
@@ -125,7 +131,8 @@ class MoveNetTrunk(nn.Module):
         for lateral, smooth, features in zip(self.laterals[1:], self.smooth, finer, strict=True):
             above = functional.interpolate(pyramid, scale_factor=2.0, mode="bilinear")
             pyramid = smooth(above + lateral(features))
-        maps = (pyramid, stages[2], stages[4], coarsest)
+        answers = torch.cat([head(pyramid) for head in self.heads.values()], 1)
+        maps = (answers, pyramid, stages[2], stages[4], coarsest)
         return [
             features / self.get_buffer(f"{name}_scale") for name, features in zip(MAPS, maps, strict=True)
         ]
