@@ -199,7 +199,7 @@ def _freeze(network: ComotionNetwork, stage: Stage) -> None:
 
 def _learning_rate(stage: Stage, step: int) -> float:
     """Rising in a line, then falling along half a cosine; ``step`` counts from the stage's first."""
-    rise = min(1.0, (step + 1) / max(stage.warmup, 1))
+    rise = min(1.0, (step + 1) / max(1, min(stage.warmup, stage.steps // 10)))
     fall = 0.5 * (1 + np.cos(np.pi * step / stage.steps))
     return float(stage.lr * rise * max(fall, stage.least_lr))
 

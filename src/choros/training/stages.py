@@ -51,7 +51,7 @@ class Stage:
     accumulate: int = 1  # micro-batches of a step
     frozen: tuple[str, ...] = (TRUNK,)
     losses: LossWeights = LossWeights()
-    warmup: int = 200  # steps over which the learning rate rises; then it falls along a cosine
+    warmup: int = 200  # steps over which the learning rate rises, a tenth of all at most; then along a cosine
     least_lr: float = 0.05  # of ``lr``, at the end
     kept_clips: int = 64  # of each source, in memory
     reuse: float = 4.0  # how often a clip is drawn, on average, each time with other people, boxes and K
@@ -139,16 +139,16 @@ SMALL = Recipe(
             (Source("scenes", 1, clips_per_scene=24),),
             steps=6_000,
             lr=6e-4,
-            clips=32,
-            kept_clips=1536,
+            clips=16,
+            kept_clips=768,
         ),
         Stage(
             "short clips",
             (Source("scenes", 4, 0.75, clips_per_scene=10), Source("scenes", 1, 0.25, clips_per_scene=24)),
             steps=6_000,
             lr=4e-4,
-            clips=12,
-            kept_clips=384,
+            clips=8,
+            kept_clips=256,
         ),
         Stage(
             "long clips",
