@@ -165,31 +165,15 @@ class ComotionStream:
             remember(tracks, people)
         bodies = self._bodies(tracks, look)
 
-        certain = np.flatnonzero(look.scores >= config.life.birth_score)
-        boxes_px = look.boxes_px[certain]
-        overlap = box_iou(_cut(bodies.boxes_px, look), boxes_px)
-        # Of two tracks on one person, the one that boxes agreed with so far keeps them.
-        wanted = overlap + config.loyalty * tracks["agreement"][:, None]
-        mine, theirs = assign(np.where(overlap >= config.min_iou, wanted, -1.0), 0.0)
-        agreement = np.zeros(len(tracks))
-        agreement[mine] = overlap[mine, theirs]
-        tracks["agreement"] += (1 - np.exp(-dt_s / config.agreement_memory_s)) * (
-            agreement - tracks["agreement"]
-        )
-        tracks["sights"][mine] += 1
-        tracks["seen_s"][mine] = time_s
-        tracks["score"][mine] = np.maximum(tracks["score"][mine], look.scores[certain[theirs]])
-
+        overlap = box_iou(_cut(bodies.boxes_px, look), look.boxes_px)
+        new = self._agree(tracks, overlap, look, dt_s)
         if self._given:  # everybody of the first frame, and nobody later
-            new = np.arange(len(boxes_px) if self._frame == 0 else 0)
-        else:
-            new = np.setdiff1d(np.arange(len(boxes_px)), theirs)
+            new = np.arange(len(look.boxes_px) if self._frame == 0 else 0)
         if len(new):
-            born = self._born(tracks, look, boxes_px[new], K)
-            born["score"] = look.scores[certain[new]]
+            born = self._born(tracks, look, new, K)
             born["crowded"] = (overlap[:, new] > config.crowded_iou).any(0)
             more = self._bodies(born, look)
-            born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, look), boxes_px[new]))
+            born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, look), look.boxes_px[new]))
             tracks, bodies = np.concatenate([tracks, born]), bodies.joined(more)
         return self._report(tracks, bodies)
 
@@ -227,20 +211,38 @@ class ComotionStream:
     def _letterbox(self, look: Look) -> Letterbox:
         return Letterbox(look.width, look.height, self._network.config.image_size_px)
 
+    def _agree(self, tracks: NDArray[np.void], overlap: Floats, look: Look, dt_s: float) -> NDArray[np.intp]:
+        """Note which boxes agree with the tracks, by their ``overlap`` (n, m); indices of boxes left for new ones."""
+        config = self._config
+        counts = look.scores >= config.life.birth_score
+        # Of two tracks on one person, the one that boxes agreed with so far keeps them.
+        wanted = overlap + config.loyalty * tracks["agreement"][:, None]
+        mine, theirs = assign(np.where((overlap >= config.min_iou) & counts, wanted, -1.0), 0.0)
+        now = np.zeros(len(tracks))
+        now[mine] = overlap[mine, theirs]
+        share = 1 - np.exp(-dt_s / config.agreement_memory_s)
+        tracks["agreement"] += share * (now - tracks["agreement"])
+        tracks["sights"][mine] += 1
+        tracks["seen_s"][mine] = self._now_s
+        tracks["score"][mine] = np.maximum(tracks["score"][mine], look.scores[theirs])
+        counts[theirs] = False
+        return np.flatnonzero(counts)
+
     def _born(
-        self, tracks: NDArray[np.void], look: Look, boxes_px: Floats, K: torch.Tensor
+        self, tracks: NDArray[np.void], look: Look, new: NDArray[np.intp], K: torch.Tensor
     ) -> NDArray[np.void]:
-        """New tracks (m,) for boxes (m, 4): initialised, then updated once as in training (paper 4).
+        """New tracks (m,) for the boxes ``new``: initialised, then updated once as in training (paper 4).
 
         The update sees those who are there already, so that the new take other pixels.
         """
-        square_px = self._letterbox(look).to_square(boxes_px.reshape(-1, 2, 2)).reshape(1, -1, 4)
+        corners_px = look.boxes_px[new].reshape(-1, 2, 2)
+        square_px = self._letterbox(look).to_square(corners_px).reshape(1, -1, 4)
         begun = self._network.initialise(look.image, self._tensor(square_px), K)
         everyone = people_of(tracks, K.device).joined(begun)
         updated = self._network.update(look.image, everyone, K)
-        born = np.zeros(len(boxes_px), self._tracks.dtype)
+        born = np.zeros(len(new), self._tracks.dtype)
         remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
-        born["sights"] = 1
+        born["sights"], born["score"] = 1, look.scores[new]
         for name in ("born_s", "seen_s", "inside_s", "apart_s"):
             born[name] = self._now_s
         return born
