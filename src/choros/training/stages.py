@@ -160,7 +160,7 @@ SMALL = Recipe(
             steps=4_000,
             lr=2e-4,
             clips=4,
-            kept_clips=96,
+            kept_clips=64,
         ),
     ),
     watched=Source("scenes", 24, clips_per_scene=1),
