@@ -82,3 +82,15 @@ def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)
     return np.stack(
         [np.stack([-s, c, o], -1), np.stack([o, o, i], -1), np.stack([c, s, o], -1)], axis=-1
     )  # columns: left, up, forward
+
+
+def aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
+    """Rotation that carries a bone (3,) along (T, 3), its left axis towards the hinge (T, 3)."""
+
+    def frame(bone: Floats, hinge: Floats) -> Floats:
+        first = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
+        second = hinge - np.sum(hinge * first, axis=-1, keepdims=True) * first
+        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
+        return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+    return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T

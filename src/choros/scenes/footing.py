@@ -14,7 +14,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter1d, label, mini
 from scipy.spatial.transform import Rotation
 
 from choros.body.kinematics import forward_kinematics
-from choros.scenes.figure import JOINT, SIDES, Figure, Floats, about, facing
+from choros.scenes.figure import JOINT, SIDES, Figure, Floats, about, aligned, facing
 from choros.scenes.gait import HEEL_BEHIND_ANKLE_M, LEG_STRETCH
 from choros.scenes.paths import smoothstep
 
@@ -218,20 +218,8 @@ def bend_leg(
     shin = (length * along - thigh_m * thigh) / shin_m
     hinge = np.cross(pole, along)
 
-    R_thigh = _aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
-    R_shin = _aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
+    R_thigh = aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
+    R_shin = aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
     R_local[:, hip_j] = R_local[:, 0].swapaxes(-1, -2) @ R_thigh
     R_local[:, knee_j] = R_thigh.swapaxes(-1, -2) @ R_shin
     R_local[:, ankle_j] = R_shin.swapaxes(-1, -2) @ R_foot
-
-
-def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
-    """Rotation that carries a bone (3,) along (T, 3), its left axis towards the hinge (T, 3)."""
-
-    def frame(bone: Floats, hinge: Floats) -> Floats:
-        first = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
-        second = hinge - np.sum(hinge * first, axis=-1, keepdims=True) * first
-        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
-        return np.stack([first, second, np.cross(first, second)], axis=-1)
-
-    return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
-from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, facing
+from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, aligned, facing
 from choros.scenes.gestures import Gesture, perform
 from choros.scenes.paths import STEP_S, Route, smoothstep
 from choros.scenes.sitting import Sitting, sit
@@ -272,22 +272,10 @@ def _pose_leg(
     shin = (length * along - thigh_m * thigh) / shin_m
     hinge = np.cross(pole, along)
 
-    R_thigh = _aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
-    R_shin = _aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
+    R_thigh = aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
+    R_shin = aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
     R_foot = facing(yaw) @ about("x", pitch)
     R_local[:, hip_j] = R_local[:, 0].transpose(0, 2, 1) @ R_thigh
     R_local[:, knee_j] = R_thigh.transpose(0, 2, 1) @ R_shin
     R_local[:, ankle_j] = R_shin.transpose(0, 2, 1) @ R_foot
     R_local[:, JOINT[f"{side}_foot"]] = about("x", -toes)
-
-
-def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
-    """Rotation that carries a bone (3,) to (T, 3) and its hinge, the left axis, to (T, 3)."""
-
-    def frame(bone: Floats, hinge: Floats) -> Floats:
-        first = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
-        second = hinge - np.sum(hinge * first, axis=-1, keepdims=True) * first
-        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
-        return np.stack([first, second, np.cross(first, second)], axis=-1)
-
-    return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T
