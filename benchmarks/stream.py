@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 
+from choros.cli.threads import leave_cores_to_the_networks
 from choros.scenes import SceneConfig, StreamConfig, make_scene, stream
 
 
@@ -62,6 +63,7 @@ def throughput(config: StreamConfig, clips: int, workers: int) -> None:
 
 
 def main() -> None:
+    leave_cores_to_the_networks()
     clips = int(sys.argv[1]) if len(sys.argv) > 1 else 24
     config = StreamConfig()
     truth_alone()
