@@ -13,7 +13,7 @@ FLOORS = {
     "_version": 1, "errors": 1, "camera": 1, "motion": 1, "journal": 1, "keypoints": 1, "restricted_pickle": 1,
     "video": 1, "weights": 1,
     "body": 2, "layers": 2,
-    "datasets": 3, "detection": 3, "evaluation.metrics": 3, "scenes": 3, "tracking": 3, "view": 3,
+    "datasets": 3, "detection": 3, "evaluation.metrics": 3, "export": 3, "scenes": 3, "tracking": 3, "view": 3,
     "baseline": 4, "comotion": 4,
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
     "systems": 5, "training": 5,
