@@ -99,7 +99,7 @@ _ALL = (
         what="Biovision hierarchy: one skeleton of 24 joints and its motion",
         units="metres, degrees",
         axes="y up, z forward",
-        times="the motion's nominal frame rate; from the person's first frame, whose number from 0 ends the file's name",
+        times="the nominal frame rate; from the person's first frame, which the file's name tells",
         unseen="not marked",
     ),
 )
