@@ -1,5 +1,6 @@
 """Scenes as files: what is written comes back through the readers of the public data sets' own forms."""
 
+import hashlib
 import json
 from dataclasses import fields, replace
 from fractions import Fraction
@@ -13,13 +14,13 @@ from choros.datasets.posetrack import read_posetrack
 from choros.datasets.sample import to_coco17
 from choros.errors import ChorosError
 from choros.evaluation.metrics.posetrack import in_ignore_region
+from choros.export.coco import POSETRACK17
 from choros.motion import Motion
 from choros.scenes import SceneConfig, make_scene
 from choros.scenes.truth import Truth
 from choros.scenes.writers import (
     FORMATS,
     LABELLED_PX,
-    POSETRACK17,
     ensure_scene,
     ignore_regions,
     labelled,
@@ -162,6 +163,21 @@ def test_dots_and_hidden_people_are_ignored_not_labelled(tmp_path):
         assert len(sample.people) == 1
         (region,) = sample.ignore_px
         assert in_ignore_region(truth.box_px[0], [region]).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("write", "digest"),
+    [
+        (write_coco, "775abfad68482ae783f0df9fd0e36e5ae65c63e05157f3c43c930f78870da4ab"),
+        (
+            lambda *scene: write_posetrack(*scene, "made"),
+            "d5d31d563648eecafbb777800655c720f3de6e1edf13366b6aa3f1a22d87dd2a",
+        ),
+    ],
+)
+def test_the_truth_of_a_scene_keeps_its_bytes(write, digest, tmp_path):
+    write(tmp_path / "truth.json", crowded(), 192, 108)
+    assert hashlib.sha256((tmp_path / "truth.json").read_bytes()).hexdigest() == digest
 
 
 def test_coco_labels_hidden_points_and_none_outside(tmp_path):

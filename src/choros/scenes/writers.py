@@ -30,11 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros._version import __version__
-from choros.body.skeleton import COCO17
 from choros.errors import ChorosError
-from choros.keypoints import AREA_OF_BOX
+from choros.export.coco import CocoFile, PoseTrackFile, picture_name, xywh
 from choros.motion import atomic_write
-from choros.scenes.truth import HEAD_POINTS, Truth
+from choros.scenes.truth import Truth
 from choros.video import VideoWriter
 
 if TYPE_CHECKING:
@@ -44,8 +43,6 @@ WELL_CODED = 16  # x264's CRF: what scenes that code nothing themselves are writ
 FORMATS = ("motion", "posetrack", "coco", "mot", "masks")
 PEDESTRIAN, DISTRACTOR = 1, 8  # classes of the MOT Challenge
 LABELLED_PX = 24.0  # height in the picture below which nobody is labelled
-#: PoseTrack's keypoints; its ears are placeholders that nobody labels.
-POSETRACK17 = ("nose", *HEAD_POINTS, *COCO17[3:])
 
 Progress = Callable[[int, int], None]
 
@@ -71,7 +68,7 @@ def write_scene(
             image = scene.taken(frame)
             video.write(image, frame / scene.fps)
             if not {"posetrack", "coco", "mot"}.isdisjoint(formats):
-                _picture(folder / _picture_name(frame), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+                _picture(folder / picture_name(frame), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
             if "masks" in formats:
                 _picture(folder / "masks" / f"{frame + 1:06d}.png", scene.masks(frame).astype(np.uint8))
             progress(frame + 1, scene.n_frames)
@@ -115,7 +112,8 @@ def ensure_scene(
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of a run that was stopped
     write_scene(scene, part, formats, progress)
-    _json(part / "scene.json", asked | {"choros": __version__})
+    with atomic_write(part / "scene.json") as file:
+        file.write(json.dumps(asked | {"choros": __version__}).encode())
     os.replace(part, folder)
     return True
 
@@ -157,78 +155,36 @@ def ignore_regions(truth: Truth, frame: int) -> NDArray[np.float64]:  # (n, 4) x
 def write_posetrack(path: Path, truth: Truth, width: int, height: int, name: str) -> None:
     """One video as PoseTrack21 writes it, for ``datasets.posetrack.read_posetrack(path, path.parent)``.
 
-    Keypoints that cannot be seen are not labelled. Frame k is image k + 1; a region is its four corners.
+    Keypoints that cannot be seen are not labelled.
     """
-    images, annotations = [], []
     known = labelled(truth)
-    points = np.concatenate(
-        [truth.keypoints_px[:, :, :1], truth.head_px, truth.keypoints_px[:, :, 3:]], axis=2
-    )
-    points = np.where(points[..., 2:] > 0, points, 0)
-    points[:, :, [POSETRACK17.index(ear) for ear in ("left_ear", "right_ear")]] = 0
+    out = PoseTrackFile(name, width, height, n_frames=len(truth))
     for frame in range(len(truth)):
-        regions = ignore_regions(truth, frame)
-        images.append({
-            "id": frame + 1, "image_id": frame + 1, "frame_id": frame + 1, "vid_id": name, "nframes": len(truth),
-            "file_name": _picture_name(frame).as_posix(), "width": width, "height": height,
-            "is_labeled": True, "has_labeled_person": bool(known[frame].any()),
-            "ignore_regions_x": regions[:, [0, 2, 2, 0]].tolist(),
-            "ignore_regions_y": regions[:, [1, 1, 3, 3]].tolist(),
-        })  # fmt: skip
+        out.frame(labelled=bool(known[frame].any()), ignore_px=ignore_regions(truth, frame))
         for number in np.flatnonzero(known[frame]):
-            person = int(truth.person[number])
-            annotations.append({
-                "id": 1000 * (frame + 1) + person, "image_id": frame + 1, "category_id": 1,
-                "track_id": person, "person_id": person,
-                "bbox": _xywh(truth.box_px[frame, number]),
-                "bbox_head": _head_box(truth.head_px[frame, number]),
-                "keypoints": points[frame, number].ravel().tolist(),
-            })  # fmt: skip
-    _json(path, {"images": images, "annotations": annotations, "categories": [_person(POSETRACK17)]})
+            out.person(
+                int(truth.person[number]),
+                truth.box_px[frame, number],
+                truth.head_px[frame, number],
+                truth.keypoints_px[frame, number],
+            )
+    out.save(path)
 
 
 def write_coco(path: Path, truth: Truth, width: int, height: int) -> None:
-    """Every frame as COCO writes its keypoints, for ``datasets.coco.read_coco(path, path.parent / "img1")``.
-
-    Hidden keypoints inside the picture are labelled as hidden (1), seen ones as seen (2). COCO counts keypoints
-    in pixels, so half a pixel is taken off. The area is that of a box's usual share. ``track_id`` is ours.
-    """
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    """Every frame as COCO writes its keypoints, for ``datasets.coco.read_coco(path, path.parent / "img1")``."""
     known = labelled(truth)
-    inside = np.all(
-        (truth.keypoints_px[..., :2] >= 0) & (truth.keypoints_px[..., :2] < [width, height]), axis=-1
-    )
-    flags = np.where(truth.keypoints_px[..., 2] > 0, 2.0, 1.0) * inside
-    points = np.concatenate([truth.keypoints_px[..., :2].astype(np.float64) - 0.5, flags[..., None]], axis=-1)
-    points[~inside] = 0
+    out = CocoFile(width, height)
     for frame in range(len(truth)):
-        name = _picture_name(frame).name
-        images.append({"id": frame + 1, "file_name": name, "width": width, "height": height})
-        labels: list[dict[str, Any]] = [
-            {
-                "track_id": int(truth.person[number]),
-                "bbox": _xywh(truth.box_px[frame, number]),
-                "iscrowd": 0,
-                "num_keypoints": int(inside[frame, number].sum()),
-                "keypoints": points[frame, number].ravel().tolist(),
-            }
-            for number in np.flatnonzero(known[frame])
-        ]
-        crowds = [
-            {"bbox": _xywh(box), "iscrowd": 1, "num_keypoints": 0, "keypoints": [0] * 3 * len(COCO17)}
-            for box in ignore_regions(truth, frame)
-        ]
-        for label in labels + crowds:
-            w, h = label["bbox"][2:]
-            about = {
-                "id": len(annotations) + 1,
-                "image_id": frame + 1,
-                "category_id": 1,
-                "area": AREA_OF_BOX * w * h,
-            }
-            annotations.append(about | label)
-    _json(path, {"images": images, "annotations": annotations, "categories": [_person(COCO17)]})
+        out.frame()
+        for number in np.flatnonzero(known[frame]):
+            points = truth.keypoints_px[frame, number]
+            out.person(
+                int(truth.person[number]), truth.box_px[frame, number], points[:, :2], points[:, 2] > 0
+            )
+        for box in ignore_regions(truth, frame):
+            out.crowd(box)
+    out.save(path)
 
 
 def write_mot_sequence(folder: Path, truth: Truth, width: int, height: int, fps: Fraction, name: str) -> None:
@@ -240,7 +196,7 @@ def write_mot_sequence(folder: Path, truth: Truth, width: int, height: int, fps:
     """
     known, lines = labelled(truth), []
     for frame, number in np.argwhere(truth.in_frame):
-        box = ",".join(f"{value:.2f}" for value in _xywh(truth.box_px[frame, number]))
+        box = ",".join(f"{value:.2f}" for value in xywh(truth.box_px[frame, number]))
         share, counts = truth.visible_fraction[frame, number], int(known[frame, number])
         kind = PEDESTRIAN if counts else DISTRACTOR
         lines.append(f"{frame + 1},{truth.person[number]},{box},{counts},{kind},{share:.4f}\n")
@@ -254,34 +210,7 @@ def write_mot_sequence(folder: Path, truth: Truth, width: int, height: int, fps:
         file.write("\n".join(["[Sequence]", *(f"{key}={value}" for key, value in info.items()), ""]).encode())
 
 
-def _xywh(box_px: NDArray[Any]) -> list[float]:
-    x0, y0, x1, y1 = np.asarray(box_px, np.float64)
-    return [float(x0), float(y0), float(x1 - x0), float(y1 - y0)]
-
-
-def _head_box(head_px: NDArray[np.float32]) -> list[float]:
-    """A square about the head, from the points at its bottom and top (2, 3)."""
-    bottom, top = head_px[:, :2].astype(np.float64)
-    half = 0.5 * np.linalg.norm(top - bottom)
-    middle = (top + bottom) / 2
-    return _xywh(np.concatenate([middle - half, middle + half]))
-
-
-def _person(keypoints: Sequence[str]) -> dict[str, Any]:
-    return {
-        "id": 1,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": list(keypoints),
-        "skeleton": [],
-    }
-
-
 # --- files ----------------------------------------------------------------------------------------
-
-
-def _picture_name(frame: int) -> Path:
-    return Path("img1") / f"{frame + 1:06d}.jpg"
 
 
 def _picture(path: Path, image: NDArray[Any]) -> None:
@@ -289,8 +218,3 @@ def _picture(path: Path, image: NDArray[Any]) -> None:
     encoded = cv2.imencode(path.suffix, image)[1]
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(encoded.tobytes())
-
-
-def _json(path: Path, content: Any) -> None:
-    with atomic_write(path) as file:
-        file.write(json.dumps(content).encode())
