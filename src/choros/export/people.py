@@ -108,13 +108,11 @@ def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y")
             f"the motion of {source} does not tell where the camera was, which {space} space needs; "
             f"export it in {motion.space} space."
         )
-    T_space_camera = motion.T_world_camera if space == "world" else np.tile(np.eye(4), (len(motion), 1, 1))
-    if space == motion.space:
-        T_space_motion = np.tile(np.eye(4), (len(motion), 1, 1))
-    elif space == "world":
-        T_space_motion = motion.T_world_camera
-    else:
-        T_space_motion = np.linalg.inv(motion.T_world_camera)
+    standing = np.tile(np.eye(4), (len(motion), 1, 1))
+    T_space_camera = motion.T_world_camera if space == "world" else standing
+    T_space_motion = T_space_camera if motion.space == "camera" else standing
+    if (motion.space, space) == ("world", "camera"):
+        T_space_motion = np.asarray(np.linalg.inv(motion.T_world_camera), np.float64)
     turns = {"camera": 1, "world": 0}[space] + {"y": 1, "z": 0}[up]
     T_file_space = np.eye(4)
     T_file_space[:3, :3] = np.linalg.matrix_power(QUARTER_TURN, turns)
