@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg, subcommand
 
 from choros.cli.arguments import Flag, OptionalFile, commit
 from choros.cli.train_comotion import Comotion
+from choros.cli.train_pseudo_label import PseudoLabel
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.datasets.mocap import MocapClip
+    from choros.training.cvae import Pace
 
 Report = Callable[[dict[str, float]], None]
 
@@ -115,6 +117,54 @@ class MotionModel(FromMocap):
         train(found, output, run, MotionModelConfig(), about, partial(_report_of, report, run.steps))
 
 
+@dataclass
+class Infiller(FromMocap):
+    """The poses of people whom nobody saw for a while, for GLAMR: one core, half an hour."""
+
+    size: Literal["small", "paper"] = "small"
+    """The network that ships, or the paper's."""
+
+    network = "infiller"
+
+    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+        from choros.glamr.config import INFILLER_PRESETS
+        from choros.training.infiller import InfillerTraining, train_infiller
+
+        run = InfillerTraining()
+        run = replace(run, pace=_paced(run.pace, self))
+        told = partial(_report_of, report, run.pace.steps)
+        train_infiller(found, output, run, INFILLER_PRESETS[self.size], about, told)
+
+    def _command(self) -> str:
+        return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
+
+
+@dataclass
+class Trajectory(FromMocap):
+    """Where people go, from how their bodies move, for GLAMR: one core, half an hour."""
+
+    size: Literal["small", "paper"] = "small"
+    """The network that ships, or the paper's."""
+
+    network = "trajectory"
+
+    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+        from choros.glamr.config import TRAJECTORY_PRESETS
+        from choros.training.trajectory import TrajectoryTraining, train_trajectory
+
+        run = TrajectoryTraining()
+        run = replace(run, pace=_paced(run.pace, self))
+        told = partial(_report_of, report, run.pace.steps)
+        train_trajectory(found, output, run, TRAJECTORY_PRESETS[self.size], about, told)
+
+    def _command(self) -> str:
+        return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
+
+
+def _paced(pace: Pace, options: FromMocap) -> Pace:
+    return replace(pace, seed=options.seed, steps=pace.steps if options.steps is None else options.steps)
+
+
 def _report_of(report: Report, steps: int, record: dict[str, float]) -> None:
     report(record | {"steps": steps})
 
@@ -126,7 +176,10 @@ class Train:
     what: (
         Annotated[Lifter, subcommand("lifter")]
         | Annotated[MotionModel, subcommand("motion-model")]
+        | Annotated[Infiller, subcommand("infiller")]
+        | Annotated[Trajectory, subcommand("trajectory")]
         | Annotated[Comotion, subcommand("comotion")]
+        | Annotated[PseudoLabel, subcommand("pseudo-label")]
     )
 
     @property

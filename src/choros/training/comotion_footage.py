@@ -1,4 +1,4 @@
-"""Public sets of pictures and videos as clips for CoMotion's training.
+"""Public sets of pictures and videos, and our own pseudo-labels, as clips for CoMotion's training.
 
 Frames are read when their clip is made. Clips of one frame are any picture, longer ones consecutive frames of
 one sequence.
@@ -6,7 +6,9 @@ one sequence.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -25,8 +27,10 @@ from choros.datasets.official import Official
 from choros.datasets.posetrack import read_posetrack
 from choros.datasets.sample import Sample, Samples
 from choros.errors import ChorosError
+from choros.motion import Motion
 from choros.training.comotion_data import LabelledClip
-from choros.training.comotion_labels import clip_of_samples
+from choros.training.comotion_labels import clip_of_motion, clip_of_samples
+from choros.training.pseudo_labels import ABOUT, MOTION, picture_path
 
 #: Readers by the names that recipes use: from two places, labels and pictures, to samples.
 SETS: dict[str, Callable[[Path, Path], Samples]] = {
@@ -70,13 +74,74 @@ def footage_of(parts: Sequence[Samples]) -> Callable[[int, int, int], Generator[
     return clips
 
 
+@dataclass(frozen=True)
+class PseudoLabels:
+    """A part of a set that ``choros train pseudo-label`` wrote: frames, and what the baseline made of them."""
+
+    folder: Path
+    motion: Motion
+
+    def starts(self, frames: int) -> NDArray[np.int64]:
+        """Where clips of so many frames can begin: somebody is labelled there, and no gap comes after."""
+        first = np.arange(len(self.motion) - frames + 1)
+        gaps = np.cumsum(self.motion.gap_before)
+        unbroken = gaps[first + frames - 1] == gaps[first]
+        return first[unbroken & np.isin(first, self.motion.row_frame)]
+
+    def clip(self, frames: range, body: BodyModel) -> LabelledClip:
+        """Some frames in a row. Whose fit was not believed has keypoints and nothing else there."""
+        images = [_read(picture_path(self.folder, frame)) for frame in frames]
+        clip = clip_of_motion(images, self.motion, frames, body)
+        some = self.motion[frames.start : frames.stop]
+        believed = np.zeros_like(clip.posed)
+        believed[some.row_frame, np.searchsorted(some.ids, some.row_person)] = some.confidence > 0
+        everyone = set(self.motion.header.provenance["everyone"]).issuperset(frames)
+        return replace(clip, everyone=everyone, posed=clip.posed & believed, placed=clip.placed & believed)
+
+
+def open_pseudo_labels(folder: str | Path) -> list[PseudoLabels]:
+    """The parts of a set. Raises ``ChorosError`` if the folder is none."""
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+        names = [part["folder"] for part in about["parts"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ChorosError(
+            f"{folder / ABOUT} cannot be read; give a folder that `choros train pseudo-label` wrote."
+        ) from error
+    return [PseudoLabels(folder / name, Motion.load(folder / name / MOTION)) for name in names]
+
+
+def pseudo_labelled(parts: Sequence[PseudoLabels]) -> Callable[[int, int, int], Generator[LabelledClip]]:
+    """Endless clips of a set, as those of `footage_of`; each place in it is as likely as any other.
+
+    Raises ``ChorosError`` if no clip of the length can be cut from it, or a picture cannot be read.
+    """
+
+    def clips(seed: int, frames: int, start: int) -> Generator[LabelledClip]:
+        body = BodyModel.load(detail="light")
+        places = [(part, int(first)) for part in parts for first in part.starts(frames)]
+        if not places:
+            raise ChorosError(
+                f"{parts[0].folder.parent} has no {frames} frames in a row; label longer videos."
+            )
+        for index in count(start):
+            part, first = places[np.random.default_rng([seed, index]).integers(len(places))]
+            yield part.clip(range(first, first + frames), body)
+
+    return clips
+
+
 def read_picture(sample: Sample) -> NDArray[np.uint8]:  # (H, W, 3) RGB
     """The picture of a sample, the right way up."""
-    stored = None if sample.image is None else cv2.imread(str(sample.image))
+    return np.ascontiguousarray(np.rot90(_read(sample.image), -sample.quarter_turns_cw))
+
+
+def _read(path: Path | None) -> NDArray[np.uint8]:  # (H, W, 3) RGB
+    stored = None if path is None else cv2.imread(str(path))
     if stored is None:
-        raise ChorosError(f"{sample.image} is no picture that can be read; look whether the set is complete.")
-    turned = np.rot90(stored, -sample.quarter_turns_cw)
-    return np.ascontiguousarray(turned[..., ::-1]).astype(np.uint8, copy=False)
+        raise ChorosError(f"{path} is no picture that can be read; look whether the set is complete.")
+    return np.ascontiguousarray(stored[..., ::-1]).astype(np.uint8, copy=False)
 
 
 def _pseudo_labelled(source: Official, labels: Path, images: Path) -> Samples | None:

@@ -1,0 +1,67 @@
+"""``choros train pseudo-label``: your own footage, labelled by the baseline, as data for ``choros train comotion``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from choros.cli.arguments import Flag
+
+
+@dataclass
+class PseudoLabel:
+    """Label real footage with the baseline; give the folder to choros train comotion as --data NAME=DIR."""
+
+    inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="VIDEO...")]]
+    """Videos, pictures, and folders of a video's frames."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")]
+    """New folder for pictures, bodies and what became of whom."""
+    pictures: Flag = False
+    """Folders hold pictures that have nothing to do with each other, at any depth."""
+    licence: Annotated[str, arg(metavar="TEXT", help_behavior_hint="")] = "unknown"
+    """Of the footage, and where it is from; kept with the set, and with weights that learn from it."""
+
+    def run(self) -> None:
+        from choros.cli.progress import TrackProgress
+        from choros.cli.threads import leave_cores_to_the_networks
+        from choros.training.pseudo_labels import write_set
+
+        with TrackProgress("labelling") as progress:
+            leave_cores_to_the_networks()
+
+            def report(name: str, frames: int) -> None:
+                progress.say(name)
+                progress.count(frames, None)
+
+            about = write_set(
+                self.inputs, self.output, pictures=self.pictures, licence=self.licence, report=report
+            )
+        for line in summary(about):
+            print(line)
+        print(f"{self.output}: {about['counts']['frames']} frames in {len(about['parts'])} parts")
+
+
+def summary(about: dict[str, Any]) -> list[str]:
+    """What became of whom; a person in a frame counts once, but may fail several filters."""
+    counts, limits = about["counts"], about["filters"]
+    filters = {
+        "score": f"detected with less than {limits['score']:g}",
+        "keypoints": f"fewer than {limits['keypoints']} keypoints",
+        "betas": f"betas of {limits['betas']:g} or more",
+        "pose": f"pose over {limits['pose']:g} standard deviations",
+        "error": f"keypoints off by over {100 * limits['error']:g} % of the size",
+    }
+    lines = [
+        f"{counts.get('detected', 0)} people in frames, {counts.get('not_followed', 0)} of them not followed"
+    ]
+    lines += [f"  {counts.get(f'failed_{name}', 0):6d}  {text}" for name, text in filters.items()]
+    lines.append(f"  {counts.get('only_2d', 0):6d}  keep their keypoints alone")
+    lines.append(
+        f"  {counts.get('passed', 0):6d}  keep all; {counts.get('everyone', 0)} frames where everyone does"
+    )
+    if counts.get("unread"):
+        lines.append(f"  {counts['unread']} pictures could not be read")
+    return lines
