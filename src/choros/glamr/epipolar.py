@@ -1,0 +1,191 @@
+"""How a camera turned between two pictures, from points of the background seen in both (two-view geometry).
+
+Two models are fitted robustly: a camera that only turned, or zoomed, and one that also moved. Torr's GRIC
+("Geometric motion segmentation and model selection", 1998) decides: movement too small to show in the points
+would leave the turn undetermined, and movement that is denied would be taken for one. All under known K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+Floats = NDArray[np.float64]
+
+NOISE_PX = 0.3  # standard deviation of a tracked point
+OUTLIER_PX = 1.2  # a point that misses the model by more is not of the background
+COARSE_PX = 3.0  # the same while the model is being found
+TRIES = 100  # pairs of points from which a first turn is guessed
+FIVES = 300  # fives of points from which a first movement is guessed
+FINE_STEPS_PX = (1.0,) * 6  # scale of the robust weights in each step of a fit
+STEPS_PX = (4.0, 2.0, *FINE_STEPS_PX)
+FEWEST = 12  # points of the background that say anything
+LEAST_SHARE = 0.4  # of all points that must agree
+DELTA = 1e-6  # for derivatives by differences; rays and turns are of order 1
+
+
+class Turn(NamedTuple):
+    """A turn between two pictures and how well it is known."""
+
+    R_after_before: Floats  # (3, 3) camera axes before the turn to those after it
+    sigma_rad: float  # standard deviation of its angle; inf where the points say nothing
+    agree: NDArray[np.bool_]  # (N,) which points moved as the background does
+
+
+class _Fit(NamedTuple):
+    R: Floats  # (3, 3)
+    error_px: Floats  # (N,) distance of each pair of points to the model in both pictures together
+    slopes_px: Floats  # (N, m, p) derivatives of the residuals, those by the turn first
+    gric: float
+
+
+def turn_between(
+    before_px: Floats,  # (N, 2)
+    after_px: Floats,  # (N, 2) the same points in the other picture
+    K_before: Floats,  # (3, 3)
+    K_after: Floats,  # (3, 3)
+    seed: int = 0,  # of the pairs that are tried
+) -> Turn:
+    """The turn of a camera from points that do not move in the world, but for up to half of them.
+
+    A change of focal length that K does not tell of is found and left aside. Without ``FEWEST`` points that
+    agree, or if fewer than ``LEAST_SHARE`` of them do, the turn is none at all and ``sigma_rad`` inf.
+    """
+    nothing = Turn(np.eye(3), np.inf, np.zeros(len(before_px), bool))
+    if len(before_px) < FEWEST:
+        return nothing
+    before, after = _rays(before_px, K_before), _rays(after_px, K_after)
+    focal_px = float(np.sqrt(K_after[0, 0] * K_after[1, 1]))
+    R, zoom = _first_guess(before, after, focal_px, np.random.default_rng(seed))
+    turned = _fit_turned(before, after, focal_px, R, zoom)
+    moved = _fit_moved(before, after, focal_px, turned.R)
+    best = turned if moved is None or turned.gric <= moved.gric else moved
+    agree = best.error_px < OUTLIER_PX
+    if agree.sum() < FEWEST or agree.mean() < LEAST_SHARE:
+        return nothing
+    slopes = best.slopes_px[agree]
+    noise_px = max(float(np.sqrt(np.mean(best.error_px[agree] ** 2))), 0.1 * NOISE_PX)
+    spread = np.linalg.pinv(np.einsum("nmp,nmq->pq", slopes, slopes))[:3, :3] * noise_px**2
+    return Turn(best.R, float(np.sqrt(np.trace(spread))), agree)
+
+
+def _rays(points_px: Floats, K: Floats) -> Floats:  # (N, 3), z = 1
+    return np.column_stack([points_px, np.ones(len(points_px))]) @ np.linalg.inv(K).T
+
+
+def _unit(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))
+
+
+def _turn(rotvec: Floats) -> Floats:
+    return Rotation.from_rotvec(rotvec).as_matrix()
+
+
+def _first_guess(
+    before: Floats, after: Floats, focal_px: float, rng: np.random.Generator
+) -> tuple[Floats, float]:
+    """The turn and zoom that most points agree with, of those that pairs of points give."""
+    pairs = rng.integers(0, len(before), (TRIES, 2))
+    a, b = before[pairs], after[pairs]  # (TRIES, 2, 3)
+    apart = [np.linalg.norm(x[:, 1] - x[:, 0], axis=1) for x in (a, b)]
+    zoom = np.clip(apart[1] / np.maximum(apart[0], 1e-9), 0.5, 2.0)
+    R = _axes(b * np.stack([1 / zoom, 1 / zoom, np.ones(TRIES)], axis=1)[:, None]) @ _axes(a).mT
+    missed = (_transfer(before, after, R, zoom) ** 2).sum(-1) * focal_px**2
+    best = int(np.argmin(np.minimum(missed, COARSE_PX**2).sum(-1)))
+    return R[best], float(zoom[best])
+
+
+def _axes(two_rays: Floats) -> Floats:  # (..., 2, 3) -> (..., 3, 3) right-handed axes, columns
+    along = _unit(two_rays[..., 0, :])
+    across = _unit(np.cross(along, two_rays[..., 1, :]))
+    return np.stack([along, across, np.cross(along, across)], axis=-1)
+
+
+# --- a camera that turns and zooms ------------------------------------------------------------------
+
+
+def _transfer(before: Floats, after: Floats, R: Floats, zoom: Floats | float) -> Floats:
+    """How far points (N, 3) of one picture land from where they are in the other, (..., N, 2), focal lengths."""
+    seen = before @ R.mT
+    depth = np.where(seen[..., 2:] > 1e-3, seen[..., 2:], np.nan)  # behind the camera: no picture
+    landed = np.asarray(zoom)[..., None, None] * seen[..., :2] / depth
+    return np.nan_to_num(landed - after[:, :2], nan=1e3)
+
+
+def _fit_turned(before: Floats, after: Floats, focal_px: float, R: Floats, zoom: float) -> _Fit:
+    def residual(step: Floats) -> Floats:
+        # The change is shared by both pictures, hence the root of two.
+        return _transfer(before, after, _turn(step[:3]) @ R, zoom * np.exp(step[3])) * focal_px / np.sqrt(2)
+
+    for scale_px in STEPS_PX:
+        step = _robust_step(residual, 4, scale_px)
+        R, zoom = _turn(step[:3]) @ R, float(zoom * np.exp(step[3]))
+    return _judged(residual, R, parameters=4, dimension=2)
+
+
+# --- a camera that turns and moves ------------------------------------------------------------------
+
+
+def _fit_moved(before: Floats, after: Floats, focal_px: float, R_turned: Floats) -> _Fit | None:
+    """From where five points lead; of the two turns that these allow, the one nearer to ``R_turned``."""
+    two = [np.ascontiguousarray(rays[:, :2]) for rays in (before, after)]
+    E, _ = cv2.findEssentialMat(*two, np.eye(3), cv2.RANSAC, 0.999, OUTLIER_PX / focal_px, FIVES)
+    if E is None:
+        return None
+    *turns, t = cv2.decomposeEssentialMat(E[:3])
+    R = max((np.asarray(turn) for turn in turns), key=lambda turn: float(np.trace(turn @ R_turned.T)))
+    way = np.asarray(t)[:, 0]
+
+    def residual(step: Floats) -> Floats:
+        return _sampson(before, after, _turn(step[:3]) @ R, _bent(way, step[3:]))[:, None] * focal_px
+
+    for scale_px in FINE_STEPS_PX:
+        step = _robust_step(residual, 5, scale_px)
+        R, way = _turn(step[:3]) @ R, _bent(way, step[3:])
+    return _judged(residual, R, parameters=5, dimension=3)
+
+
+def _bent(way: Floats, step: Floats) -> Floats:
+    """A direction (3,) turned by a small step (2,) across it."""
+    return _unit(way + np.linalg.svd(way[None])[2][1:].T @ step)
+
+
+def _sampson(before: Floats, after: Floats, R: Floats, way: Floats) -> Floats:
+    """Distance (N,) of pairs of points to the epipolar geometry, focal lengths (Hartley and Zisserman, 11.4.3)."""
+    E = np.cross(np.eye(3), way) @ R
+    line_after, line_before = before @ E.T, after @ E
+    size = (line_after[:, :2] ** 2).sum(-1) + (line_before[:, :2] ** 2).sum(-1)
+    return np.asarray((after * line_after).sum(-1) / np.sqrt(np.maximum(size, 1e-18)))
+
+
+# --- both -------------------------------------------------------------------------------------------
+
+
+def _slopes(residual: Callable[[Floats], Floats], parameters: int) -> tuple[Floats, Floats]:
+    """Residuals (N, m) at no step, and their derivatives (N, m, parameters)."""
+    here = residual(np.zeros(parameters))
+    steps = DELTA * np.eye(parameters)
+    return here, np.stack([(residual(step) - here) / DELTA for step in steps], axis=-1)
+
+
+def _robust_step(residual: Callable[[Floats], Floats], parameters: int, scale_px: float) -> Floats:
+    """One step of Gauss and Newton with Geman and McClure's weights."""
+    here, slopes = _slopes(residual, parameters)
+    weight = 1 / (1 + (here**2).sum(-1) / scale_px**2) ** 2
+    normal = np.einsum("n,nmp,nmq->pq", weight, slopes, slopes)
+    damping = 1e-6 * np.trace(normal) * np.eye(parameters)
+    return np.linalg.solve(normal + damping, -np.einsum("n,nmp,nm->p", weight, slopes, here))
+
+
+def _judged(residual: Callable[[Floats], Floats], R: Floats, parameters: int, dimension: int) -> _Fit:
+    """A fit with Torr's GRIC; pairs of points live in 4 dimensions, the model leaves them ``dimension``."""
+    here, slopes = _slopes(residual, parameters)
+    error_px = np.linalg.norm(here, axis=-1)
+    cost = np.minimum((error_px / NOISE_PX) ** 2, 2 * (4 - dimension)).sum()
+    gric = cost + np.log(4) * dimension * len(here) + np.log(4 * len(here)) * parameters
+    return _Fit(R, error_px, slopes, float(gric))
