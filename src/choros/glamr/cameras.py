@@ -1,14 +1,20 @@
-"""Where the camera was: what the picture's background says of it, and what a user says of it in a file.
+"""Where the camera is before anything is optimised: from the people in it (GLAMR, equation 15).
 
-``CameraEvidence`` is an optional term of the global optimisation (``energies``).
+Also ``CameraEvidence``, what the picture's background says of how the camera turned. Cameras that users have
+solved already are read in ``solved_cameras``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from choros.glamr.people import Course
+from choros.glamr.rigid import UP, nearest_rotation
 
 Floats = NDArray[np.float64]
 
@@ -19,3 +25,124 @@ class CameraEvidence:
 
     turn: Floats  # (T - 1, 3, 3) R_t_next: rotates from the axes of camera t + 1 to those of camera t
     weight: Floats  # (T - 1,) 0 where the background says nothing, to 1
+
+
+@dataclass(frozen=True, eq=False)
+class CameraPath:
+    """Where the camera is in T frames; world axes, z up."""
+
+    R_world_camera: Floats  # (T, 3, 3)
+    place_m: Floats  # (T, 3)
+
+
+def standing_camera(people: Sequence[Course], n_frames: int) -> CameraPath:
+    """A camera that stands still: level as people say who are upright as predicted, as high as their roots say.
+
+    It is above the world's origin and looks along y.
+    """
+    up = np.concatenate([_up_camera(one) for one in people])
+    up = _median_direction(up)
+    ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
+    if np.linalg.norm(ahead) < 1e-3:  # straight up or down: the picture's upper edge is ahead
+        ahead = np.array([0.0, -1.0, 0.0]) - -up[1] * up
+    ahead /= np.linalg.norm(ahead)
+    R = np.stack([np.cross(ahead, up), ahead, up])
+    height = np.concatenate([(one.path_m - one.root_cam_m @ R.T)[one.seen, 2] for one in people])
+    place = np.array([0.0, 0.0, np.median(height)])
+    return CameraPath(np.tile(R, (n_frames, 1, 1)), np.tile(place, (n_frames, 1)))
+
+
+def following_camera(
+    people: Sequence[Course], times_s: Floats, smooth_s: float = 0.4
+) -> tuple[CameraPath, list[tuple[Floats, Floats]]]:
+    """Equation 15: a camera that sees everybody go their predicted path where it saw them.
+
+    People are placed one by one, the longest seen first, each path turned about the vertical and moved so that it
+    asks for the same camera as those before; the camera is the mean of what they ask for, smooth over some
+    ``smooth_s``. Returns it, and each person's path: rotations (n, 3, 3), places (n, 3) metres.
+    """
+    n_frames = len(times_s)
+    asked = [_camera_asked(one, n_frames) for one in people]
+    known = np.stack([_seen_in(one, n_frames) for one in people])
+    weight, R_sum, place_sum = np.zeros(n_frames), np.zeros((n_frames, 3, 3)), np.zeros((n_frames, 3))
+    moved: dict[int, tuple[Floats, Floats]] = {}
+    for number in np.argsort(-known.sum(1), kind="stable"):
+        R, place = asked[number]
+        turn, shift = np.eye(3), np.zeros(3)
+        if moved:
+            camera = _mean_camera(weight, R_sum, place_sum)
+            turn, shift = _flat_fit(R, place, camera, known[number], weight > 0)
+        one = people[number]
+        moved[int(number)] = turn @ one.R_path_root, one.path_m @ turn.T + shift
+        share = known[number].astype(float)
+        weight += share
+        R_sum += share[:, None, None] * (turn @ R)
+        place_sum += share[:, None] * (place @ turn.T + shift)
+    camera = _mean_camera(weight, R_sum, place_sum)
+    width = smooth_s / np.median(np.diff(times_s)) if n_frames > 1 else 0
+    if width > 0:
+        camera = CameraPath(
+            nearest_rotation(gaussian_filter1d(camera.R_world_camera, width, axis=0, mode="nearest")),
+            gaussian_filter1d(camera.place_m, width, axis=0, mode="nearest"),
+        )
+    return camera, [moved[number] for number in range(len(people))]
+
+
+def _up_camera(one: Course) -> Floats:
+    """(k, 3) the world's up in the camera's axes, as each sight of somebody says whose tilt is as predicted."""
+    up_root = np.swapaxes(one.R_path_root[one.seen], -1, -2) @ UP
+    return (one.R_camera_root[one.seen] @ up_root[..., None])[..., 0]
+
+
+def _median_direction(directions: Floats) -> Floats:
+    """The direction nearest to all of (k, 3) unit vectors, (3,): outliers pull no harder than others (Weiszfeld)."""
+    mean = directions.mean(0)
+    for _ in range(20):
+        near = 1 / np.maximum(np.linalg.norm(directions - mean, axis=-1), 1e-3)
+        mean = (near[:, None] * directions).sum(0) / near.sum()
+    return mean / np.linalg.norm(mean)
+
+
+def _camera_asked(one: Course, n_frames: int) -> tuple[Floats, Floats]:
+    """Pose of the camera that sees ``one`` on their predicted path, (T, ...); arbitrary where not seen."""
+    R, place = np.tile(np.eye(3), (n_frames, 1, 1)), np.zeros((n_frames, 3))
+    R[one.frames] = one.R_path_root @ np.swapaxes(one.R_camera_root, -1, -2)
+    place[one.frames] = one.path_m - (R[one.frames] @ one.root_cam_m[..., None])[..., 0]
+    return R, place
+
+
+def _seen_in(one: Course, n_frames: int) -> NDArray[np.bool_]:
+    seen = np.zeros(n_frames, bool)
+    seen[one.frames] = one.seen
+    return seen
+
+
+def _mean_camera(weight: Floats, R_sum: Floats, place_sum: Floats) -> CameraPath:
+    """The mean where anybody was seen, in between straight on: equation 15 with its projection to a rotation."""
+    frame, known = np.arange(len(weight)), np.flatnonzero(weight)
+    total = np.maximum(weight, 1)[:, None]
+
+    def straight(values: Floats) -> Floats:
+        return np.stack([np.interp(frame, known, column[known]) for column in values.T], -1)
+
+    R = straight(R_sum.reshape(-1, 9) / total).reshape(-1, 3, 3)
+    return CameraPath(nearest_rotation(R), straight(place_sum / total))
+
+
+def _flat_fit(
+    R: Floats,
+    place: Floats,
+    camera: CameraPath,
+    known: NDArray[np.bool_],
+    placed: NDArray[np.bool_],
+) -> tuple[Floats, Floats]:
+    """Turn about z and shift in x and y, (3, 3) and (3,), that bring a camera onto another.
+
+    Where both are known, or if that is nowhere, where the first is known.
+    """
+    both = known & placed if (known & placed).any() else known
+    between = (camera.R_world_camera[both] @ np.swapaxes(R[both], -1, -2)).sum(0)
+    angle = np.arctan2(between[1, 0] - between[0, 1], between[0, 0] + between[1, 1])
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    shift = np.median(camera.place_m[both] - place[both] @ turn.T, axis=0)
+    return turn, shift * [1, 1, 0]

@@ -1,0 +1,197 @@
+"""From what a system saw of each person to a whole motion: no gaps, one shape, and a path predicted from it.
+
+Stages I to III of GLAMR (figure 2) for everybody in a video; what is left to the global optimisation is where
+these people are (``stage``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from choros.body import BodyModel
+from choros.errors import ChorosError
+from choros.glamr.ego import ego_to_global
+from choros.glamr.figure import Figure, figure
+from choros.glamr.windows import even_times, joints_about_pelvis, places_at, rotations_at, visible_at
+from choros.motion import Motion, Person
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+class Infiller(Protocol):
+    """What ``infiller.MotionInfiller`` does, and whatever stands in for it."""
+
+    def infill(
+        self,
+        rotations: Tensor,
+        visible: Tensor,
+        samples: int = 1,
+        seed: int = 0,
+        keep_visible: bool = True,
+    ) -> Tensor:
+        """(T, 23, 3, 3) and (T,) bool at ``config.FPS`` -> (samples, T, 23, 3, 3)."""
+
+
+class Predictor(Protocol):
+    """What ``trajectory.TrajectoryPredictor`` does, and whatever stands in for it."""
+
+    def predict_all(self, people: Sequence[Tensor]) -> list[Tensor]:
+        """Joints (T, 24, 3) about the pelvis, at ``config.FPS`` -> egocentric trajectories (T, 11)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """One person over n frames, from the first to the last in which somebody saw them."""
+
+    id: int
+    start: int  # the first frame
+    times_s: Floats  # (n,)
+    seen: Bools  # (n,)
+    row: NDArray[np.intp]  # (n,) their row in the motion, -1 where there is none
+    body_rotations: Floats  # (n, 23, 3, 3)
+    betas: Floats  # (10,)
+    kid: float
+    figure: Figure
+    R_camera_root: Floats  # (n, 3, 3) where seen
+    root_cam_m: Floats  # (n, 3) the pelvis, where seen
+    R_path_root: Floats  # (n, 3, 3) the predicted path, which begins anywhere and faces anywhere; z up
+    path_m: Floats  # (n, 3)
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    @property
+    def frames(self) -> slice:
+        return slice(self.start, self.start + len(self))
+
+
+def courses(
+    motion: Motion,
+    body: BodyModel,
+    infiller: Infiller,
+    predictor: Predictor,
+    *,
+    seed: int = 0,
+    keep_visible: bool = True,
+    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> list[Course]:
+    """Everybody in ``motion`` whom somebody saw, in the order of their identities.
+
+    ``seed`` 0 fills gaps in with the most likely motion, others draw one. Raises ``ChorosError`` if nobody was
+    seen.
+    """
+    people = [person for person in motion.people if person.visible.any()]
+    if not people:
+        raise ChorosError(f"nobody is visible in {motion.header.source or 'this motion'}; track it first.")
+    whole = []
+    for number, person in enumerate(people, start=1):
+        whole.append(_whole(motion, person, infiller, seed, keep_visible))
+        report("filling gaps", number, len(people))
+    rest = [_rest_joints(body, *_shape(person)) for person in people]
+    joints = [
+        joints_about_pelvis(rotations_at(poses, times, even_times(times)), r)
+        for (_, _, _, times, poses), r in zip(whole, rest, strict=True)
+    ]
+    paths = []
+    for (_, _, _, times, _), ego in zip(whole, predictor.predict_all(joints), strict=True):
+        places, turns = ego_to_global(ego.double())
+        at = even_times(times)
+        paths.append((rotations_at(turns, at, times).numpy(), places_at(places, at, times).numpy()))
+    report("predicting paths", len(people), len(people))
+    return [
+        _course(motion, person, body, *parts, *path)
+        for person, parts, path in zip(people, whole, paths, strict=True)
+    ]
+
+
+def _whole(
+    motion: Motion, person: Person, infiller: Infiller, seed: int, keep_visible: bool
+) -> tuple[int, NDArray[np.intp], Bools, Tensor, Tensor]:
+    """First frame, rows (n,), seen (n,), times (n,) and body rotations (n, 23, 3, 3) without gaps."""
+    shown = np.flatnonzero(person.visible)
+    start, end = int(person.frame[shown[0]]), int(person.frame[shown[-1]]) + 1
+    row = np.full(len(motion), -1)
+    row[person.frame] = np.flatnonzero(motion.row_person == person.id)
+    row = row[start:end]
+    seen = (row >= 0) & motion.visible[row]
+    times = torch.from_numpy(motion.pts_s[start:end])
+    poses = torch.eye(3, dtype=torch.float64).repeat(len(row), 23, 1, 1)
+    axis_angle = motion.body_pose[row[seen]].astype(np.float64).reshape(-1, 3)
+    poses[torch.from_numpy(seen)] = torch.from_numpy(
+        Rotation.from_rotvec(axis_angle).as_matrix().reshape(-1, 23, 3, 3)
+    )
+    if seen.all() and keep_visible:
+        return start, row, seen, times, poses
+    at, visible = even_times(times), torch.from_numpy(seen)
+    # A network that was trained on whole motions is not to see what was put where nobody saw anything.
+    known = visible_at(visible, times, at)
+    held = poses[_nearest_seen(visible)]
+    filled = infiller.infill(rotations_at(held, times, at), known, 1 + bool(seed), seed, keep_visible)[-1]
+    said = rotations_at(filled, at, times)
+    if keep_visible:
+        said[visible] = poses[visible]
+    return start, row, seen, times, said
+
+
+def _nearest_seen(visible: Tensor) -> Tensor:
+    """For each of (n,) frames the nearest one that was seen, (n,)."""
+    shown = visible.nonzero()[:, 0]
+    return shown[(torch.arange(len(visible))[:, None] - shown).abs().argmin(1)]
+
+
+def _shape(person: Person) -> tuple[Floats, float]:
+    """One shape for all frames: the median of those in which the person was seen."""
+    seen = person.visible
+    return np.median(person.betas[seen], axis=0).astype(np.float64), float(np.median(person.kid[seen]))
+
+
+def _rest_joints(body: BodyModel, betas: Floats, kid: float) -> Tensor:
+    with torch.inference_mode():
+        return (
+            body.rest_joints(torch.from_numpy(betas).to(body.dtype), torch.tensor(kid, dtype=body.dtype))
+            .double()
+            .clone()
+        )
+
+
+def _course(
+    motion: Motion,
+    person: Person,
+    body: BodyModel,
+    start: int,
+    row: NDArray[np.intp],
+    seen: Bools,
+    times: Tensor,
+    poses: Tensor,
+    R_path_root: Floats,
+    path_m: Floats,
+) -> Course:
+    betas, kid = _shape(person)
+    posed = figure(body, poses.numpy(), betas, kid)
+    R_camera_root = np.tile(np.eye(3), (len(row), 1, 1))
+    root_cam_m = np.zeros((len(row), 3))
+    rows = motion.rows[row[seen]]
+    R_camera_root[seen] = Rotation.from_rotvec(rows["global_orient"].astype(np.float64)).as_matrix()
+    # The pelvis stays where it was although the shape is now another.
+    rest = _rest_joints_of_rows(body, rows)
+    root_cam_m[seen] = rows["transl"] + rest
+    return Course(
+        person.id, start, times.numpy(), seen, row, poses.numpy(), betas, kid, posed,
+        R_camera_root, root_cam_m, R_path_root, path_m,
+    )  # fmt: skip
+
+
+def _rest_joints_of_rows(body: BodyModel, rows: NDArray[np.void]) -> Floats:
+    """The pelvis at rest of rows (n,), (n, 3) metres."""
+    with torch.inference_mode():
+        shapes = (torch.from_numpy(rows[name].copy()).to(body.dtype) for name in ("betas", "kid"))
+        return body.rest_joints(*shapes)[:, 0].double().numpy()

@@ -1,0 +1,164 @@
+"""The joint optimisation of people and camera (GLAMR, section 3.3) by damped Gauss-Newton steps.
+
+Every energy ties neighbouring frames, so the normal equations are a band as wide as two frames of people, and a
+step costs time and memory in proportion to the length of the video. A camera that stands still is one more
+variable beside the band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.sparse import csr_matrix
+
+from choros.glamr.cameras import CameraEvidence
+from choros.glamr.energies import Sights, Spreads, Term, World, energies
+from choros.glamr.rigid import exp
+
+Floats = NDArray[np.float64]
+
+CameraIs = Literal["moving", "static", "given"]
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Where everything came to be, and each energy there."""
+
+    world: World
+    cost: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+
+    @property
+    def total(self) -> float:
+        return sum(self.cost.values())
+
+
+def solve(
+    world: World,
+    sights: Sights,
+    spreads: Spreads,
+    camera: CameraIs,
+    evidence: CameraEvidence | None = None,
+    path: World | None = None,
+    max_steps: int = 30,
+    tolerance: float = 1e-3,
+    report: Callable[[int], None] = lambda step: None,
+) -> Solved:
+    """Levenberg and Marquardt from ``world`` until a step gains less than ``tolerance`` of the energy."""
+    now = _linear(energies(world, sights, spreads, evidence, path), sights)
+    damping = 1e-3
+    for step in range(1, max_steps + 1):
+        report(step)
+        moved = _moved(world, _step(now, camera, damping))
+        then = _linear(energies(moved, sights, spreads, evidence, path), sights)
+        if then.total < now.total:
+            gain = 1 - then.total / now.total
+            world, now, damping = moved, then, damping / 4
+            if gain < tolerance:
+                break
+        elif damping > 1e6:
+            break
+        else:
+            damping *= 10
+    return Solved(world, now.cost, step)
+
+
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """Normal equations: blocks of 6 x 6 within a frame and to the next; unit 0 is the camera, 1 + s the people."""
+
+    cost: dict[str, float]
+    within: Floats  # (T, U, U, 6, 6)
+    onward: Floats  # (T - 1, U, U, 6, 6) rows in the next frame, columns in this
+    slope: Floats  # (T, U, 6)
+
+    @property
+    def total(self) -> float:
+        return sum(self.cost.values())
+
+
+def _linear(of: Iterable[Term], sights: Sights) -> _Linear:
+    T, S = sights.there.shape
+    U = 1 + S
+    within = np.zeros((T * U * U, 36))
+    onward = np.zeros(((T - 1) * U * U, 36))
+    slope, cost = np.zeros((T * U, 6)), {}
+    for term in of:
+        cost[term.name] = term.cost
+        for frame, unit, by in term.parts:
+            turned = np.swapaxes(by, -1, -2)
+            slope += _gathered(frame * U + unit, (turned @ term.residual[..., None])[..., 0], len(slope))
+            for other_frame, other_unit, other_by in term.parts:
+                block = (turned @ other_by).reshape(-1, 36)
+                same = frame == other_frame
+                if same.all():
+                    within += _gathered((frame * U + unit) * U + other_unit, block, len(within))
+                elif (frame == other_frame + 1).all():
+                    onward += _gathered((other_frame * U + unit) * U + other_unit, block, len(onward))
+    return _Linear(
+        cost,
+        within.reshape(T, U, U, 6, 6),
+        onward.reshape(T - 1, U, U, 6, 6),
+        slope.reshape(T, U, 6),
+    )
+
+
+def _gathered(place: NDArray[np.intp], values: Floats, n: int) -> Floats:
+    """Sum of the rows of values (k, m) by their place, (n, m)."""
+    k = len(place)
+    return csr_matrix((np.ones(k), (place, np.arange(k))), (n, k)) @ values
+
+
+def _step(linear: _Linear, camera: CameraIs, damping: float) -> Floats:
+    """The step (T, U, 6) in turns and shifts that lowers the damped quadratic most."""
+    first = 0 if camera == "moving" else 1  # unit from which on the band has all
+    T, U = linear.slope.shape[:2]
+    size = 6 * (U - first)
+    within = linear.within[:, first:, first:].transpose(0, 1, 3, 2, 4).reshape(T, size, size).copy()
+    onward = linear.onward[:, first:, first:].transpose(0, 1, 3, 2, 4).reshape(T - 1, size, size)
+    diagonal = np.einsum("tii->ti", within)
+    diagonal += damping * diagonal + np.where(diagonal == 0, 1.0, 1e-6)  # nobody there: stays
+    band = cholesky_banded(_band(within, onward), lower=True, overwrite_ab=True, check_finite=False)
+    step = np.zeros((T, U, 6))
+    slope = linear.slope[:, first:].reshape(T * size)
+    if camera == "static":
+        # The camera's own variables border the band; eliminate the people (Schur's complement).
+        border = linear.within[:, 1:, 0].reshape(T * size, 6)
+        between = linear.onward[:, 0, 0].sum(0)
+        corner = linear.within[:, 0, 0].sum(0) + between + between.T
+        solved = cho_solve_banded((band, True), np.column_stack([border, slope]), check_finite=False)
+        reduced = corner - border.T @ solved[:, :6]
+        reduced[np.diag_indices(6)] *= 1 + damping
+        reduced[np.diag_indices(6)] += 1e-6 * np.trace(corner)
+        of_camera = -np.linalg.solve(reduced, linear.slope[:, 0].sum(0) - border.T @ solved[:, 6])
+        step[:, 0] = of_camera
+        step[:, 1:] = (-solved[:, 6] - solved[:, :6] @ of_camera).reshape(T, U - 1, 6)
+    else:
+        step[:, first:] = -cho_solve_banded((band, True), slope, check_finite=False).reshape(T, -1, 6)
+    return step
+
+
+def _band(within: Floats, onward: Floats) -> Floats:
+    """Symmetric block tridiagonal matrix as LAPACK's lower band, (2 size, T size)."""
+    T, size, _ = within.shape
+    band = np.zeros((2 * size, T, size))
+    row, column = np.tril_indices(size)
+    band[row - column, :, column] = within[:, row, column].T
+    row, column = (index.ravel() for index in np.indices((size, size)))
+    band[size + row - column, :-1, column] = onward[:, row, column].T
+    return band.reshape(2 * size, T * size)
+
+
+def _moved(world: World, step: Floats) -> World:
+    turn, shift = exp(step[..., :3]), step[..., 3:]
+    return World(
+        turn[:, 0] @ world.R_world_camera,
+        world.camera_m + shift[:, 0],
+        turn[:, 1:] @ world.R_world_root,
+        world.root_m + shift[:, 1:],
+    )
