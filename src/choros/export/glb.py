@@ -2,8 +2,8 @@
 
 Written by hand, JSON and one buffer, since no library writes skins with animations: trimesh 5 has none, and
 with pygltflib one packs every array and index oneself all the same. Skinning is linear, as glTF's is: the
-body's pose correctives, which move the skin near bent joints by a centimetre or two, are not in the file,
-the joints are exact. References are to sections of the specification of glTF 2.0 (Khronos, 2021).
+body's pose correctives, which move the skin near bent joints by up to 4 cm, are not in the file; the joints
+are exact. References are to sections of the specification of glTF 2.0 (Khronos, 2021).
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
-from choros.body import BodyModel, BodyParams
+from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions
-from choros.export.people import Cast, ExportPerson, Floats, cast_of
+from choros.export.people import Cast, ExportPerson, Floats, cast_of, rest_vertices
 from choros.motion import Motion, atomic_write
 from choros.view.raster import vertex_normals
 from choros.view.shading import colour_of
@@ -181,7 +180,7 @@ def _add_person(file: _Glb, skin: _Skin, person: ExportPerson, quantised: bool) 
         file.add("nodes", node)
     file.json["nodes"][first]["rotation"] = Rotation.from_rotvec(person.rotvec[0, 0]).as_quat().tolist()
 
-    vertices, unpack = _vertices(skin.body, person), np.eye(4)
+    vertices, unpack = rest_vertices(skin.body, person).astype(np.float32), np.eye(4)
     normals = vertex_normals(vertices, skin.faces)
     normals[~normals.any(1)] = 0, 1, 0  # of vertices without a face
     if quantised:
@@ -228,17 +227,6 @@ def _add_person(file: _Glb, skin: _Skin, person: ExportPerson, quantised: bool) 
         }
     )
     return root
-
-
-def _vertices(body: BodyModel, person: ExportPerson) -> NDArray[np.float32]:
-    """The person's shape in T-pose (V, 3), metres; x left, y up, z forward."""
-    neutral = body.neutral()
-    betas = torch.as_tensor(person.betas, dtype=body.dtype)
-    with torch.inference_mode():
-        params = BodyParams(
-            neutral.global_orient, neutral.body_pose, betas, neutral.transl, torch.tensor(person.kid)
-        )
-        return body.vertices(params).numpy().astype(np.float32)
 
 
 def _material(person: ExportPerson) -> dict[str, Any]:

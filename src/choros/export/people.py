@@ -6,14 +6,14 @@ the place of the pelvis that each frame gave them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from choros.body import BodyModel, BodyParams
 from choros.errors import ChorosError
@@ -132,6 +132,43 @@ def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y")
         motion.height,
         motion.K,
         None if space == "world" and unknown_camera else T_file_space @ T_space_camera,
+    )
+
+
+def rest_vertices(body: BodyModel, person: ExportPerson) -> Floats:
+    """The person's shape in T-pose (V, 3), metres; x left, y up, z forward."""
+    neutral = body.neutral()
+    shape = {"betas": person.betas, "kid": person.kid}
+    params = neutral._replace(**{k: torch.as_tensor(v, dtype=body.dtype) for k, v in shape.items()})
+    with torch.inference_mode():
+        return body.vertices(params).numpy().astype(np.float64)
+
+
+def evenly(person: ExportPerson, cast: Cast) -> ExportPerson:
+    """The person on the grid of the nominal frame rate, from their first frame to their last.
+
+    For formats of fixed rate. In a steady video that fills frames in which nobody followed the person, as not
+    visible; in one of uneven times ``frame`` becomes the number on the grid, and poses are those of its times.
+    """
+    at = person.frame.astype(np.float64) if cast.steady else person.time_s * float(cast.fps)
+    grid = np.arange(round(at[0]), round(at[-1]) + 1)
+    if np.array_equal(grid, at):
+        return person
+    wanted = np.clip(grid, at[0], at[-1])
+    nearest = np.rint(np.interp(wanted, at, np.arange(len(at)))).astype(np.int64)
+    near = np.abs(at[nearest] - wanted) < 1
+    rotvec = person.rotvec[nearest]
+    if len(at) > 1:
+        for joint in range(rotvec.shape[1]):
+            rotvec[:, joint] = Slerp(at, Rotation.from_rotvec(person.rotvec[:, joint]))(wanted).as_rotvec()
+    return replace(
+        person,
+        frame=grid.astype(np.int32),
+        time_s=grid / float(cast.fps),
+        visible=person.visible[nearest] & near,
+        confidence=np.where(near, person.confidence[nearest], 0).astype(np.float32),
+        rotvec=rotvec,
+        pelvis=np.stack([np.interp(wanted, at, axis) for axis in person.pelvis.T], axis=1),
     )
 
 
