@@ -1,0 +1,220 @@
+"""OpenUSD in one binary file: everybody's UsdSkel skeleton and skinned mesh with their motion, and the camera.
+
+Written through Pixar's usd-core. Skinning is linear, as UsdSkel's is by default: the body's pose correctives
+are not in the file, the joints are exact. Attributes are those of the UsdSkel and UsdGeom schemas.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pxr import Gf, Kind, Sdf, Usd, UsdGeom, UsdShade, UsdSkel, Vt
+from scipy.spatial.transform import Rotation
+
+from choros._version import __version__
+from choros.body import BodyModel
+from choros.body.skeleton import JOINT_NAMES, PARENTS
+from choros.export.formats import ExportOptions
+from choros.export.glb import influences
+from choros.export.people import Cast, ExportPerson, Floats, cast_of, rest_vertices
+from choros.export.points import joints_m
+from choros.export.whole import whole_file
+from choros.motion import Motion
+from choros.view.raster import vertex_normals
+from choros.view.shading import colour_of
+
+FILM_MM = 36.0  # width of the camera's film; only its ratio to the focal length counts
+NEAR_FAR_M = (0.05, 1000.0)
+#: USD's cameras look along -z with y up, OpenCV's along z with y down.
+OPENCV_FROM_USD = np.diag([1.0, -1, -1, 1])
+
+
+def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
+    """Everybody and the camera as one crate file: y up, metres.
+
+    Time codes are time since the first frame x nominal frame rate: whole numbers, the motion's frames, where
+    frames come evenly. A person is the SkelRoot ``/motion/person_<id>``; while they are not there it is
+    invisible, and ``userProperties:visible`` is false from a frame on in which they were predicted and not
+    seen. Their shape is baked into the mesh.
+
+    Raises ``ChorosError`` as ``cast_of`` does.
+    """
+    cast = cast_of(motion, options or ExportOptions(), up="y")
+    stage = Usd.Stage.CreateInMemory(path.name)
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+    UsdGeom.SetStageMetersPerUnit(stage, 1.0)
+    stage.SetTimeCodesPerSecond(float(cast.fps))
+    stage.SetFramesPerSecond(float(cast.fps))
+    codes = _codes(cast, cast.time_s)
+    stage.SetStartTimeCode(codes[0])
+    stage.SetEndTimeCode(codes[-1])
+    stage.GetRootLayer().comment = f"choros {__version__}: {motion.header.source}, {cast.space} space"
+    root = UsdGeom.Xform.Define(stage, "/motion").GetPrim()
+    Usd.ModelAPI(root).SetKind(Kind.Tokens.component)
+    stage.SetDefaultPrim(root)
+    for person in cast.people:
+        _add_person(stage, cast, person)
+    if cast.T_file_camera is not None:
+        _add_camera(stage, cast, cast.T_file_camera, codes)
+    with whole_file(path) as part:
+        stage.GetRootLayer().Export(str(part))
+    return [path]
+
+
+def _codes(cast: Cast, time_s: Floats) -> list[float]:
+    """Time codes; those a rounding error away from a frame are that frame."""
+    return list(np.round(time_s * float(cast.fps), 6).tolist())
+
+
+def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson) -> None:
+    base = f"/motion/{person.name}"
+    root = UsdSkel.Root.Define(stage, base)
+    skeleton = UsdSkel.Skeleton.Define(stage, f"{base}/skeleton")
+    animation = UsdSkel.Animation.Define(stage, f"{base}/animation")
+    mesh = UsdGeom.Mesh.Define(stage, f"{base}/mesh")
+    vertices = rest_vertices(cast.body, person)
+
+    skeleton.CreateJointsAttr(_joint_paths())
+    skeleton.CreateBindTransformsAttr(_places(person.rest_joints))
+    offsets = person.rest_joints - person.rest_joints[list(PARENTS)]
+    offsets[0] = person.rest_joints[0]
+    skeleton.CreateRestTransformsAttr(_places(offsets))
+    _shape(mesh, cast.body, vertices)
+    _colour(stage, mesh, person)
+    for prim in (skeleton, mesh):
+        UsdSkel.BindingAPI.Apply(prim.GetPrim())
+    UsdSkel.BindingAPI(skeleton).CreateAnimationSourceRel().SetTargets([animation.GetPath()])
+    UsdSkel.BindingAPI(mesh).CreateSkeletonRel().SetTargets([skeleton.GetPath()])
+    _animate(cast, person, root, animation, offsets, vertices)
+
+
+def _joint_paths() -> list[str]:
+    """pelvis, pelvis/left_hip, ... as UsdSkel names joints."""
+    paths: list[str] = []
+    for name, parent in zip(JOINT_NAMES, PARENTS, strict=True):
+        paths.append(name if parent < 0 else f"{paths[parent]}/{name}")
+    return paths
+
+
+def _places(points: Floats) -> list[Gf.Matrix4d]:
+    return [Gf.Matrix4d().SetTranslate(Gf.Vec3d(*point)) for point in points.tolist()]
+
+
+def _shape(mesh: UsdGeom.Mesh, body: BodyModel, vertices: Floats) -> None:
+    """The T-pose, and which joints move it."""
+    faces = body.faces.numpy()
+    mesh.CreatePointsAttr(_vec3(vertices))
+    mesh.CreateFaceVertexCountsAttr(Vt.IntArray(len(faces), 3))
+    mesh.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(faces.ravel().astype(np.int32)))
+    mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+    mesh.CreateNormalsAttr(_vec3(vertex_normals(vertices, faces)))
+    mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
+    mesh.CreateExtentAttr(_vec3(np.stack([vertices.min(0), vertices.max(0)])))
+    joints, weights = influences(body.skin_weights.numpy().astype(np.float64))
+    weights = weights / weights.sum(1, keepdims=True)
+    binding = UsdSkel.BindingAPI(mesh)
+    binding.CreateJointIndicesPrimvar(constant=False, elementSize=joints.shape[1]).Set(
+        Vt.IntArray.FromNumpy(joints.ravel().astype(np.int32))
+    )
+    binding.CreateJointWeightsPrimvar(constant=False, elementSize=joints.shape[1]).Set(
+        Vt.FloatArray.FromNumpy(weights.ravel().astype(np.float32))
+    )
+    binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1))
+
+
+def _colour(stage: Usd.Stage, mesh: UsdGeom.Mesh, person: ExportPerson) -> None:
+    """The person's colour in overlays, on the mesh itself and as a matt material."""
+    srgb = np.array(colour_of(person.id)) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    colour = Gf.Vec3f(*linear.tolist())
+    mesh.CreateDisplayColorAttr([colour])
+    material = UsdShade.Material.Define(stage, f"/motion/{person.name}/material")
+    shader = UsdShade.Shader.Define(stage, f"{material.GetPath()}/surface")
+    shader.CreateIdAttr("UsdPreviewSurface")
+    shader.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f).Set(colour)
+    shader.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(0.8)
+    material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
+    UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(material)
+
+
+def _animate(
+    cast: Cast,
+    person: ExportPerson,
+    root: UsdSkel.Root,
+    animation: UsdSkel.Animation,
+    offsets: Floats,  # (24, 3) of each joint from its parent
+    vertices: Floats,  # (V, 3) of the T-pose
+) -> None:
+    codes = _codes(cast, person.time_s)
+    animation.CreateJointsAttr(_joint_paths())
+    animation.CreateScalesAttr(Vt.Vec3hArray(len(JOINT_NAMES), Gf.Vec3h(1)))
+    places, turns = animation.CreateTranslationsAttr(), animation.CreateRotationsAttr()
+    extent = root.CreateExtentAttr()
+    confidence = _property(root, "confidence", Sdf.ValueTypeNames.Float)
+    translations = np.tile(offsets, (len(codes), 1, 1))
+    translations[:, 0] = person.pelvis
+    xyzw = Rotation.from_rotvec(person.rotvec.reshape(-1, 3)).as_quat().reshape(-1, 24, 4)
+    joints = joints_m(cast.body, person)
+    # However it is posed, the skin stays about as near to its nearest joint as it rests.
+    skin_m = np.linalg.norm(vertices[:, None] - person.rest_joints, axis=2).min(1).max()
+    low, high = joints.min(1) - skin_m, joints.max(1) + skin_m
+    for i, code in enumerate(codes):
+        places.Set(_vec3(translations[i]), code)
+        turns.Set(Vt.QuatfArray.FromNumpy(xyzw[i].astype(np.float32)), code)
+        extent.Set(_vec3(np.stack([low[i], high[i]])), code)
+        confidence.Set(float(person.confidence[i]), code)
+
+    there, seen = np.zeros(len(cast.time_s), bool), np.zeros(len(cast.time_s), bool)
+    there[person.frame], seen[person.frame] = True, person.visible
+    all_codes = _codes(cast, cast.time_s)
+    visibility = root.CreateVisibilityAttr()
+    for frame in _changes(there):
+        visibility.Set(
+            UsdGeom.Tokens.inherited if there[frame] else UsdGeom.Tokens.invisible, all_codes[frame]
+        )
+    visible = _property(root, "visible", Sdf.ValueTypeNames.Bool)
+    for frame in _changes(seen):
+        visible.Set(bool(seen[frame]), all_codes[frame])
+
+
+def _changes(flags: NDArray[np.bool_]) -> list[int]:
+    """Where a flag (T,) first stands and where it changes."""
+    return [0, *(np.flatnonzero(np.diff(flags)) + 1).tolist()]
+
+
+def _property(root: UsdSkel.Root, name: str, kind: Any) -> Usd.Attribute:
+    return root.GetPrim().CreateAttribute(f"userProperties:{name}", kind, custom=True)
+
+
+def _add_camera(stage: Usd.Stage, cast: Cast, T_file_camera: Floats, codes: list[float]) -> None:
+    """The camera with its path and lens; what stands still is said once."""
+    camera = UsdGeom.Camera.Define(stage, "/motion/camera")
+    fx, fy, cx, cy = cast.K[:, 0, 0], cast.K[:, 1, 1], cast.K[:, 0, 2], cast.K[:, 1, 2]
+    focal_mm = FILM_MM * fx / cast.width
+    height_mm = focal_mm * cast.height / fy
+    camera.CreateClippingRangeAttr(Gf.Vec2f(*NEAR_FAR_M))
+    camera.CreateHorizontalApertureAttr(FILM_MM)
+    over_time: list[tuple[Usd.Attribute, list[Any]]] = [
+        (camera.CreateFocalLengthAttr(), focal_mm.tolist()),
+        (camera.CreateVerticalApertureAttr(), height_mm.tolist()),
+        (camera.CreateHorizontalApertureOffsetAttr(), (FILM_MM * (0.5 - cx / cast.width)).tolist()),
+        (camera.CreateVerticalApertureOffsetAttr(), (height_mm * (cy / cast.height - 0.5)).tolist()),
+        (
+            camera.MakeMatrixXform().GetAttr(),
+            # Gf's matrices move rows.
+            [Gf.Matrix4d(T.T.tolist()) for T in T_file_camera @ OPENCV_FROM_USD],
+        ),
+    ]
+    for attribute, values in over_time:
+        if all(value == values[0] for value in values):
+            attribute.Set(values[0])
+            continue
+        for code, value in zip(codes, values, strict=True):
+            attribute.Set(value, code)
+
+
+def _vec3(points: NDArray[np.floating[Any]]) -> Vt.Vec3fArray:
+    return Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(points, np.float32))
