@@ -11,16 +11,20 @@ from choros._version import __version__
 from choros.cli.bench import Bench
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
+from choros.cli.export import Export
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.track import Track
 from choros.cli.train import Train
+from choros.cli.world import World
 from choros.errors import ChorosError
 
 Command = (
     Annotated[Track, tyro.conf.subcommand("track")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[World, tyro.conf.subcommand("world")]
     | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]

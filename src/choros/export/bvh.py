@@ -35,8 +35,9 @@ def write_bvh(motion: Motion, path: Path, options: ExportOptions | None = None) 
     """Each person as ``<path>_person_<id>_from_<frame>.bvh``: y up, metres, degrees.
 
     ``frame`` counts from 1, as Blender and MOT text do, and is where to put the file's first frame, so that
-    people keep their times. The root's position is that of the pelvis. Frames in which nobody followed the person are filled evenly; a
-    video of uneven times is brought to its nominal rate. Frames in which they were not seen are not marked.
+    people keep their times. The root's position is that of the pelvis. Frames in which nobody followed the
+    person are filled evenly; a video of uneven times is brought to its nominal rate. Frames in which they were
+    not seen are not marked.
 
     Raises ``ChorosError`` as ``cast_of`` does.
     """

@@ -1,0 +1,82 @@
+"""``choros export``: a motion in the formats of other software."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from choros.cli.arguments import Flag, OptionalFile
+from choros.errors import ChorosError
+
+
+@dataclass
+class Export:
+    """Write a motion for other software: Blender, Unity, OpenSim, your own code."""
+
+    motion: Positional[
+        Annotated[Path | None, arg(metavar="MOTION", constructor=Path, help_behavior_hint="")]
+    ] = None
+    """The motion.npz that `choros track` wrote."""
+    to: Annotated[tuple[str, ...], arg(metavar="FORMAT...", help_behavior_hint="")] = ()
+    """What to write; --list shows the formats."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-export")
+    """Folder to write to; files are called after the motion's."""
+    space: Annotated[
+        Literal["camera", "world"] | None, arg(constructor=Literal["camera", "world"], help_behavior_hint="")
+    ] = None
+    """Where people stand: before the camera of each frame, or in the world. Without it, as in the motion."""
+    people: Annotated[tuple[int, ...], arg(metavar="ID...", help_behavior_hint="")] = ()
+    """Only these people."""
+    frame: Annotated[int, arg(metavar="NUMBER")] = 0
+    """The frame, counted from 0, that formats of one moment hold."""
+    quantised: Flag = False
+    """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
+    body: OptionalFile = None
+    """Your own SMPL file, if the motion was tracked with it."""
+    list: Flag = False
+    """Show the formats, their units, axes and times, and stop."""
+
+    def run(self) -> None:
+        from choros.export import FORMATS, ExportOptions
+
+        if self.list:
+            self._show_formats()
+            return
+        known = ", ".join(FORMATS)
+        if self.motion is None or not self.to:
+            raise ChorosError(f"give a motion.npz and after --to what to make of it: {known}.")
+        for name in self.to:
+            if name not in FORMATS:
+                raise ChorosError(f"there is no format {name}; after --to there may be {known}.")
+        if self.output.exists() and not self.output.is_dir():
+            raise ChorosError(f"{self.output} is a file; name a folder after -o.")
+
+        from choros.body import BodyModel
+        from choros.motion import Motion
+
+        motion = Motion.load(self.motion)
+        body = BodyModel.load(self.body) if self.body else None
+        options = ExportOptions(self.space, self.people, body, self.frame, self.quantised)
+        for name in dict.fromkeys(self.to):
+            path = self.output / f"{self.motion.stem}{FORMATS[name].suffix}"
+            for file in FORMATS[name].write(motion, path, options):
+                print(f"{file}: {file.stat().st_size / 1000:,.0f} kB")
+
+    def _show_formats(self) -> None:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        from choros.export.formats import table
+
+        shown = Table.grid(padding=(0, 2))
+        for row in table():
+            for heading, words in row.items():
+                if words:
+                    style = "bold" if heading == "format" else ""
+                    shown.add_row(heading, Text(words, style))
+            shown.add_row()
+        Console().print(shown)
