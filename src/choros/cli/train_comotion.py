@@ -22,6 +22,7 @@ from choros.errors import ChorosError
 if TYPE_CHECKING:
     from choros.comotion.config import ComotionConfig
     from choros.training.comotion_feed import Footage
+    from choros.training.comotion_footage import PseudoLabels
     from choros.training.stages import Recipe
 
 
@@ -64,7 +65,10 @@ class Comotion:
     wardrobe: OptionalFolder = None
     """MakeHuman's clothes for the people of scenes."""
     data: Annotated[tuple[str, ...], arg(metavar="NAME=LABELS,IMAGES")] = ()
-    """Public sets that you have, for the paper's recipe: coco, mpii, instavariety, bedlam, posetrack, jrdb."""
+    """Public sets that you have, for the paper's recipe: coco, mpii, instavariety, bedlam, posetrack, jrdb. Or
+    NAME=DIR, a folder that choros train pseudo-label wrote, for any recipe."""
+    data_share: float = 0.2
+    """Of the clips that a stage learns from, for the folders of --data together."""
     licence: Annotated[str | None, arg(metavar="TEXT", constructor=str, help_behavior_hint="")] = None
     """Of the weights; Apache-2.0 for those of choros's own scenes, else unknown."""
     tensorboard: Flag = False
@@ -77,11 +81,14 @@ class Comotion:
         from choros.scenes import SceneConfig
         from choros.training.comotion import train
         from choros.training.comotion_feed import Options
+        from choros.training.comotion_footage import with_footage
 
-        recipe = self._recipe()
+        footage, labelled = self._data()
+        recipe = with_footage(self._recipe(), labelled, self.data_share)
         device = self._join(torch.cuda.is_available() if self.device == "auto" else self.device == "cuda")
         if device == "cpu":
-            torch.set_num_threads(max(1, (os.cpu_count() or 2) - self.workers))
+            beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that torchrun started here
+            torch.set_num_threads(max(1, (os.cpu_count() or 2) // beside - self.workers))
         ingredients: dict[str, Any] = {"mocap": self.mocap, "photos": self.photos, "wardrobe": self.wardrobe}
         options = Options(
             seed=self.seed,
@@ -89,14 +96,15 @@ class Comotion:
             device=device,
             network=self._network(recipe),
             scene=SceneConfig(width=512, height=512, **ingredients),
-            footage=self._footage(),
+            footage=footage,
             tensorboard=self.tensorboard,
         )
         own = not any(ingredients.values()) and not self.data
         about = {
             "licence": self.licence or ("Apache-2.0" if own else "that of its data, see there"),
             "data": sorted({source.data for stage in recipe.stages for source in stage.sources})
-            + [f"{name}: {folder.name}" for name, folder in ingredients.items() if folder],
+            + [f"{name}: {folder.name}" for name, folder in ingredients.items() if folder]
+            + [f"{name}: {parts[0].licence}" for name, parts in labelled.items()],
             "recipe": self.recipe,
             "commit": commit(),
             "command": self._command(),
@@ -132,6 +140,10 @@ class Comotion:
             for name in ("no_hidden_state", "standing_start")
             if getattr(self, name)
         ]
+        places = [text.partition("=") for text in self.data if "," not in text]
+        folders = [f"{name}={Path(place).name}" for name, _, place in places]
+        if folders:
+            said.append(f"--data {' '.join(folders)} --data-share {self.data_share:g}")
         return " ".join(said)
 
     def _recipe(self) -> Recipe:
@@ -160,17 +172,30 @@ class Comotion:
             learned_initialisation=config.learned_initialisation and not self.standing_start,
         )
 
-    def _footage(self) -> dict[str, Footage]:
-        from choros.training.comotion_footage import footage_of, open_set
+    def _data(self) -> tuple[dict[str, Footage], dict[str, list[PseudoLabels]]]:
+        """All footage by name, and which of it is pseudo-labelled."""
+        from choros.training.comotion_footage import (
+            footage_of,
+            open_pseudo_labels,
+            open_set,
+            pseudo_labelled,
+        )
 
+        if not 0 < self.data_share < 1:
+            raise ChorosError("--data-share is more than 0 and less than 1.")
         sets: dict[str, list[Any]] = {}
+        labelled: dict[str, list[PseudoLabels]] = {}
         for text in self.data:
             name, _, paths = text.partition("=")
-            labels, _, images = paths.partition(",")
-            if not labels or not images:
-                raise ChorosError(f'"{text}" names no data; write it as coco=LABELS,IMAGES.')
-            sets.setdefault(name, []).append(open_set(name, labels, images))
-        return {name: footage_of(samples) for name, samples in sets.items()}
+            labels, comma, images = paths.partition(",")
+            if not name or not labels or bool(comma) != bool(images):
+                raise ChorosError(f'"{text}" names no data; write it as coco=LABELS,IMAGES or NAME=DIR.')
+            if comma:
+                sets.setdefault(name, []).append(open_set(name, labels, images))
+            else:
+                labelled.setdefault(name, []).extend(open_pseudo_labels(labels))
+        footage = {name: footage_of(samples) for name, samples in sets.items()}
+        return footage | {name: pseudo_labelled(parts) for name, parts in labelled.items()}, labelled
 
     def _join(self, on_gpu: bool) -> str:
         """The device of this process; under ``torchrun`` also joins the others."""

@@ -7,7 +7,7 @@ one sequence.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -31,6 +31,7 @@ from choros.motion import Motion
 from choros.training.comotion_data import LabelledClip
 from choros.training.comotion_labels import clip_of_motion, clip_of_samples
 from choros.training.pseudo_labels import ABOUT, MOTION, picture_path
+from choros.training.stages import Recipe, Source
 
 #: Readers by the names that recipes use: from two places, labels and pictures, to samples.
 SETS: dict[str, Callable[[Path, Path], Samples]] = {
@@ -80,6 +81,7 @@ class PseudoLabels:
 
     folder: Path
     motion: Motion
+    licence: str  # of the set's footage
 
     def starts(self, frames: int) -> NDArray[np.int64]:
         """Where clips of so many frames can begin: somebody is labelled there, and no gap comes after."""
@@ -104,12 +106,12 @@ def open_pseudo_labels(folder: str | Path) -> list[PseudoLabels]:
     folder = Path(folder)
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        names = [part["folder"] for part in about["parts"]]
+        licence, names = about["licence"], [part["folder"] for part in about["parts"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ChorosError(
             f"{folder / ABOUT} cannot be read; give a folder that `choros train pseudo-label` wrote."
         ) from error
-    return [PseudoLabels(folder / name, Motion.load(folder / name / MOTION)) for name in names]
+    return [PseudoLabels(folder / name, Motion.load(folder / name / MOTION), licence) for name in names]
 
 
 def pseudo_labelled(parts: Sequence[PseudoLabels]) -> Callable[[int, int, int], Generator[LabelledClip]]:
@@ -130,6 +132,23 @@ def pseudo_labelled(parts: Sequence[PseudoLabels]) -> Callable[[int, int, int], 
             yield part.clip(range(first, first + frames), body)
 
     return clips
+
+
+def with_footage(recipe: Recipe, sets: Mapping[str, Sequence[PseudoLabels]], share: float) -> Recipe:
+    """A recipe with sets of pseudo-labels in each stage, by name; together they are ``share`` of its micro-batches.
+
+    Their clips are as long as the stage's longest; single frames of a set that has none so long.
+    """
+    stages = []
+    for stage in recipe.stages:
+        frames = max(source.frames for source in stage.sources)
+        each = sum(source.share for source in stage.sources) * share / (1 - share) / max(len(sets), 1)
+        mixed = tuple(
+            Source(name, frames if any(len(part.starts(frames)) for part in parts) else 1, each)
+            for name, parts in sets.items()
+        )
+        stages.append(replace(stage, sources=stage.sources + mixed))
+    return replace(recipe, stages=tuple(stages))
 
 
 def read_picture(sample: Sample) -> NDArray[np.uint8]:  # (H, W, 3) RGB
