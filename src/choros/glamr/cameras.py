@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from choros.glamr.people import Course
-from choros.glamr.rigid import UP, nearest_rotation
+from choros.glamr.rigid import UP, exp, from_heading, nearest_rotation
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +86,48 @@ def following_camera(
             gaussian_filter1d(camera.place_m, width, axis=0, mode="nearest"),
         )
     return camera, [moved[number] for number in range(len(people))]
+
+
+def in_metres(camera: CameraPath, people: Sequence[Course], span_s: float = 0.5) -> CameraPath:
+    """A camera path of any scale and any way up, brought to metres, z up and the floor at 0, by the people in it.
+
+    Up and the floor are where they are for people who lean and stand as predicted. A metre is what makes their
+    steps over ``span_s`` as long as predicted, in the median; 1 if the camera stays where it is.
+    """
+    seen = [camera.R_world_camera[one.frames][one.seen] for one in people]
+    up = _median_direction(np.concatenate([
+        (R @ _up_camera(one)[..., None])[..., 0] for R, one in zip(seen, people, strict=True)
+    ]))  # fmt: skip
+    tilt = np.cross(up, UP)
+    angle = np.arctan2(np.linalg.norm(tilt), up[2])
+    axis = tilt / np.linalg.norm(tilt) if np.linalg.norm(tilt) > 1e-9 else np.array([1.0, 0, 0])
+    level = exp(angle * axis)
+    R, place = level @ camera.R_world_camera, camera.place_m @ level.T
+    asked, moved = [np.zeros((0, 2))], [np.zeros((0, 2))]
+    for one in people:
+        shown = np.flatnonzero(one.seen)
+        ahead = shown[
+            np.searchsorted(one.times_s[shown], one.times_s[shown] + span_s).clip(0, len(shown) - 1)
+        ]
+        R_wc = R[one.frames]
+        at = (R_wc @ one.root_cam_m[..., None])[..., 0]
+        step = one.path_m[ahead] - one.path_m[shown]
+        heading = from_heading(R_wc[shown] @ one.R_camera_root[shown])
+        step = (heading @ np.swapaxes(from_heading(one.R_path_root[shown]), -1, -2) @ step[..., None])[..., 0]
+        asked.append((step - (at[ahead] - at[shown]))[:, :2])
+        moved.append((place[one.frames][ahead] - place[one.frames][shown])[:, :2])
+    by, d = np.concatenate(asked), np.concatenate(moved)
+    far = np.linalg.norm(d, axis=-1)
+    told = far > 0.2 * far.max(initial=0)
+    scale = float(np.median((by * d).sum(-1)[told] / far[told] ** 2)) if told.any() else 1.0
+    if scale <= 0:
+        scale = 1.0  # nobody walks as predicted; better the file's own unit than a mirrored world
+    place = scale * place
+    height = np.concatenate([
+        one.path_m[one.seen, 2] - ((R[one.frames] @ one.root_cam_m[..., None])[..., 0] + place[one.frames])[one.seen, 2]
+        for one in people
+    ])  # fmt: skip
+    return CameraPath(R, place + np.median(height) * UP)
 
 
 def _up_camera(one: Course) -> Floats:

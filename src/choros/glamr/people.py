@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from choros.body import BodyModel
 from choros.errors import ChorosError
 from choros.glamr.ego import ego_to_global
 from choros.glamr.figure import Figure, figure
+from choros.glamr.rigid import nearest_rotation
 from choros.glamr.windows import even_times, joints_about_pelvis, places_at, rotations_at, visible_at
 from choros.motion import Motion, Person
 
@@ -82,11 +84,13 @@ def courses(
     *,
     seed: int = 0,
     keep_visible: bool = True,
+    smooth_s: float = 0.0,
     report: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> list[Course]:
     """Everybody in ``motion`` whom somebody saw, in the order of their identities.
 
-    ``seed`` 0 fills gaps in with the most likely motion, others draw one. Raises ``ChorosError`` if nobody was
+    ``seed`` 0 fills gaps in with the most likely motion, others draw one. ``smooth_s`` is the width, a standard
+    deviation, over which poses that were seen are averaged. Raises ``ChorosError`` if nobody was
     seen.
     """
     people = [person for person in motion.people if person.visible.any()]
@@ -94,7 +98,7 @@ def courses(
         raise ChorosError(f"nobody is visible in {motion.header.source or 'this motion'}; track it first.")
     whole = []
     for number, person in enumerate(people, start=1):
-        whole.append(_whole(motion, person, infiller, seed, keep_visible))
+        whole.append(_whole(motion, person, infiller, seed, keep_visible, smooth_s))
         report("filling gaps", number, len(people))
     rest = [_rest_joints(body, *_shape(person)) for person in people]
     joints = [
@@ -114,7 +118,7 @@ def courses(
 
 
 def _whole(
-    motion: Motion, person: Person, infiller: Infiller, seed: int, keep_visible: bool
+    motion: Motion, person: Person, infiller: Infiller, seed: int, keep_visible: bool, smooth_s: float
 ) -> tuple[int, NDArray[np.intp], Bools, Tensor, Tensor]:
     """First frame, rows (n,), seen (n,), times (n,) and body rotations (n, 23, 3, 3) without gaps."""
     shown = np.flatnonzero(person.visible)
@@ -129,6 +133,11 @@ def _whole(
     poses[torch.from_numpy(seen)] = torch.from_numpy(
         Rotation.from_rotvec(axis_angle).as_matrix().reshape(-1, 23, 3, 3)
     )
+    if smooth_s > 0 and seen.sum() > 1:
+        frame_s = float(np.median(np.diff(motion.pts_s)))
+        poses[torch.from_numpy(seen)] = torch.from_numpy(
+            _smoothed(poses.numpy(), seen, smooth_s / frame_s)[seen]
+        )
     if seen.all() and keep_visible:
         return start, row, seen, times, poses
     at, visible = even_times(times), torch.from_numpy(seen)
@@ -140,6 +149,13 @@ def _whole(
     if keep_visible:
         said[visible] = poses[visible]
     return start, row, seen, times, said
+
+
+def _smoothed(rotations: Floats, seen: Bools, width: float) -> Floats:
+    """Rotations (n, 23, 3, 3) averaged over time where they were seen; the width is in frames."""
+    weight = gaussian_filter1d(seen.astype(float), width, mode="constant")
+    mean = gaussian_filter1d(rotations * seen[:, None, None, None], width, axis=0, mode="constant")
+    return nearest_rotation(mean / np.maximum(weight, 1e-3)[:, None, None, None])
 
 
 def _nearest_seen(visible: Tensor) -> Tensor:

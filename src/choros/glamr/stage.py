@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import project
 from choros.errors import ChorosError
-from choros.glamr.cameras import CameraEvidence, CameraPath, following_camera, standing_camera
+from choros.glamr.cameras import CameraEvidence, CameraPath, following_camera, in_metres, standing_camera
 from choros.glamr.energies import Sights, Spreads, World
 from choros.glamr.figure import BALL_JOINTS
 from choros.glamr.people import Course, Infiller, Predictor, courses
@@ -39,6 +39,7 @@ class WorldOptions:
     keep_visible: bool = (
         True  # False: poses are said anew by the infiller in every frame, as by the paper's code
     )
+    smooth_s: float = 0.07  # width over which body poses that were seen are averaged, a standard deviation
     spreads: Spreads = field(default_factory=Spreads)
     egocentric: bool = True  # False: people are held to predicted places, not steps (the paper's ablation)
     optimise: bool = True  # False: as initialised
@@ -51,14 +52,15 @@ def world_of(
     predictor: Predictor | None = None,
     evidence: CameraEvidence | None = None,
     given: CameraPath | None = None,
+    given_in_metres: bool = True,
     body: BodyModel | None = None,
     report: Report = lambda what, done, total: None,
 ) -> Motion:
     """The same people in a world with z up and the floor at 0, from the first to the last frame they were seen in.
 
-    Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept.
-    Each person gets one shape. Raises ``ChorosError`` if nobody was seen, or motion, body, camera and evidence are
-    not of the same frames.
+    Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept;
+    one of any scale and any way up (``given_in_metres`` False) is brought there first. Each person gets one shape.
+    Raises ``ChorosError`` if nobody was seen, or motion, body, camera and evidence are not of the same frames.
     """
     options = options or WorldOptions()
     body = body or BodyModel.load()
@@ -73,8 +75,10 @@ def world_of(
         predictor = TrajectoryPredictor.load()
     people = courses(
         motion, body, infiller, predictor,
-        seed=options.seed, keep_visible=options.keep_visible, report=report,
+        seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=report,
     )  # fmt: skip
+    if given is not None and not given_in_metres:
+        given = in_metres(given, people)
     sights = sights_of(motion, people)
     best: tuple[CameraIs, Solved] | None = None
     for kind in _kinds(options, given):

@@ -1,0 +1,91 @@
+"""``choros world``: everyone in a motion in one world, without gaps, and the camera with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from choros.cli.arguments import Flag, OptionalFile
+from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.glamr.cameras import CameraPath
+    from choros.motion import Motion
+
+CAMERAS = ("auto", "static", "moving")
+
+
+@dataclass
+class World:
+    """Bring everyone into one world: z up, the floor at 0, nobody missing where they were hidden (GLAMR)."""
+
+    motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
+    """The motion.npz that `choros track` wrote."""
+    video: Positional[Annotated[str, arg(metavar="[VIDEO]")]] = ""
+    """The video it was tracked in: its background then tells how the camera turned."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
+    """The motion to write."""
+    camera: Annotated[str, arg(metavar="auto|static|moving|FILE|DIR")] = "auto"
+    """Whether the camera stands still, or one that is solved already: JSON with T_world_camera (4x4 a frame, OpenCV
+    axes, z up, metres, floor at 0), or a folder with COLMAP's images.txt or images.bin (any scale and way up)."""
+    seed: int = 0
+    """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
+    anew: Flag = False
+    """Say poses anew also where people were seen, as the paper's program does: smoother, further from the picture."""
+    body: OptionalFile = None
+    """Your own SMPL file, if the motion was tracked with it."""
+
+    def run(self) -> None:
+        from choros.motion import Motion
+
+        if self.output.exists() and self.motion.exists() and self.output.samefile(self.motion):
+            raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")
+        motion = Motion.load(self.motion)
+        world = self.made(motion)
+        world.save(self.output)
+        said = world.header.provenance["world"]["camera"]
+        print(f"{self.output}: {len(world)} frames, {len(world.ids)} people, camera {said}")
+
+    def made(self, motion: Motion) -> Motion:
+        """The motion in the world, by these options."""
+        from choros.body import BodyModel
+        from choros.cli.progress import TrackProgress
+        from choros.glamr.odometry import camera_evidence
+        from choros.glamr.stage import WorldOptions, world_of
+
+        given = self._given()
+        with TrackProgress("reading") as progress:
+
+            def report(what: str, done: int, total: int) -> None:
+                progress.say(what)
+                progress.count(done, total or None)
+
+            evidence = None
+            if self.video and self.camera in ("auto", "moving"):
+                progress.say("following the background")
+                evidence = camera_evidence(motion, self.video, progress.count)
+            known = self.camera if self.camera in ("static", "moving") else "auto"
+            return world_of(
+                motion,
+                WorldOptions(camera=known, seed=self.seed, keep_visible=not self.anew),  # type: ignore[arg-type]
+                evidence=evidence,
+                given=given,
+                given_in_metres=not Path(self.camera).is_dir(),
+                body=BodyModel.load(self.body) if self.body else None,
+                report=report,
+            )
+
+    def _given(self) -> CameraPath | None:
+        from choros.glamr.solved_cameras import read_colmap, read_poses
+
+        if self.camera in CAMERAS:
+            return None
+        path = Path(self.camera)
+        if not path.exists():
+            raise ChorosError(
+                f"{self.camera} is neither a file or folder nor one of: {', '.join(CAMERAS)}; check --camera."
+            )
+        return read_colmap(path) if path.is_dir() else read_poses(path)
