@@ -14,6 +14,7 @@ from choros.baseline.lift import Lifting
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES
 from choros.camera import intrinsics, project
+from choros.cli.train_comotion import Comotion
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.motion import ROW
@@ -70,16 +71,18 @@ def flawed(lifting, flaw):
         rows["body_pose"][:, 3 * (JOINT_NAMES.index("left_knee") - 1) + 2] += 1  # sideways, as no knee bends
     if flaw in ("betas", "pose"):
         rows = seen_there(lifting, rows)
-    if flaw == "error":
-        rows["keypoints_px"][..., 0] += 0.07 * np.ptp(rows["keypoints_px"][0, :, 1])
+    if flaw in ("error", "nobody"):
+        share = 0.07 if flaw == "error" else 0.15
+        rows["keypoints_px"][..., 0] += share * np.ptp(rows["keypoints_px"][0, :, 1])
     return rows, np.array([0.35 if flaw == "score" else 0.8])
 
 
-@pytest.mark.parametrize("flaw", [None, "score", "keypoints", "betas", "pose", "error"])
+@pytest.mark.parametrize("flaw", [None, "score", "keypoints", "betas", "pose", "error", "nobody"])
 def test_each_filter_finds_its_own_flaw(judge, flaw):
     verdict = judge(*flawed(judge.lifting, flaw), K)
-    assert {name for name, passed in verdict._asdict().items() if not passed[0]} == {flaw} - {None}
-    assert verdict.seen[0] == (flaw not in ("score", "keypoints"))
+    expected = {"nobody", "error"} if flaw == "nobody" else {flaw} - {None}
+    assert {name for name, passed in verdict._asdict().items() if not passed[0]} == expected
+    assert verdict.seen[0] == (flaw not in ("score", "keypoints", "nobody"))
     assert verdict.passed[0] == (flaw is None)
 
 
@@ -255,6 +258,12 @@ def test_footage_follows_from_its_seed_and_joins_a_recipe(tmp_path, director):
     for stage in mixed.stages:
         assert stage.sources[-1].share == pytest.approx(0.2 * sum(source.share for source in stage.sources))
     assert with_footage(SMALL, {}, 0.2) == SMALL
+
+    footage, labelled_sets = Comotion(output=tmp_path, data=(f"walk={tmp_path / 'set'}",))._data()
+    assert list(labelled_sets) == ["walk"]
+    assert [next(footage["walk"](7, 4, 4)).first_box_px[0, 0]] == firsts[4:5]
+    with pytest.raises(ChorosError, match="NAME=DIR"):
+        Comotion(output=tmp_path, data=("walk",))._data()
 
 
 def test_what_is_no_set_is_said_to_be_none(tmp_path):

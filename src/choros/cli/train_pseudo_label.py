@@ -50,6 +50,7 @@ def summary(about: dict[str, Any]) -> list[str]:
     filters = {
         "score": f"detected with less than {limits['score']:g}",
         "keypoints": f"fewer than {limits['keypoints']} keypoints",
+        "nobody": f"keypoints off by over {100 * limits['nobody']:g} % of the size: no person's",
         "betas": f"betas of {limits['betas']:g} or more",
         "pose": f"pose over {limits['pose']:g} standard deviations",
         "error": f"keypoints off by over {100 * limits['error']:g} % of the size",

@@ -1,8 +1,9 @@
 """Real footage labelled by our own baseline: which of its answers may teach, and the folder they are kept in.
 
 The filters are 4DHumans' (3.4, S.2): sure detections, at least five keypoints, betas within 3, a plausible pose and
-a small fitting error. Who fails in 3D alone keeps their keypoints. `choros.training.comotion_footage` reads the
-folder back as clips: pictures of at most `SIDE_PX` and ``motion.npz`` for each part, and ``about.json``.
+a small fitting error. Who fails in 3D alone keeps their keypoints, unless no body comes near them.
+`choros.training.comotion_footage` reads the folder back as clips: pictures of at most `SIDE_PX` and ``motion.npz``
+for each part, and ``about.json``.
 """
 
 from __future__ import annotations
@@ -56,8 +57,11 @@ class Filters:
     confident: float = 0.3  # from which on a keypoint counts
     keypoints: int = 5
     betas: float = 3.0  # the lift itself goes no further: who stands at the edge fails
-    pose: float = 5.0  # standard deviations of the lift's prior; of its motion capture 95 % are within 4.2, 99 % within 5.9
+    pose: float = 5.0  # standard deviations of the lift's prior; 95 % of its motion capture are within 4.2
     error: float = 0.05  # mean distance of confident keypoints from the fit's, share of the person's size
+    nobody: float = (
+        0.1  # such an error from which on the keypoints are no person's: they lie on two, or in a heap
+    )
 
 
 class Verdict(NamedTuple):
@@ -65,6 +69,7 @@ class Verdict(NamedTuple):
 
     score: Bools
     keypoints: Bools
+    nobody: Bools
     betas: Bools
     pose: Bools
     error: Bools
@@ -72,7 +77,7 @@ class Verdict(NamedTuple):
     @property
     def seen(self) -> Bools:
         """Whose keypoints may teach."""
-        return self.score & self.keypoints
+        return self.score & self.keypoints & self.nobody
 
     @property
     def passed(self) -> Bools:
@@ -106,13 +111,14 @@ class Judge:
 
     def __call__(self, rows: NDArray[np.void], scores: NDArray[np.floating], K: Floats) -> Verdict:
         """Of rows (n,) `motion.ROW` in camera axes, found with ``scores`` (n,) by a camera K (3, 3) px."""
-        limits = self.filters
+        limits, error = self.filters, self.error(rows, K)
         return Verdict(
             score=scores >= limits.score,
             keypoints=(rows["keypoints_px"][..., 2] >= limits.confident).sum(-1) >= limits.keypoints,
+            nobody=error <= limits.nobody,
             betas=np.abs(rows["betas"]).max(-1, initial=0) < limits.betas,
             pose=self.strangeness(rows["body_pose"]) <= limits.pose,
-            error=self.error(rows, K) <= limits.error,
+            error=error <= limits.error,
         )
 
     def strangeness(self, body_pose: NDArray[np.floating]) -> Floats:  # (n, 69) rad -> (n,)
