@@ -48,9 +48,11 @@ class TrajectoryConfig:
 
 INFILLER_PRESETS = {
     "paper": InfillerConfig(),
-    "small": InfillerConfig(width=128, heads=4, feedforward=256, mlp=(256, 128), latent=64),
+    "small": InfillerConfig(
+        width=96, heads=4, blocks=1, feedforward=192, mlp=(192, 96), dropout=0.0, latent=32
+    ),
 }
 TRAJECTORY_PRESETS = {
     "paper": TrajectoryConfig(),
-    "small": TrajectoryConfig(lstm=128, mlp=(256, 128), latent=32),
+    "small": TrajectoryConfig(lstm=96, mlp=(192, 96), latent=16),
 }

@@ -7,9 +7,9 @@ poses seen before and after, also when the latter are beyond the window; and wha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,21 +19,12 @@ from torch import Tensor, nn
 from choros import weights
 from choros.errors import ChorosError
 from choros.glamr.config import InfillerConfig
+from choros.glamr.cvae import Gaussian, time_encoding, token_perceptron
 from choros.glamr.windows import known_neighbours, straight_way
 from choros.layers.rotation import columns_of_rotations, rotations_from_columns
 
 SYSTEM = "infiller"
 POSE = 23 * 6  # two columns of each local rotation: continuous, where the paper's axis-angle is not
-
-
-class Gaussian(NamedTuple):
-    """A distribution of the latent code, (B, latent) each."""
-
-    mean: Tensor
-    log_std: Tensor
-
-    def draw(self, noise: Tensor) -> Tensor:
-        return self.mean + self.log_std.exp() * noise
 
 
 class Window(NamedTuple):
@@ -80,14 +71,10 @@ class MotionInfiller(nn.Module):
         self.prior_network = LatentNetwork(config)
         self.posterior_network = LatentNetwork(config)
         self.decoder = _decoder(config)
-        sizes = (width, *config.mlp)
-        hidden = [
-            part for a, b in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(a, b), nn.ReLU())
-        ]
-        last = nn.Linear(sizes[-1], POSE)
+        last = nn.Linear(config.mlp[-1], POSE)
         nn.init.normal_(last.weight, std=1e-3)  # it begins as the straight way
         nn.init.zeros_(last.bias)
-        self.head = nn.Sequential(*hidden, last)
+        self.head = nn.Sequential(token_perceptron(width, config.mlp), last)
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> MotionInfiller:
@@ -168,7 +155,7 @@ class MotionInfiller(nn.Module):
         visible: Tensor,
         samples: int,
         keep_visible: bool,
-        draw: Callable[[Tensor, Window, int, bool], Tensor],
+        draw: Callable[..., Tensor],
     ) -> Tensor:
         T = len(visible)
         if rotations.shape != (T, 23, 3, 3):
@@ -181,11 +168,11 @@ class MotionInfiller(nn.Module):
         seen = columns_of_rotations(rotations).flatten(-2).to(self.seen_in.weight.dtype)
         seen = seen.expand(samples, T, POSE)
         first = int(visible.nonzero()[0, 0])
-        filled = self._onward(seen, visible, first, keep_visible, lambda *a: draw(*a, False))
+        filled = self._onward(seen, visible, first, keep_visible, partial(draw, backwards=False))
         if first > 0:  # before anybody was seen: the same, backwards in time
             later = torch.arange(T) >= first
             back = self._onward(
-                filled.flip(1), later.flip(0), 0, keep_visible, lambda *a: draw(*a, True)
+                filled.flip(1), later.flip(0), 0, keep_visible, partial(draw, backwards=True)
             ).flip(1)
             filled = torch.cat([back[:, :first], filled[:, first:]], 1)
         if keep_visible:
@@ -229,12 +216,6 @@ class MotionInfiller(nn.Module):
         """Tokens (B, window, D) with the time encoding (window, width) appended (appendix C)."""
         time = time_encoding(tokens.shape[1], self.config.width).to(tokens)
         return torch.cat([tokens, time.expand(len(tokens), -1, -1)], -1)
-
-
-def time_encoding(frames: int, width: int) -> Tensor:
-    """Sinusoids (frames, width) of the frame's index, as Vaswani et al. 2017 encode positions."""
-    angle = torch.arange(frames)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(1e4) / width))
-    return torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
 
 
 def network_metadata(config: InfillerConfig) -> dict[str, Any]:

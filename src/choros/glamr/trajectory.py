@@ -18,16 +18,15 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from choros import weights
 from choros.errors import ChorosError
 from choros.glamr.config import FPS, TrajectoryConfig
+from choros.glamr.cvae import Gaussian, time_encoding, token_perceptron
 from choros.glamr.ego import N_EGO, ego_to_global, global_to_ego
-from choros.glamr.infiller import Gaussian, time_encoding
 from choros.layers.rotation import columns_of_rotations, rotations_from_columns
 
 SYSTEM = "trajectory"
 SEEN = 2 * 23 * 3  # joints but the pelvis: places in metres, speeds in m/s
 
-#: Somebody who stands still and faces forward, and how much the numbers of `ego` vary: steps and turns per
-#: frame by what is usual in a second.
-_STANDING = (0, 0, 0.9, 1, 0, -1, 0, 0, 0, 0, 1)
+#: The egocentric numbers of somebody who stands still, and how much they vary: steps and turns by 1 a second.
+STANDING = (0, 0, 0.9, 1, 0, -1, 0, 0, 0, 0, 1)
 _SPREAD = (1 / FPS, 1 / FPS, 0.2, 0.02, 1 / FPS, *[0.3] * 6)
 
 
@@ -36,7 +35,7 @@ class OverTime(nn.Module):
 
     def __init__(self, n_in: int, config: TrajectoryConfig) -> None:
         super().__init__()
-        self.into = _perceptron(n_in, config.mlp)
+        self.into = token_perceptron(n_in, config.mlp)
         width = config.mlp[-1]
         self.recurrent: nn.LSTM | None = None
         self.attention: nn.TransformerEncoder | None = None
@@ -59,6 +58,8 @@ class OverTime(nn.Module):
                 self.out(torch.cat([x, time], -1)), src_key_padding_mask=~inside(lengths, T)
             )
         assert self.recurrent is not None
+        if bool((lengths == T).all()):  # several times as fast
+            return self.recurrent(x)[0]
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(self.recurrent(packed)[0], batch_first=True, total_length=T)[0]
 
@@ -68,7 +69,7 @@ class LatentHead(nn.Module):
 
     def __init__(self, n_in: int, config: TrajectoryConfig) -> None:
         super().__init__()
-        self.into = _perceptron(n_in, config.mlp)
+        self.into = token_perceptron(n_in, config.mlp)
         self.out = nn.Linear(config.mlp[-1], 2 * config.latent)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Gaussian:
@@ -89,11 +90,11 @@ class TrajectoryPredictor(nn.Module):
         self.prior = LatentHead(config.lstm, config)
         self.posterior_head = LatentHead(2 * config.lstm, config)
         n_out = N_EGO if config.egocentric else 9
-        self.decoder = _perceptron(config.lstm + config.latent, config.mlp)
+        self.decoder = token_perceptron(config.lstm + config.latent, config.mlp)
         self.out = nn.Linear(config.mlp[-1], n_out)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)
-        self.standing = nn.Buffer(torch.tensor(_STANDING), persistent=False)
+        self.standing = nn.Buffer(torch.tensor(STANDING), persistent=False)
         self.spread = nn.Buffer(torch.tensor(_SPREAD), persistent=False)
 
     @classmethod
@@ -164,7 +165,7 @@ class TrajectoryPredictor(nn.Module):
 
 
 def look(joints: Tensor) -> Tensor:
-    """What the network sees of joints (..., T, 24, 3), metres: places, and speeds since the frame before (..., T, SEEN)."""
+    """Joints (..., T, 24, 3), metres, as the network sees them (..., T, SEEN): places and speeds."""
     places = joints[..., 1:, :].flatten(-2)
     speed = torch.diff(places, dim=-2, prepend=places[..., :1, :]) * FPS
     return torch.cat([places, speed], -1)
@@ -178,10 +179,3 @@ def inside(lengths: Tensor, T: int) -> Tensor:
 def network_metadata(config: TrajectoryConfig) -> dict[str, Any]:
     """What the file of a predictor must say."""
     return {"system": SYSTEM, "config": asdict(config)}
-
-
-def _perceptron(n_in: int, hidden: Sequence[int]) -> nn.Sequential:
-    sizes = (n_in, *hidden)
-    return nn.Sequential(
-        *[part for a, b in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(a, b), nn.ReLU())]
-    )
