@@ -8,7 +8,7 @@ would leave the turn undetermined, and movement that is denied would be taken fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,46 +35,50 @@ class Turn(NamedTuple):
     R_after_before: Floats  # (3, 3) camera axes before the turn to those after it
     sigma_rad: float  # standard deviation of its angle; inf where the points say nothing
     agree: NDArray[np.bool_]  # (N,) which points moved as the background does
+    way: Floats | None  # (3,) unit, along which the background moved, camera axes after; None: it only turned
 
 
 class _Fit(NamedTuple):
     R: Floats  # (3, 3)
+    way: Floats | None  # (3,)
     error_px: Floats  # (N,) distance of each pair of points to the model in both pictures together
     slopes_px: Floats  # (N, m, p) derivatives of the residuals, those by the turn first
     gric: float
 
 
 def turn_between(
-    before_px: Floats,  # (N, 2)
-    after_px: Floats,  # (N, 2) the same points in the other picture
+    before_px: NDArray[np.floating[Any]],  # (N, 2)
+    after_px: NDArray[np.floating[Any]],  # (N, 2) the same points in the other picture
     K_before: Floats,  # (3, 3)
     K_after: Floats,  # (3, 3)
-    seed: int = 0,  # of the pairs that are tried
+    guess: tuple[Floats, Floats] | None = None,  # R_after_before (3, 3) and ``Turn.way``
 ) -> Turn:
     """The turn of a camera from points that do not move in the world, but for up to half of them.
 
     A change of focal length that K does not tell of is found and left aside. Without ``FEWEST`` points that
-    agree, or if fewer than ``LEAST_SHARE`` of them do, the turn is none at all and ``sigma_rad`` inf.
+    agree, or if fewer than ``LEAST_SHARE`` of them do, the turn is none at all and ``sigma_rad`` inf. A guess
+    helps where two movements explain the points almost alike.
     """
-    nothing = Turn(np.eye(3), np.inf, np.zeros(len(before_px), bool))
+    nothing = Turn(np.eye(3), np.inf, np.zeros(len(before_px), bool), None)
     if len(before_px) < FEWEST:
         return nothing
     before, after = _rays(before_px, K_before), _rays(after_px, K_after)
     focal_px = float(np.sqrt(K_after[0, 0] * K_after[1, 1]))
-    R, zoom = _first_guess(before, after, focal_px, np.random.default_rng(seed))
+    R, zoom = _first_guess(before, after, focal_px)
     turned = _fit_turned(before, after, focal_px, R, zoom)
-    moved = _fit_moved(before, after, focal_px, turned.R)
-    best = turned if moved is None or turned.gric <= moved.gric else moved
+    begins = _from_fives(before, after, focal_px, turned.R) + ([] if guess is None else [guess])
+    fits = [turned, *(_fit_moved(before, after, focal_px, *begin) for begin in begins)]
+    best = min(fits, key=lambda fit: fit.gric)
     agree = best.error_px < OUTLIER_PX
     if agree.sum() < FEWEST or agree.mean() < LEAST_SHARE:
         return nothing
     slopes = best.slopes_px[agree]
     noise_px = max(float(np.sqrt(np.mean(best.error_px[agree] ** 2))), 0.1 * NOISE_PX)
     spread = np.linalg.pinv(np.einsum("nmp,nmq->pq", slopes, slopes))[:3, :3] * noise_px**2
-    return Turn(best.R, float(np.sqrt(np.trace(spread))), agree)
+    return Turn(best.R, float(np.sqrt(np.trace(spread))), agree, best.way)
 
 
-def _rays(points_px: Floats, K: Floats) -> Floats:  # (N, 3), z = 1
+def _rays(points_px: NDArray[np.floating[Any]], K: Floats) -> Floats:  # (N, 3), z = 1
     return np.column_stack([points_px, np.ones(len(points_px))]) @ np.linalg.inv(K).T
 
 
@@ -86,11 +90,9 @@ def _turn(rotvec: Floats) -> Floats:
     return Rotation.from_rotvec(rotvec).as_matrix()
 
 
-def _first_guess(
-    before: Floats, after: Floats, focal_px: float, rng: np.random.Generator
-) -> tuple[Floats, float]:
+def _first_guess(before: Floats, after: Floats, focal_px: float) -> tuple[Floats, float]:
     """The turn and zoom that most points agree with, of those that pairs of points give."""
-    pairs = rng.integers(0, len(before), (TRIES, 2))
+    pairs = np.random.default_rng(0).integers(0, len(before), (TRIES, 2))
     a, b = before[pairs], after[pairs]  # (TRIES, 2, 3)
     apart = [np.linalg.norm(x[:, 1] - x[:, 0], axis=1) for x in (a, b)]
     zoom = np.clip(apart[1] / np.maximum(apart[0], 1e-9), 0.5, 2.0)
@@ -125,29 +127,35 @@ def _fit_turned(before: Floats, after: Floats, focal_px: float, R: Floats, zoom:
     for scale_px in STEPS_PX:
         step = _robust_step(residual, 4, scale_px)
         R, zoom = _turn(step[:3]) @ R, float(zoom * np.exp(step[3]))
-    return _judged(residual, R, parameters=4, dimension=2)
+    return _judged(residual, R, None, dimension=2)
 
 
 # --- a camera that turns and moves ------------------------------------------------------------------
 
 
-def _fit_moved(before: Floats, after: Floats, focal_px: float, R_turned: Floats) -> _Fit | None:
-    """From where five points lead; of the two turns that these allow, the one nearer to ``R_turned``."""
-    two = [np.ascontiguousarray(rays[:, :2]) for rays in (before, after)]
-    E, _ = cv2.findEssentialMat(*two, np.eye(3), cv2.RANSAC, 0.999, OUTLIER_PX / focal_px, FIVES)
-    if E is None:
-        return None
-    *turns, t = cv2.decomposeEssentialMat(E[:3])
-    R = max((np.asarray(turn) for turn in turns), key=lambda turn: float(np.trace(turn @ R_turned.T)))
-    way = np.asarray(t)[:, 0]
-
+def _fit_moved(before: Floats, after: Floats, focal_px: float, R: Floats, way: Floats) -> _Fit:
     def residual(step: Floats) -> Floats:
         return _sampson(before, after, _turn(step[:3]) @ R, _bent(way, step[3:]))[:, None] * focal_px
 
     for scale_px in FINE_STEPS_PX:
         step = _robust_step(residual, 5, scale_px)
         R, way = _turn(step[:3]) @ R, _bent(way, step[3:])
-    return _judged(residual, R, parameters=5, dimension=3)
+    return _judged(residual, R, way, dimension=3)
+
+
+def _from_fives(
+    before: Floats, after: Floats, focal_px: float, R_turned: Floats
+) -> list[tuple[Floats, Floats]]:
+    """A turn and a way from five points that many others agree with; of two turns that nearer to ``R_turned``."""
+    flat_before, flat_after = (np.ascontiguousarray(rays[:, :2]) for rays in (before, after))
+    E, _ = cv2.findEssentialMat(
+        flat_before, flat_after, np.eye(3), cv2.RANSAC, 0.999, OUTLIER_PX / focal_px, FIVES
+    )
+    if E is None:
+        return []
+    *turns, way = cv2.decomposeEssentialMat(E[:3])
+    R = max((np.asarray(turn) for turn in turns), key=lambda turn: float(np.trace(turn @ R_turned.T)))
+    return [(R, np.asarray(way)[:, 0])]
 
 
 def _bent(way: Floats, step: Floats) -> Floats:
@@ -182,10 +190,11 @@ def _robust_step(residual: Callable[[Floats], Floats], parameters: int, scale_px
     return np.linalg.solve(normal + damping, -np.einsum("n,nmp,nm->p", weight, slopes, here))
 
 
-def _judged(residual: Callable[[Floats], Floats], R: Floats, parameters: int, dimension: int) -> _Fit:
+def _judged(residual: Callable[[Floats], Floats], R: Floats, way: Floats | None, dimension: int) -> _Fit:
     """A fit with Torr's GRIC; pairs of points live in 4 dimensions, the model leaves them ``dimension``."""
+    parameters = 4 if way is None else 5
     here, slopes = _slopes(residual, parameters)
     error_px = np.linalg.norm(here, axis=-1)
     cost = np.minimum((error_px / NOISE_PX) ** 2, 2 * (4 - dimension)).sum()
     gric = cost + np.log(4) * dimension * len(here) + np.log(4 * len(here)) * parameters
-    return _Fit(R, error_px, slopes, float(gric))
+    return _Fit(R, way, error_px, slopes, float(gric))

@@ -51,6 +51,8 @@ class Odometry:
         self._R_key_last: Floats = np.eye(3)
         self._sigma_rad = 0.0  # of that turn
         self._wanted = 0  # corners that the key frame began with
+        self._turn: Floats = np.eye(3)  # R_last_now of the last frame that had one
+        self._way: Floats | None = None  # and where the camera was going
 
     def step(
         self,
@@ -68,12 +70,13 @@ class Odometry:
         still = _beside(people_px * scale, grey)
 
         self._follow(grey, still)
-        found = turn_between(self._key_points + 0.5, self._points + 0.5, self._K_key, K)
+        found = turn_between(self._key_points + 0.5, self._points + 0.5, self._K_key, K, self._guess())
         turn, weight = np.eye(3), 0.0
         if np.isfinite(found.sigma_rad):
             turn = self._R_key_last.T @ found.R_after_before.T
             weight = 1 / (1 + (found.sigma_rad**2 + self._sigma_rad**2) / SURE_RAD**2)
             self._R_key_last, self._sigma_rad = found.R_after_before.T, found.sigma_rad
+            self._turn, self._way = turn, found.way if found.way is not None else self._way
         self._grey = grey
         moved = self._points - self._key_points
         if (
@@ -84,6 +87,10 @@ class Odometry:
         ):
             self._begin(grey, still, K, self._points[found.agree])
         return turn, weight
+
+    def _guess(self) -> tuple[Floats, Floats] | None:
+        """The camera goes on as it did."""
+        return None if self._way is None else ((self._R_key_last @ self._turn).T, self._way)
 
     def _follow(self, grey: Grey, still: NDArray[np.uint8]) -> None:
         """Corners of the last picture to this one; those that are lost, or now on somebody, are dropped."""
