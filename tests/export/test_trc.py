@@ -1,0 +1,96 @@
+"""TRC: what OpenSim reads is the joints, at their times, in millimetres and y up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from choros.body.skeleton import JOINT_NAMES
+from choros.errors import ChorosError
+from choros.export import ExportOptions
+from choros.export.points import MARKERS
+from choros.export.trc import write_trc
+from tests.export.twin import BODY, in_world, of_one_shape, points, y_up
+from tests.export.walkers import FPS, THERE, walkers
+
+
+def read(path):
+    """Header by name, marker names, frames (n,), times (n,) and places (n, M, 3) with NaN where cells are empty."""
+    lines = [line.split("\t") for line in path.read_text().splitlines()]
+    assert lines[0][:3] == ["PathFileType", "4", "(X/Y/Z)"]
+    assert lines[0][3] == path.name
+    markers = [cell for cell in lines[3][2:] if cell]
+    assert lines[4][2:] == [f"{axis}{i + 1}" for i in range(len(markers)) for axis in "XYZ"]
+    assert lines[5] == [""]
+    table = np.array([[float(cell or "nan") for cell in line] for line in lines[6:]])
+    places = table[:, 2:].reshape(len(table), len(markers), 3)
+    return dict(zip(lines[1], lines[2], strict=True)), markers, table[:, 0], table[:, 1], places
+
+
+@pytest.fixture(scope="module")
+def motion():
+    return of_one_shape(walkers())
+
+
+@pytest.fixture(scope="module")
+def files(motion, tmp_path_factory):
+    return write_trc(
+        motion, tmp_path_factory.mktemp("trc") / "m.trc", ExportOptions(space="world", body=BODY)
+    )
+
+
+def test_joints_come_back(motion, files):
+    assert [file.name for file in files] == ["m_person_1.trc", "m_person_2.trc", "m_person_5.trc"]
+    for person, file in zip(THERE, files, strict=True):
+        header, markers, frames, times, places = read(file)
+        there = np.array(list(THERE[person]))
+        assert (header["Units"], header["DataRate"], header["NumMarkers"]) == ("mm", "25", "33")
+        assert int(header["NumFrames"]) == len(frames) == there[-1] - there[0] + 1
+        assert int(header["OrigDataStartFrame"]) == there[0] + 1
+        np.testing.assert_array_equal(frames, np.arange(there[0], there[-1] + 1) + 1)
+        np.testing.assert_allclose(times, np.arange(there[0], there[-1] + 1) / FPS, atol=1e-6)
+        assert tuple(markers) == MARKERS
+        true = y_up(in_world(motion, person, points(motion, person)))
+        np.testing.assert_allclose(places[there - there[0], : len(JOINT_NAMES)], 1000 * true, atol=0.01)
+
+
+def test_cells_are_empty_while_somebody_is_away(files):
+    _, _, frames, _, places = read(files[2])
+    away = np.isnan(places)
+    np.testing.assert_array_equal(frames[away.all(axis=(1, 2))], np.arange(10, 16) + 1)
+    assert not away[~away.all(axis=(1, 2))].any()
+
+
+def test_toes_and_heels_lie_on_the_foot(files):
+    _, markers, _, _, places = read(files[0])
+    at = {name: places[:, markers.index(name)] for name in markers}
+    for side in ("left", "right"):
+        length_mm = np.linalg.norm(at[f"{side}_big_toe"] - at[f"{side}_heel"], axis=1)
+        assert 150 < length_mm.min() <= length_mm.max() < 330
+        ball_mm = np.linalg.norm(at[f"{side}_big_toe"] - at[f"{side}_foot"], axis=1)
+        assert (ball_mm < 0.6 * length_mm).all()
+
+
+def test_uneven_times_stand_in_their_column(motion, tmp_path):
+    frames = motion.frames.copy()
+    frames["pts"][20:, 0] += frames["pts"][20:, 1]  # a second in which nothing was recorded
+    (file, *_) = write_trc(replace(motion, frames=frames), tmp_path / "m.trc", ExportOptions(body=BODY))
+    times = read(file)[3]
+    np.testing.assert_allclose(np.diff(times)[[18, 19, 20]], [1 / FPS, 1 + 1 / FPS, 1 / FPS], atol=1e-6)
+
+
+def test_another_reader_agrees(files):
+    trc = pytest.importorskip("trc")
+    data = trc.TRCData()
+    data.load(files[2])
+    _, markers, frames, times, places = read(files[2])
+    assert data["Markers"] == markers
+    assert data["Frame#"] == frames.tolist()
+    np.testing.assert_array_equal(data["Time"], times)
+    np.testing.assert_array_equal([data[name] for name in markers], places.transpose(1, 0, 2))
+
+
+def test_a_body_without_landmarks_is_refused(motion, tmp_path):
+    bare = type(BODY)(replace(BODY._tables, landmarks={}))
+    with pytest.raises(ChorosError, match="landmark"):
+        write_trc(motion, tmp_path / "m.trc", ExportOptions(body=bare))
