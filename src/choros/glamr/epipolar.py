@@ -155,7 +155,7 @@ def _from_fives(
         return []
     *turns, way = cv2.decomposeEssentialMat(E[:3])
     R = max((np.asarray(turn) for turn in turns), key=lambda turn: float(np.trace(turn @ R_turned.T)))
-    return [(R, np.asarray(way)[:, 0])]
+    return [(np.asarray(R, np.float64), np.asarray(way, np.float64)[:, 0])]
 
 
 def _bent(way: Floats, step: Floats) -> Floats:

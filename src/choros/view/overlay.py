@@ -143,7 +143,7 @@ class Overlay:
         taken: list[Box] = []
         depth_m = vertices_cam[..., 2].mean(1)
         for i in np.lexsort((depth_m, ~rows["visible"])):
-            place = _label_place(vertices_cam[i], self._crown, K, picture.shape[1], picture.shape[0])
+            place = label_place(vertices_cam[i], self._crown, K, picture.shape[1], picture.shape[0])
             if place is not None:
                 person, visible = int(rows["person"][i]), bool(rows["visible"][i])
                 taken.append(tag(picture, str(person), place, colour_of(person), visible, taken))
@@ -176,16 +176,9 @@ def render_video(
     of a user's SMPL needs theirs. ``progress(done, total)`` is called after each frame. Raises
     ``ChorosError`` if motion and video do not belong together. Ctrl-C leaves a playable file.
     """
-    from choros.body import BodyModel
     from choros.video import VideoWriter, open_video
 
-    if body is None and motion.header.body == "open":
-        body = BodyModel.load(detail="light")
-    if body is None or body.name != motion.header.body:
-        raise ChorosError(
-            f"this motion is of the {motion.header.body} body; "
-            f"{'give the model file that it was tracked with' if body is None else 'draw it with that one'}."
-        )
+    body = body_of(motion, body)
     if not len(motion):
         raise ChorosError(f"the motion has no frames to draw over {source}; run `choros track` on it again.")
     index_of = {pts: i for i, pts in enumerate(motion.pts)}
@@ -222,6 +215,23 @@ def render_video(
     return written
 
 
+def body_of(motion: Motion, body: BodyModel | None) -> BodyModel:
+    """The body to draw a motion with: ``body`` or, if None, the embedded light one.
+
+    Raises ``ChorosError`` if it is not the motion's.
+    """
+    from choros.body import BodyModel
+
+    if body is None and motion.header.body == "open":
+        body = BodyModel.load(detail="light")
+    if body is None or body.name != motion.header.body:
+        raise ChorosError(
+            f"this motion is of the {motion.header.body} body; "
+            f"{'give the model file that it was tracked with' if body is None else 'draw it with that one'}."
+        )
+    return body
+
+
 def skin(body: BodyModel, rows: NDArray[np.void]) -> NDArray[np.float32]:  # (n,) ROW -> (n, V, 3)
     """Vertices of each row's body, metres, in the space of the rows."""
     import torch
@@ -236,9 +246,9 @@ def skin(body: BodyModel, rows: NDArray[np.void]) -> NDArray[np.float32]:  # (n,
         return body.vertices(BodyParams(**{name: column(name) for name in names})).numpy()
 
 
-def _label_place(
+def label_place(
     vertices_cam: NDArray[np.float32],  # (V, 3)
-    crown: int,  # the vertex on top of the head
+    crown: int | None,  # the vertex on top of the head; None: whatever is highest in the image
     K: NDArray[np.float64],
     width: int,
     height: int,
@@ -251,7 +261,7 @@ def _label_place(
     low, high = points.min(0), points.max(0)
     if high[0] <= 0 or high[1] <= 0 or low[0] >= width or low[1] >= height:
         return None
-    if vertices_cam[crown, 2] > Z_NEAR_M:
+    if crown is not None and vertices_cam[crown, 2] > Z_NEAR_M:
         x, y = project(vertices_cam[crown], K.astype(np.float32))
     else:
         x, y = points[points[:, 1].argmin()]
