@@ -25,5 +25,5 @@ def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None
         arrays["mocap_frame_rate"] = arrays["mocap_framerate"]
         files.append(person_path(path, person.id))
         with atomic_write(files[-1]) as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
     return files

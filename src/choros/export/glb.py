@@ -229,11 +229,19 @@ def _add_person(file: _Glb, skin: _Skin, person: ExportPerson, quantised: bool) 
     return root
 
 
-def _material(person: ExportPerson) -> dict[str, Any]:
-    """Matt, in the colour that the person has in overlays; glTF's factors are linear."""
+def linear_colour(person: ExportPerson) -> Floats:  # (3,) 0..1
+    """The colour that the person has in overlays, in linear RGB."""
     srgb = np.array(colour_of(person.id)) / 255
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    surface = {"baseColorFactor": [*linear.tolist(), 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.8}
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def _material(person: ExportPerson) -> dict[str, Any]:
+    """Matt; glTF's factors are linear."""
+    surface = {
+        "baseColorFactor": [*linear_colour(person).tolist(), 1.0],
+        "metallicFactor": 0.0,
+        "roughnessFactor": 0.8,
+    }
     return {"name": person.name, "pbrMetallicRoughness": surface}
 
 

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.body.skeleton import BODY25, JOINT_NAMES
-from choros.export.people import Cast, ExportPerson
-
-Floats = NDArray[np.float64]
+from choros.export.people import Cast, ExportPerson, Floats
 
 #: On the head and the feet, where the joints alone do not tell how these are turned.
 LANDMARKS = (

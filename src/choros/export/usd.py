@@ -18,13 +18,12 @@ from choros._version import __version__
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions
-from choros.export.glb import influences
+from choros.export.glb import influences, linear_colour
 from choros.export.people import Cast, ExportPerson, Floats, cast_of, rest_vertices
 from choros.export.points import joints_m
 from choros.export.whole import whole_file
 from choros.motion import Motion
 from choros.view.raster import vertex_normals
-from choros.view.shading import colour_of
 
 FILM_MM = 36.0  # width of the camera's film; only its ratio to the focal length counts
 NEAR_FAR_M = (0.05, 1000.0)
@@ -127,9 +126,7 @@ def _shape(mesh: UsdGeom.Mesh, body: BodyModel, vertices: Floats) -> None:
 
 def _colour(stage: Usd.Stage, mesh: UsdGeom.Mesh, person: ExportPerson) -> None:
     """The person's colour in overlays, on the mesh itself and as a matt material."""
-    srgb = np.array(colour_of(person.id)) / 255
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    colour = Gf.Vec3f(*linear.tolist())
+    colour = Gf.Vec3f(*linear_colour(person).tolist())
     mesh.CreateDisplayColorAttr([colour])
     material = UsdShade.Material.Define(stage, f"/motion/{person.name}/material")
     shader = UsdShade.Shader.Define(stage, f"{material.GetPath()}/surface")
