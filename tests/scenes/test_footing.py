@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import PARENTS
-from choros.scenes.figure import JOINT, about, facing
-from choros.scenes.footing import _bridged, _joints, bend_leg, plant
+from choros.scenes.figure import JOINT, about, bend_leg, facing
+from choros.scenes.footing import _bridged, _joints, plant
 from choros.scenes.gait import Manner, animate
 from choros.scenes.paths import Leg, walk
 from choros.training.motion_model import open_figure
@@ -81,7 +81,8 @@ def test_a_leg_reaches(side):
     R_foot = Rotation.random(50, rng=np.random.default_rng(1)).as_matrix()
     turns, places = _joints(R_local, pelvis, body.joints_rest)
     ankle = places[:, JOINT[f"{side}_hip"]] + rng.normal(0, 0.15, (50, 3)) + [0, 0, -0.5]
-    bend_leg(R_local, turns, pelvis, body, side, ankle, R_foot)
+    knee_to = turns[:, JOINT[f"{side}_hip"], :, 2]
+    bend_leg(R_local, pelvis, body, side, ankle, R_foot, knee_to)
     turns, places = _joints(R_local, pelvis, body.joints_rest)
     np.testing.assert_allclose(places[:, JOINT[f"{side}_ankle"]], ankle, atol=1e-9)
     np.testing.assert_allclose(turns[:, JOINT[f"{side}_ankle"]], R_foot, atol=1e-9)

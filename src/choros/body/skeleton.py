@@ -20,6 +20,8 @@ MIRROR_JOINTS = tuple(
     )
     for name in JOINT_NAMES
 )
+#: Joints of both feet, ankles and balls: what stands on the floor.
+FEET = [JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot")]
 
 COCO17 = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",

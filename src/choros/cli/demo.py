@@ -53,13 +53,13 @@ class Demo:
         from choros.systems import load, track_to_file
         from choros.view.overlay import render_video
 
+        leave_cores_to_the_networks()
         system = load(self.system, accurate=self.accurate)
         scene = make_scene("crossing", self.seed, SceneConfig(seconds=self.seconds, people=self.people))
         folder = self.output / "scene"
         with TrackProgress("filming a made-up scene") as progress:
             scene.write(folder, progress.count)
         video = folder / "video.mp4"
-        leave_cores_to_the_networks()
         with TrackProgress() as progress:
             done = track_to_file(video, self.output / "motion.npz", system, progress=progress.update)
         progress.summary(done.path)

@@ -160,4 +160,7 @@ class Scenes:
         return self.do.output
 
     def run(self) -> None:
+        from choros.cli.threads import leave_cores_to_the_networks
+
+        leave_cores_to_the_networks()
         self.do.run()

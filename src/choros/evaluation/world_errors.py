@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from choros.body.skeleton import JOINT_NAMES
+from choros.body.skeleton import FEET
 from choros.evaluation.metrics.motion_quality import (
     foot_contact,
     foot_sliding_cm_s,
@@ -35,8 +35,6 @@ WORLD_MEANS = (
     "foot_slide_cm_s", "ground_penetration_mm", "jitter_m_s3",
     "relative_translation_mm", "relative_rotation_deg",
 )  # fmt: skip
-
-FEET = [JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot")]
 
 WINDOW_S = 10.0  # of G-MPJPE and G-PVE (GLAMR, section 4)
 CHUNK = 100  # frames of W-MPJPE and WA-MPJPE (WHAM, section 4)

@@ -14,7 +14,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter1d, label, mini
 from scipy.spatial.transform import Rotation
 
 from choros.body.kinematics import forward_kinematics
-from choros.scenes.figure import JOINT, SIDES, Figure, Floats, about, aligned, facing
+from choros.scenes.figure import JOINT, SIDES, Figure, Floats, about, bend_leg, facing
 from choros.scenes.gait import HEEL_BEHIND_ANKLE_M, LEG_STRETCH
 from choros.scenes.paths import smoothstep
 
@@ -59,7 +59,8 @@ def plant(
 
     pelvis = _within_reach(pelvis, R_local[:, 0], ankles, figure, dt_s)
     for (side, _), ankle, R_foot in zip(SIDES, ankles, feet, strict=True):
-        bend_leg(R_local, turns, pelvis, figure, side, ankle, R_foot)
+        knee_to = turns[:, JOINT[f"{side}_hip"], :, 2]  # where the thigh faced
+        bend_leg(R_local, pelvis, figure, side, ankle, R_foot, knee_to)
         toes_j = JOINT[f"{side}_foot"]
         ball = ankle + R_foot @ (rest[toes_j] - rest[JOINT[f"{side}_ankle"]])
         tip = ball + R_foot @ R_local[:, toes_j] @ [0.0, figure.sole_m - rest[toes_j, 1], TOES_M]
@@ -194,32 +195,3 @@ def _within_reach(
     blur = 0.05 / dt_s
     drop = gaussian_filter1d(minimum_filter1d(drop, int(2 * blur) | 1), blur)
     return pelvis + drop[:, None] * [0, 0, 1]
-
-
-def bend_leg(
-    R_local: Floats, turns: Floats, pelvis: Floats, figure: Figure, side: str, ankle: Floats, R_foot: Floats
-) -> None:
-    """Turn hip, knee and ankle in place so that the foot is at ``ankle`` (T, 3), turned by ``R_foot``.
-
-    ``turns`` (T, 24, 3, 3) are the global rotations so far: the knee bends towards where the thigh faced.
-    """
-    rest = figure.joints_rest
-    hip_j, knee_j, ankle_j = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
-    hip = pelvis + R_local[:, 0] @ (rest[hip_j] - rest[0])
-    thigh_m, shin_m = figure.bone_m(f"{side}_knee"), figure.bone_m(f"{side}_ankle")
-    reach = ankle - hip
-    length = np.linalg.norm(reach, axis=1, keepdims=True)
-    along = reach / length
-    length = np.clip(length, abs(thigh_m - shin_m) + 1e-3, (thigh_m + shin_m) * 0.9995)
-    cosine = (thigh_m**2 + length**2 - shin_m**2) / (2 * thigh_m * length)
-    pole = turns[:, hip_j, :, 2] - np.sum(turns[:, hip_j, :, 2] * along, axis=1, keepdims=True) * along
-    pole /= np.linalg.norm(pole, axis=1, keepdims=True)
-    thigh = cosine * along + np.sqrt(1 - cosine**2) * pole
-    shin = (length * along - thigh_m * thigh) / shin_m
-    hinge = np.cross(pole, along)
-
-    R_thigh = aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
-    R_shin = aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
-    R_local[:, hip_j] = R_local[:, 0].swapaxes(-1, -2) @ R_thigh
-    R_local[:, knee_j] = R_thigh.swapaxes(-1, -2) @ R_shin
-    R_local[:, ankle_j] = R_shin.swapaxes(-1, -2) @ R_foot

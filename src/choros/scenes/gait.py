@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
-from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, aligned, facing
+from choros.scenes.figure import JOINT, SIDES, Figure, Floats, Poses, about, bend_leg, facing
 from choros.scenes.gestures import Gesture, perform
 from choros.scenes.paths import STEP_S, Route, smoothstep
 from choros.scenes.sitting import Sitting, sit
@@ -65,7 +65,10 @@ def animate(
     for gesture in gestures:
         perform(R_local, gesture, times_s)
     for side, sign in SIDES:
-        _pose_leg(R_local, pelvis, figure, side, *steps.foot(times_s, side, sign))
+        ankle, yaw, pitch, toes = steps.foot(times_s, side, sign)
+        knee_to = R_local[:, 0, :, 2] + facing(yaw)[..., 2]  # where pelvis and foot point, each for its half
+        bend_leg(R_local, pelvis, figure, side, ankle, facing(yaw) @ about("x", pitch), knee_to)
+        R_local[:, JOINT[f"{side}_foot"]] = about("x", -toes)
 
     rotvec = Rotation.from_matrix(R_local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
     return Poses(rotvec[:, :3], rotvec[:, 3:], pelvis - figure.joints_rest[0])
@@ -248,34 +251,3 @@ def _pose_trunk_and_arms(R_local: Floats, steps: _Steps, times_s: Floats) -> Non
         R_local[:, JOINT[f"{side}_elbow"]] = about("y", -sign * flex)
         R_local[:, JOINT[f"{side}_wrist"]] = about("y", np.full(len(times_s), -sign * 0.12))
         R_local[:, JOINT[f"{side}_hand"]] = about("z", np.full(len(times_s), -sign * 0.45))  # at ease
-
-
-def _pose_leg(
-    R_local: Floats, pelvis: Floats, figure: Figure, side: str, ankle: Floats, yaw: Floats, pitch: Floats,
-    toes: Floats,
-) -> None:  # fmt: skip
-    """Two bones from hip to ankle, the knee over the foot; foot and toes as they stand on the floor."""
-    rest = figure.joints_rest
-    hip_j, knee_j, ankle_j = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
-    hip = pelvis + R_local[:, 0] @ (rest[hip_j] - rest[0])
-    thigh_m, shin_m = figure.bone_m(f"{side}_knee"), figure.bone_m(f"{side}_ankle")
-    reach = ankle - hip
-    length = np.linalg.norm(reach, axis=1, keepdims=True)
-    along = reach / length
-    length = np.clip(length, abs(thigh_m - shin_m) + 1e-3, (thigh_m + shin_m) * 0.9995)
-    cosine = (thigh_m**2 + length**2 - shin_m**2) / (2 * thigh_m * length)
-    # The knee points where pelvis and foot do, each for its half.
-    pole = R_local[:, 0, :, 2] + facing(yaw)[..., 2]
-    pole = pole - np.sum(pole * along, axis=1, keepdims=True) * along
-    pole /= np.linalg.norm(pole, axis=1, keepdims=True)
-    thigh = cosine * along + np.sqrt(1 - cosine**2) * pole
-    shin = (length * along - thigh_m * thigh) / shin_m
-    hinge = np.cross(pole, along)
-
-    R_thigh = aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
-    R_shin = aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
-    R_foot = facing(yaw) @ about("x", pitch)
-    R_local[:, hip_j] = R_local[:, 0].transpose(0, 2, 1) @ R_thigh
-    R_local[:, knee_j] = R_thigh.transpose(0, 2, 1) @ R_shin
-    R_local[:, ankle_j] = R_shin.transpose(0, 2, 1) @ R_foot
-    R_local[:, JOINT[f"{side}_foot"]] = about("x", -toes)

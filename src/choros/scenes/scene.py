@@ -18,7 +18,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import JOINT_NAMES
+from choros.body.skeleton import FEET
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.scenes.cameras import MOVES, Film, View, film, sample_view
@@ -50,8 +50,6 @@ from choros.scenes.writers import write_scene
 from choros.view.raster import Canvas, vertex_normals
 
 Floats = NDArray[np.float64]
-
-FEET = [JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot")]
 
 
 @dataclass(frozen=True)

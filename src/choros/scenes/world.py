@@ -138,9 +138,9 @@ def depth_of(
     world: World, K: Floats, T_world_camera: Floats, width: int, height: int
 ) -> NDArray[np.float32]:  # (H, W) metres along z
     """Depth of the world alone: that of ``see``, without its colours, in a fraction of the time."""
-    table = world.table()
-    bounds = _bounds(table, K, T_world_camera, width, height)
-    return np.asarray(_trace_depth(height, width, np.linalg.inv(K), T_world_camera, table, bounds))
+    depth = np.full((height, width), FAR_M, np.float32)
+    hide_behind(world, K, T_world_camera, depth)
+    return depth
 
 
 def hide_behind(world: World, K: Floats, T_world_camera: Floats, depth: NDArray[np.float32]) -> None:
@@ -311,18 +311,14 @@ def _first(table, bounds, column, row, ox, oy, oz, dx, dy, dz):  # type: ignore[
 
 
 @compiled
-def _trace_depth(height, width, K_inverse, T, table, bounds):  # type: ignore[no-untyped-def]
-    depth = np.empty((height, width), np.float32)
-    for row in range(height):
-        for column in range(width):
-            x, y = column + 0.5, row + 0.5
-            cx = K_inverse[0, 0] * x + K_inverse[0, 1] * y + K_inverse[0, 2]
-            cy = K_inverse[1, 1] * y + K_inverse[1, 2]
-            dx = T[0, 0] * cx + T[0, 1] * cy + T[0, 2]
-            dy = T[1, 0] * cx + T[1, 1] * cy + T[1, 2]
-            dz = T[2, 0] * cx + T[2, 1] * cy + T[2, 2]
-            depth[row, column] = _first(table, bounds, column, row, T[0, 3], T[1, 3], T[2, 3], dx, dy, dz)[0]
-    return depth
+def _ray(K_inverse, T, x, y):  # type: ignore[no-untyped-def]
+    """Direction in the world of the ray through a pixel, 1 along the camera's axis."""
+    cx = K_inverse[0, 0] * x + K_inverse[0, 1] * y + K_inverse[0, 2]
+    cy = K_inverse[1, 1] * y + K_inverse[1, 2]
+    dx = T[0, 0] * cx + T[0, 1] * cy + T[0, 2]
+    dy = T[1, 0] * cx + T[1, 1] * cy + T[1, 2]
+    dz = T[2, 0] * cx + T[2, 1] * cy + T[2, 2]
+    return dx, dy, dz
 
 
 @compiled
@@ -331,12 +327,7 @@ def _trace_before(depth, K_inverse, T, table, bounds):  # type: ignore[no-untype
         for column in range(depth.shape[1]):
             if depth[row, column] == np.inf:
                 continue
-            x, y = column + 0.5, row + 0.5
-            cx = K_inverse[0, 0] * x + K_inverse[0, 1] * y + K_inverse[0, 2]
-            cy = K_inverse[1, 1] * y + K_inverse[1, 2]
-            dx = T[0, 0] * cx + T[0, 1] * cy + T[0, 2]
-            dy = T[1, 0] * cx + T[1, 1] * cy + T[1, 2]
-            dz = T[2, 0] * cx + T[2, 1] * cy + T[2, 2]
+            dx, dy, dz = _ray(K_inverse, T, column + 0.5, row + 0.5)
             t = _first(table, bounds, column, row, T[0, 3], T[1, 3], T[2, 3], dx, dy, dz)[0]
             depth[row, column] = min(depth[row, column], t)
 
@@ -367,11 +358,7 @@ def _trace(  # type: ignore[no-untyped-def]
             for sample in range(finer * finer):
                 x = column + (sample % finer + 0.5) / finer
                 y = row + (sample // finer + 0.5) / finer
-                cx = K_inverse[0, 0] * x + K_inverse[0, 1] * y + K_inverse[0, 2]
-                cy = K_inverse[1, 1] * y + K_inverse[1, 2]
-                dx = T[0, 0] * cx + T[0, 1] * cy + T[0, 2]
-                dy = T[1, 0] * cx + T[1, 1] * cy + T[1, 2]
-                dz = T[2, 0] * cx + T[2, 1] * cy + T[2, 2]
+                dx, dy, dz = _ray(K_inverse, T, x, y)
                 t, solid, side = _first(table, bounds, column, row, ox, oy, oz, dx, dy, dz)
                 if sample == finer * finer // 2:
                     depth[row, column], owner[row, column] = t, solid  # the ray's z in camera axes is 1

@@ -25,6 +25,7 @@ from choros.body import BodyModel
 from choros.body.skeleton import PARENTS
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
+from choros.training.pace import follow, risen_and_fallen, set_rate
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,7 @@ def train(
     while step < run.steps:
         loss = _step(model, optimiser, sample(clips, points, data, run.seed, step), points, run, step)
         step += 1
-        with torch.no_grad():
-            keep = min(run.ema, step / (step + 10))
-            for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-                slow.lerp_(fast, 1 - keep)
+        follow(average, model, run.ema, step)
         recent.append(loss)
         if step % 50 == 0:
             report({"step": step, "loss": float(np.mean(recent)), "seconds": time.monotonic() - began})
@@ -147,9 +145,7 @@ def _step(
     run: LifterTraining,
     step: int,
 ) -> float:
-    share = min(1, (step + 1) / run.warmup) * 0.5 * (1 + np.cos(np.pi * step / run.steps))
-    for group in optimiser.param_groups:
-        group["lr"] = run.lr * max(share, 0.01)
+    set_rate(optimiser, risen_and_fallen(run.lr, step, run.steps, run.warmup))
     B, T = batch.dt_s.shape
     tensors = {
         "rotations": _tensor(batch.rotations),

@@ -34,6 +34,7 @@ from choros.scenes.motion_features import (
 )
 from choros.scenes.motion_model import SYSTEM, Components, MotionModel, MotionModelConfig, model_metadata
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
+from choros.training.pace import follow, risen_and_fallen, set_rate
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,7 @@ def train(
     step = load_checkpoint(checkpoint, SYSTEM, modules, optimiser) if checkpoint.is_file() else 0
     recent, began = [], time.monotonic()
     while step < run.steps:
-        share = min(1, (step + 1) / run.warmup) * 0.5 * (1 + np.cos(np.pi * step / run.steps))
-        for group in optimiser.param_groups:
-            group["lr"] = run.lr * max(share, 0.01)
+        set_rate(optimiser, risen_and_fallen(run.lr, step, run.steps, run.warmup))
         rng = np.random.default_rng([run.seed, step])
         drawn = torch.from_numpy(rng.choice(len(codes), run.batch, p=windows.chance))
         chance = torch.from_numpy(rng.random((run.batch, 3))).float()
@@ -192,10 +191,7 @@ def train(
         nn.utils.clip_grad_norm_(model.flow.parameters(), run.clip_norm)
         optimiser.step()
         step += 1
-        with torch.no_grad():
-            keep = min(run.ema, step / (step + 10))
-            for slow, fast in zip(average.flow.parameters(), model.flow.parameters(), strict=True):
-                slow.lerp_(fast, 1 - keep)
+        follow(average.flow, model.flow, run.ema, step)
         recent.append(loss.item())
         if step % 50 == 0:
             report({"step": step, "loss": float(np.mean(recent)), "seconds": time.monotonic() - began})
