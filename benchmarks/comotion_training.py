@@ -16,14 +16,14 @@ from itertools import islice
 import numpy as np
 import torch
 
-from choros.comotion.config import PRESETS
+from choros.comotion.config import PRESETS, TRUNK
 from choros.comotion.network import ComotionNetwork
 from choros.training.comotion import _freeze, _step
 from choros.training.comotion_batch import batch_of, some_people
 from choros.training.comotion_feed import Options, clips_of
 from choros.training.comotion_unroll import look
 from choros.training.comotion_variation import varied
-from choros.training.stages import RECIPES, TRUNK
+from choros.training.stages import RECIPES
 
 
 class Again:

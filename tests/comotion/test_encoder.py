@@ -6,6 +6,7 @@ import torch
 from choros.comotion.config import PRESETS
 from choros.comotion.encoder import Fusion, ImageEncoder
 from choros.comotion.trunk import TRUNKS, make_trunk
+from choros.comotion.windows import N_WHERE
 from choros.errors import ChorosError
 
 
@@ -47,7 +48,7 @@ def test_kept_maps_give_the_same_tokens(encoder):
     images = torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
         whole, kept = encoder(images), encoder.tokens(encoder.trunk(images))
-    assert whole.key.shape == (2, 4, 8 * 12, 32)
+    assert whole.key.shape == (2, 4, 8 * 12, 32 + N_WHERE)
     assert all(torch.equal(a, b) for a, b in zip(whole, kept, strict=True))
     assert torch.equal(whole.frames(slice(1, 2)).key[0], whole.key[1])
 

@@ -35,6 +35,7 @@ TINY = replace(
     attention_width=16,
     head_width=16,
     tokens=2,
+    anchors=("pelvis", "head"),
     token_width=16,
     encoder_width=16,
     hidden_width=8,

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from choros.comotion import trunk
+from choros.comotion.config import TRUNK
 from choros.comotion.network import ComotionNetwork
 from choros.errors import ChorosError
 from choros.training import comotion
@@ -16,7 +17,7 @@ from choros.training.comotion_batch import batch_of
 from choros.training.comotion_feed import Options
 from choros.training.comotion_losses import weighted
 from choros.training.comotion_unroll import batch_losses, look, unroll
-from choros.training.stages import RECIPES, TRUNK, LossWeights, Recipe, Source, Stage
+from choros.training.stages import RECIPES, LossWeights, Recipe, Source, Stage
 from tests.training.drawn import TINY, Dots, drawn_clip, drawn_footage
 
 ABOUT = {"licence": "none", "data": ["drawn"]}

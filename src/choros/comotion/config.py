@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: How names of the trunk's weights begin.
+TRUNK = "encoder.trunk."
+
 
 @dataclass(frozen=True)
 class ComotionConfig:
@@ -33,6 +36,19 @@ class ComotionConfig:
     learned_initialisation: bool = True  # paper A.2.1: False stands a body in the box; rounds then want more
     standing_height_m: float = 1.7  # ours: whose box is as high as the person is at that distance
     step: float = 0.1  # ours: an answer of 1 moves someone by this many metres, or parts of their distance
+    # Ours, for the small size: SMPL's joints around which the tokens look, one each (`choros.comotion.windows`).
+    # Without them tokens look for their people in the whole image, as in the paper, which takes its many steps.
+    anchors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "anchors", tuple(self.anchors))  # a list, where it was read from JSON
+        if self.anchors and len(self.anchors) != self.tokens:
+            raise ValueError(f"{len(self.anchors)} anchors for {self.tokens} tokens")
+
+
+def _both(*names: str) -> tuple[str, ...]:
+    """Joints of the left and of the right."""
+    return tuple(f"{side}_{name}" for name in names for side in ("left", "right"))
 
 
 PRESETS = {
@@ -47,17 +63,18 @@ PRESETS = {
         hidden_width=384,
     ),
     "small": ComotionConfig(
-        trunk="mobile",
+        trunk="movenet-multipose",
         image_size_px=384,
         image_width=128,
         attention_width=128,
         head_width=32,
         tokens=12,
         token_width=192,
-        encoder_width=256,
-        hidden_width=192,
+        encoder_width=384,
+        hidden_width=256,
         layers_between_people=1,
         layers_within_person=1,
         expansion=2,
+        anchors=("pelvis", "head", *_both("shoulder", "elbow", "wrist", "knee", "ankle")),
     ),
 }

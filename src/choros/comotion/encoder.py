@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from choros.comotion.config import ComotionConfig
 from choros.comotion.trunk import ImageTrunk, make_trunk
+from choros.comotion.windows import whereabouts
 from choros.layers.attention import split_heads
 from choros.layers.positions import pixel_sinusoids
 
@@ -20,8 +22,8 @@ from choros.layers.positions import pixel_sinusoids
 class ImageTokens(NamedTuple):
     """What a frame says, for attention: T cells, row by row."""
 
-    key: Tensor  # (B, heads, T, head_width)
-    value: Tensor  # (B, heads, T, head_width)
+    key: Tensor  # (B, heads, T, head_width), and N_WHERE numbers more in a network with anchors
+    value: Tensor  # the same
     features: Tensor  # (B, image_width, h, w) fused and normalised, for the heatmaps
 
     def frames(self, which: slice) -> ImageTokens:
@@ -51,6 +53,12 @@ class Fusion(nn.Module):
         return fused
 
 
+def _of_both(layer: nn.Linear, features: Tensor, where: Tensor) -> Tensor:
+    """``layer`` of (B, T, C) beside (T, D), which is the same in every frame and worked out once."""
+    of_features, of_where = layer.weight.split([features.shape[-1], where.shape[-1]], -1)
+    return linear(features, of_features) + linear(where, of_where, layer.bias)
+
+
 class ImageEncoder(nn.Module):
     """Trunk, fusion, keys and values."""
 
@@ -75,13 +83,16 @@ class ImageEncoder(nn.Module):
         features = self.norm(self.fusion(maps).permute(0, 2, 3, 1))  # (B, h, w, C)
         height, width = features.shape[1:3]
         where = pixel_sinusoids(height, width, config.stride, config.image_size_px, config.bands, features)
-        tokens = torch.cat([features.flatten(1, 2), where.expand(len(features), -1, -1)], -1)
         heads = config.attention_width // config.head_width
-        return ImageTokens(
-            split_heads(self.key(tokens), heads).contiguous(),
-            split_heads(self.value(tokens), heads).contiguous(),
-            features.permute(0, 3, 1, 2),
+        key, value = (
+            split_heads(_of_both(part, features.flatten(1, 2), where), heads)
+            for part in (self.key, self.value)
         )
+        if config.anchors:
+            at = whereabouts(height, width, config.stride, config.image_size_px, features)
+            at = at.expand(*key.shape[:2], -1, -1)
+            key, value = torch.cat([key, at], -1), torch.cat([value, at], -1)
+        return ImageTokens(key.contiguous(), value.contiguous(), features.permute(0, 3, 1, 2))
 
     def heatmaps(self, image: ImageTokens) -> Tensor:
         """Logits of where people's keypoints are, (B, n_keypoints, H / 8, W / 8), in the order of COCO-17.

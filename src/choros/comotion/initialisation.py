@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from choros.body import BodyModel
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.people import (
@@ -15,9 +16,11 @@ from choros.comotion.people import (
     place_pelvis,
     standing_columns,
     standing_in_boxes,
+    standing_joints,
     standing_rotations,
 )
 from choros.comotion.rounds import Rounds
+from choros.comotion.windows import anchors_of
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import sinusoids
 from choros.layers.rotation import rotations_from_columns
@@ -30,7 +33,7 @@ class Initialisation(nn.Module):
     depth as a factor, the pose as columns of the rotations.
     """
 
-    def __init__(self, config: ComotionConfig) -> None:
+    def __init__(self, config: ComotionConfig, body: BodyModel) -> None:
         super().__init__()
         self.config = config
         n_tokens = config.tokens * config.token_width
@@ -42,17 +45,20 @@ class Initialisation(nn.Module):
             self.decode_hidden = perceptron(n_tokens, width, config.hidden_width)
         self.standing: Tensor
         self.register_buffer("standing", standing_columns(), persistent=False)
+        self.standing_joints: Tensor
+        self.register_buffer("standing_joints", standing_joints(body), persistent=False)
 
     def forward(self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor) -> People:
         """``boxes_px`` (B, N, 4) xyxy in the network's image; ``K`` (B, 3, 3); ``present`` (B, N) bool."""
         config = self.config
         boxes_px = boxes_px.masked_fill(~present[..., None], 0)
         encoded = self.encode_box(sinusoids(boxes_px / config.image_size_px, config.bands))
-        tokens = self.rounds(encoded, image, present)
-        columns, betas, place = self.decode_person(tokens).to(K.dtype).split([24 * 6, 10, 3], -1)
-
         middle_px, rho = standing_in_boxes(boxes_px, config.standing_height_m)
         side_px = rho.exp() * config.standing_height_m
+        joints_px = middle_px[..., None, :] + rho.exp()[..., None, None] * self.standing_joints[:, :2]
+        tokens = self.rounds(encoded, image, present, anchors_of(joints_px, side_px, config))
+        columns, betas, place = self.decode_person(tokens).to(K.dtype).split([24 * 6, 10, 3], -1)
+
         pelvis_px = middle_px + place[..., :2] * side_px[..., None]
         return People(
             rotations_from_columns(columns.unflatten(-1, (24, 6)) + self.standing),
@@ -86,6 +92,6 @@ class StandingInitialisation(nn.Module):
         )
 
 
-def make_initialisation(config: ComotionConfig) -> nn.Module:
+def make_initialisation(config: ComotionConfig, body: BodyModel) -> nn.Module:
     """The way to begin that ``config`` asks for."""
-    return (Initialisation if config.learned_initialisation else StandingInitialisation)(config)
+    return Initialisation(config, body) if config.learned_initialisation else StandingInitialisation(config)

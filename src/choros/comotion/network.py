@@ -7,6 +7,7 @@ tracker, what it is taught for `choros.training`.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from torch import Tensor, nn
 
 from choros import weights
 from choros.body import BodyModel
-from choros.comotion.config import ComotionConfig
+from choros.comotion.config import TRUNK, ComotionConfig
 from choros.comotion.encoder import ImageEncoder, ImageTokens
 from choros.comotion.initialisation import make_initialisation
 from choros.comotion.people import People
-from choros.comotion.trunk import ImageTrunk
+from choros.comotion.trunk import SHIPPED_TRUNKS, ImageTrunk, make_trunk
 from choros.comotion.update import Update
 from choros.errors import ChorosError
 
@@ -48,7 +49,7 @@ class ComotionNetwork(nn.Module):
         with torch.random.fork_rng(devices=()):
             torch.default_generator.manual_seed(seed)
             self.encoder = ImageEncoder(config, trunk)
-            self.initialisation = make_initialisation(config)
+            self.initialisation = make_initialisation(config, self.body)
             self.updater = Update(config)
 
     def encode(self, images: Tensor) -> ImageTokens:
@@ -79,13 +80,28 @@ class ComotionNetwork(nn.Module):
         return self.updater(image, before, before.joints_cam(self.body), K)
 
     def save(self, path: str | Path, metadata: dict[str, Any]) -> None:
-        """Write the weights in half precision, with the configuration and what else is to be known of them."""
+        """Write the weights in half precision, with the configuration and what else is to be known of them.
+
+        A trunk that ships with choros and was not trained on is left out.
+        """
+        state = self.state_dict()
+        if self.config.trunk in SHIPPED_TRUNKS:
+            shipped = make_trunk(self.config.trunk).state_dict()  # type: ignore[attr-defined]
+            if all(torch.equal(state[TRUNK + name].cpu(), tensor) for name, tensor in shipped.items()):
+                state = {name: tensor for name, tensor in state.items() if not name.startswith(TRUNK)}
         tensors = {
-            name: tensor.half() if tensor.is_floating_point() else tensor
-            for name, tensor in self.state_dict().items()
+            name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()
         }
         config = dataclasses.asdict(self.config)
         weights.save(path, tensors, {**metadata, "system": SYSTEM, "config": config})
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the weights that `save` wrote. Raises `RuntimeError` if they are another network's."""
+        missing, unknown = self.load_state_dict(tensors, strict=False)
+        if unknown or any(not name.startswith(TRUNK) for name in missing):
+            raise RuntimeError(f"{len(missing)} tensors missing, {len(unknown)} unknown")
+        if missing and self.config.trunk not in SHIPPED_TRUNKS:
+            raise RuntimeError("the trunk is missing")
 
     @classmethod
     def load(cls, path: str | Path, body: BodyModel | None = None) -> ComotionNetwork:
@@ -96,8 +112,8 @@ class ComotionNetwork(nn.Module):
         tensors, metadata = weights.load(path, SYSTEM)
         try:
             network = cls(ComotionConfig(**metadata["config"]), body)
-            network.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError) as error:
+            network.restore(tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ChorosError(
                 f"{path} does not fit this version of CoMotion's network; train it anew or get its weights again."
             ) from error

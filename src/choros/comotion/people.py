@@ -97,6 +97,13 @@ def standing_columns() -> Tensor:
     return columns_of_rotations(standing_rotations())
 
 
+def standing_joints(body: BodyModel) -> Tensor:
+    """Where the joints of someone of mean shape are who stands so, (24, 3) metres about the pelvis."""
+    rest = body.rest_joints(body.template.new_zeros(10))
+    _, shifts = forward_kinematics(standing_rotations().to(rest), rest)
+    return rest - rest[:1] + shifts
+
+
 def standing_in_boxes(boxes_px: Tensor, height_m: float) -> tuple[Tensor, Tensor]:
     """Where people of ``height_m`` stand who fill their boxes (..., 4) xyxy px.
 

@@ -98,6 +98,9 @@ TRUNKS: dict[str, Callable[[], ImageTrunk]] = {
     "mobile": MobileTrunk,
 }
 
+#: Those of them that come with weights.
+SHIPPED_TRUNKS = ("movenet-multipose",)
+
 
 def make_trunk(name: str) -> ImageTrunk:
     """A new trunk, with random weights unless some ship. Raises `ChorosError` for a name not in ``TRUNKS``."""

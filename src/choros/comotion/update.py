@@ -15,6 +15,7 @@ from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.people import People, pixels_per_metre, project_safely, standing_columns
 from choros.comotion.rounds import Rounds
+from choros.comotion.windows import anchors_of
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import sinusoids
 from choros.layers.rotation import columns_of_rotations, rotations_from_columns
@@ -48,11 +49,14 @@ class Update(nn.Module):
     def forward(self, image: ImageTokens, people: People, joints_cam: Tensor, K: Tensor) -> People:
         """``people`` clean and cut off from the past, ``joints_cam`` (B, N, 24, 3) theirs; ``K`` (B, 3, 3)."""
         config = self.config
-        encoded = self.encode_2d(self.view(joints_cam, K))
+        joints_px = project_safely(joints_cam, K[:, None, None])
+        encoded = self.encode_2d(self.view(joints_px))
         encoded = encoded + self.encode_body(self.describe(people, joints_cam, K))
         if config.hidden_state:
             encoded = encoded + self.encode_hidden(people.hidden)
-        tokens = self.rounds(encoded, image, people.present)
+        size_px = pixels_per_metre(people.pelvis_cam[..., 2], K[:, None]).exp() * config.standing_height_m
+        anchors = anchors_of(joints_px, size_px, config)
+        tokens = self.rounds(encoded, image, people.present, anchors)
         columns, step = self.decode_person(tokens).to(K.dtype).split([24 * 6, 3], -1)
 
         # A residual in metres across the view and in parts of the way along it: under another K the same
@@ -69,9 +73,9 @@ class Update(nn.Module):
             hidden=hidden.to(K.dtype),
         )
 
-    def view(self, joints_cam: Tensor, K: Tensor) -> Tensor:
+    def view(self, joints_px: Tensor) -> Tensor:
         """The joints in the image, (B, N, 24 * 2 * (1 + 2 * bands))."""
-        in_image = project_safely(joints_cam, K[:, None, None]) / self.config.image_size_px
+        in_image = joints_px / self.config.image_size_px
         return sinusoids(in_image.clamp(-MARGIN, 1 + MARGIN).flatten(-2), self.config.bands)
 
     def describe(self, people: People, joints_cam: Tensor, K: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ import torch.distributed as dist
 from torch import nn
 
 from choros import weights
-from choros.comotion.config import PRESETS, ComotionConfig
+from choros.comotion.config import PRESETS, TRUNK, ComotionConfig
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.errors import ChorosError
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
@@ -30,7 +30,8 @@ from choros.training.comotion_feed import Feed, Options, watched_clips
 from choros.training.comotion_losses import weighted
 from choros.training.comotion_unroll import batch_losses
 from choros.training.comotion_watch import Log, Watch
-from choros.training.stages import TRUNK, Recipe, Stage
+from choros.training.pace import follow, set_rate
+from choros.training.stages import Recipe, Stage
 
 
 def train(
@@ -67,11 +68,11 @@ def train(
     step = 0
     if start is not None and not checkpoint.exists():
         tensors, metadata = weights.load(start, SYSTEM)
-        if metadata.get("config") != asdict(config):
+        if metadata.get("config") != json.loads(json.dumps(asdict(config))):
             raise ChorosError(
                 f"{start} holds a network of another size; give weights of an earlier part of this run."
             )
-        network.load_state_dict(tensors)
+        network.restore(tensors)
         step = int(metadata["steps"])
     device = torch.device(options.device)
     network.to(device)
@@ -112,7 +113,7 @@ def train(
                     keep()
                     break
                 step += 1
-                _follow(average, network, min(recipe.ema, step / (step + 10)))
+                follow(average, network, recipe.ema, step)
                 stopped = _anyone(stop())
                 if log is not None and watch is not None:
                     log.count(parts | {"step_s": time.monotonic() - began})
@@ -137,8 +138,7 @@ def _step(
     network.train()
     if stage.freezes(TRUNK):
         network.encoder.trunk.eval()  # type: ignore[attr-defined]
-    for group in optimiser.param_groups:
-        group["lr"] = lr
+    set_rate(optimiser, lr)
     optimiser.zero_grad(set_to_none=True)
     told: dict[str, float] = {}
     for _ in range(stage.accumulate):
@@ -202,13 +202,3 @@ def _learning_rate(stage: Stage, step: int) -> float:
     rise = min(1.0, (step + 1) / max(1, min(stage.warmup, stage.steps // 10)))
     fall = 0.5 * (1 + np.cos(np.pi * step / stage.steps))
     return float(stage.lr * rise * max(fall, stage.least_lr))
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Move the average towards the network; what is no parameter is taken over as it is."""
-    for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
-        if fast.requires_grad:
-            slow.lerp_(fast, 1 - keep)
-    for kept, now in zip(average.buffers(), network.buffers(), strict=True):
-        kept.copy_(now)

@@ -17,7 +17,7 @@ import torch
 
 from choros.body import BodyModel
 from choros.comotion.config import ComotionConfig
-from choros.comotion.network import ComotionNetwork
+from choros.comotion.network import TRUNK, ComotionNetwork
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, StreamConfig, stream
 from choros.training.comotion_batch import Batch, Seen, batch_of, some_people
@@ -26,7 +26,7 @@ from choros.training.comotion_labels import clip_of_scene
 from choros.training.comotion_unroll import look
 from choros.training.comotion_variation import Variation, varied
 from choros.training.replay import Replay, turns
-from choros.training.stages import TRUNK, Recipe, Source, Stage
+from choros.training.stages import Recipe, Source, Stage
 
 #: Data other than scenes: the clips of one name from its ``start``-th on, for a seed and a length in frames.
 Footage = Callable[[int, int, int], Generator[LabelledClip]]

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-#: Parts of the network by the beginning of their parameters' names.
-TRUNK = "encoder.trunk."
+from choros.comotion.config import TRUNK
+
+#: The whole encoder, by the beginning of its parameters' names, as ``TRUNK``.
 ENCODER = "encoder."
 
 
@@ -130,25 +131,29 @@ PAPER = Recipe(
     watched=Source("bedlam", 16),
 )
 
-#: Scenes in place of the sets; the trunk has seen real people and stays as it is, the rest of the encoder learns.
+#: Scenes in place of the sets; the trunk has seen real people and stays as it is. Numbers are those of two
+#: processes, one on each core of a small machine.
 SMALL = Recipe(
     network="small",
     stages=(
         Stage(
             "images",
             (Source("scenes", 1, clips_per_scene=24),),
-            steps=6_000,
-            lr=6e-4,
-            clips=16,
-            kept_clips=768,
+            steps=1_800,
+            lr=8e-4,
+            clips=10,
+            kept_clips=512,
+            reuse=8.0,
         ),
         Stage(
             "short clips",
             (Source("scenes", 4, 0.75, clips_per_scene=10), Source("scenes", 1, 0.25, clips_per_scene=24)),
-            steps=6_000,
-            lr=4e-4,
-            clips=8,
-            kept_clips=256,
+            steps=1_300,
+            lr=5e-4,
+            clips=4,
+            frozen=(ENCODER,),
+            kept_clips=128,
+            reuse=8.0,
         ),
         Stage(
             "long clips",
@@ -157,13 +162,19 @@ SMALL = Recipe(
                 # Twice the time in as many frames: whoever is hidden for a second is hidden inside a clip.
                 Source("scenes", 16, 0.4, fps=Fraction(25, 2)),
             ),
-            steps=4_000,
-            lr=2e-4,
-            clips=4,
-            kept_clips=64,
+            steps=850,
+            lr=3e-4,
+            clips=2,
+            frozen=(ENCODER,),
+            kept_clips=32,
+            reuse=8.0,
         ),
     ),
     watched=Source("scenes", 24, clips_per_scene=1),
+    watched_clips=4,
+    people=5,  # fewer than the paper's, so that few places in a batch stay empty
+    ema=0.998,
+    watch_every=300,
 )
 
 RECIPES = {"paper": PAPER, "small": SMALL}
