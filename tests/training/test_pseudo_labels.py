@@ -21,6 +21,7 @@ from choros.motion import ROW
 from choros.training.comotion_footage import open_pseudo_labels, pseudo_labelled, with_footage
 from choros.training.pseudo_labels import Filters, Judge, Labelled, Labeller, Part, shrunk, write_set
 from choros.training.stages import SMALL
+from choros.video import open_video
 
 WIDTH, HEIGHT = 800, 600
 K = intrinsics(WIDTH, HEIGHT)
@@ -205,7 +206,8 @@ def test_a_video_is_labelled_shot_by_shot(tmp_path, director):
         director.shoot(tmp_path, number, (40, 80, 200), [] if number in (10, 13) else [[0.02 * number, 0, 4]])
     for number in range(16, 19):
         director.shoot(tmp_path, number, (200, 60, 10), [[0.3, 0, 4]])
-    frames = list(labeller_of(director).video(tmp_path))
+    with open_video(tmp_path) as reader:
+        frames = list(labeller_of(director).video(reader))
     assert [frame.pts * 30 for frame in frames] == [*range(1, 9)]  # the first shows nobody, and is left out
     assert [frame.gap_before for frame in frames] == [True, *4 * [False], True, *2 * [False]]
     assert [len(frame.rows) for frame in frames] == [1, 1, 0, 1, 1, 1, 1, 1]

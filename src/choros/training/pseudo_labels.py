@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +30,7 @@ from choros.comotion.tracker import TrackerConfig
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion, atomic_write
-from choros.video import open_video
+from choros.video import Frame, open_video
 from choros.video.images import STILL_SUFFIXES, natural_key
 
 Floats = NDArray[np.float64]
@@ -59,9 +59,7 @@ class Filters:
     betas: float = 3.0  # the lift itself goes no further: who stands at the edge fails
     pose: float = 5.0  # standard deviations of the lift's prior; 95 % of its motion capture are within 4.2
     error: float = 0.05  # mean distance of confident keypoints from the fit's, share of the person's size
-    nobody: float = (
-        0.1  # such an error from which on the keypoints are no person's: they lie on two, or in a heap
-    )
+    nobody: float = 0.1  # an error over which even the keypoints are no person's: on two people, or in a heap
 
 
 class Verdict(NamedTuple):
@@ -157,27 +155,23 @@ class Labeller:
         self._system = Baseline(BaselineConfig(accurate=True), finder=self._finder)
         self.judge = Judge(Lifting(self._system.body), filters or Filters())
 
-    def video(self, source: str | Path) -> Iterator[Labelled]:
-        """The frames in which somebody is followed. Each shot begins anew.
-
-        Raises ``ChorosError`` if the video cannot be read.
-        """
+    def video(self, frames: Iterable[Frame]) -> Iterator[Labelled]:
+        """Those frames of a video in which somebody is followed. Each shot begins anew."""
         stream, before, apart = self._system.stream(), None, True
-        with open_video(source, prefetch=2) as reader:
-            for frame in reader:
-                now = layout(frame.image)
-                if before is not None and change(before, now) > TrackerConfig().cut:
-                    stream, apart = self._system.stream(), True
-                before, apart = now, apart or frame.gap_before
-                look = stream.look(frame.image)
-                rows = stream.follow(look, frame.pts_s)
-                if not len(rows):
-                    apart = True
-                    continue
-                found = (rows["box_px"][:, None] == look.people.boxes_px).all(-1)
-                scores = np.where(found, look.people.scores, 0).max(-1, initial=0)
-                yield self._label(frame.image, frame.pts, apart, rows, scores, len(look.people))
-                apart = False
+        for frame in frames:
+            now = layout(frame.image)
+            if before is not None and change(before, now) > TrackerConfig().cut:
+                stream, apart = self._system.stream(), True
+            before, apart = now, apart or frame.gap_before
+            look = stream.look(frame.image)
+            rows = stream.follow(look, frame.pts_s)
+            if not len(rows):
+                apart = True
+                continue
+            found = (rows["box_px"][:, None] == look.people.boxes_px).all(-1)
+            scores = np.where(found, look.people.scores, 0).max(-1, initial=0)
+            yield self._label(frame.image, frame.pts, apart, rows, scores, len(look.people))
+            apart = False
 
     def picture(self, image: NDArray[np.uint8], number: int = 0) -> Labelled:  # (H, W, 3) RGB
         """A picture that has nothing to do with others; its number stands for its time."""
@@ -223,7 +217,6 @@ class Part:
         self._rows: list[NDArray[np.void]] = [np.zeros(0, ROW)]
         self.everyone: list[int] = []
         self._last = self._before_gap = 0  # highest identity so far, and so far as the last gap
-        folder.mkdir(parents=True)
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -231,6 +224,7 @@ class Part:
     def add(self, labelled: Labelled) -> None:
         """Keep a frame, made smaller. Identities hold between gaps; after one, everybody is somebody else."""
         number = len(self._frames)
+        self.folder.mkdir(parents=True, exist_ok=True)
         image, scale = shrunk(labelled.image)
         self._size_px = image.shape[1], image.shape[0]
         picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
@@ -301,8 +295,9 @@ def write_set(
                 {"folder": part.folder.relative_to(output).as_posix(), "source": part.source}
             )
         about["counts"] = dict(sorted(counts.items()))
-        with atomic_write(output / ABOUT) as file:
-            file.write(json.dumps(about, indent=1).encode())
+        if about["parts"]:
+            with atomic_write(output / ABOUT) as file:
+                file.write(json.dumps(about, indent=1).encode())
     if not about["parts"]:
         raise ChorosError(f"nobody was found in {', '.join(map(str, sources))}; give footage of people.")
     return about
@@ -311,12 +306,12 @@ def write_set(
 def _video(
     labeller: Labeller, source: Path, folder: Path, counts: Counter[str], report: Report
 ) -> list[Part]:
-    with open_video(source) as reader:
+    with open_video(source, prefetch=2) as reader:
         part = Part(folder, reader.info.fps, source.name)
-    for labelled in labeller.video(source):
-        part.add(labelled)
-        counts.update(labelled.counts)
-        report(source.name, len(part))
+        for labelled in labeller.video(reader):
+            part.add(labelled)
+            counts.update(labelled.counts)
+            report(source.name, len(part))
     return [part] if len(part) else []
 
 
