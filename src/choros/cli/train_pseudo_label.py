@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag
+from choros.errors import ChorosError
 
 
 @dataclass
 class PseudoLabel:
     """Label real footage with the baseline; give the folder to choros train comotion as --data NAME=DIR."""
 
-    inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="VIDEO...")]]
+    inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="VIDEO...", help_behavior_hint="")]]
     """Videos, pictures, and folders of a video's frames."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")]
     """New folder for pictures, bodies and what became of whom."""
@@ -29,6 +30,8 @@ class PseudoLabel:
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.training.pseudo_labels import write_set
 
+        if not self.inputs:
+            raise ChorosError("nothing was named to label; give videos or pictures.")
         with TrackProgress("labelling") as progress:
             leave_cores_to_the_networks()
 
