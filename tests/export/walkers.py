@@ -34,7 +34,7 @@ def walkers(space: str = "camera", *, camera_moves: bool = True, first_s: Fracti
     rng = np.random.default_rng(6)
     rows = []
     for person, there in THERE.items():
-        betas, wave = rng.normal(0, 0.8, 10), rng.normal(0, 0.4, (3, 66))
+        betas, wave = rng.normal(0, 0.8, 10), rng.normal(0, 0.2, (3, 66))
         heading = rng.uniform(-np.pi, np.pi)
         for frame in there:
             row = np.zeros((), ROW)
@@ -47,7 +47,7 @@ def walkers(space: str = "camera", *, camera_moves: bool = True, first_s: Fracti
             row["body_pose"][:63] = pose[3:66]  # hands rest, as systems leave them
             turned = Rotation.from_euler("xyz", [np.pi, heading + 3 * t, 0.1])
             row["global_orient"] = turned.as_rotvec()
-            row["transl"] = person - 2.5 + 0.3 * t, 0.4, 4 + np.sin(t + person)
+            row["transl"] = {1: -1.2, 2: -0.1, 5: 1}[person] + 0.3 * t, 0.4, 4 + np.sin(t + person)
             rows.append(row)
     rows.sort(key=lambda row: (int(row["frame"]), int(row["person"])))
     table = np.array(rows, ROW)
