@@ -1,4 +1,4 @@
-"""``choros show``: a motion drawn over its video."""
+"""``choros show``: a motion drawn over its video, or people and camera in the world."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from choros.errors import ChorosError
 
 @dataclass
 class Show:
-    """Draw everyone in a motion over its video."""
+    """Draw everyone in a motion over its video; or, with --world, on the floor they walk on."""
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
     """The motion.npz that `choros track` wrote."""
-    video: Positional[Annotated[str, arg(metavar="VIDEO")]]
-    """The video it was tracked in."""
+    video: Positional[Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")]] = (
+        None
+    )
+    """The video it was tracked in; --world does without."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("overlay.mp4")
     """The video to write."""
+    world: Flag = False
+    """Everyone and the camera's path in the world, from a motion that `choros world` wrote."""
+    view: Literal["both", "third", "top"] = "both"
+    """With --world: from beside the camera (third), from above (top), or one beside the other."""
     panels: Literal["none", "side", "top", "both"] = "none"
     """Views from the side and from above, right of the frame."""
     keypoints: Flag = False
@@ -36,14 +42,21 @@ class Show:
         from choros.cli.progress import TrackProgress
         from choros.motion import Motion
         from choros.view.overlay import OverlayStyle, render_video
+        from choros.view.world import WorldStyle, render_world
 
         self._check_output()
         motion = Motion.load(self.motion)
-        style = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
         body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("drawing") as progress:
-            render_video(motion, self.video, self.output, body, style, progress.count)
-        print(f"{self.output}: {len(motion)} frames")
+            if self.world:
+                world = WorldStyle(views=self.view, ghosts=not self.no_ghosts)
+                written = render_world(motion, self.output, body, world, progress.count)
+            elif self.video is not None:
+                over = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
+                written = render_video(motion, self.video, self.output, body, over, progress.count)
+            else:
+                raise ChorosError(f"name the video of {self.motion} after it, or take --world.")
+        print(f"{self.output}: {written} frames")
 
     def _check_output(self) -> None:
         """Refuse to write over what is read, or over anything but a file."""
@@ -51,6 +64,6 @@ class Show:
             return
         if not self.output.is_file():
             raise ChorosError(f"{self.output} is not a file; name the video to write, such as overlay.mp4.")
-        for read in (self.motion, Path(self.video)):
+        for read in (self.motion, Path(self.video or self.motion)):
             if read.exists() and self.output.samefile(read):
                 raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")

@@ -190,13 +190,17 @@ class WorldView:
         age = (motion.pts_s[frame] - motion.pts_s[rows["frame"]]) / TRAIL_S
         wide = max(view.height / 200, 1.5)
         for person in np.unique(rows["person"]):
-            colour = np.array(colour_of(int(person)), float)
+            amount = np.zeros(image.shape[:2], np.uint8)
             for a, b in pairwise(np.flatnonzero(rows["person"] == person)):
                 if rows["frame"][b] - rows["frame"][a] > 1 or not np.isfinite(places[[a, b]]).all():
                     continue
                 seen = bool(rows["visible"][b])
-                amount = (0.2 + 0.65 * max(1 - age[b], 0.0)) * (1.0 if seen else 0.45)
-                _stroke(image, places[a], places[b], colour, amount, wide if seen else wide / 2)
+                ink = round(255 * (0.2 + 0.65 * max(1 - age[b], 0.0)) * (1.0 if seen else 0.45))
+                ends = _fine(places[a]), _fine(places[b])
+                cv2.line(amount, *ends, ink, max(round(wide if seen else wide / 2), 1), cv2.LINE_AA, 4)
+            some = np.nonzero(amount)
+            share = amount[some][:, None] / 255
+            image[some] = np.round((1 - share) * image[some] + share * colour_of(int(person)))
 
     def _camera(self, image: NDArray[np.uint8], view: Viewpoint, canvas: Canvas, frame: int) -> None:
         """The camera as a pyramid with a mark on top, its path until now, and a plumb line to the floor."""
@@ -266,17 +270,6 @@ def _on_floor(view: Viewpoint) -> tuple[tuple[float, float], float]:
 
 
 # --- marks ------------------------------------------------------------------------------------------
-
-
-def _stroke(
-    image: NDArray[np.uint8], a: Floats, b: Floats, colour: Floats, amount: float, wide: float
-) -> None:
-    """A piece of a line from a to b px, mixed with what it lies on."""
-    x, y = ((a + b) / 2).astype(int)
-    if not (0 <= x < image.shape[1] and 0 <= y < image.shape[0]):
-        return
-    mixed = (1 - amount) * image[y, x] + amount * colour
-    cv2.line(image, _fine(a), _fine(b), mixed.tolist(), max(round(wide), 1), cv2.LINE_AA, 4)
 
 
 def _line(
