@@ -76,9 +76,24 @@ def test_coco_comes_back(motion, tmp_path):
             assert about["score"] == pytest.approx(0.9)
 
 
+def test_cocos_own_evaluation_takes_it_as_truth_and_as_results(motion, tmp_path):
+    coco = pytest.importorskip("pycocotools.coco")
+    from pycocotools.cocoeval import COCOeval
+
+    (file,) = write_coco(motion, tmp_path / "m.json", ANY)
+    truth = coco.COCO(str(file))
+    results = truth.loadRes(json.loads(file.read_text())["annotations"])
+    evaluation = COCOeval(truth, results, "keypoints")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert evaluation.stats[0] == pytest.approx(1)  # AP over all similarities
+
+
 def test_posetrack_comes_back(motion, tmp_path):
-    (file,) = write_posetrack(motion, tmp_path / "m.json", ANY)
+    (file,) = write_posetrack(motion, tmp_path / "m.posetrack.json", ANY)
     video = read_posetrack(file, tmp_path)
+    assert json.loads(file.read_text())["images"][0]["vid_id"] == "m"
     annotations = iter(json.loads(file.read_text())["annotations"])
     ears = [POSETRACK17.index(name) for name in ("left_ear", "right_ear")]
     head = [POSETRACK17.index(name) for name in ("head_bottom", "head_top")]

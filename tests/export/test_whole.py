@@ -15,7 +15,12 @@ def test_the_file_appears_under_its_name(tmp_path):
 
 def test_what_failed_leaves_the_old_file(tmp_path):
     (tmp_path / "m.c3d").write_bytes(b"old")
-    with pytest.raises(OSError, match="disk full"), whole_file(tmp_path / "m.c3d") as part:
-        part.write_bytes(b"half")
-        raise OSError("disk full")
+
+    def fail():
+        with whole_file(tmp_path / "m.c3d") as part:
+            part.write_bytes(b"half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None
     """
     files = []
     for person in cast_of(motion, options or ExportOptions(), up="z").people:
-        arrays = motion.to_amass(person.id)
+        arrays: dict[str, Any] = motion.to_amass(person.id)
         arrays["poses"][:, :3] = person.rotvec[:, 0]
         arrays["trans"] = person.pelvis - person.rest_joints[0]
         arrays["mocap_frame_rate"] = arrays["mocap_framerate"]

@@ -57,15 +57,16 @@ def write_posetrack(motion: Motion, path: Path, options: ExportOptions | None = 
     Raises ``ChorosError`` as ``write_coco`` does, and for a body that has no top of the head.
     """
     last = int(motion.ids.max(initial=0))
-    out = PoseTrackFile(path.stem, motion.width, motion.height, len(motion), last)
+    name = path.name.removesuffix(".json").removesuffix(".posetrack")
+    out = PoseTrackFile(name, motion.width, motion.height, len(motion), last)
     for rows, bodies_px in _frames(motion, path, options or ExportOptions(), "posetrack15"):
         out.frame(labelled=len(rows) > 0, ignore_px=np.zeros((0, 4)))
         for row, body_px in zip(rows, bodies_px, strict=True):
-            head_px = np.zeros((2, 3))
-            if np.isfinite(body_px[HEAD]).all():
-                head_px[:, :2], head_px[:, 2] = body_px[HEAD], row["confidence"]
-            points = row["keypoints_px"].astype(np.float64) * row["visible"]
-            head_px[:, 2] *= row["visible"]
+            points, head_px = np.zeros((17, 3)), np.zeros((2, 3))
+            if row["visible"]:
+                points[:] = row["keypoints_px"]
+                if np.isfinite(body_px[HEAD]).all():
+                    head_px[:, :2], head_px[:, 2] = body_px[HEAD], row["confidence"]
             scores = posetrack_points(points, head_px)[:, 2]
             points[:, 2], head_px[:, 2] = points[:, 2] > 0, head_px[:, 2] > 0
             about = {"scores": scores.tolist(), "visible": bool(row["visible"])}
