@@ -25,6 +25,7 @@ from choros.layers.rotation import columns_of_rotations, rotations_from_columns
 
 SYSTEM = "infiller"
 POSE = 23 * 6  # two columns of each local rotation: continuous, where the paper's axis-angle is not
+CLUES = 2 + 2 * POSE
 
 
 class Window(NamedTuple):
@@ -33,7 +34,7 @@ class Window(NamedTuple):
     poses: Tensor  # (B, window, POSE); arbitrary where not seen
     seen: Tensor  # (B, window) bool, at least one in each row
     way: Tensor  # (B, window, POSE) the straight way between the poses known before and after
-    far: Tensor  # (B, window, 2) how far those are, see `straight_way`
+    clues: Tensor  # (B, window, CLUES) how far those are and how they change, see `straight_way`
 
 
 class LatentNetwork(nn.Module):
@@ -63,18 +64,22 @@ class MotionInfiller(nn.Module):
         self.config = config = config or InfillerConfig()
         width = config.width
         self.seen_in = nn.Linear(POSE + width, width)
-        self.asked_in = nn.Linear(POSE + 2 + config.latent + width, width)
+        self.asked_in = nn.Linear(POSE + CLUES + config.latent + width, width)
         layer = nn.TransformerEncoderLayer(
-            width, config.heads, config.feedforward, config.dropout, batch_first=True
+            width, config.heads, config.feedforward, config.dropout, batch_first=True, norm_first=True
         )
-        self.context = nn.TransformerEncoder(layer, config.blocks, enable_nested_tensor=False)
+        self.context = nn.TransformerEncoder(
+            layer, config.blocks, nn.LayerNorm(width), enable_nested_tensor=False
+        )
+        self.truth_in = nn.Linear(POSE + width, width)
         self.prior_network = LatentNetwork(config)
         self.posterior_network = LatentNetwork(config)
+        nn.init.constant_(self.posterior_network.log_std.bias, -3)  # or it begins as noise, and is ignored
         self.decoder = _decoder(config)
         last = nn.Linear(config.mlp[-1], POSE)
-        nn.init.normal_(last.weight, std=1e-3)  # it begins as the straight way
+        nn.init.normal_(last.weight, std=0.03)  # it begins about as the straight way
         nn.init.zeros_(last.bias)
-        self.head = nn.Sequential(token_perceptron(width, config.mlp), last)
+        self.head = nn.Sequential(token_perceptron(width + config.latent, config.mlp), last)
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> MotionInfiller:
@@ -97,15 +102,17 @@ class MotionInfiller(nn.Module):
         return self.prior_network(context, ~window.seen)
 
     def posterior(self, context: Tensor, window: Window, truth: Tensor) -> Gaussian:
-        """What motion it was, of ``truth`` (B, window, POSE)."""
-        return self.posterior_network(context, ~window.seen, self.seen_in(self._timed(truth)))
+        """What motion it was, of ``truth`` (B, window, POSE): how it departs from the straight way."""
+        return self.posterior_network(context, ~window.seen, self.truth_in(self._timed(truth - window.way)))
 
     def fill(self, context: Tensor, window: Window, z: Tensor) -> Tensor:
         """Poses (B, window - context, POSE) of all frames after the context, as columns of any length."""
-        asked = torch.cat([window.way, window.far, z[:, None].expand(-1, self.config.window, -1)], -1)
+        z = z[:, None].expand(-1, self.config.window, -1)
+        asked = torch.cat([window.way, window.clues, z], -1)
         asked = self.asked_in(self._timed(asked))[:, self.config.context :]
         told = self.decoder(asked, context, memory_key_padding_mask=~window.seen)
-        return window.way[:, self.config.context :] + self.head(told)
+        departs = self.head(torch.cat([told, z[:, self.config.context :]], -1))
+        return window.way[:, self.config.context :] + departs
 
     @torch.no_grad()
     def infill(
@@ -208,9 +215,9 @@ class MotionInfiller(nn.Module):
     def _window(self, poses: Tensor, known: Tensor, start: int) -> Window:
         config = self.config
         cut, seen = _cut(poses, known.expand(len(poses), -1), start, config.window + config.horizon)
-        way, far = straight_way(cut, seen)
+        way, clues = straight_way(cut, seen)
         inside = slice(0, config.window)
-        return Window(cut[:, inside], seen[:, inside], way[:, inside], far[:, inside])
+        return Window(cut[:, inside], seen[:, inside], way[:, inside], clues[:, inside])
 
     def _timed(self, tokens: Tensor) -> Tensor:
         """Tokens (B, window, D) with the time encoding (window, width) appended (appendix C)."""
@@ -225,9 +232,9 @@ def network_metadata(config: InfillerConfig) -> dict[str, Any]:
 
 def _decoder(config: InfillerConfig) -> nn.TransformerDecoder:
     layer = nn.TransformerDecoderLayer(
-        config.width, config.heads, config.feedforward, config.dropout, batch_first=True
+        config.width, config.heads, config.feedforward, config.dropout, batch_first=True, norm_first=True
     )
-    return nn.TransformerDecoder(layer, config.blocks)
+    return nn.TransformerDecoder(layer, config.blocks, nn.LayerNorm(config.width))
 
 
 def _cut(poses: Tensor, known: Tensor, start: int, length: int) -> tuple[Tensor, Tensor]:

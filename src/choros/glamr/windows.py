@@ -12,6 +12,8 @@ from torch import Tensor
 from choros.body.kinematics import forward_kinematics
 from choros.glamr.config import FPS
 
+EDGE = 3  # frames, a tenth of a second
+
 
 def even_times(times_s: Tensor) -> Tensor:
     """The times (N,) of ``FPS`` frames a second that cover rising ``times_s`` (T,), from the first on, seconds."""
@@ -73,10 +75,11 @@ def known_neighbours(known: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def straight_way(poses: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Poses (B, T, D), with those not ``known`` (B, T) put on the line between their neighbours.
+    """Poses (B, T, D), with those not ``known`` (B, T) put on the line between their neighbours, and clues.
 
-    At the ends the nearest known pose is held. Also says (B, T, 2) how long ago, and how soon, a pose is
-    known, in windows of a second: t / (1 + t) of t seconds, 1 for never. Some frame must be known.
+    At the ends the nearest known pose is held. Some frame must be known. The clues (B, T, 2 + 2 D) are how long
+    ago and how soon a pose is known, as t / (1 + t) of t seconds, 1 for never, and how poses change there: their
+    differences over `EDGE` frames just before the gap and just after it, 0 where those are not known.
     """
     T = known.shape[-1]
     before, after = known_neighbours(known)
@@ -87,4 +90,10 @@ def straight_way(poses: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     start, end = torch.where(before < 0, after, before), torch.where(after == T, before, after)
     share = ((frame - start) / (end - start).clamp_min(1)).clamp(0, 1).to(poses)[..., None]
     row = torch.arange(len(poses), device=known.device)[:, None]
-    return torch.lerp(poses[row, start], poses[row, end], share), far.to(poses)
+    way = torch.lerp(poses[row, start], poses[row, end], share)
+    changes = []
+    for last, first in ((start, start - EDGE), (end + EDGE, end)):
+        last, first = last.clamp_max(T - 1), first.clamp_min(0)
+        both = known[row, first] & known[row, last] & (last - first == EDGE)
+        changes.append((poses[row, last] - poses[row, first]) * both[..., None])
+    return way, torch.cat([far.to(poses), *changes], -1)

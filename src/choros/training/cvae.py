@@ -37,7 +37,7 @@ class Pace:
 
 def train(
     network: nn.Module,
-    loss_of: Callable[[np.random.Generator], Tensor],
+    loss_of: Callable[[np.random.Generator, float], Tensor],
     output: Path,
     pace: Pace,
     metadata: dict[str, Any],
@@ -45,7 +45,7 @@ def train(
 ) -> nn.Module:
     """Train and write ``output`` (safetensors, half precision) with the average of the weights; returns that.
 
-    ``loss_of`` gives the loss of a batch that it draws; what else is random in it, noise and dropout, comes from
+    ``loss_of`` gives the loss of a batch that it draws at a share of the run, 0 to 1; what else is random in it, noise and dropout, comes from
     torch's generator. ``metadata`` names the "system". A checkpoint stands beside the output as
     ``output.checkpoint``; if there is one, training goes on from it. ``report`` is told of the loss every 50 steps.
     """
@@ -61,7 +61,7 @@ def train(
         set_rate(optimiser, risen_and_fallen(pace.lr, step, pace.steps, pace.warmup))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(pace.seed * 1_000_003 + step)
-            loss = loss_of(np.random.default_rng([pace.seed, step]))
+            loss = loss_of(np.random.default_rng([pace.seed, step]), step / pace.steps)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), pace.clip_norm)

@@ -56,13 +56,15 @@ def rest_joints() -> Tensor:
     return torch.from_numpy(open_body_rest()[0]).float()
 
 
-def versions(clips: Sequence[MocapClip], tempos: Sequence[float]) -> Iterator[Track]:
-    """Every clip long enough, as if performed ``tempos`` times as fast, and mirrored."""
+def versions(clips: Sequence[MocapClip], tempos: Sequence[float], mirrored: bool = True) -> Iterator[Track]:
+    """Every clip long enough, as if performed ``tempos`` times as fast, and ``mirrored`` too."""
     for clip in clips:
         for tempo in tempos:
             paced = resample(clip, FPS / tempo)
             if len(paced) >= SHORTEST:
-                yield from (Track.of(version) for version in (paced, mirror(paced)))
+                yield Track.of(paced)
+                if mirrored:
+                    yield Track.of(mirror(paced))
 
 
 class GappedPoses(NamedTuple):
@@ -112,9 +114,9 @@ def gapped(
     known = torch.from_numpy(seen)
     blur = torch.from_numpy(rng.normal(size=(batch, length, POSE)) * rng.uniform(0, noise, (batch, 1, 1)))
     poses = truth + blur.float()
-    way, far = straight_way(poses, known)
+    way, clues = straight_way(poses, known)
     inside = slice(0, config.window)
-    window = Window(poses[:, inside], known[:, inside], way[:, inside], far[:, inside])
+    window = Window(poses[:, inside], known[:, inside], way[:, inside], clues[:, inside])
     return GappedPoses(window, truth[:, inside], torch.from_numpy(exists[:, inside]))
 
 

@@ -49,7 +49,7 @@ def train_trajectory(
     network = TrajectoryPredictor(config)
     walks = walks_of(versions(clips, run.tempos))
 
-    def loss_of(rng: np.random.Generator) -> Tensor:
+    def loss_of(rng: np.random.Generator, share: float) -> Tensor:
         frames = int(rng.choice(run.frames))
         return loss(network, stretches(walks, run.batch, frames, run.noise_m, rng), run)
 
