@@ -45,9 +45,10 @@ def train(
 ) -> nn.Module:
     """Train and write ``output`` (safetensors, half precision) with the average of the weights; returns that.
 
-    ``loss_of`` gives the loss of a batch that it draws at a share of the run, 0 to 1; what else is random in it, noise and dropout, comes from
-    torch's generator. ``metadata`` names the "system". A checkpoint stands beside the output as
-    ``output.checkpoint``; if there is one, training goes on from it. ``report`` is told of the loss every 50 steps.
+    ``loss_of`` gives the loss of a batch that it draws at a share of the run, 0 to 1; what else is random in it,
+    noise and dropout, comes from torch's generator. ``metadata`` names the "system". A checkpoint stands beside
+    the output as ``output.checkpoint``; if there is one, training goes on from it. ``report`` is told of the
+    loss every 50 steps.
     """
     average = copy.deepcopy(network)
     optimiser = torch.optim.Adam(network.parameters(), lr=pace.lr)
