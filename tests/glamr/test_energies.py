@@ -77,7 +77,7 @@ def test_slopes_are_those_of_the_costs(seed, egocentric):
     world, sights = random_world(rng), random_sights(rng)
     path = None if egocentric else random_world(rng)
     terms = all_energies(world, sights, path)
-    assert len(terms) == 15
+    assert len(terms) == (17 if egocentric else 16)
     assert all(term.cost > 0 for term in terms.values())
     size = 1e-5
     for frame in range(T):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from choros.glamr.cameras import CameraPath
     from choros.motion import Motion
 
-CAMERAS = ("auto", "static", "moving")
+CAMERAS = ("auto", "static", "turning", "moving")
 
 
 @dataclass
@@ -28,9 +28,10 @@ class World:
     """The video it was tracked in: its background then tells how the camera turned."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
     """The motion to write."""
-    camera: Annotated[str, arg(metavar="auto|static|moving|FILE|DIR")] = "auto"
-    """Whether the camera stands still, or one that is solved already: JSON with T_world_camera (4x4 a frame, OpenCV
-    axes, z up, metres, floor at 0), or a folder with COLMAP's images.txt or images.bin (any scale and way up)."""
+    camera: Annotated[str, arg(metavar="auto|static|turning|moving|FILE|DIR")] = "auto"
+    """Whether the camera stands, turns where it stands or goes about; or one that is solved already: JSON with
+    T_world_camera (4x4 a frame, OpenCV axes, z up, metres, floor at 0), or a folder with COLMAP's images.txt or
+    images.bin (any scale and way up)."""
     seed: int = 0
     """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
     anew: Flag = False
@@ -64,10 +65,10 @@ class World:
                 progress.count(done, total or None)
 
             evidence = None
-            if self.video and self.camera in ("auto", "moving"):
+            if self.video and given is None and self.camera != "static":
                 progress.say("following the background")
                 evidence = camera_evidence(motion, self.video, progress.count)
-            known = self.camera if self.camera in ("static", "moving") else "auto"
+            known = self.camera if given is None else "auto"
             return world_of(
                 motion,
                 WorldOptions(camera=known, seed=self.seed, keep_visible=not self.anew),  # type: ignore[arg-type]

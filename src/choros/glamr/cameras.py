@@ -35,21 +35,36 @@ class CameraPath:
     place_m: Floats  # (T, 3)
 
 
-def standing_camera(people: Sequence[Course], n_frames: int) -> CameraPath:
-    """A camera that stands still: level as people say who are upright as predicted, as high as their roots say.
+def standing_camera(
+    people: Sequence[Course], n_frames: int, evidence: CameraEvidence | None = None
+) -> CameraPath:
+    """A camera in one place: level as people say who are upright as predicted, as high as their roots say.
 
-    It is above the world's origin and looks along y.
+    It is above the world's origin, looks along y in the first frame, and turns as the background says, or not at all.
     """
-    up = np.concatenate([_up_camera(one) for one in people])
-    up = _median_direction(up)
+    R = turned_camera(n_frames, evidence)
+    up = _median_direction(
+        np.concatenate([(R[_sights(one)] @ _up_camera(one)[..., None])[..., 0] for one in people])
+    )
     ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
     if np.linalg.norm(ahead) < 1e-3:  # straight up or down: the picture's upper edge is ahead
-        ahead = np.array([0.0, -1.0, 0.0]) - -up[1] * up
+        ahead = np.array([0.0, -1.0, 0.0]) + up[1] * up
     ahead /= np.linalg.norm(ahead)
-    R = np.stack([np.cross(ahead, up), ahead, up])
-    height = np.concatenate([(one.path_m - one.root_cam_m @ R.T)[one.seen, 2] for one in people])
-    place = np.array([0.0, 0.0, np.median(height)])
-    return CameraPath(np.tile(R, (n_frames, 1, 1)), np.tile(place, (n_frames, 1)))
+    R = np.stack([np.cross(ahead, up), ahead, up]) @ R
+    height = [
+        one.path_m[one.seen] - (R[_sights(one)] @ one.root_cam_m[one.seen, :, None])[..., 0] for one in people
+    ]
+    place = np.array([0.0, 0.0, np.median(np.concatenate(height)[:, 2])])
+    return CameraPath(R, np.tile(place, (n_frames, 1)))
+
+
+def turned_camera(n_frames: int, evidence: CameraEvidence | None) -> Floats:
+    """R_first_now (T, 3, 3): turns seen in the background one after the other; where none was seen, none."""
+    R = np.tile(np.eye(3), (n_frames, 1, 1))
+    if evidence is not None:
+        for t, (turn, weight) in enumerate(zip(evidence.turn, evidence.weight, strict=True)):
+            R[t + 1] = R[t] @ turn if weight > 0 else R[t]
+    return nearest_rotation(R)
 
 
 def following_camera(
@@ -128,6 +143,11 @@ def in_metres(camera: CameraPath, people: Sequence[Course], span_s: float = 0.5)
         for one in people
     ])  # fmt: skip
     return CameraPath(R, place + np.median(height) * UP)
+
+
+def _sights(one: Course) -> NDArray[np.intp]:
+    """The frames (k,) of the video in which somebody was seen."""
+    return one.start + np.flatnonzero(one.seen)
 
 
 def _up_camera(one: Course) -> Floats:

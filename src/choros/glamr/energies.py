@@ -2,7 +2,7 @@
 
 The paper's egocentric variables let plain gradient descent carry a correction on to all later frames. A
 Newton step does that for any variables, so ours are the poses of people and camera in the world, in which every
-energy ties together two neighbouring frames at most and the normal equations are banded (``solve``); the
+energy ties together three neighbouring frames at most and the normal equations are banded (``solve``); the
 energies are the paper's, egocentric where it has them so. Beyond the paper: feet that stand, a common floor, and
 a camera seen in its background.
 
@@ -46,23 +46,26 @@ class Spreads:
     root_outlier: float = 2.0
     depth_share: float = 0.15
     # E_reg
-    step_m: float = 0.15  # per root of a second
-    turn_rad: float = 0.4  # per root of a second
+    step_m: float = 0.3  # per root of a second
+    pace_m_s: float = 0.5  # per root of a second
+    turn_rad: float = 0.2  # per root of a second
     tilt_rad: float = 0.15
     height_m: float = 0.08
     # E_cam
     camera_step_m: float = 0.5  # per root of a second
+    camera_pace_m_s: float = 0.5  # per root of a second
     camera_turn_rad: float = 0.3  # per root of a second
     camera_roll_rad: float = 0.05
     camera_pitch_rad: float = 0.5
     # E_pen
     overlap_m: float = 0.03
     # beyond the paper
-    contact_m: float = 0.01  # from frame to frame
+    contact_m: float = 0.02  # from frame to frame
     contact_outlier_m_s: float = 0.6
     floor_m: float = 0.02
     floor_outlier: float = 4.0
     evidence_rad: float = 0.001  # from frame to frame
+    evidence_outlier: float = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,13 +227,25 @@ def predicted_changes(world: World, sights: Sights, spreads: Spreads) -> Iterato
         1 / (spreads.turn_rad * root_dt),
     )
     step = (from_heading(now) @ sights.step[t, s][..., None])[..., 0]
-    scale = 1 / (spreads.step_m * root_dt)
-    error = (world.root_m[t + 1, s] - world.root_m[t, s] - step) * scale[:, None]
     by_turn = -np.cross(UP, step)[..., None] * heading_gradient(now)[:, None]
     shift = np.broadcast_to(np.eye(3), by_turn.shape)
-    by_now = np.concatenate([by_turn, -shift], -1) * scale[:, None, None]
-    by_then = np.concatenate([0 * shift, shift], -1) * scale[:, None, None]
-    yield _squares("prediction, step", error, (t, 1 + s, by_now), (t + 1, 1 + s, by_then))
+    strays = world.root_m[t + 1, s] - world.root_m[t, s] - step  # metres, from frame to frame
+    by_now, by_then = np.concatenate([by_turn, -shift], -1), _padded(shift, 3)
+    scale = 1 / (spreads.step_m * root_dt)[:, None]
+    yield _squares(
+        "prediction, step",
+        strays * scale,
+        (t, 1 + s, by_now * scale[..., None]),
+        (t + 1, 1 + s, by_then * scale[..., None]),
+    )
+    link = np.zeros(sights.linked.shape, int)
+    link[t, s] = np.arange(len(t))
+    t, s = np.nonzero(sights.linked[:-1] & sights.linked[1:])
+    a, b = link[t, s], link[t + 1, s]
+    yield _steady(
+        "prediction, pace", sights, spreads.pace_m_s, (t, 1 + s),
+        (strays[a], by_now[a], by_then[a]), (strays[b], by_now[b], by_then[b]),
+    )  # fmt: skip
 
 
 def predicted_places(world: World, sights: Sights, spreads: Spreads, path: World) -> Iterator[Term]:
@@ -280,6 +295,10 @@ def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvide
         (t, none, _padded(-shift, 3)),
         (t + 1, none, _padded(shift, 3)),
     )
+    shift = np.broadcast_to(np.eye(3), (len(R) - 1, 3, 3))
+    step = np.diff(place, axis=0), _padded(-shift, 3), _padded(shift, 3)
+    first, second = (tuple(part[now] for part in step) for now in (slice(None, -1), slice(1, None)))
+    yield _steady("camera, pace", sights, spreads.camera_pace_m_s, (t[:-1], none[:-1]), first, second)
     if evidence is not None:
         yield _alike(
             "camera, background",
@@ -287,7 +306,7 @@ def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvide
             (t, none),
             (t + 1, none),
             evidence.weight / spreads.evidence_rad,
-            spreads.root_outlier,
+            spreads.evidence_outlier,
         )
     t = np.arange(len(R))
     looks = np.sqrt(_looks(sights, spreads))
@@ -398,6 +417,30 @@ def _alike(
     scale = (weight * trust)[:, None]
     by_a, by_b = slope * scale[..., None], -np.swapaxes(slope, -1, -2) * scale[..., None]
     return Term(name, float(cost.sum()), error * scale, ((*a, _padded(by_a, 0)), (*b, _padded(by_b, 0))))
+
+
+def _steady(
+    name: str,
+    sights: Sights,
+    spread_m_s: float,  # per root of a second
+    where: tuple[Ints, Ints],  # (k,) frame and unit of the first of three frames
+    first: tuple[
+        Floats, Floats, Floats
+    ],  # a length (k, 3) metres from it to the second frame, slopes (k, 3, 6) by both
+    second: tuple[Floats, Floats, Floats],  # the same from the second frame to the third
+) -> Term:
+    """Lengths that change from frame to frame as little, taken for speeds."""
+    t, unit = where
+    dt = sights.dt_s
+    scale = 1 / (spread_m_s * np.sqrt((dt[t] + dt[t + 1]) / 2))[:, None]
+    of_first, of_second = scale / dt[t, None], scale / dt[t + 1, None]
+    return _squares(
+        name,
+        second[0] * of_second - first[0] * of_first,
+        (t, unit, -first[1] * of_first[..., None]),
+        (t + 1, unit, second[1] * of_second[..., None] - first[2] * of_first[..., None]),
+        (t + 2, unit, second[2] * of_second[..., None]),
+    )
 
 
 def _padded(slope: Floats, start: int) -> Floats:

@@ -1,6 +1,6 @@
 """The joint optimisation of people and camera (GLAMR, section 3.3) by damped Gauss-Newton steps.
 
-Every energy ties neighbouring frames, so the normal equations are a band as wide as two frames of people, and a
+Every energy ties neighbouring frames, so the normal equations are a band as wide as three frames of people, and a
 step costs time and memory in proportion to the length of the video. A camera that stands still is one more
 variable beside the band.
 """
@@ -68,13 +68,18 @@ def solve(
     return Solved(world, now.cost, step)
 
 
+REACH = 2  # frames that an energy ties a frame to, at most
+
+
 @dataclass(frozen=True, eq=False)
 class _Linear:
-    """Normal equations: blocks of 6 x 6 within a frame and to the next; unit 0 is the camera, 1 + s the people."""
+    """Normal equations in blocks of 6 x 6; unit 0 is the camera, 1 + s the people.
+
+    ``blocks[lag]`` is (T - lag, U, U, 6, 6): rows of frame t + lag, columns of frame t.
+    """
 
     cost: dict[str, float]
-    within: Floats  # (T, U, U, 6, 6)
-    onward: Floats  # (T - 1, U, U, 6, 6) rows in the next frame, columns in this
+    blocks: list[Floats]
     slope: Floats  # (T, U, 6)
 
     @property
@@ -82,30 +87,24 @@ class _Linear:
         return sum(self.cost.values())
 
 
-def _linear(of: Iterable[Term], sights: Sights) -> _Linear:
+def _linear(terms: Iterable[Term], sights: Sights) -> _Linear:
     T, S = sights.there.shape
     U = 1 + S
-    within = np.zeros((T * U * U, 36))
-    onward = np.zeros(((T - 1) * U * U, 36))
+    blocks = [np.zeros((max(T - lag, 0) * U * U, 36)) for lag in range(REACH + 1)]
     slope, cost = np.zeros((T * U, 6)), {}
-    for term in of:
+    for term in terms:
         cost[term.name] = term.cost
+        if not len(term.residual):
+            continue
         for frame, unit, by in term.parts:
             turned = np.swapaxes(by, -1, -2)
             slope += _gathered(frame * U + unit, (turned @ term.residual[..., None])[..., 0], len(slope))
             for other_frame, other_unit, other_by in term.parts:
-                block = (turned @ other_by).reshape(-1, 36)
-                same = frame == other_frame
-                if same.all():
-                    within += _gathered((frame * U + unit) * U + other_unit, block, len(within))
-                elif (frame == other_frame + 1).all():
-                    onward += _gathered((other_frame * U + unit) * U + other_unit, block, len(onward))
-    return _Linear(
-        cost,
-        within.reshape(T, U, U, 6, 6),
-        onward.reshape(T - 1, U, U, 6, 6),
-        slope.reshape(T, U, 6),
-    )
+                lag = int(frame[0] - other_frame[0])
+                if lag >= 0:
+                    place = (other_frame * U + unit) * U + other_unit
+                    blocks[lag] += _gathered(place, (turned @ other_by).reshape(-1, 36), len(blocks[lag]))
+    return _Linear(cost, [block.reshape(-1, U, U, 6, 6) for block in blocks], slope.reshape(T, U, 6))
 
 
 def _gathered(place: NDArray[np.intp], values: Floats, n: int) -> Floats:
@@ -119,18 +118,22 @@ def _step(linear: _Linear, camera: CameraIs, damping: float) -> Floats:
     first = 0 if camera == "moving" else 1  # unit from which on the band has all
     T, U = linear.slope.shape[:2]
     size = 6 * (U - first)
-    within = linear.within[:, first:, first:].transpose(0, 1, 3, 2, 4).reshape(T, size, size).copy()
-    onward = linear.onward[:, first:, first:].transpose(0, 1, 3, 2, 4).reshape(T - 1, size, size)
-    diagonal = np.einsum("tii->ti", within)
+    blocks = [
+        block[:, first:, first:].transpose(0, 1, 3, 2, 4).reshape(-1, size, size) for block in linear.blocks
+    ]
+    blocks[0] = blocks[0].copy()
+    diagonal = np.einsum("tii->ti", blocks[0])
     diagonal += damping * diagonal + np.where(diagonal == 0, 1.0, 1e-6)  # nobody there: stays
-    band = cholesky_banded(_band(within, onward), lower=True, overwrite_ab=True, check_finite=False)
+    band = cholesky_banded(_band(blocks), lower=True, overwrite_ab=True, check_finite=False)
     step = np.zeros((T, U, 6))
     slope = linear.slope[:, first:].reshape(T * size)
     if camera == "static":
         # The camera's own variables border the band; eliminate the people (Schur's complement).
-        border = linear.within[:, 1:, 0].reshape(T * size, 6)
-        between = linear.onward[:, 0, 0].sum(0)
-        corner = linear.within[:, 0, 0].sum(0) + between + between.T
+        border = linear.blocks[0][:, 1:, 0].reshape(T * size, 6)
+        corner = linear.blocks[0][:, 0, 0].sum(0)
+        for block in linear.blocks[1:]:
+            between = block[:, 0, 0].sum(0)
+            corner = corner + between + between.T
         solved = cho_solve_banded((band, True), np.column_stack([border, slope]), check_finite=False)
         reduced = corner - border.T @ solved[:, :6]
         reduced[np.diag_indices(6)] *= 1 + damping
@@ -143,15 +146,16 @@ def _step(linear: _Linear, camera: CameraIs, damping: float) -> Floats:
     return step
 
 
-def _band(within: Floats, onward: Floats) -> Floats:
-    """Symmetric block tridiagonal matrix as LAPACK's lower band, (2 size, T size)."""
-    T, size, _ = within.shape
-    band = np.zeros((2 * size, T, size))
+def _band(blocks: list[Floats]) -> Floats:
+    """Blocks (T - lag, size, size) of a symmetric matrix as LAPACK's lower band, (3 size, T size)."""
+    T, size, _ = blocks[0].shape
+    band = np.zeros((len(blocks) * size, T, size))
     row, column = np.tril_indices(size)
-    band[row - column, :, column] = within[:, row, column].T
+    band[row - column, :, column] = blocks[0][:, row, column].T
     row, column = (index.ravel() for index in np.indices((size, size)))
-    band[size + row - column, :-1, column] = onward[:, row, column].T
-    return band.reshape(2 * size, T * size)
+    for lag, block in enumerate(blocks[1:], start=1):
+        band[lag * size + row - column, : len(block), column] = block[:, row, column].T
+    return band.reshape(len(blocks) * size, T * size)
 
 
 def _moved(world: World, step: Floats) -> World:

@@ -34,7 +34,7 @@ Report = Callable[[str, int, int], None]
 class WorldOptions:
     """What the global stage can be told."""
 
-    camera: Literal["auto", "static", "moving"] = "auto"
+    camera: Literal["auto", "static", "turning", "moving"] = "auto"
     seed: int = 0  # of the motion in gaps; 0 is the most likely one
     keep_visible: bool = (
         True  # False: poses are said anew by the infiller in every frame, as by the paper's code
@@ -80,18 +80,21 @@ def world_of(
     if given is not None and not given_in_metres:
         given = in_metres(given, people)
     sights = sights_of(motion, people)
-    best: tuple[CameraIs, Solved] | None = None
+    best: tuple[CameraMoves, Solved] | None = None
     for kind in _kinds(options, given):
-        world = first_world(motion, people, sights, kind, given)
+        world = first_world(people, sights, kind, evidence, given)
         solved = _optimised(world, sights, options, kind, evidence, report)
-        if best is None or solved.total < best[1].total * STATIC_UNLESS:
+        if best is None or solved.total < best[1].total * MORE_FREEDOM_FOR:
             best = kind, solved
     assert best is not None
     return _packed(motion, people, sights, best[1].world, options, best[0])
 
 
-#: A camera is taken to move only if that leaves less than this share of the energy of one that stands.
-STATIC_UNLESS = 0.6
+#: What the camera does: stands still, turns where it stands, goes about; or that is known.
+CameraMoves = Literal["static", "turning", "moving", "given"]
+#: A camera is taken to have more freedom only if that leaves less than this share of the energy.
+MORE_FREEDOM_FOR = 0.8
+TURNING_STEP_M = 0.03  # how far, per root of a second, a camera strays that only turns
 
 
 def _check(
@@ -115,17 +118,17 @@ def _check(
         )
 
 
-def _kinds(options: WorldOptions, given: CameraPath | None) -> list[CameraIs]:
+def _kinds(options: WorldOptions, given: CameraPath | None) -> list[CameraMoves]:
     if given is not None:
         return ["given"]
-    return ["static", "moving"] if options.camera == "auto" else [options.camera]
+    return ["static", "turning", "moving"] if options.camera == "auto" else [options.camera]
 
 
 def _optimised(
     world: World,
     sights: Sights,
     options: WorldOptions,
-    kind: CameraIs,
+    kind: CameraMoves,
     evidence: CameraEvidence | None,
     report: Report,
 ) -> Solved:
@@ -133,8 +136,10 @@ def _optimised(
     if not options.optimise:
         return Solved(world)
     path = None if options.egocentric else world
-    fine = options.spreads
-    steps = 0
+    fine, steps = options.spreads, 0
+    if kind == "turning":
+        fine = replace(fine, camera_step_m=TURNING_STEP_M)
+    variables: CameraIs = "moving" if kind == "turning" else kind
     for spreads in (
         replace(
             fine,
@@ -145,7 +150,7 @@ def _optimised(
         fine,
     ):
         solved = solve(
-            world, sights, spreads, kind, evidence, path,
+            world, sights, spreads, variables, evidence, path,
             report=lambda step: report(f"placing everyone, {kind} camera", step, 0),
         )  # fmt: skip
         world, steps = solved.world, steps + solved.steps
@@ -237,19 +242,22 @@ def _evidence(motion: Motion, one: Course) -> tuple[Floats, Floats]:
 
 
 def first_world(
-    motion: Motion,
     people: Sequence[Course],
     sights: Sights,
-    kind: CameraIs,
+    kind: CameraMoves,
+    evidence: CameraEvidence | None,
     given: CameraPath | None,
 ) -> World:
-    """Where everything begins: people on their predicted paths before a camera that moves, else as they were seen."""
+    """Where everything begins: people as they were seen by a camera that stands, or turns as its background says.
+
+    Of a camera that moves before no background only people know: they are on their predicted paths (equation 15).
+    """
     T, S = sights.there.shape
     R, root = np.tile(np.eye(3), (T, S, 1, 1)), np.zeros((T, S, 3))
-    if kind == "moving":
+    if kind == "moving" and evidence is None:
         camera, paths = following_camera(people, sights.times_s)
     else:
-        camera = given or standing_camera(people, T)
+        camera = given or standing_camera(people, T, None if kind == "static" else evidence)
         paths = [_bridged(one, camera) for one in people]
     for one, s, (turn, place) in zip(people, places_of(people), paths, strict=True):
         R[one.frames, s], root[one.frames, s] = turn, place
@@ -281,7 +289,7 @@ def _packed(
     sights: Sights,
     world: World,
     options: WorldOptions,
-    kind: CameraIs,
+    kind: CameraMoves,
 ) -> Motion:
     """The world as a ``Motion``."""
     frames = motion.frames.copy()
