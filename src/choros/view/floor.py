@@ -62,7 +62,7 @@ def lay_floor(
     shade: Shadows,
     middle_m: tuple[float, float],  # x, y about which the floor is drawn
     reach_m: float,  # it fades beyond that
-    step_m: float,  # of the grid
+    step_m: float,  # of the grid; 0 for none
     lens: tuple[Floats, Floats, int, int] | None = None,  # K, T_world_camera, width, height of what films
 ) -> NDArray[np.uint8]:  # (H, W, 3) RGB
     """A picture of the floor z = 0 and nothing on it."""
@@ -113,21 +113,22 @@ def _lay(  # type: ignore[no-untyped-def]
                         fg += seen * (colours[3, 1] - fg)
                         fb += seen * (colours[3, 2] - fb)
                     # Lines: how much of the pixel's patch of floor they cover.
-                    wide_x = far * (
-                        abs(rays[0, 0] - rays[2, 0] * (x - eye[0]) / (far * dz))
-                        + abs(rays[0, 1] - rays[2, 1] * (x - eye[0]) / (far * dz))
-                    )
-                    wide_y = far * (
-                        abs(rays[1, 0] - rays[2, 0] * (y - eye[1]) / (far * dz))
-                        + abs(rays[1, 1] - rays[2, 1] * (y - eye[1]) / (far * dz))
-                    )
                     ink = 0.0
-                    for at, wide in ((x / step, wide_x / step), (y / step, wide_y / step)):
-                        nearest = np.floor(at + 0.5)
-                        half = line / step * (2.0 if int(nearest) % 5 == 0 else 1.0)
-                        covers = min(max((half + 0.5 * wide - abs(at - nearest)) / wide, 0.0), 1.0)
-                        covers = min(covers, 2 * half / wide)
-                        ink = max(ink, min(covers * (1.0 if int(nearest) % 5 == 0 else 0.75), 1.0))
+                    if step > 0:
+                        wide_x = far * (
+                            abs(rays[0, 0] - rays[2, 0] * (x - eye[0]) / (far * dz))
+                            + abs(rays[0, 1] - rays[2, 1] * (x - eye[0]) / (far * dz))
+                        )
+                        wide_y = far * (
+                            abs(rays[1, 0] - rays[2, 0] * (y - eye[1]) / (far * dz))
+                            + abs(rays[1, 1] - rays[2, 1] * (y - eye[1]) / (far * dz))
+                        )
+                        for at, wide in ((x / step, wide_x / step), (y / step, wide_y / step)):
+                            nearest = np.floor(at + 0.5)
+                            half = line / step * (2.0 if int(nearest) % 5 == 0 else 1.0)
+                            covers = min(max((half + 0.5 * wide - abs(at - nearest)) / wide, 0.0), 1.0)
+                            covers = min(covers, 2 * half / wide)
+                            ink = max(ink, min(covers * (1.0 if int(nearest) % 5 == 0 else 0.75), 1.0))
                     fr += ink * (colours[4, 0] - fr)
                     fg += ink * (colours[4, 1] - fg)
                     fb += ink * (colours[4, 2] - fb)

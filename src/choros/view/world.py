@@ -115,7 +115,7 @@ class WorldView:
         view, canvas, motion = self.viewpoints[name][frame], self._canvas[name], self.motion
         camera = motion.K[frame], motion.T_world_camera[frame], motion.width, motion.height
         middle, reach_m = _on_floor(view)
-        step_m = next(step for step in (1.0, 5.0, 25.0, np.inf) if step * 30 > reach_m)
+        step_m = next(step for step in (1.0, 5.0, 25.0, 0.0) if step * 30 > reach_m or step == 0)
         image = lay_floor(
             view, shadows(vertices_world), middle, reach_m, step_m, camera if self.filmed else None
         )
@@ -134,7 +134,7 @@ class WorldView:
                 taken.append(tag(image, str(person), place, colour_of(person), visible, taken))
         _note(image, f"{motion.pts_s[frame]:.2f} s" if name == next(iter(self.shape)) else "", INK, "left")
         where = "from above" if name == "top" else "beside the camera"
-        grid = f", grid {step_m:.0f} m" if np.isfinite(step_m) else ""
+        grid = f", grid {step_m:.0f} m" if step_m else ""
         _note(image, where + grid, NOTE, "right")
         return image
 
