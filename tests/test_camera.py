@@ -85,3 +85,16 @@ def test_letterbox_picture_lies_where_its_points_do(width, height, size):
     ys, xs = np.mgrid[:size, :size] + 0.5
     found = np.array([(weight * xs).sum(), (weight * ys).sum()]) / weight.sum()
     np.testing.assert_allclose(found, centre, atol=0.6)
+
+
+@given(sizes, sizes, st.integers(1, 16), st.sampled_from([8, 32]))
+def test_content_of_a_letterbox_is_all_of_the_image_and_little_more(width, height, steps, step):
+    size = 2 * step * steps
+    box = Letterbox(width, height, size)
+    x0, y0, x1, y1 = box.content_px(step)
+    assert all(at % step == 0 and 0 <= at <= size for at in (x0, y0, x1, y1))
+    corners = box.to_square(np.array([[0.0, 0], [width, height]]))
+    assert ([x0, y0] <= corners[0] + 1e-9).all()
+    assert (corners[1] - 1e-9 <= [x1, y1]).all()
+    assert (corners[0] - [x0, y0] < step).all()
+    assert ([x1, y1] - corners[1] < step + 1e-6).all()

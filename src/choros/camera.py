@@ -124,6 +124,11 @@ class Letterbox:
         square = cv2.warpAffine(image, warp, (self.size, self.size), borderValue=(border, border, border))
         return np.asarray(square, np.uint8)
 
+    def content_px(self, step: int) -> tuple[int, int, int, int]:
+        """The part of the square that the image covers, x0, y0, x1, y1, outwards to multiples of ``step`` px."""
+        x0, y0 = (int(max(low, 0) // step) * step for low in (self.left_px, self.top_px))
+        return x0, y0, self.size - x0, self.size - y0
+
     def to_square(self, points_px: Array) -> Array:
         """Image points (..., 2) px to the square, px."""
         return points_px * self.scale + self._offset(points_px)

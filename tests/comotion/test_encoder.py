@@ -80,3 +80,16 @@ def test_trunks_do_as_they_say():
 
 def test_the_mobile_trunk_is_small():
     assert 1e6 < sum(p.numel() for p in make_trunk("mobile").parameters()) < 2e6
+
+
+def test_a_part_of_the_square_gives_the_cells_of_that_part(encoder):
+    """Keys and values of one cell hang on the maps and on where it is in the square, not in the part."""
+    whole = [
+        torch.rand(1, c, 128 // s, 128 // s) for c, s in zip(encoder.trunk.channels, encoder.trunk.strides)
+    ]
+    part = [m[..., 32 // s : 96 // s, :] for m, s in zip(whole, encoder.trunk.strides)]
+    with torch.no_grad():
+        of_whole, of_part = encoder.tokens(whole), encoder.tokens(part, (0, 32))
+    rows = slice(16 * 4, 16 * 12)  # of 16 cells
+    torch.testing.assert_close(of_part.key, of_whole.key[:, :, rows], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(of_part.value, of_whole.value[:, :, rows], atol=1e-5, rtol=1e-5)

@@ -10,6 +10,7 @@ from choros.comotion.config import PRESETS, ComotionConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.rounds import Round
 from choros.comotion.windows import N_WHERE, SPREADS, Anchors, Windows, anchors_of, whereabouts
+from choros.layers.positions import cell_centres
 
 CONFIG = replace(PRESETS["small"], image_size_px=64, stride=8)
 HEADS = CONFIG.attention_width // CONFIG.head_width
@@ -27,7 +28,7 @@ def anchors(points_px: list[float], size_px: float = 32.0) -> Anchors:
 
 def looked(windows: Windows, at: Anchors, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Attention (heads, M, cells) by scalar products alone, and what `seen` makes of its means."""
-    cells = whereabouts(8, 8, 8, 64, tokens)
+    cells = whereabouts(cell_centres(8, 8, 8, 64, tokens))
     weights = (windows(tokens, at) @ cells.T).softmax(-1)
     return weights[0], windows.seen(weights @ cells, at)
 
@@ -49,7 +50,7 @@ def test_a_window_is_a_gaussian_about_the_anchor():
 def test_what_was_seen_is_told_in_the_persons_size():
     """A single cell that content picks out is a third of the person's size right of and above the anchor."""
     windows = Windows(CONFIG)
-    cells = whereabouts(8, 8, 8, 64, torch.zeros(1))
+    cells = whereabouts(cell_centres(8, 8, 8, 64, torch.zeros(1)))
     target = 8 * 2 + 5  # the centre at (44, 20) px
     at = anchors([44.0 - 8, 20.0 + 8], size_px=24.0)
     mean = cells[target].expand(1, HEADS, CONFIG.tokens, N_WHERE)
@@ -79,7 +80,7 @@ def test_content_counts_beside_place():
     tokens = torch.randn(1, 1, CONFIG.tokens, CONFIG.token_width)
     assert one.windows is not None
     one.windows.aim.weight.zero_()
-    cells = whereabouts(8, 8, 8, 64, tokens)
+    cells = whereabouts(cell_centres(8, 8, 8, 64, tokens))
     key = torch.zeros(1, HEADS, 64, CONFIG.head_width)
     query = one.query(one.norm(tokens)).unflatten(-1, (HEADS, -1))[0, 0, 0]  # of the first token
     left, right = 8 * 4 + 2, 8 * 4 + 5  # (20, 36) and (44, 36) px

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from choros.layers.perceptron import perceptron
-from choros.layers.positions import pixel_sinusoids, sinusoids
+from choros.layers.positions import cell_centres, sinusoids
 from choros.layers.rotation import columns_of_rotations, rotations_from_columns
 
 
@@ -20,13 +20,13 @@ def test_sinusoids_of_a_number():
 
 
 def test_cells_are_encoded_at_their_centres_row_by_row():
-    encoded = pixel_sinusoids(2, 3, stride=8, size_px=32, bands=4, like=torch.zeros(1))
+    encoded = sinusoids(cell_centres(2, 3, stride=8, size_px=32, like=torch.zeros(1)), bands=4)
     centres = [[4, 4], [12, 4], [20, 4], [4, 12], [12, 12], [20, 12]]
     torch.testing.assert_close(encoded, sinusoids(torch.tensor(centres) / 32, 4))
 
 
 def test_neighbouring_cells_of_a_large_image_are_told_apart():
-    encoded = pixel_sinusoids(1, 64, stride=8, size_px=512, bands=8, like=torch.zeros(1))
+    encoded = sinusoids(cell_centres(1, 64, stride=8, size_px=512, like=torch.zeros(1)), bands=8)
     assert (encoded[1:] - encoded[:-1]).norm(dim=-1).min() > 1
 
 

@@ -36,7 +36,7 @@ class Comotion:
     """small: the embedded size, on synthetic scenes. paper: everything as published, on the sets of --data."""
     resume: Flag = False
     """Go on with the run in the folder, if there is one."""
-    start: OptionalFile = None
+    weights: OptionalFile = None
     """Begin with the weights that an earlier run wrote, at the step they are of."""
     minutes: Annotated[float | None, arg(metavar="MINUTES", constructor=float, help_behavior_hint="")] = None
     """Stop after that time."""
@@ -95,7 +95,7 @@ class Comotion:
             workers=self.workers,
             device=device,
             network=self._network(recipe),
-            scene=SceneConfig(width=512, height=512, **ingredients),
+            scene=SceneConfig(width=640, height=640, **ingredients),
             footage=footage,
             tensorboard=self.tensorboard,
         )
@@ -118,7 +118,7 @@ class Comotion:
 
             ended = train(
                 recipe, self.output, options, about,
-                resume=self.resume, start=self.start, stop=stop, report=report,
+                resume=self.resume, start=self.weights, stop=stop, report=report,
             )  # fmt: skip
         more = "" if ended else "; not at its end: give --resume to go on"
         print(f"{self.output / 'weights.safetensors'}: trained{more}")

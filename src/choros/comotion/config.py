@@ -18,6 +18,7 @@ class ComotionConfig:
 
     trunk: str = "convnextv2-large"  # paper 3; a name of `choros.comotion.trunk.TRUNKS`
     image_size_px: int = 512  # paper 3: images are padded and resized to this square
+    padded: bool = True  # paper 3; False: rows and columns of nothing but padding are left out
     stride: int = 8  # paper 3: the features of all stages meet at 1/8 of the image
     image_width: int = 256  # release: channels of the fused features
     attention_width: int = 256  # release: 4 heads x 64, queries, keys and values of the image
@@ -64,7 +65,8 @@ PRESETS = {
     ),
     "small": ComotionConfig(
         trunk="movenet-multipose",
-        image_size_px=384,
+        image_size_px=512,
+        padded=False,
         image_width=128,
         attention_width=128,
         head_width=32,

@@ -16,7 +16,7 @@ from choros.comotion.config import ComotionConfig
 from choros.comotion.trunk import ImageTrunk, make_trunk
 from choros.comotion.windows import whereabouts
 from choros.layers.attention import split_heads
-from choros.layers.positions import pixel_sinusoids
+from choros.layers.positions import cell_centres, sinusoids
 
 
 class ImageTokens(NamedTuple):
@@ -73,24 +73,24 @@ class ImageEncoder(nn.Module):
         self.value = nn.Linear(n_token, config.attention_width)
         self.heatmap_head = nn.Conv2d(config.image_width, config.n_keypoints, 1)
 
-    def forward(self, images: Tensor) -> ImageTokens:
-        """Images (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride."""
-        return self.tokens(self.trunk(images))
+    def forward(self, images: Tensor, origin_px: tuple[int, int] = (0, 0)) -> ImageTokens:
+        """Images (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride; their corner's x, y."""
+        return self.tokens(self.trunk(images), origin_px)
 
-    def tokens(self, maps: list[Tensor]) -> ImageTokens:
+    def tokens(self, maps: list[Tensor], origin_px: tuple[int, int] = (0, 0)) -> ImageTokens:
         """The trunk's maps to tokens: all that is left to do where the trunk is frozen and its maps are kept."""
         config = self.config
         features = self.norm(self.fusion(maps).permute(0, 2, 3, 1))  # (B, h, w, C)
         height, width = features.shape[1:3]
-        where = pixel_sinusoids(height, width, config.stride, config.image_size_px, config.bands, features)
+        centres = cell_centres(height, width, config.stride, config.image_size_px, features, origin_px)
+        where = sinusoids(centres, config.bands)
         heads = config.attention_width // config.head_width
         key, value = (
             split_heads(_of_both(part, features.flatten(1, 2), where), heads)
             for part in (self.key, self.value)
         )
         if config.anchors:
-            at = whereabouts(height, width, config.stride, config.image_size_px, features)
-            at = at.expand(*key.shape[:2], -1, -1)
+            at = whereabouts(centres).expand(*key.shape[:2], -1, -1)
             key, value = torch.cat([key, at], -1), torch.cat([value, at], -1)
         return ImageTokens(key.contiguous(), value.contiguous(), features.permute(0, 3, 1, 2))
 

@@ -52,13 +52,13 @@ class ComotionNetwork(nn.Module):
             self.initialisation = make_initialisation(config, self.body)
             self.updater = Update(config)
 
-    def encode(self, images: Tensor) -> ImageTokens:
+    def encode(self, images: Tensor, origin_px: tuple[int, int] = (0, 0)) -> ImageTokens:
         """Frames (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride, to image tokens.
 
-        H and W may differ and be less than ``config.image_size_px``; K, boxes and points are all in px of
-        this image.
+        They may be less than the square of ``config.image_size_px``: a part of it whose corner is ``origin_px``
+        (x, y). K, boxes and points are all in px of the square.
         """
-        return self.encoder(images)
+        return self.encoder(images, origin_px)
 
     def initialise(
         self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor | None = None

@@ -21,6 +21,7 @@ from choros.comotion.network import ComotionNetwork
 from choros.comotion.people import NEAR_M, project_safely
 from choros.comotion.shot import change, layout
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type
+from choros.comotion.trunk import COARSEST_PX
 from choros.detection import Detector, NanoDet
 from choros.detection.protocols import check_image, checked_detections
 from choros.errors import ChorosError
@@ -203,9 +204,13 @@ class ComotionStream:
     @torch.inference_mode()
     def _look(self, image: NDArray[np.uint8], boxes_px: Floats, scores: Floats) -> Look:
         height, width = image.shape[:2]
-        square = Letterbox(width, height, self._network.config.image_size_px).image(image)
-        pixels = torch.tensor(square, device=self._network.body.device).permute(2, 0, 1)[None].float() / 255
-        look = Look(self._network.encode(pixels), boxes_px, scores, layout(image), width, height)
+        config = self._network.config
+        letterbox = Letterbox(width, height, config.image_size_px)
+        square = letterbox.image(image)
+        x0, y0, x1, y1 = (0, 0, *square.shape[:2]) if config.padded else letterbox.content_px(COARSEST_PX)
+        part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
+        tokens = self._network.encode(part.permute(2, 0, 1)[None].float() / 255, (x0, y0))
+        look = Look(tokens, boxes_px, scores, layout(image), width, height)
         return look._replace(boxes_px=_cut(boxes_px, look))
 
     def _letterbox(self, look: Look) -> Letterbox:

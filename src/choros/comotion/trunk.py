@@ -14,6 +14,9 @@ from choros.comotion.convnext import ConvNextV2
 from choros.comotion.trunk_movenet import MoveNetTrunk
 from choros.errors import ChorosError
 
+#: Sides of pictures are multiples of this, px: the coarsest stride of any trunk.
+COARSEST_PX = 32
+
 
 class ImageTrunk(Protocol):
     """A module; the i-th map has ``channels[i]`` channels and one cell per ``strides[i]`` px, finest first."""

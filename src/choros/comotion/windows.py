@@ -42,11 +42,9 @@ def anchors_of(joints_px: Tensor, size_px: Tensor, config: ComotionConfig) -> An
     return Anchors(joints_px[..., chosen, :], size_px)
 
 
-def whereabouts(height: int, width: int, stride: int, size_px: int, like: Tensor) -> Tensor:
-    """Where the cells of a map are, (height * width, N_WHERE); cells of ``stride`` px, an image of ``size_px``."""
-    y = (torch.arange(height, dtype=like.dtype, device=like.device) + 0.5) * (stride / size_px) - 0.5
-    x = (torch.arange(width, dtype=like.dtype, device=like.device) + 0.5) * (stride / size_px) - 0.5
-    at = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1).flatten(0, 1)
+def whereabouts(centres: Tensor) -> Tensor:
+    """Where cells are, (T, N_WHERE), whose `centres` are given as in `cell_centres`, (T, 2)."""
+    at = centres - 0.5
     return torch.cat([at, at.square()], -1)
 
 

@@ -19,12 +19,16 @@ def sinusoids(coordinates: Tensor, bands: int) -> Tensor:
     return torch.cat([coordinates[..., None], angles.sin(), angles.cos()], -1).flatten(-2)
 
 
-def pixel_sinusoids(height: int, width: int, stride: int, size_px: int, bands: int, like: Tensor) -> Tensor:
-    """Encodings of x and y of the cell centres of a feature map, (height * width, 2 * (1 + 2 * bands)).
+def cell_centres(
+    height: int, width: int, stride: int, size_px: int, like: Tensor, origin_px: tuple[int, int] = (0, 0)
+) -> Tensor:
+    """x and y of the cell centres of a feature map, (height * width, 2), row by row.
 
-    ``stride`` is image px per cell; the coordinates are divided by ``size_px``. Type and device of ``like``.
+    ``stride`` is image px per cell, ``origin_px`` the map's corner; the coordinates are divided by ``size_px``.
+    Type and device of ``like``.
     """
-    y = (torch.arange(height, dtype=like.dtype, device=like.device) + 0.5) * (stride / size_px)
-    x = (torch.arange(width, dtype=like.dtype, device=like.device) + 0.5) * (stride / size_px)
-    centres = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1)
-    return sinusoids(centres.flatten(0, 1), bands)
+    left, top = origin_px
+    x = torch.arange(width, dtype=like.dtype, device=like.device) + 0.5
+    y = torch.arange(height, dtype=like.dtype, device=like.device) + 0.5
+    x, y = (x * stride + left) / size_px, (y * stride + top) / size_px
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1).flatten(0, 1)

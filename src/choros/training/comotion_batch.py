@@ -19,13 +19,18 @@ class Seen(NamedTuple):
     """A clip whose pictures have been looked at, as far as the trunk is frozen."""
 
     clip: LabelledClip
-    maps: tuple[Tensor, ...]  # of the trunk, (T, C, h, w) half precision; or the frames, (T, 3, S, S) uint8
+    maps: tuple[Tensor, ...]  # of the trunk, (T, C, h, w) half precision; or the frames, (T, 3, H, W) uint8
+    origin_px: tuple[int, int] = (
+        0,
+        0,
+    )  # x, y of the frames' corner in the square that everything is measured in
 
 
 class Batch(NamedTuple):
     """B clips of T frames with N people; T first, so that a frame of all clips lies together."""
 
     maps: tuple[Tensor, ...]  # (T * B, ...) as in `Seen`
+    origin_px: tuple[int, int]  # likewise, the same for all
     boxes_px: Tensor  # (B, N, 4) xyxy
     present: Tensor  # (B, N) bool
     K: Tensor  # (T, B, 3, 3)
@@ -39,9 +44,12 @@ class Batch(NamedTuple):
         def moved(part: Tensor) -> Tensor:
             return part.to(device, non_blocking=True)
 
-        maps, truth = tuple(map(moved, self.maps)), Targets(*map(moved, self.truth))
-        rest = {name: moved(getattr(self, name)) for name in self._fields if name not in ("maps", "truth")}
-        return Batch(maps=maps, truth=truth, **rest)
+        return Batch(
+            tuple(map(moved, self.maps)), self.origin_px,
+            moved(self.boxes_px), moved(self.present), moved(self.K),
+            Targets(*map(moved, self.truth)),
+            moved(self.keypoints_px), moved(self.labelled),
+        )  # fmt: skip
 
 
 def some_people(clip: LabelledClip, rng: np.random.Generator, most: int) -> NDArray[np.int64]:
@@ -55,7 +63,7 @@ def batch_of(
     rng: np.random.Generator,
     variation: Variation | None,
 ) -> Batch:
-    """Clips of equal length; nobody is born and nobody dies in them (paper 4).
+    """Clips of equal length and shape; nobody is born and nobody dies in them (paper 4).
 
     Without a variation boxes and K are the labelled ones.
     """
@@ -88,6 +96,7 @@ def batch_of(
     truth["size_px"] = truth["size_px"].clamp_min(1)
     return Batch(
         tuple(torch.stack(maps, 1).flatten(0, 1) for maps in zip(*(one.maps for one in seen), strict=True)),
+        seen[0].origin_px,
         padded(boxes, 0),
         present,
         torch.from_numpy(np.stack(cameras, 1)),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from choros.body.skeleton import COCO17, MIRROR_JOINTS
 from choros.camera import Letterbox
+from choros.comotion.trunk import COARSEST_PX
 
 Singles = NDArray[np.float32]
 
@@ -52,6 +53,9 @@ class LabelledClip:
     posed: NDArray[np.bool_]  # (T, P)
     placed: NDArray[np.bool_]  # (T, P)
     shaped: NDArray[np.bool_]  # (P,)
+    content_px: tuple[int, int, int, int] | None = (
+        None  # x0, y0, x1, y1: beyond is padding; None if nothing is
+    )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -94,6 +98,7 @@ def windowed(clip: LabelledClip, window_px: tuple[int, int, int, int], size: int
     return replace(
         clip,
         images=frames,
+        content_px=box.content_px(COARSEST_PX),
         K=(affine @ clip.K).astype(np.float32),
         first_box_px=(cut * scale + np.tile(offset, 2)).astype(np.float32),
         found=clip.found & (left > 0.3 * area) & inside[0],

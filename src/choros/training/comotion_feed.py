@@ -98,6 +98,10 @@ def clips_of(
         return
     body = copy.deepcopy(body).cpu()  # truth is made there, wherever the network is
     scene = replace(options.scene, fps=source.fps)
+    if source.aspect is not None:
+        longer = max(scene.width, scene.height)
+        w, h = round(longer * min(source.aspect, 1)), round(longer / max(source.aspect, 1))
+        scene = replace(scene, width=w, height=h)
     config = StreamConfig(scene, frames=source.frames, clips_per_scene=source.clips_per_scene)
     with closing(stream(number, config, start=start, workers=options.workers)) as clips:
         for clip in clips:
@@ -127,5 +131,6 @@ def seen_clips(
     size, device = network.config.image_size_px, next(network.parameters()).device
     with closing(clips_of(source, seed, start, options, network.body)) as clips:
         for index, clip in enumerate(clips, start):
-            clip = varied(clip, np.random.default_rng([*seed, index]), size, options.variation)
+            rng = np.random.default_rng([*seed, index])
+            clip = varied(clip, rng, size, options.variation, source.aspect)
             yield look(network, clip, device, stage.freezes(TRUNK))

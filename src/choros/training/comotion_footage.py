@@ -137,14 +137,19 @@ def pseudo_labelled(parts: Sequence[PseudoLabels]) -> Callable[[int, int, int], 
 def with_footage(recipe: Recipe, sets: Mapping[str, Sequence[PseudoLabels]], share: float) -> Recipe:
     """A recipe with sets of pseudo-labels in each stage, by name; together they are ``share`` of its micro-batches.
 
-    Their clips are as long as the stage's longest; single frames of a set that has none so long.
+    Their clips are as long as the stage's longest and of the shape of its first source's; single frames of a set that has none so long.
     """
     stages = []
     for stage in recipe.stages:
         frames = max(source.frames for source in stage.sources)
         each = sum(source.share for source in stage.sources) * share / (1 - share) / max(len(sets), 1)
         mixed = tuple(
-            Source(name, frames if any(len(part.starts(frames)) for part in parts) else 1, each)
+            Source(
+                name,
+                frames if any(len(part.starts(frames)) for part in parts) else 1,
+                each,
+                aspect=stage.sources[0].aspect,
+            )
             for name, parts in sets.items()
         )
         stages.append(replace(stage, sources=stage.sources + mixed))

@@ -17,9 +17,13 @@ from choros.training.comotion_losses import heatmap_loss, people_losses
 
 def look(network: ComotionNetwork, clip: LabelledClip, device: torch.device, frozen: bool) -> Seen:
     """A clip without its pictures, and what the network starts from."""
-    frames = torch.from_numpy(clip.images).permute(0, 3, 1, 2).contiguous().to(device)
+    images, origin_px = clip.images, (0, 0)
+    if clip.content_px is not None and not network.config.padded:
+        x0, y0, x1, y1 = clip.content_px
+        images, origin_px = images[:, y0:y1, x0:x1], (x0, y0)
+    frames = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
     bare = replace(clip, images=clip.images[:0])
-    return Seen(bare, trunk_maps(network, frames) if frozen else (frames,))
+    return Seen(bare, trunk_maps(network, frames) if frozen else (frames,), origin_px)
 
 
 @torch.no_grad()
@@ -50,13 +54,15 @@ def batch_losses(network: ComotionNetwork, batch: Batch) -> dict[str, Tensor]:
     on_gpu = batch.K.is_cuda
     with torch.autocast(batch.K.device.type, torch.bfloat16, enabled=on_gpu):
         if batch.maps[0].dtype == torch.uint8:
-            image = network.encode(batch.maps[0].float() / 255)
+            image = network.encode(batch.maps[0].float() / 255, batch.origin_px)
         else:
-            image = network.encoder.tokens([maps.float() for maps in batch.maps])
+            image = network.encoder.tokens([maps.float() for maps in batch.maps], batch.origin_px)
         people = unroll(network, image, batch.boxes_px, batch.present, batch.K)
         logits = network.encoder.heatmaps(image)[batch.labelled]
     K = torch.cat([batch.K[:1], batch.K])
     parts = people_losses(people, K, batch.truth.with_first_twice(), network.body)
     if len(logits):
-        parts["heatmaps"] = heatmap_loss(logits, batch.keypoints_px, network.config.stride)
+        left, top = batch.origin_px
+        shift = torch.tensor([left, top, 0.0], device=logits.device)
+        parts["heatmaps"] = heatmap_loss(logits, batch.keypoints_px - shift, network.config.stride)
     return parts

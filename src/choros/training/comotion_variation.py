@@ -35,11 +35,20 @@ class Variation:
     unknown_focal: tuple[float, float] = (0.6, 2.5)  # times the longer side, where it is not (paper A.4)
 
 
-def varied(clip: LabelledClip, rng: np.random.Generator, size: int, config: Variation) -> LabelledClip:
-    """A window of the clip, the same in all frames, in a square of ``size`` px, mirrored half of the time."""
+def varied(
+    clip: LabelledClip,
+    rng: np.random.Generator,
+    size: int,
+    config: Variation,
+    aspect: float | None = None,
+) -> LabelledClip:
+    """A window of the clip, the same in all frames, in a square of ``size`` px, mirrored half of the time.
+
+    ``aspect`` is the window's width over its height, one of ``config.aspects`` if it is None.
+    """
     height, width = clip.images.shape[1:3]
     longer = max(height, width) * rng.uniform(*config.window_share)
-    aspect = float(rng.choice(config.aspects))
+    aspect = float(rng.choice(config.aspects)) if aspect is None else aspect
     w, h = round(longer * min(aspect, 1)), round(longer / max(aspect, 1))
     x0, y0 = (round(rng.uniform(*sorted((0, whole - part)))) for whole, part in ((width, w), (height, h)))
     clip = windowed(clip, (x0, y0, x0 + w, y0 + h), size)

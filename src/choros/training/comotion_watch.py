@@ -120,7 +120,7 @@ class Watch:
         who = some_people(clip, rng, self.most)
         batch = batch_of([look(network, clip, device, True)], [who], rng, None)
         on_device = batch.to(device)
-        image = network.encoder.tokens([maps.float() for maps in on_device.maps])
+        image = network.encoder.tokens([maps.float() for maps in on_device.maps], on_device.origin_px)
         answers = unroll(network, image, on_device.boxes_px, on_device.present, on_device.K)
         later = People(*(part[1:].cpu() for part in answers))
         seen = (clip.keypoints_px[:, who][..., 2] > 0).sum(-1) >= SEEN_KEYPOINTS

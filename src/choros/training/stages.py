@@ -16,6 +16,10 @@ from choros.comotion.config import TRUNK
 ENCODER = "encoder."
 
 
+#: Shapes of pictures, width over height.
+WIDE, TALL = 16 / 9, 9 / 16
+
+
 @dataclass(frozen=True)
 class Source:
     """Clips of one kind; a micro-batch is drawn from one source."""
@@ -25,6 +29,9 @@ class Source:
     share: float = 1.0  # of the micro-batches, to those of the stage's other sources
     fps: Fraction = Fraction(25)  # of scenes; other data have their own
     clips_per_scene: int = 4  # of scenes: cut from one, because making a scene takes a while
+    #: Width over height of all its pictures. A network without padding needs one, that a batch has one shape; None
+    #: varies it.
+    aspect: float | None = None
 
 
 @dataclass(frozen=True)
@@ -138,16 +145,23 @@ SMALL = Recipe(
     stages=(
         Stage(
             "images",
-            (Source("scenes", 1, clips_per_scene=24),),
+            (
+                Source("scenes", 1, 0.75, clips_per_scene=24, aspect=WIDE),
+                Source("scenes", 1, 0.25, clips_per_scene=24, aspect=TALL),
+            ),
             steps=1_800,
             lr=8e-4,
             clips=10,
-            kept_clips=512,
+            kept_clips=384,
             reuse=8.0,
         ),
         Stage(
             "short clips",
-            (Source("scenes", 4, 0.75, clips_per_scene=10), Source("scenes", 1, 0.25, clips_per_scene=24)),
+            (
+                Source("scenes", 4, 0.6, clips_per_scene=10, aspect=WIDE),
+                Source("scenes", 4, 0.2, clips_per_scene=10, aspect=TALL),
+                Source("scenes", 1, 0.2, clips_per_scene=24, aspect=WIDE),
+            ),
             steps=1_300,
             lr=5e-4,
             clips=4,
@@ -158,9 +172,10 @@ SMALL = Recipe(
         Stage(
             "long clips",
             (
-                Source("scenes", 16, 0.6),
+                Source("scenes", 16, 0.5, aspect=WIDE),
+                Source("scenes", 16, 0.15, aspect=TALL),
                 # Twice the time in as many frames: whoever is hidden for a second is hidden inside a clip.
-                Source("scenes", 16, 0.4, fps=Fraction(25, 2)),
+                Source("scenes", 16, 0.35, fps=Fraction(25, 2), aspect=WIDE),
             ),
             steps=850,
             lr=3e-4,
@@ -170,7 +185,7 @@ SMALL = Recipe(
             reuse=8.0,
         ),
     ),
-    watched=Source("scenes", 24, clips_per_scene=1),
+    watched=Source("scenes", 24, clips_per_scene=1, aspect=WIDE),
     watched_clips=4,
     people=5,  # fewer than the paper's, so that few places in a batch stay empty
     ema=0.998,
