@@ -137,7 +137,8 @@ def pseudo_labelled(parts: Sequence[PseudoLabels]) -> Callable[[int, int, int], 
 def with_footage(recipe: Recipe, sets: Mapping[str, Sequence[PseudoLabels]], share: float) -> Recipe:
     """A recipe with sets of pseudo-labels in each stage, by name; together they are ``share`` of its micro-batches.
 
-    Their clips are as long as the stage's longest and of the shape of its first source's; single frames of a set that has none so long.
+    Their clips are as long as the stage's longest, single frames of a set that has none so long, and in the shape of
+    its first source's.
     """
     stages = []
     for stage in recipe.stages:
