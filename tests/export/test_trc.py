@@ -22,6 +22,9 @@ def read(path):
     markers = [cell for cell in lines[3][2:] if cell]
     assert lines[4][2:] == [f"{axis}{i + 1}" for i in range(len(markers)) for axis in "XYZ"]
     assert lines[5] == [""]
+    assert all(
+        line.pop() == "" for line in lines[6:]
+    )  # a tab ends each row, which OpenSim needs of empty cells
     table = np.array([[float(cell or "nan") for cell in line] for line in lines[6:]])
     places = table[:, 2:].reshape(len(table), len(markers), 3)
     return dict(zip(lines[1], lines[2], strict=True)), markers, table[:, 0], table[:, 1], places
@@ -88,6 +91,16 @@ def test_another_reader_agrees(files):
     assert data["Frame#"] == frames.tolist()
     np.testing.assert_array_equal(data["Time"], times)
     np.testing.assert_array_equal([data[name] for name in markers], places.transpose(1, 0, 2))
+
+
+def test_opensim_reads_it(files):
+    opensim = pytest.importorskip("opensim")  # too large for every run of the tests
+    table = opensim.TimeSeriesTableVec3(str(files[2]))
+    _, markers, _, times, places = read(files[2])
+    assert list(table.getColumnLabels()) == markers
+    np.testing.assert_allclose(table.getIndependentColumn(), times)
+    said = [[table.getRowAtIndex(row)[column].to_numpy() for column in (0, 32)] for row in range(len(times))]
+    np.testing.assert_allclose(said, places[:, [0, 32]], atol=1e-6)
 
 
 def test_a_body_without_landmarks_is_refused(motion, tmp_path):

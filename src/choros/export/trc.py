@@ -42,4 +42,5 @@ def _lines(cast: Cast, person: ExportPerson, name: str) -> Iterator[str]:
     for frame in range(first, last + 1):
         there = np.isfinite(markers_mm[frame, 0])
         cells = "\t".join(f"{value:.3f}" if there else "" for value in markers_mm[frame].tolist())
-        yield f"{frame + 1}\t{cast.time_s[frame]:.6f}\t{cells}"
+        # OpenSim counts an empty last cell only if a tab ends it.
+        yield f"{frame + 1}\t{cast.time_s[frame]:.6f}\t{cells}\t"
