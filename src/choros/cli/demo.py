@@ -40,6 +40,8 @@ class Demo:
     """How many people."""
     accurate: Flag = False
     """The accurate keypoint network, about half as fast."""
+    world: Flag = False
+    """Also bring everyone into one world, without gaps, as world.npz."""
 
     def run(self) -> None:
         from rich.console import Console
@@ -74,4 +76,8 @@ class Demo:
             text = "not measured" if value != value else f"{value:.0f}" if not unit else f"{value:.1f} {unit}"
             table.add_row(name, text)
         Console().print(table)
+        if self.world:
+            from choros.cli.world import World
+
+            World(done.path, str(video), output=self.output / "world.npz").run()
         print(f"look at {self.output / 'overlay.mp4'}")

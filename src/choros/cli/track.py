@@ -37,6 +37,8 @@ class Track:
     """Where in the video to stop."""
     overlay: Flag = False
     """Also draw everyone over the video, as overlay.mp4."""
+    world: Flag = False
+    """Also bring everyone into one world, without gaps, as world.npz; `choros world` has more to choose."""
     fast: Flag = False
     """The fast keypoint network (this is the default)."""
     accurate: Flag = False
@@ -105,6 +107,11 @@ class Track:
             from choros.cli.show import Show
 
             Show(motion_path, self.input, output=self.output / "overlay.mp4", body=self.body).run()
+        if self.world:
+            from choros.cli.world import World
+
+            again = self.input if Path(self.input).is_file() or Path(self.input).is_dir() else ""
+            World(motion_path, again, output=self.output / "world.npz", body=self.body).run()
 
     def _options(self) -> TrackOptions:
         from choros.systems import TrackOptions

@@ -390,8 +390,8 @@ def _looks(sights: Sights, spreads: Spreads) -> Floats:
 
 def _robust(squared: Floats, outlier: Floats | float) -> tuple[Floats, Floats]:
     """Geman and McClure: the cost of whitened squared residuals, and what to scale the residuals by."""
-    limit = np.square(outlier)
-    share = limit / (limit + squared)
+    limit = np.maximum(np.square(outlier), np.finfo(float).tiny)
+    share = 1 / (1 + squared / limit)
     return share * squared, share
 
 
@@ -410,10 +410,7 @@ def _alike(
     """The angle between the rotation of b and that of a M."""
     error = log(difference)
     slope = log_jacobian(error)
-    cost, trust = (
-        _robust((error**2).sum(-1) * weight**2, outlier) if np.isfinite(outlier)
-        else ((error**2).sum(-1) * weight**2, np.ones(len(error)))
-    )  # fmt: skip
+    cost, trust = _robust((error**2).sum(-1) * weight**2, outlier)
     scale = (weight * trust)[:, None]
     by_a, by_b = slope * scale[..., None], -np.swapaxes(slope, -1, -2) * scale[..., None]
     return Term(name, float(cost.sum()), error * scale, ((*a, _padded(by_a, 0)), (*b, _padded(by_b, 0))))

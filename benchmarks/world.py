@@ -1,0 +1,243 @@
+"""GLAMR's global stage against plain alternatives and without its parts (tables 1, 5 and 6), and its time.
+
+``python benchmarks/world.py --data world moving --clips 3`` takes the true bodies before the camera for what a
+system said, cut where people are hidden: what is left is what the stage itself does. ``--data DIR --motions DIR``
+takes a folder of clips (``choros scenes make``), what a system said of them (``choros bench --keep``, its folder of
+the system), and the turns of the camera from their videos. ``--adam`` compares the solver with 500 steps of Adam on
+the paper's own variables.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from scipy.spatial.transform import Rotation, Slerp
+
+from choros.body import BodyModel
+from choros.evaluation.benchmark import Recorded, clip_name
+from choros.evaluation.compare import compare, pooled_scores
+from choros.evaluation.sources import SceneSource, open_data
+from choros.glamr.ego import N_EGO, ego_to_global, global_to_ego
+from choros.glamr.energies import Spreads, World, energies
+from choros.glamr.infiller import MotionInfiller
+from choros.glamr.odometry import camera_evidence
+from choros.glamr.people import courses
+from choros.glamr.solve import solve
+from choros.glamr.stage import WorldOptions, first_world, sights_of, world_of
+from choros.glamr.trajectory import TrajectoryPredictor
+from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+from choros.motion import ROW, Motion
+from choros.scenes import make_scene
+
+SHOWN = (
+    ("g_mpjpe_mm", "G-MPJPE\nmm", 0), ("wa_mpjpe_mm", "WA-\nMPJPE\nmm", 0), ("rte_percent", "RTE\n%", 1),
+    ("accel_mm_s2", "Accel\nmm/s²", 0), ("foot_slide_cm_s", "foot\nslide\ncm/s", 0),
+    ("ground_penetration_mm", "in the\nfloor\nmm", 1), ("pa_mpjpe_mm", "PA-\nMPJPE\nmm", 1),
+    ("pa_mpjpe_occluded_mm", "when\nhidden\nmm", 1), ("relative_translation_mm", "relative\nplace\nmm", 0),
+    ("relative_rotation_deg", "relative\nturn\ndeg", 1),
+)  # fmt: skip
+
+
+class Standing:
+    """No trajectory predictor: everybody stands upright, the lowest joint at an ankle's height."""
+
+    def predict_all(self, people):
+        paths = []
+        for joints in people:
+            ego = torch.zeros(len(joints), N_EGO)
+            ego[:, 2] = 0.06 - joints[..., 1].amin(-1)
+            ego[:, 3], ego[:, 5], ego[:, 10] = 1, -1, 1
+            paths.append(ego)
+        return paths
+
+
+@dataclass(frozen=True)
+class Clip:
+    name: str
+    truth: Motion
+    said: Motion
+    video: Path | None
+
+
+def clips(data, count, motions, frames, folder=Path()):
+    """Every clip's truth and what was said of it; nothing is filmed."""
+    for source in [source for name in data for source in open_data(name)[:count]]:
+        if isinstance(source, SceneSource):
+            truth, video = make_scene(source.kind, source.seed, source.config).truth, None
+        else:
+            clip = source.open(folder, lambda what, done, total: None)
+            truth, video = clip.truth, clip.video
+        said = Recorded(motions).motion(clip_name(source)) if motions else as_seen(truth)
+        yield Clip(clip_name(source), truth[:frames], said[:frames], video)
+
+
+def as_seen(truth):
+    """What a perfect system would say: true bodies where they can be seen, and nothing of the camera."""
+    frames = truth.frames.copy()
+    frames["T_world_camera"] = np.eye(4)
+    return replace(truth, frames=frames, rows=truth.rows[truth.visible])
+
+
+def filled(motion, hold):
+    """Gaps of everybody filled in camera space: by their last pose, or straight on (slerp of each joint)."""
+    tables = []
+    for person in motion.people:
+        rows = person.rows[person.visible]
+        if not len(rows):
+            continue
+        wanted = np.arange(rows["frame"][0], rows["frame"][-1] + 1)
+        before = np.searchsorted(rows["frame"], wanted, side="right") - 1
+        out = rows[before].copy()
+        out["visible"] = np.isin(wanted, rows["frame"])
+        if not hold and len(rows) > 1:
+            pose = np.concatenate([rows["global_orient"], rows["body_pose"]], -1).reshape(-1, 24, 3)
+            pose = np.stack(
+                [
+                    Slerp(rows["frame"], Rotation.from_rotvec(pose[:, j]))(wanted).as_rotvec()
+                    for j in range(24)
+                ],
+                1,
+            )
+            out["global_orient"], out["body_pose"] = pose[:, 0], pose[:, 1:].reshape(-1, 69)
+            for name in ("transl", "box_px"):
+                out[name] = np.stack([np.interp(wanted, rows["frame"], c) for c in rows[name].T], -1)
+        out["frame"] = wanted
+        tables.append(out)
+    rows = np.concatenate([np.zeros(0, ROW), *tables])
+    return replace(motion, rows=rows[np.lexsort((rows["person"], rows["frame"]))])
+
+
+def variants(clip, infiller, predictor):
+    """Name -> the motion, one after the other."""
+    said = clip.said
+    evidence = camera_evidence(said, clip.video) if clip.video else None
+    yield "as it is, camera stands", said
+    yield "straight on, camera stands", filled(said, hold=False)
+    yield "last pose, camera stands", filled(said, hold=True)
+    fine = Spreads()
+
+    def ours(predictor=predictor, evidence=evidence, **options):
+        return world_of(said, WorldOptions(**options), infiller, predictor, evidence)
+
+    yield "GLAMR", ours()
+    if evidence:
+        yield "without the background", ours(evidence=None)
+    yield "without optimisation", ours(camera="moving", optimise=False, evidence=None)
+    yield "without predictor", ours(predictor=Standing())
+    yield "not egocentric", ours(egocentric=False)
+    yield "without floor", ours(spreads=replace(fine, floor_m=np.inf))
+    yield "without contact", ours(spreads=replace(fine, contact_m=np.inf))
+    yield "poses not smoothed", ours(smooth_s=0)
+    yield "poses said anew", ours(keep_visible=False)
+
+
+def adam(world, sights, spreads, steps=500, rate=1e-3):
+    """The paper's optimisation on its own variables, without E_pen: the world it comes to, and seconds."""
+    tensor = {
+        name: torch.from_numpy(getattr(sights, name)).float()
+        for name in ("keypoints", "keypoints_px", "confidence", "R_camera_root", "K", "size_px")
+    }
+    weight = tensor["confidence"] * torch.from_numpy(sights.seen)[..., None]
+    R, root = (torch.from_numpy(a).float().transpose(0, 1) for a in (world.R_world_root, world.root_m))
+    first = global_to_ego(root, R)
+    ego = first.clone().requires_grad_()
+    turn = columns_of_rotations(torch.from_numpy(world.R_world_camera).float()).requires_grad_()
+    place = torch.from_numpy(world.camera_m).float().requires_grad_()
+    optimiser = torch.optim.Adam([ego, turn, place], lr=rate)
+    scale = torch.tensor([3.0, 3, 100, 5, 5, *[100] * 6]) / 10  # appendix E
+    began = time.perf_counter()
+    for _ in range(steps):
+        root, R = ego_to_global(ego)
+        root, R = root.transpose(0, 1), R.transpose(0, 1)
+        R_wc = rotations_from_columns(turn)
+        points = tensor["keypoints"] @ R.mT + (root - place[:, None])[:, :, None]
+        points = points @ R_wc[:, None]
+        px = (tensor["K"][:, None] @ points.mT).mT
+        px = px[..., :2] / px[..., 2:].clamp_min(0.2)
+        off = (px - tensor["keypoints_px"]).square().sum(-1) / (0.03 * tensor["size_px"][..., None]) ** 2
+        loss = (weight * off / (1 + off / 9)).sum()
+        seen = torch.from_numpy(sights.seen)
+        loss = (
+            loss + 10 * ((R_wc[:, None].mT @ R - tensor["R_camera_root"]).square().sum((-1, -2)) * seen).sum()
+        )
+        loss = loss + (scale * (ego - first))[:, 1:].square().sum()
+        loss = (
+            loss
+            + 100 * (place.diff(dim=0).square().sum() + R_wc.diff(dim=0).square().sum())
+            - R_wc[:, 2, 1].sum()
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    seconds = time.perf_counter() - began
+    with torch.no_grad():
+        root, R = ego_to_global(ego)
+        R_wc = rotations_from_columns(turn)
+    there = World(
+        R_wc.double().numpy(), place.detach().double().numpy(),
+        R.transpose(0, 1).double().numpy(), root.transpose(0, 1).double().numpy(),
+    )  # fmt: skip
+    return there, seconds
+
+
+def timing(clip, body, infiller, predictor, with_adam):
+    began = time.perf_counter()
+    people = courses(clip.said, body, infiller, predictor, smooth_s=WorldOptions().smooth_s)
+    sights = sights_of(clip.said, people)
+    prepared = time.perf_counter() - began
+    world, spreads = first_world(people, sights, "moving", None, None), Spreads()
+
+    def energy(world):
+        return sum(term.cost for term in energies(world, sights, spreads))
+
+    began = time.perf_counter()
+    solved = solve(world, sights, spreads, "moving")
+    seconds = time.perf_counter() - began
+    whole = time.perf_counter()
+    world_of(clip.said, None, infiller, predictor)
+    print(
+        f"{clip.name}: {len(clip.said)} frames, {len(people)} people; whole stage {time.perf_counter() - whole:.1f} s, "
+        f"of it gaps and paths {prepared:.1f} s; one solve with a moving camera {seconds:.2f} s, {solved.steps} steps, "
+        f"energy {energy(world):.0f} -> {solved.total:.0f}"
+    )
+    if with_adam:
+        there, slow = adam(world, sights, spreads)
+        print(
+            f"500 steps of Adam {slow:.1f} s, {slow / seconds:.0f} times as long; energy there {energy(there):.0f}"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", nargs="+", default=["world", "moving"])
+    parser.add_argument("--clips", type=int, default=3, help="of each set")
+    parser.add_argument("--motions", type=Path, help="what a system said of the clips")
+    parser.add_argument("--frames", type=int, help="only so many of each clip")
+    parser.add_argument("--only", nargs="+", help="only these variants, by name")
+    parser.add_argument("--adam", action="store_true", help="only time, and that of Adam")
+    args = parser.parse_args()
+    body, infiller, predictor = BodyModel.load(), MotionInfiller.load(), TrajectoryPredictor.load()
+    parts = {}
+    for clip in clips(args.data, args.clips, args.motions, args.frames):
+        if args.adam:
+            timing(clip, body, infiller, predictor, with_adam=True)
+            continue
+        for name, motion in variants(clip, infiller, predictor):
+            if not args.only or name in args.only:
+                parts.setdefault(name, []).append(compare(clip.truth, motion, body))
+        timing(clip, body, infiller, predictor, with_adam=False)
+    table = Table("", *(title for _, title, _ in SHOWN), title=" ".join(args.data))
+    for name, comparisons in parts.items():
+        scores = pooled_scores(comparisons)
+        table.add_row(name, *(f"{scores[key]:.{digits}f}" for key, _, digits in SHOWN))
+    if parts:
+        Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
