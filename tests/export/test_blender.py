@@ -1,4 +1,4 @@
-"""Blender opens GLB and BVH and shows joints where they are, in a Python that has Blender as the module ``bpy``.
+"""Blender opens GLB, BVH and USD and shows joints where they are, in a Python that has Blender as the module ``bpy``.
 
 That is some 400 MB and one version of Python only, so that it is looked for, not required: in this Python, or in
 the one that ``CHOROS_BLENDER_PYTHON`` names (``python3.11 -m venv b && b/bin/pip install "bpy<5.1"``).
@@ -17,7 +17,7 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.export import ExportOptions
 from choros.export.bvh import write_bvh
 from choros.export.glb import write_glb
-from tests.export.twin import BODY, of_one_shape, points
+from tests.export.twin import BODY, in_world, of_one_shape, points
 from tests.export.walkers import FPS, THERE, walkers
 
 FRAMES = (0, 9, 23)
@@ -32,6 +32,8 @@ scene = bpy.context.scene
 scene.render.fps = int(fps)
 if kind == "glb":
     bpy.ops.import_scene.gltf(filepath=path)
+elif kind == "usd":
+    bpy.ops.wm.usd_import(filepath=path)
 else:
     bpy.ops.import_anim.bvh(filepath=path, frame_start=int(path.rsplit("_", 1)[1].removesuffix(".bvh")))
 found = {}
@@ -43,10 +45,11 @@ for frame in frames:
         if thing.type == "ARMATURE":
             places = {bone.name: list(now.matrix_world @ bone.head) for bone in now.pose.bones}
         elif thing.type == "CAMERA":
-            places = {"camera": list(now.matrix_world.translation)}
+            places = {"eye": list(now.matrix_world.translation), "back": list(now.matrix_world.col[2][:3])}
         else:
             continue
-        found.setdefault(thing.name, {})[frame] = places
+        owner = thing.parent if kind == "usd" and thing.type == "ARMATURE" else thing
+        found.setdefault(owner.name, {})[frame] = places
 print("FOUND" + json.dumps(found))
 """
 
@@ -83,18 +86,38 @@ def places(found, frame):
 
 
 def test_glb_in_blender(blender, tmp_path):
+    """Blender's axes are those of the world: people and camera come out where the motion has them."""
     motion = of_one_shape(walkers())
-    (path,) = write_glb(motion, tmp_path / "m.glb", ExportOptions(body=BODY))
+    (path,) = write_glb(motion, tmp_path / "m.glb", ExportOptions("world", body=BODY))
     found = blender("glb", path, FRAMES)
+    assert set(found) == {"person_1", "person_2", "person_5", "camera"}
+    for frame in FRAMES:
+        camera, T = found["camera"][str(frame)], motion.T_world_camera[frame]
+        np.testing.assert_allclose(camera["eye"], T[:3, 3], atol=1e-3)
+        np.testing.assert_allclose(camera["back"], -T[:3, 2], atol=1e-4)
+        for person, there in THERE.items():
+            got = places(found[f"person_{person}"], frame)
+            if frame in there:
+                world = in_world(motion, person, points(motion, person))[list(there).index(frame)]
+                np.testing.assert_allclose(got, world, atol=1e-3)
+            else:
+                assert np.ptp(got, axis=0).max() == 0
+
+
+def test_usd_in_blender(blender, tmp_path):
+    """Blender takes no notice of visibility that changes: who is not there yet stands still."""
+    pytest.importorskip("pxr")
+    from choros.export.usd import write_usd
+
+    motion = of_one_shape(walkers())
+    (path,) = write_usd(motion, tmp_path / "m.usd", ExportOptions(body=BODY))
+    found = blender("usd", path, FRAMES)
     assert set(found) == {"person_1", "person_2", "person_5", "camera"}
     np.testing.assert_allclose(found["camera"]["9"]["camera"], 0, atol=1e-3)
     for person, there in THERE.items():
-        for frame in FRAMES:
+        for frame in set(FRAMES) & set(there):
             got = places(found[f"person_{person}"], frame)
-            if frame in there:
-                np.testing.assert_allclose(got, in_blender(motion, person, frame), atol=1e-3)
-            else:
-                assert np.ptp(got, axis=0).max() == 0
+            np.testing.assert_allclose(got, in_blender(motion, person, frame), atol=1e-3)
 
 
 def test_bvh_in_blender(blender, tmp_path):
