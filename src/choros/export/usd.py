@@ -25,7 +25,7 @@ from choros.export.whole import whole_file
 from choros.motion import Motion
 from choros.view.raster import vertex_normals
 
-FILM_MM = 36.0  # width of the camera's film; only its ratio to the focal length counts
+FILM = 0.36  # width of the camera's film, 36 mm: USD measures lenses in tenths of the stage's unit
 NEAR_FAR_M = (0.05, 1000.0)
 #: USD's cameras look along -z with y up, OpenCV's along z with y down.
 OPENCV_FROM_USD = np.diag([1.0, -1, -1, 1])
@@ -190,15 +190,15 @@ def _add_camera(stage: Usd.Stage, cast: Cast, T_file_camera: Floats, codes: list
     """The camera with its path and lens; what stands still is said once."""
     camera = UsdGeom.Camera.Define(stage, "/motion/camera")
     fx, fy, cx, cy = cast.K[:, 0, 0], cast.K[:, 1, 1], cast.K[:, 0, 2], cast.K[:, 1, 2]
-    focal_mm = FILM_MM * fx / cast.width
-    height_mm = focal_mm * cast.height / fy
+    focal = FILM * fx / cast.width
+    film_height = focal * cast.height / fy
     camera.CreateClippingRangeAttr(Gf.Vec2f(*NEAR_FAR_M))
-    camera.CreateHorizontalApertureAttr(FILM_MM)
+    camera.CreateHorizontalApertureAttr(FILM)
     over_time: list[tuple[Usd.Attribute, list[Any]]] = [
-        (camera.CreateFocalLengthAttr(), focal_mm.tolist()),
-        (camera.CreateVerticalApertureAttr(), height_mm.tolist()),
-        (camera.CreateHorizontalApertureOffsetAttr(), (FILM_MM * (0.5 - cx / cast.width)).tolist()),
-        (camera.CreateVerticalApertureOffsetAttr(), (height_mm * (cy / cast.height - 0.5)).tolist()),
+        (camera.CreateFocalLengthAttr(), focal.tolist()),
+        (camera.CreateVerticalApertureAttr(), film_height.tolist()),
+        (camera.CreateHorizontalApertureOffsetAttr(), (FILM * (0.5 - cx / cast.width)).tolist()),
+        (camera.CreateVerticalApertureOffsetAttr(), (film_height * (cy / cast.height - 0.5)).tolist()),
         (
             camera.MakeMatrixXform().GetAttr(),
             # Gf's matrices move rows.
