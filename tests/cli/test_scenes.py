@@ -60,6 +60,18 @@ def test_sheet(tmp_path):
     assert np.std(image[10:60, 10:90]) > 5
 
 
+def test_dynamic_makes_a_clip_of_a_clip(tmp_path, capsys):
+    assert run("make", "--kind", "easy", "--seed", 4, *SMALL, "--people", 1, "-o", tmp_path) == 0
+    still, moving = tmp_path / "easy_000004", tmp_path / "moving"
+    assert run("dynamic", still, "-o", moving, "--width", 0.6, "--height", 0.8) == 0
+    assert str(moving) in capsys.readouterr().out
+    truth = Motion.load(moving / "motion.npz")
+    assert (truth.width, truth.height, len(truth)) == (38, 52, 3)
+    assert open_data(str(moving))[0].has_truth
+    assert run("dynamic", still / "video.mp4", "-o", moving) == 2
+    assert "moving holds something" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -71,6 +83,8 @@ def test_sheet(tmp_path):
         (("make", "--width", 8), "8x540"),
         (("make", "--people", 90), "90 people"),
         (("sheet", "-o", "sheet.txt"), "sheet.txt"),
+        (("dynamic", "nowhere"), "nowhere"),
+        (("dynamic", "nowhere", "--period", 0), "--period 0"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, says, tmp_path, monkeypatch, capsys):

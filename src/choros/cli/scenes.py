@@ -1,4 +1,4 @@
-"""``choros scenes``: synthetic videos with perfect truth, as many as wanted, and a sheet to look at some."""
+"""``choros scenes``: synthetic videos with perfect truth, a sheet of some, and moving cameras from still ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
-from tyro.conf import arg
+from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Degrees, Flag, OptionalFolder
 from choros.errors import ChorosError
@@ -150,10 +150,56 @@ class Sheet(SceneOptions):
 
 
 @dataclass
+class Dynamic:
+    """A moving camera from one that stood still: what a window shows that swings about somebody, and its truth."""
+
+    clip: Positional[Annotated[Path, arg(metavar="VIDEO|CLIP_DIR")]]
+    """A folder that `choros scenes make` wrote, or any video with its truth beside it as motion.npz."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-dynamic")
+    """A new folder, for video.mp4 and motion.npz (and arrays.npz, if there is one)."""
+    person: Annotated[int | None, arg(metavar="ID", constructor=int, help_behavior_hint="")] = None
+    """Whom the window swings about; else whoever is there the longest."""
+    width: float = 0.3
+    """Of the window, share of the video's height."""
+    height: float = 0.6
+    """Likewise."""
+    reach: float = 0.2
+    """How far it swings to either side, share of the video's height."""
+    period: Annotated[float, arg(metavar="SECONDS")] = 4.8
+    """Of a swing to and fro."""
+
+    def run(self) -> None:
+        from choros.cli.progress import TrackProgress
+        from choros.motion import Motion
+        from choros.scenes.dynamic import Swing, write_dynamic
+        from choros.scenes.truth import Truth
+
+        if self.period <= 0 or self.reach < 0:
+            raise ChorosError(
+                f"--period {self.period} --reach {self.reach} is no swing; take positive numbers."
+            )
+        video = self.clip / "video.mp4" if self.clip.is_dir() else self.clip
+        if not video.is_file():
+            raise ChorosError(
+                f"{video} does not exist; give a video that has its truth, motion.npz, beside it."
+            )
+        motion, arrays = Motion.load(video.with_name("motion.npz")), video.with_name("arrays.npz")
+        truth = Truth.load(arrays) if arrays.exists() else None
+        swing = Swing(self.width, self.height, self.reach, self.period)
+        with TrackProgress("swinging") as progress:
+            write_dynamic(video, motion, self.output, swing, self.person, truth, progress.count)
+        print(self.output)
+
+
+@dataclass
 class Scenes:
     """Synthetic videos of people, with perfect truth."""
 
-    do: Annotated[Make, tyro.conf.subcommand("make")] | Annotated[Sheet, tyro.conf.subcommand("sheet")]
+    do: (
+        Annotated[Make, tyro.conf.subcommand("make")]
+        | Annotated[Sheet, tyro.conf.subcommand("sheet")]
+        | Annotated[Dynamic, tyro.conf.subcommand("dynamic")]
+    )
 
     @property
     def output(self) -> Path:
