@@ -110,14 +110,16 @@ def test_usd_in_blender(blender, tmp_path):
     from choros.export.usd import write_usd
 
     motion = of_one_shape(walkers())
-    (path,) = write_usd(motion, tmp_path / "m.usd", ExportOptions(body=BODY))
+    (path,) = write_usd(motion, tmp_path / "m.usd", ExportOptions("world", body=BODY))
     found = blender("usd", path, FRAMES)
     assert set(found) == {"person_1", "person_2", "person_5", "camera"}
-    np.testing.assert_allclose(found["camera"]["9"]["camera"], 0, atol=1e-3)
-    for person, there in THERE.items():
-        for frame in set(FRAMES) & set(there):
-            got = places(found[f"person_{person}"], frame)
-            np.testing.assert_allclose(got, in_blender(motion, person, frame), atol=1e-3)
+    for frame in FRAMES:
+        camera, T = found["camera"][str(frame)], motion.T_world_camera[frame]
+        np.testing.assert_allclose(camera["eye"], T[:3, 3], atol=1e-3)
+        np.testing.assert_allclose(camera["back"], -T[:3, 2], atol=1e-4)
+        for person in (person for person, there in THERE.items() if frame in there):
+            world = in_world(motion, person, points(motion, person))[list(THERE[person]).index(frame)]
+            np.testing.assert_allclose(places(found[f"person_{person}"], frame), world, atol=1e-3)
 
 
 def test_bvh_in_blender(blender, tmp_path):
