@@ -1,0 +1,107 @@
+"""What CoMotion's parts and stages are worth (paper A.2.1, table 6, figure 7), with the same number of steps each.
+
+    python benchmarks/comotion_ablations.py -o DIR --share 0.2 --data crossing
+    python benchmarks/comotion_ablations.py -o DIR --weights FILE --data crossing    # only wrong focal lengths
+
+Every variation is trained by the command that trains what ships, into a folder of its own; run again, it goes on
+where it was stopped. All are judged by windows of 16 and 48 frames whose first boxes are given (`oracle16`,
+`oracle48`). It prints what comes out, whichever way it points, and writes it to ``ablations.json``.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from choros import systems
+from choros.evaluation.benchmark import run_benchmark
+from choros.evaluation.sources import open_data
+from choros.training.stages import RECIPES
+
+VARIATIONS = {
+    "all of it": [],
+    "no hidden state": ["--no-hidden-state"],
+    "standing start": ["--standing-start"],
+    "stage 1": ["--stages", "1"],
+    "stages 1 and 2": ["--stages", "1", "2"],
+    "stage 3 of 4 frames": ["--frames", "4"],
+}
+FOCAL = (0.5, 0.75, 1.0, 1.5, 2.0)
+SHOWN = ("pck_05", "mpjpe_mm", "mpjpe_occluded_mm", "pa_mpjpe_mm", "IDF1", "id_switches")
+
+
+class AssumedFocal:
+    """A system that is told a focal length so many times the one assumed."""
+
+    def __init__(self, system: systems.System, factor: float) -> None:
+        self.system, self.factor, self.name = system, factor, f"focal length x {factor:g}"
+
+    def stream(self, K: np.ndarray | None = None) -> systems.Stream:
+        assert K is not None
+        told = K.copy()
+        told[:2, :2] *= self.factor
+        return self.system.stream(told)
+
+
+def steps_of(options: list[str]) -> int:
+    """Of the small recipe's stages that these options leave."""
+    stages = RECIPES["small"].stages
+    chosen = [int(text) for text in options[1:]] if options[:1] == ["--stages"] else range(1, len(stages) + 1)
+    return sum(stages[number - 1].steps for number in chosen)
+
+
+def trained(folder: Path, options: list[str], share: float) -> Path:
+    """Weights of a variation, as many steps as ``share`` of the whole recipe."""
+    share = share * steps_of([]) / steps_of(options)
+    command = [sys.executable, "-m", "choros.cli.main", "train", "comotion", "-o", str(folder), "--resume"]
+    subprocess.run([*command, "--share", f"{share:.6g}", *options], check=True)
+    return folder / "weights.safetensors"
+
+
+def judged(judges: dict[str, systems.System], data: str) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Protocol -> variation -> measures, printed as a table too."""
+    found: dict[str, dict[str, dict[str, float | None]]] = {}
+    for protocol in ("oracle16", "oracle48"):
+        runs = run_benchmark(judges, {data: open_data(data)}, protocol=protocol)
+        found[protocol] = {run.system: run.record()["metrics"] for run in runs}
+        print(f"\n{protocol} on {data}\n{'':22}" + "".join(f"{name:>20}" for name in SHOWN))
+        for name, measures in found[protocol].items():
+            cells = (measures[key] for key in SHOWN)
+            print(f"{name:22}" + "".join(f"{'-' if v is None else format(v, '.3f'):>20}" for v in cells))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument(
+        "--share", type=float, default=0.2, help="of the small recipe's steps, for each variation"
+    )
+    parser.add_argument("--data", default="crossing", help="a named set, or a folder of its clips")
+    parser.add_argument(
+        "--weights", type=Path, help="train nothing; only assume wrong focal lengths with these"
+    )
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    found = {"share": args.share, "data": args.data}
+    weights = args.weights
+    if weights is None:
+        files = {
+            name: trained(args.output / name, options, args.share) for name, options in VARIATIONS.items()
+        }
+        variations = {name: systems.load("comotion", weights_path=file) for name, file in files.items()}
+        found["variations"] = judged(variations, args.data)
+        weights = files["all of it"]
+    whole = systems.load("comotion", weights_path=weights)
+    assumed = [AssumedFocal(whole, factor) for factor in FOCAL]
+    found["focal lengths"] = judged({system.name: system for system in assumed}, args.data)
+    (args.output / "ablations.json").write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
