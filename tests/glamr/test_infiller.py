@@ -139,7 +139,7 @@ def test_the_default_is_the_papers_network():
         assert layer.linear1.weight.shape == (512, 256)
         assert layer.dropout.p == 0.1
     assert [tuple(p.shape) for p in network.head.parameters() if p.ndim == 2] == [
-        (512, 256), (256, 512), (POSE, 256),
+        (512, 256 + 128), (256, 512), (POSE, 256),
     ]  # fmt: skip
     assert network.prior_network.tokens.shape == network.posterior_network.tokens.shape == (2, 256)
     assert network.posterior_network.mean.weight.shape == (128, 256)

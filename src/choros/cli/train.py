@@ -118,11 +118,23 @@ class MotionModel(FromMocap):
 
 
 @dataclass
-class Infiller(FromMocap):
-    """The poses of people whom nobody saw for a while, for GLAMR: one core, half an hour."""
+class FromMocapForGlamr(FromMocap):
+    """What GLAMR's two networks have in common."""
 
     size: Literal["small", "paper"] = "small"
     """The network that ships, or the paper's."""
+
+    def _command(self) -> str:
+        return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
+
+    def paced(self, pace: Pace) -> Pace:
+        """``pace``, as the options say."""
+        return replace(pace, seed=self.seed, steps=pace.steps if self.steps is None else self.steps)
+
+
+@dataclass
+class Infiller(FromMocapForGlamr):
+    """The poses of people whom nobody saw for a while, for GLAMR: one core, a few minutes."""
 
     network = "infiller"
 
@@ -131,20 +143,14 @@ class Infiller(FromMocap):
         from choros.training.infiller import InfillerTraining, train_infiller
 
         run = InfillerTraining()
-        run = replace(run, pace=_paced(run.pace, self))
+        run = replace(run, pace=self.paced(run.pace))
         told = partial(_report_of, report, run.pace.steps)
         train_infiller(found, output, run, INFILLER_PRESETS[self.size], about, told)
 
-    def _command(self) -> str:
-        return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
-
 
 @dataclass
-class Trajectory(FromMocap):
-    """Where people go, from how their bodies move, for GLAMR: one core, half an hour."""
-
-    size: Literal["small", "paper"] = "small"
-    """The network that ships, or the paper's."""
+class Trajectory(FromMocapForGlamr):
+    """Where people go, from how their bodies move, for GLAMR: one core, a few minutes."""
 
     network = "trajectory"
 
@@ -153,16 +159,9 @@ class Trajectory(FromMocap):
         from choros.training.trajectory import TrajectoryTraining, train_trajectory
 
         run = TrajectoryTraining()
-        run = replace(run, pace=_paced(run.pace, self))
+        run = replace(run, pace=self.paced(run.pace))
         told = partial(_report_of, report, run.pace.steps)
         train_trajectory(found, output, run, TRAJECTORY_PRESETS[self.size], about, told)
-
-    def _command(self) -> str:
-        return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
-
-
-def _paced(pace: Pace, options: FromMocap) -> Pace:
-    return replace(pace, seed=options.seed, steps=pace.steps if options.steps is None else options.steps)
 
 
 def _report_of(report: Report, steps: int, record: dict[str, float]) -> None:

@@ -2,7 +2,8 @@
 
 A transformer CVAE fills a window of 50 frames, 30 at a time, and slides on over what it filled. Attention goes
 to the frames that were seen. Beyond the paper, it says how the motion departs from the straight way between the
-poses seen before and after, also when the latter are beyond the window; and what was seen can stay as it was.
+poses seen before and after, also when the latter are beyond the window; layers are normalised first; and what
+was seen can stay as it was.
 """
 
 from __future__ import annotations
@@ -151,7 +152,9 @@ class MotionInfiller(nn.Module):
 
         def draw(context: Tensor, window: Window, start: int, backwards: bool) -> Tensor:
             motion = truth.flip(1) if backwards else truth
-            whole, known = _cut(motion, torch.ones(motion.shape[:2]) > 0, start, self.config.window)
+            whole, known = _cut(
+                motion, torch.ones(motion.shape[:2], dtype=torch.bool), start, self.config.window
+            )
             return self.posterior(context, window, straight_way(whole, known)[0]).mean
 
         return self._whole(rotations, visible, 1, True, draw)[0]
@@ -184,7 +187,7 @@ class MotionInfiller(nn.Module):
             filled = torch.cat([back[:, :first], filled[:, first:]], 1)
         if keep_visible:
             filled = _met(filled, seen, visible, self.config.seam)
-        whole = rotations_from_columns(filled.unflatten(-1, (23, 6))).to(rotations.dtype)
+        whole = _rotations(filled).to(rotations.dtype)
         return torch.where(visible[:, None, None, None] & keep_visible, rotations, whole)
 
     def _onward(
@@ -206,6 +209,7 @@ class MotionInfiller(nn.Module):
                 window = self._window(filled, known, start)
                 context = self.see(window)
                 new = self.fill(context, window, draw(context, window, start))[:, : end - begin]
+                new = columns_of_rotations(_rotations(new)).flatten(-2)  # the next window sees them as seen
                 said[:, begin:end] = new
                 gap = ~visible[begin:end]
                 filled[:, begin:end][:, gap] = new[:, gap]
@@ -235,6 +239,10 @@ def _decoder(config: InfillerConfig) -> nn.TransformerDecoder:
         config.width, config.heads, config.feedforward, config.dropout, batch_first=True, norm_first=True
     )
     return nn.TransformerDecoder(layer, config.blocks, nn.LayerNorm(config.width))
+
+
+def _rotations(poses: Tensor) -> Tensor:
+    return rotations_from_columns(poses.unflatten(-1, (23, 6)))
 
 
 def _cut(poses: Tensor, known: Tensor, start: int, length: int) -> tuple[Tensor, Tensor]:
