@@ -1,0 +1,159 @@
+"""The whole stage on people who are known exactly: paths, cameras, gaps, and what it refuses."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from choros.body import BodyModel
+from choros.errors import ChorosError
+from choros.evaluation.bodies import joints_m
+from choros.evaluation.metrics.pose import apply_similarity, similarity_transform
+from choros.glamr.cameras import CameraEvidence, CameraPath
+from choros.glamr.energies import Spreads
+from choros.glamr.stage import WorldOptions, places_of, world_of
+from choros.motion import Motion
+
+from .walkers import Held, Known, camera_path, seen_motion, seen_only, walkers
+
+SKATING = replace(Spreads(), contact_m=np.inf)  # feet of the walkers do not step
+
+
+def pelvises(motion, people, frames):
+    return joints_m(motion.rows, BodyModel.load())[:, 0].reshape(frames, people, 3).swapaxes(0, 1)
+
+
+def shape_error_m(said, true):
+    """Distance of (P, T, 3) pelvises when both worlds are laid onto each other, never scaled; mean and most."""
+    said, true = said.reshape(-1, 3), true.reshape(-1, 3)
+    moved = apply_similarity(similarity_transform(said, true, with_scale=False), said)
+    distance = np.linalg.norm(moved - true, axis=-1)
+    return distance.mean(), distance.max()
+
+
+def world(motion, predictor, camera, **more):
+    options = WorldOptions(camera=camera, spreads=SKATING, smooth_s=0)
+    return world_of(motion, options, Held(), predictor, **more)
+
+
+def test_a_camera_that_stands_gives_back_the_world():
+    T, camera = walkers(40), camera_path(40)
+    made = world(seen_motion(T, camera), Known(T), "static")
+    assert made.space == "world"
+    mean, most = shape_error_m(pelvises(made, 2, 40), T[..., :3, 3])
+    assert mean < 0.002
+    assert most < 0.01
+    assert made.T_world_camera[0, 2, 3] == pytest.approx(1.6, abs=0.01)
+    assert (made.T_world_camera == made.T_world_camera[0]).all()
+    np.testing.assert_allclose(made.T_world_camera[0, 2, :3], camera[0, 2, :3], atol=0.005)
+
+
+def test_a_camera_that_goes_about_is_told_from_the_people():
+    T, camera = walkers(60), camera_path(60, turn_rad=0.6, ahead_m=2.0)
+    made = world(seen_motion(T, camera), Known(T), "moving")
+    mean, _ = shape_error_m(pelvises(made, 2, 60), T[..., :3, 3])
+    assert mean < 0.1  # a camera is believed to be slow, and goes 2 m in 2 s
+    went = made.T_world_camera[-1, :3, 3] - made.T_world_camera[0, :3, 3]
+    assert np.linalg.norm(went) == pytest.approx(2.0, abs=0.15)
+
+
+def test_paths_predicted_too_fast_are_mended_by_what_was_seen():
+    T, camera = walkers(60), camera_path(60)
+    motion = seen_motion(T, camera)
+    predictor = Known(T, strays_m_s=0.5)
+    as_predicted = world_of(motion, WorldOptions("moving", optimise=False, smooth_s=0), Held(), predictor)
+    made = world(motion, predictor, "static")
+    true = T[..., :3, 3]
+    before, after = (shape_error_m(pelvises(m, 2, 60), true)[0] for m in (as_predicted, made))
+    assert after < 0.02
+    assert after < before / 5
+
+
+def test_gaps_are_filled_along_the_predicted_path():
+    T, camera = walkers(60), camera_path(60)
+    motion = seen_only(seen_motion(T, camera, hidden=[(0, 20, 45)]))
+    made = world(motion, Known(T), "static")
+    one = made.person(1)
+    assert one.frame.tolist() == list(range(60))
+    assert one.visible.tolist() == [not 20 <= t < 45 for t in range(60)]
+    _, most = shape_error_m(pelvises(made, 2, 60), T[..., :3, 3])
+    assert most < 0.02  # the straight way across is 0.1 m off
+    hidden = one.rows[30]
+    assert 0 < hidden["confidence"] < 1
+    assert not hidden["keypoints_px"].any()
+    true_px = seen_motion(T, camera).person(1).rows[30]["keypoints_px"][:, :2]
+    np.testing.assert_allclose(hidden["box_px"], [*true_px.min(0), *true_px.max(0)], atol=3)
+
+
+def test_nobody_outlives_their_last_sight():
+    T = walkers(30)
+    made = world(seen_motion(T, camera_path(30), hidden=[(1, 0, 5), (1, 20, 30)]), Known(T), "static")
+    assert made.person(2).frame.tolist() == list(range(5, 20))
+
+
+@pytest.mark.parametrize(("turn", "says"), [(0.0, "static"), (0.6, "turning")])
+def test_the_camera_is_told_by_its_background(turn, says):
+    T, camera = walkers(45), camera_path(45, turn_rad=turn)
+    R = camera[:, :3, :3]
+    evidence = CameraEvidence(np.swapaxes(R[:-1], -1, -2) @ R[1:], np.ones(44))
+    made = world(seen_motion(T, camera), Known(T), "auto", evidence=evidence)
+    assert made.header.provenance["world"]["camera"] == says
+    mean, _ = shape_error_m(pelvises(made, 2, 45), T[..., :3, 3])
+    assert mean < 0.01
+
+
+def test_given_poses_are_kept():
+    T, camera = walkers(40), camera_path(40, turn_rad=0.4, ahead_m=1.0)
+    given = CameraPath(camera[:, :3, :3], camera[:, :3, 3])
+    made = world(seen_motion(T, camera), Known(T), "auto", given=given)
+    np.testing.assert_array_equal(made.T_world_camera, camera)
+    np.testing.assert_allclose(pelvises(made, 2, 40), T[..., :3, 3], atol=0.01)
+
+
+def test_poses_of_any_scale_and_way_up_are_brought_to_metres():
+    T, camera = walkers(40), camera_path(40, turn_rad=0.2, ahead_m=2.0)
+    tumbled = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    tumbled *= np.sign(np.linalg.det(tumbled))
+    given = CameraPath(tumbled @ camera[:, :3, :3], 0.37 * (camera[:, :3, 3] @ tumbled.T) + [5, 6, 7])
+    made = world(seen_motion(T, camera), Known(T), "auto", given=given, given_in_metres=False)
+    mean, _ = shape_error_m(pelvises(made, 2, 40), T[..., :3, 3])
+    assert mean < 0.02
+    assert made.T_world_camera[:, 2, 3] == pytest.approx(1.6, abs=0.03)
+
+
+def test_who_has_left_makes_place_for_somebody_else():
+    class Span:
+        def __init__(self, start, stop):
+            self.start, self.frames = start, slice(start, stop)
+
+    people = [Span(0, 10), Span(5, 20), Span(10, 30), Span(20, 25), Span(24, 40)]
+    assert places_of(people) == [0, 1, 0, 1, 2]
+
+
+def test_what_cannot_be_placed_is_said_in_one_sentence():
+    T, camera = walkers(10), camera_path(10)
+    motion = seen_motion(T, camera)
+    unseen = seen_motion(T, camera, hidden=[(0, 0, 10), (1, 0, 10)])
+    nobody = Motion(motion.header, motion.frames, motion.rows[:0])
+    short = CameraPath(camera[:7, :3, :3], camera[:7, :3, 3])
+    turns = CameraEvidence(np.tile(np.eye(3), (4, 1, 1)), np.ones(4))
+    in_world = replace(motion, header=replace(motion.header, space="world"))
+    other = replace(motion, header=replace(motion.header, body="smpl"))
+    for bad, more, says in (
+        (unseen, {}, "nobody is visible in walkers.mp4"),
+        (nobody, {}, "nobody is visible"),
+        (in_world, {}, "in the world already"),
+        (other, {}, "smpl body"),
+        (motion, {"given": short}, "7 poses.*10 frames"),
+        (motion, {"evidence": turns}, "5 frames.*has 10"),
+    ):
+        with pytest.raises(ChorosError, match=says):
+            world(bad, Known(T), "auto", **more)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_the_shortest_motions(frames):
+    T, camera = walkers(frames), camera_path(frames)
+    made = world(seen_motion(T, camera), Known(T), "auto")
+    mean, _ = shape_error_m(pelvises(made, 2, frames), T[..., :3, 3])
+    assert mean < 0.01

@@ -1,0 +1,113 @@
+"""People who walk about and a camera that sees them, all known exactly, for the tests of the global stage."""
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from choros.body import BodyModel
+from choros.camera import intrinsics, project
+from choros.glamr.ego import global_to_ego
+from choros.glamr.figure import figure
+from choros.glamr.windows import even_times, places_at, rotations_at
+from choros.motion import FRAME, ROW, Header, Motion
+
+FPS = 30
+UPRIGHT = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])  # SMPL's axes in the world, facing along x
+
+
+@cache
+def standing():
+    """The figure of the mean shape in its rest pose; its soles are at one height."""
+    return figure(BodyModel.load(), np.tile(np.eye(3), (1, 23, 1, 1)), np.zeros(10), 0.0)
+
+
+def about_z(angle):
+    return Rotation.from_rotvec(np.asarray(angle)[..., None] * [0, 0, 1]).as_matrix()
+
+
+def walkers(frames, people=2, radius_m=1.2):
+    """Roots of people who go round in circles, each with a centre and pace of their own: (P, T, 4, 4).
+
+    Their legs do not move: they skate, so that only their paths are known, not their feet.
+    """
+    t = np.arange(frames) / FPS
+    T = np.tile(np.eye(4), (people, frames, 1, 1))
+    for p in range(people):
+        angle = (0.6 + 0.2 * p) * t + p
+        T[p, :, :3, :3] = about_z(angle + np.pi / 2) @ UPRIGHT
+        T[p, :, 0, 3] = 3.2 * p - 1.6 + radius_m * np.cos(angle)
+        T[p, :, 1, 3] = 6 + radius_m * np.sin(angle)
+        T[p, :, 2, 3] = -standing().soles[..., 1].min()
+    return T
+
+
+def camera_path(frames, turn_rad=0.0, ahead_m=0.0):
+    """T_world_camera (T, 4, 4) at 1.6 m, looking along y and a little down, turning left and going on steadily."""
+    share = np.linspace(0, 1, frames)
+    T = np.tile(np.eye(4), (frames, 1, 1))
+    level = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    down = Rotation.from_rotvec([-0.1, 0, 0]).as_matrix()
+    T[:, :3, :3] = about_z(turn_rad * share) @ level @ down
+    T[:, 1, 3], T[:, 2, 3] = ahead_m * share, 1.6
+    return T
+
+
+def seen_motion(T_world_root, T_world_camera, hidden=()):
+    """What a perfect system says of them in camera space; ``hidden`` are (person from 0, first, end frame)."""
+    people, frames = T_world_root.shape[:2]
+    K = intrinsics(640, 480)
+    header = Header(Fraction(FPS), 640, 480, "walkers.mp4")
+    table = np.zeros(frames, FRAME)
+    table["pts"] = [(n, FPS) for n in range(frames)]
+    table["K"], table["T_world_camera"] = K, np.eye(4)
+    T = np.linalg.inv(T_world_camera) @ T_world_root
+    rows = np.zeros((frames, people), ROW)
+    rows["frame"], rows["person"] = np.arange(frames)[:, None], np.arange(people) + 1
+    T = np.swapaxes(T, 0, 1)
+    rows["global_orient"] = (
+        Rotation.from_matrix(T[..., :3, :3].reshape(-1, 3, 3)).as_rotvec().reshape(frames, people, 3)
+    )
+    rows["transl"] = T[..., :3, 3] - standing().pelvis_rest
+    rows["confidence"], rows["visible"] = 1, True
+    points = standing().keypoints[0] @ np.swapaxes(T[..., :3, :3], -1, -2) + T[..., None, :3, 3]
+    rows["keypoints_px"][..., :2], rows["keypoints_px"][..., 2] = project(points, K), 1
+    for person, first, end in hidden:
+        rows["visible"][first:end, person] = False
+    return Motion(header, table, rows.ravel())
+
+
+def seen_only(motion):
+    """Without the rows of people whom nobody saw."""
+    return replace(motion, rows=motion.rows[motion.visible])
+
+
+class Held:
+    """An infiller that holds the pose last seen."""
+
+    def infill(self, rotations, visible, samples=1, seed=0, keep_visible=True):
+        shown = visible.nonzero()[:, 0]
+        last = (torch.searchsorted(shown, torch.arange(len(visible)), right=True) - 1).clamp_min(0)
+        return rotations[shown[last]].expand(samples, -1, -1, -1, -1)
+
+
+class Known:
+    """A predictor that knows the true paths (P, T, 4, 4), or what ``strays_m_s`` makes of them."""
+
+    def __init__(self, T_world_root, strays_m_s=0.0):
+        self.T = torch.from_numpy(T_world_root)
+        self.strays = strays_m_s
+
+    def predict_all(self, people):
+        times = torch.arange(self.T.shape[1], dtype=torch.float64) / FPS
+        at = even_times(times)
+        egos = [
+            global_to_ego(places_at(T[:, :3, 3], times, at), rotations_at(T[:, :3, :3], times, at))
+            for T in self.T
+        ]
+        for ego in egos:
+            ego[1:, 1] += self.strays / FPS
+        return egos
