@@ -14,12 +14,8 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions, person_path
-from choros.export.people import ExportPerson, Floats, cast_of, evenly, rest_vertices
+from choros.export.people import CHILDREN, ExportPerson, Floats, cast_of, evenly, rest_vertices
 from choros.motion import Motion, atomic_write
-
-CHILDREN = tuple(
-    tuple(child for child, parent in enumerate(PARENTS) if parent == joint) for joint in range(24)
-)
 
 
 def _below(joint: int) -> list[int]:

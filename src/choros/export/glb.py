@@ -21,7 +21,7 @@ from choros._version import __version__
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions
-from choros.export.people import Cast, ExportPerson, Floats, cast_of, rest_vertices
+from choros.export.people import CHILDREN, Cast, ExportPerson, Floats, cast_of, rest_vertices
 from choros.motion import Motion, atomic_write
 from choros.view.raster import vertex_normals
 from choros.view.shading import colour_of
@@ -52,14 +52,12 @@ def write_glb(motion: Motion, path: Path, options: ExportOptions | None = None) 
     skin = _Skin(file, cast.body)
     tracks = _Tracks(file, options.quantised)
     for person in cast.people:
-        root = _add_person(file, skin, person, options.quantised)
+        root = _add_skeleton(file, person)
+        _add_mesh(file, skin, person, root, options.quantised)
         _animate_person(tracks, cast, person, root)
     if cast.T_file_camera is not None:
         _add_camera(file, tracks, cast, cast.T_file_camera)
-    if tracks.channels:
-        file.json["animations"] = [
-            {"name": "motion", "channels": tracks.channels, "samplers": tracks.samplers}
-        ]
+    file.json["animations"] = [{"name": "motion", "channels": tracks.channels, "samplers": tracks.samplers}]
     if options.quantised:
         for key in ("extensionsUsed", "extensionsRequired"):
             file.json[key] = ["KHR_mesh_quantization"]
@@ -152,7 +150,7 @@ class _Skin:
 def influences(skin_weights: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
     """The joints with the greatest weights of (V, 24): joints (V, 4) and weights (V, 4) that sum to 65535.
 
-    Joints without weight are 0, as the validator wants it.
+    Joints of weight 0 are joint 0 (section 3.7.3.3).
     """
     joints = np.argsort(-skin_weights, axis=1, kind="stable")[:, :INFLUENCES]
     weights = np.take_along_axis(skin_weights, joints, 1)
@@ -161,72 +159,58 @@ def influences(skin_weights: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint
     return np.where(whole > 0, joints, 0).astype("<u1"), whole.astype("<u2")
 
 
-def _add_person(file: _Glb, skin: _Skin, person: ExportPerson, quantised: bool) -> int:
-    """Skeleton, mesh and material; returns the person's node, the pelvis is the next, the other joints follow.
+def _add_skeleton(file: _Glb, person: ExportPerson) -> int:
+    """A node for the person, the next for the pelvis, those after it for the other joints; returns the first.
 
-    Nodes rest in T-pose where the person first stands, for viewers that play nothing and for retargeting.
+    They rest in T-pose where the person first stands, for viewers that play nothing and for retargeting.
     """
     unseen_s = [[person.time_s[start], person.time_s[end - 1]] for start, end in person.unseen()]
     extras = {"person": person.id, "unseen_s": np.ravel(unseen_s).tolist()}
     root = file.add_root({"name": person.name, "extras": extras})
-    first = root + 1
-    file.json["nodes"][root]["children"] = [first]
+    pelvis = root + 1
+    file.json["nodes"][root]["children"] = [pelvis]
     offsets = person.rest_joints - person.rest_joints[list(PARENTS)]
     offsets[0] = person.pelvis[0]
     for joint, name in enumerate(JOINT_NAMES):
         node: dict[str, Any] = {"name": name, "translation": offsets[joint].tolist()}
-        if children := [first + child for child, parent in enumerate(PARENTS) if parent == joint]:
-            node["children"] = children
+        if CHILDREN[joint]:
+            node["children"] = [pelvis + child for child in CHILDREN[joint]]
         file.add("nodes", node)
-    file.json["nodes"][first]["rotation"] = Rotation.from_rotvec(person.rotvec[0, 0]).as_quat().tolist()
+    file.json["nodes"][pelvis]["rotation"] = Rotation.from_rotvec(person.rotvec[0, 0]).as_quat().tolist()
+    return root
 
+
+def _add_mesh(file: _Glb, skin: _Skin, person: ExportPerson, root: int, quantised: bool) -> None:
+    """The person's own shape, bound to the joints below the node ``root``."""
     vertices, unpack = rest_vertices(skin.body, person).astype(np.float32), np.eye(4)
     normals = vertex_normals(vertices, skin.faces)
     normals[~normals.any(1)] = 0, 1, 0  # of vertices without a face
     if quantised:
         low, size = vertices.min(0), float(np.ptp(vertices, axis=0).max())
+        vertices = np.round((vertices - low) / size * 65535).astype("<u2")
+        normals = np.round(normals * 127).astype("<i1")
         unpack[:3] = np.column_stack([size * np.eye(3), low])
-        positions = file.array(
-            np.round((vertices - low) / size * 65535).astype("<u2"),
-            target=VERTICES,
-            normalised=True,
-            bounds=True,
-        )
-        normal = file.array(np.round(normals * 127).astype("<i1"), target=VERTICES, normalised=True)
-    else:
-        positions = file.array(vertices.astype("<f4"), target=VERTICES, bounds=True)
-        normal = file.array(normals.astype("<f4"), target=VERTICES)
-    # Where a skin moves a mesh, the mesh's own node counts for nothing (section 3.7.3.3), so that whole
-    # numbers become metres here.
-    to_joint = np.tile(np.eye(4), (24, 1, 1))
-    to_joint[:, :3, 3] = -person.rest_joints
-    in_columns = (to_joint @ unpack).swapaxes(1, 2)
-    skeleton = {
-        "name": person.name,
-        "skeleton": root,
-        "joints": list(range(first, first + len(JOINT_NAMES))),
-        "inverseBindMatrices": file.array(in_columns.astype("<f4")),
-    }
     attributes = {
-        "POSITION": positions,
-        "NORMAL": normal,
+        "POSITION": file.array(vertices, target=VERTICES, normalised=quantised, bounds=True),
+        "NORMAL": file.array(normals, target=VERTICES, normalised=quantised),
         "JOINTS_0": skin.joints,
         "WEIGHTS_0": skin.weights,
     }
-    primitive = {
-        "attributes": attributes,
-        "indices": skin.triangles,
-        "material": file.add("materials", _material(person)),
+    # A skinned mesh's own node does not move it (section 3.7.3.3), so that these matrices also make metres of
+    # whole numbers. glTF keeps matrices by columns.
+    to_joint = np.tile(np.eye(4), (len(JOINT_NAMES), 1, 1))
+    to_joint[:, :3, 3] = -person.rest_joints
+    bind = file.array((to_joint @ unpack).swapaxes(1, 2).astype("<f4"))
+    material = file.add("materials", _material(person))
+    primitive = {"attributes": attributes, "indices": skin.triangles, "material": material}
+    joints = list(range(root + 1, root + 1 + len(JOINT_NAMES)))
+    binding = {"name": person.name, "skeleton": root, "joints": joints, "inverseBindMatrices": bind}
+    node = {
+        "name": f"{person.name}_mesh",
+        "mesh": file.add("meshes", {"name": person.name, "primitives": [primitive]}),
+        "skin": file.add("skins", binding),
     }
-    mesh = {"name": person.name, "primitives": [primitive]}
-    file.add_root(
-        {
-            "name": f"{person.name}_mesh",
-            "mesh": file.add("meshes", mesh),
-            "skin": file.add("skins", skeleton),
-        }
-    )
-    return root
+    file.add_root(node)
 
 
 def linear_colour(person: ExportPerson) -> Floats:  # (3,) 0..1

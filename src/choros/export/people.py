@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from choros.body import BodyModel, BodyParams
+from choros.body.skeleton import PARENTS
 from choros.errors import ChorosError
 from choros.export.formats import ExportOptions, person_name
 from choros.motion import Motion, Person
@@ -24,6 +25,10 @@ Floats = NDArray[np.float64]
 
 #: (x, y, z) -> (x, z, -y): from a level camera's OpenCV axes to z up, and from z up to y up.
 QUARTER_TURN = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+#: The joints that hang on each of SMPL's 24.
+CHILDREN = tuple(
+    tuple(child for child, parent in enumerate(PARENTS) if parent == joint) for joint in range(len(PARENTS))
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y")
 
     body = _body(motion, options, source)
     first_s = motion.pts_s[0] if len(motion) else 0.0
-    chosen = [motion.person(person) for person in options.people or motion.ids.tolist()]
+    chosen = [motion.person(person) for person in sorted(set(options.people)) or motion.ids.tolist()]
     if not chosen:
         raise ChorosError(f"nobody is in the motion of {source}; there is nothing to export.")
     return Cast(
