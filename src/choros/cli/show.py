@@ -44,18 +44,18 @@ class Show:
         from choros.view.overlay import OverlayStyle, render_video
         from choros.view.world import WorldStyle, render_world
 
+        if self.world == (self.video is not None):
+            raise ChorosError(f"give {self.motion} a video to be drawn over, or --world, one of the two.")
         self._check_output()
         motion = Motion.load(self.motion)
         body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("drawing") as progress:
-            if self.world:
+            if self.video is None:
                 world = WorldStyle(views=self.view, ghosts=not self.no_ghosts)
                 written = render_world(motion, self.output, body, world, progress.count)
-            elif self.video is not None:
+            else:
                 over = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
                 written = render_video(motion, self.video, self.output, body, over, progress.count)
-            else:
-                raise ChorosError(f"name the video of {self.motion} after it, or take --world.")
         print(f"{self.output}: {written} frames")
 
     def _check_output(self) -> None:

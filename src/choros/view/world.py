@@ -117,7 +117,12 @@ class WorldView:
         middle, reach_m = _on_floor(view)
         step_m = next(step for step in (1.0, 5.0, 25.0, 0.0) if step * 30 > reach_m or step == 0)
         image = lay_floor(
-            view, shadows(vertices_world), middle, reach_m, step_m, camera if self.filmed else None
+            view,
+            shadows(vertices_world[rows["visible"]]),
+            middle,
+            reach_m,
+            step_m,
+            camera if self.filmed else None,
         )
         self._trails(image, view, frame)
         in_eye = view.to_eye(vertices_world).astype(np.float32)

@@ -1,0 +1,42 @@
+"""``choros show --world``: a video of the world without the one that was filmed; one of the two, not both."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from choros.camera import intrinsics
+from choros.cli.main import main
+from choros.motion import FRAME, ROW, Header, Motion
+from choros.video import open_video
+from choros.view.viewpoint import looking
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """One person in the world before a camera, for two frames."""
+    frames, rows = np.zeros(2, FRAME), np.zeros(2, ROW)
+    frames["pts"], frames["K"], frames["T_world_camera"] = [(0, 1), (1, 10)], intrinsics(320, 240), np.eye(4)
+    frames["T_world_camera"][:, :3, :3] = looking(np.array([0.0, 1.0]), 0.2)
+    frames["T_world_camera"][:, 2, 3] = 1.5
+    rows["frame"], rows["person"], rows["visible"], rows["transl"] = [0, 1], 1, True, (0, 4, 1.1)
+    Motion(Header(Fraction(10), 320, 240, space="world"), frames, rows).save(tmp_path / "world.npz")
+    return tmp_path / "world.npz"
+
+
+def test_the_world_is_shown(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = world.with_name("out.mp4")
+    main(["show", "--world", str(world), "--view", "top", "-o", str(out)])
+    assert capsys.readouterr().out.strip() == f"{out}: 2 frames"
+    with open_video(out) as reader:
+        assert (reader.info.width, reader.info.height, len(list(reader))) == (640, 720, 2)
+
+
+@pytest.mark.parametrize("arguments", [["--world", "film.mp4"], []])
+def test_a_video_or_the_world(world: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["show", str(world), *arguments, "-o", str(world.with_name("out.mp4"))])
+    assert end.value.code == 2
+    assert "world.npz" in capsys.readouterr().err
+    assert not world.with_name("out.mp4").exists()
