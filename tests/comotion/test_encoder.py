@@ -6,7 +6,7 @@ import torch
 from choros.comotion.config import PRESETS
 from choros.comotion.encoder import Fusion, ImageEncoder
 from choros.comotion.trunk import TRUNKS, make_trunk
-from choros.comotion.windows import N_WHERE
+from choros.comotion.windows import n_beside
 from choros.errors import ChorosError
 
 
@@ -48,7 +48,7 @@ def test_kept_maps_give_the_same_tokens(encoder):
     images = torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
         whole, kept = encoder(images), encoder.tokens(encoder.trunk(images))
-    assert whole.key.shape == (2, 4, 8 * 12, 32 + N_WHERE)
+    assert whole.key.shape == (2, 4, 8 * 12, 32 + n_beside(PRESETS["small"]))
     assert all(torch.equal(a, b) for a, b in zip(whole, kept, strict=True))
     assert torch.equal(whole.frames(slice(1, 2)).key[0], whole.key[1])
 
@@ -84,10 +84,11 @@ def test_the_mobile_trunk_is_small():
 
 def test_a_part_of_the_square_gives_the_cells_of_that_part(encoder):
     """Keys and values of one cell hang on the maps and on where it is in the square, not in the part."""
+    strides = encoder.trunk.strides
     whole = [
-        torch.rand(1, c, 128 // s, 128 // s) for c, s in zip(encoder.trunk.channels, encoder.trunk.strides)
+        torch.rand(1, c, 128 // s, 128 // s) for c, s in zip(encoder.trunk.channels, strides, strict=True)
     ]
-    part = [m[..., 32 // s : 96 // s, :] for m, s in zip(whole, encoder.trunk.strides)]
+    part = [m[..., 32 // s : 96 // s, :] for m, s in zip(whole, strides, strict=True)]
     with torch.no_grad():
         of_whole, of_part = encoder.tokens(whole), encoder.tokens(part, (0, 32))
     rows = slice(16 * 4, 16 * 12)  # of 16 cells

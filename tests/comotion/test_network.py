@@ -78,8 +78,10 @@ def test_order_of_people_does_not_matter(network, image):
         begun = network.initialise(image, boxes(5)[:, order], K)
         permuted = network.update(image, before.chosen(order), K)
     for found, expected in ((begun, before), (permuted, after)):
-        for a, b in zip(found[:4], expected[:4], strict=True):
-            torch.testing.assert_close(a, b[:, order], atol=1e-4, rtol=1e-4)
+        for a, b in zip(
+            found[:4], expected[:4], strict=True
+        ):  # to rounding, which windows of a few px magnify
+            torch.testing.assert_close(a, b[:, order], atol=1e-3, rtol=1e-3)
 
 
 def test_people_do_attend_to_each_other(network, image):
@@ -113,7 +115,7 @@ def test_nothing_leaks_from_padding(network, image):
         assert all(torch.equal(a[:, :2], b[:, :2]) for a, b in zip(result, results[0], strict=True))
     for result in begun[1:]:
         assert all(torch.equal(a[:, :2], b[:, :2]) for a, b in zip(result, begun[0], strict=True))
-    # Without padding the sums are made in another order: equal to rounding, which windows of a few px magnify.
+    # Without padding the sums are made in another order: equal to rounding.
     for found, expected in ((results[0], alone), (begun[0], people)):
         for a, b in zip(found[:4], expected[:4], strict=True):
             torch.testing.assert_close(a[:, :2], b, atol=1e-3, rtol=1e-3)

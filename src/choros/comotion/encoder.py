@@ -14,7 +14,7 @@ from torch.nn.functional import linear
 
 from choros.comotion.config import ComotionConfig
 from choros.comotion.trunk import ImageTrunk, make_trunk
-from choros.comotion.windows import whereabouts
+from choros.comotion.windows import beside
 from choros.layers.attention import split_heads
 from choros.layers.positions import cell_centres, sinusoids
 
@@ -22,7 +22,7 @@ from choros.layers.positions import cell_centres, sinusoids
 class ImageTokens(NamedTuple):
     """What a frame says, for attention: T cells, row by row."""
 
-    key: Tensor  # (B, heads, T, head_width), and N_WHERE numbers more in a network with anchors
+    key: Tensor  # (B, heads, T, head_width), and `beside` it what a network with anchors needs
     value: Tensor  # the same
     features: Tensor  # (B, image_width, h, w) fused and normalised, for the heatmaps
 
@@ -90,13 +90,16 @@ class ImageEncoder(nn.Module):
             for part in (self.key, self.value)
         )
         if config.anchors:
-            at = whereabouts(centres).expand(*key.shape[:2], -1, -1)
-            key, value = torch.cat([key, at], -1), torch.cat([value, at], -1)
+            heatmaps = linear(
+                features.flatten(1, 2), self.heatmap_head.weight[..., 0, 0], self.heatmap_head.bias
+            )
+            more = beside(heatmaps, centres, config)[:, None].expand(-1, heads, -1, -1)
+            key, value = torch.cat([key, more], -1), torch.cat([value, more], -1)
         return ImageTokens(key.contiguous(), value.contiguous(), features.permute(0, 3, 1, 2))
 
     def heatmaps(self, image: ImageTokens) -> Tensor:
         """Logits of where people's keypoints are, (B, n_keypoints, H / 8, W / 8), in the order of COCO-17.
 
-        An auxiliary signal for training (paper 4.2); tracking has no use for it.
+        An auxiliary signal for training (paper 4.2); in a network with anchors keys tell them too.
         """
         return self.heatmap_head(image.features)
