@@ -1,8 +1,8 @@
 """How a camera turned between two pictures, from points of the background seen in both (two-view geometry).
 
-Two models are fitted robustly: a camera that only turned, or zoomed, and one that also moved. Torr's GRIC
-("Geometric motion segmentation and model selection", 1998) decides: movement too small to show in the points
-would leave the turn undetermined, and movement that is denied would be taken for one. All under known K.
+Two models are fitted robustly: a camera that only turned, or zoomed, and one that also moved. The second is believed
+where it explains more of the points: movement too small to show would leave the turn undetermined, and movement that
+is denied would be taken for one. All under known K.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 Floats = NDArray[np.float64]
 
-NOISE_PX = 0.3  # standard deviation of a tracked point
+LEAST_NOISE_PX = 0.03  # of tracked points, however well they happen to fit
 OUTLIER_PX = 1.2  # a point that misses the model by more is not of the background
 COARSE_PX = 3.0  # the same while the model is being found
 TRIES = 100  # pairs of points from which a first turn is guessed
@@ -26,6 +26,7 @@ FINE_STEPS_PX = (1.0,) * 6  # scale of the robust weights in each step of a fit
 STEPS_PX = (4.0, 2.0, *FINE_STEPS_PX)
 FEWEST = 12  # points of the background that say anything
 LEAST_SHARE = 0.4  # of all points that must agree
+GAIN = 0.1  # share of the points that only a movement must explain, more than lie near its lines by chance
 DELTA = 1e-6  # for derivatives by differences; rays and turns are of order 1
 
 
@@ -43,7 +44,14 @@ class _Fit(NamedTuple):
     way: Floats | None  # (3,)
     error_px: Floats  # (N,) distance of each pair of points to the model in both pictures together
     slopes_px: Floats  # (N, m, p) derivatives of the residuals, those by the turn first
-    gric: float
+
+    @property
+    def agree(self) -> NDArray[np.bool_]:  # (N,)
+        return self.error_px < OUTLIER_PX
+
+    @property
+    def missed_px(self) -> float:
+        return float(np.minimum(self.error_px, OUTLIER_PX).sum())
 
 
 def turn_between(
@@ -65,15 +73,19 @@ def turn_between(
     before, after = _rays(before_px, K_before), _rays(after_px, K_after)
     focal_px = float(np.sqrt(K_after[0, 0] * K_after[1, 1]))
     R, zoom = _first_guess(before, after, focal_px)
-    turned = _fit_turned(before, after, focal_px, R, zoom)
-    begins = _from_fives(before, after, focal_px, turned.R) + ([] if guess is None else [guess])
-    fits = [turned, *(_fit_moved(before, after, focal_px, *begin) for begin in begins)]
-    best = min(fits, key=lambda fit: fit.gric)
-    agree = best.error_px < OUTLIER_PX
+    best = _fit_turned(before, after, focal_px, R, zoom)
+    enough = best.agree.mean() + GAIN
+    if enough <= 1:
+        begins = _from_fives(before, after, focal_px, best.R) + ([] if guess is None else [guess])
+        for begin in begins:
+            moved = _fit_moved(before, after, focal_px, *begin)
+            if moved.agree.mean() >= enough and (best.way is None or moved.missed_px < best.missed_px):
+                best = moved
+    agree = best.agree
     if agree.sum() < FEWEST or agree.mean() < LEAST_SHARE:
         return nothing
     slopes = best.slopes_px[agree]
-    noise_px = max(float(np.sqrt(np.mean(best.error_px[agree] ** 2))), 0.1 * NOISE_PX)
+    noise_px = max(float(np.sqrt(np.mean(best.error_px[agree] ** 2))), LEAST_NOISE_PX)
     spread = np.linalg.pinv(np.einsum("nmp,nmq->pq", slopes, slopes))[:3, :3] * noise_px**2
     return Turn(best.R, float(np.sqrt(np.trace(spread))), agree, best.way)
 
@@ -127,7 +139,7 @@ def _fit_turned(before: Floats, after: Floats, focal_px: float, R: Floats, zoom:
     for scale_px in STEPS_PX:
         step = _robust_step(residual, 4, scale_px)
         R, zoom = _turn(step[:3]) @ R, float(zoom * np.exp(step[3]))
-    return _judged(residual, R, None, dimension=2)
+    return _fitted(residual, R, None)
 
 
 # --- a camera that turns and moves ------------------------------------------------------------------
@@ -140,7 +152,7 @@ def _fit_moved(before: Floats, after: Floats, focal_px: float, R: Floats, way: F
     for scale_px in FINE_STEPS_PX:
         step = _robust_step(residual, 5, scale_px)
         R, way = _turn(step[:3]) @ R, _bent(way, step[3:])
-    return _judged(residual, R, way, dimension=3)
+    return _fitted(residual, R, way)
 
 
 def _from_fives(
@@ -190,11 +202,6 @@ def _robust_step(residual: Callable[[Floats], Floats], parameters: int, scale_px
     return np.linalg.solve(normal + damping, -np.einsum("n,nmp,nm->p", weight, slopes, here))
 
 
-def _judged(residual: Callable[[Floats], Floats], R: Floats, way: Floats | None, dimension: int) -> _Fit:
-    """A fit with Torr's GRIC; pairs of points live in 4 dimensions, the model leaves them ``dimension``."""
-    parameters = 4 if way is None else 5
-    here, slopes = _slopes(residual, parameters)
-    error_px = np.linalg.norm(here, axis=-1)
-    cost = np.minimum((error_px / NOISE_PX) ** 2, 2 * (4 - dimension)).sum()
-    gric = cost + np.log(4) * dimension * len(here) + np.log(4 * len(here)) * parameters
-    return _Fit(R, way, error_px, slopes, float(gric))
+def _fitted(residual: Callable[[Floats], Floats], R: Floats, way: Floats | None) -> _Fit:
+    here, slopes = _slopes(residual, 4 if way is None else 5)
+    return _Fit(R, way, np.linalg.norm(here, axis=-1), slopes)
