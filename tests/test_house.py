@@ -16,7 +16,7 @@ FLOORS = {
     "datasets": 3, "detection": 3, "evaluation.metrics": 3, "export": 3, "scenes": 3, "tracking": 3, "view": 3,
     "baseline": 4, "comotion": 4, "glamr": 4,
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
-    "systems": 5, "training": 5,
+    "live": 5, "systems": 5, "training": 5,
     "evaluation": 6,
     "cli": 7,
 }  # fmt: skip

@@ -186,10 +186,7 @@ def track_to_file(
     with open_video(source, options.start_s, options.end_s, prefetch=4) as reader:
         info = reader.info
         K = options.intrinsics(info.width, info.height)
-        about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
-        header = Header(
-            info.fps, info.width, info.height, str(source), system.name, _body_of(system), provenance=about
-        )
+        header = header_of(info, source, system, K, provenance)
         stream = system.stream(K)
         resume = resume and not info.is_live
         if resume and (n_frames := frames_if_finished(output, header)) is not None:
@@ -205,7 +202,7 @@ def track_to_file(
             try:
                 for frame, look in _look_ahead(reader, stream, n_resumed):
                     rows = stream.follow(look, frame.pts_s)
-                    journal.append(_frame_record(frame, K), rows)
+                    journal.append(frame_record(frame, K), rows)
                     if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                         journal.checkpoint(stream.state())
                         saved_s = frame.pts_s
@@ -240,11 +237,21 @@ def _look_ahead(reader: VideoReader, stream: Stream, skip: int) -> Iterator[tupl
                 look.cancel()
 
 
-def _body_of(system: System) -> str:
-    return getattr(getattr(system, "body", None), "name", "open")
+def header_of(
+    info: VideoInfo,
+    source: str | Path,
+    system: System,
+    K: NDArray[np.float64],
+    provenance: dict[str, Any] | None = None,
+) -> Header:
+    """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px."""
+    body = getattr(getattr(system, "body", None), "name", "open")
+    about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    return Header(info.fps, info.width, info.height, str(source), system.name, body, provenance=about)
 
 
-def _frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
+def frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
+    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, whose place is not known."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator

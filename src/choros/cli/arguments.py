@@ -3,11 +3,19 @@
 An option that may be left out is None then; its constructor keeps that None out of the help and of messages.
 """
 
+from __future__ import annotations
+
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
+
+from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.systems import Matrix
 
 Flag = Annotated[bool, arg(help_behavior_hint="")]
 OptionalFile = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
@@ -16,6 +24,19 @@ Degrees = Annotated[float | None, arg(metavar="DEGREES", constructor=float, help
 Pixels = Annotated[float | None, arg(metavar="PX", constructor=float, help_behavior_hint="")]
 Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help_behavior_hint="")]
 Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
+
+
+def matrix_of(numbers: Sequence[float]) -> Matrix | None:
+    """What follows ``--K``, px, as a matrix; None if nothing does."""
+    if not numbers:
+        return None
+    if len(numbers) == 4:
+        fx, fy, cx, cy = numbers
+        return (fx, 0.0, cx), (0.0, fy, cy), (0.0, 0.0, 1.0)
+    if len(numbers) == 9:
+        a, b, c, d, e, f, g, h, i = numbers
+        return (a, b, c), (d, e, f), (g, h, i)
+    raise ChorosError(f"--K takes nine numbers or fx fy cx cy, not {len(numbers)} numbers.")
 
 
 def commit() -> str:

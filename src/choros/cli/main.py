@@ -12,6 +12,7 @@ from choros.cli.bench import Bench
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
+from choros.cli.live import Live
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.track import Track
@@ -21,6 +22,7 @@ from choros.errors import ChorosError
 
 Command = (
     Annotated[Track, tyro.conf.subcommand("track")]
+    | Annotated[Live, tyro.conf.subcommand("live")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[World, tyro.conf.subcommand("world")]
     | Annotated[Show, tyro.conf.subcommand("show")]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, Seconds
+from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, Seconds, matrix_of
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
-    from choros.systems import Matrix, TrackOptions
+    from choros.systems import TrackOptions
 
 
 @dataclass
@@ -116,15 +116,4 @@ class Track:
     def _options(self) -> TrackOptions:
         from choros.systems import TrackOptions
 
-        return TrackOptions(self.start, self.end, self.focal, self.fov, self._matrix())
-
-    def _matrix(self) -> Matrix | None:
-        if not self.K:
-            return None
-        if len(self.K) == 4:
-            fx, fy, cx, cy = self.K
-            return (fx, 0.0, cx), (0.0, fy, cy), (0.0, 0.0, 1.0)
-        if len(self.K) == 9:
-            a, b, c, d, e, f, g, h, i = self.K
-            return (a, b, c), (d, e, f), (g, h, i)
-        raise ChorosError(f"--K takes nine numbers or fx fy cx cy, not {len(self.K)} numbers.")
+        return TrackOptions(self.start, self.end, self.focal, self.fov, matrix_of(self.K))

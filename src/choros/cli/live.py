@@ -1,0 +1,155 @@
+"""``choros live``: a camera or stream in, motion.npz out as it runs, and a page to watch it on."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from rich.console import Console
+from rich.live import Live as Screen
+from rich.text import Text
+from tyro.conf import Positional, arg
+
+from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, matrix_of
+from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from choros.body import BodyModel
+    from choros.live import LiveState
+
+
+@dataclass
+class Live:
+    """Follow everyone before a camera or in a stream as it runs, and record their motion until Ctrl-C."""
+
+    input: Positional[Annotated[str, arg(metavar="INPUT")]] = "0"
+    """The number of a camera, a stream (rtsp://, http://), or a file, which plays in real time."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("motion.npz")
+    """The motion to record; tracks.txt is written beside it."""
+    show: Flag = False
+    """Also show everyone on a page at this machine's own address, which is printed."""
+    port: Annotated[int, arg(metavar="NUMBER")] = 0
+    """Port of that page; 0 takes a free one."""
+    rescue: Flag = False
+    """Write what a recording to the same --output had when it was killed, and stop."""
+    system: Literal["baseline", "comotion"] = "baseline"
+    """Which system tracks."""
+    fov: Degrees = None
+    """Field of view across the longer side."""
+    focal: Pixels = None
+    """Focal length. Without it, --fov or --K: the longer side of the image."""
+    K: Numbers = ()
+    """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
+    accurate: Flag = False
+    """The accurate keypoint network, about half as fast; for comotion, the accurate detector."""
+    strict: Flag = False
+    """Only people whom the detector is certain of (comotion)."""
+    body: OptionalFile = None
+    """Your own SMPL file (.pkl or .npz) instead of the open body."""
+    weights: OptionalFile = None
+    """Your own weights of the system, as choros train writes them."""
+
+    def run(self) -> None:
+        from choros.cli.threads import leave_cores_to_the_networks
+        from choros.live import live_to_file, rescue
+        from choros.live.page import LivePage
+        from choros.systems import TrackOptions, load
+
+        if self.output.is_dir():
+            raise ChorosError(
+                f"{self.output} is a folder; name the file to record after -o, such as motion.npz."
+            )
+        if self.rescue:
+            print(f"{self.output}: {rescue(self.output)} frames rescued")
+            return
+        options = TrackOptions(focal_px=self.focal, fov_deg=self.fov, K=matrix_of(self.K))
+        leave_cores_to_the_networks()
+        system = load(
+            self.system,
+            accurate=self.accurate,
+            strict=self.strict,
+            body_path=self.body,
+            weights_path=self.weights,
+        )
+        provenance = {"system": self.system, "accurate": self.accurate, "strict": self.strict, "live": True}
+        source = int(self.input) if self.input.isdecimal() else self.input
+        signal.signal(
+            signal.SIGTERM, signal.default_int_handler
+        )  # a service that is stopped ends like Ctrl-C
+        with ExitStack() as open_now:
+            screen = open_now.enter_context(LiveScreen())
+            page = open_now.enter_context(LivePage(self._drawn_body(), self.port)) if self.show else None
+            if page is not None:
+                print(f"everyone is shown at {page.url}")
+
+            def report(state: LiveState) -> None:
+                screen.show(state)
+                if page is not None:
+                    page.show(state)
+
+            with suppress(KeyboardInterrupt):  # how a live recording is meant to end
+                live_to_file(source, self.output, system, options, provenance=provenance, report=report)
+        print(f"{self.output}: {screen.summary()}")
+
+    def _drawn_body(self) -> BodyModel:
+        from choros.body import BodyModel
+
+        return BodyModel.load(self.body) if self.body else BodyModel.load(detail="light")
+
+
+class LiveScreen:
+    """The counters on one line of the terminal; where there is none, only how the connection changes."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._screen = Screen(console=self._console, refresh_per_second=5, transient=True)
+        self._state: LiveState | None = None
+
+    def __enter__(self) -> LiveScreen:
+        if self._console.is_terminal:
+            self._screen.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._screen.stop()
+
+    def show(self, state: LiveState) -> None:
+        was, self._state = self._state, state._replace(frame=None, rows=None)
+        if self._console.is_terminal:
+            self._screen.update(self._line(state))
+        elif was is None or was.connection != state.connection:
+            print(state.connection, file=sys.stderr)
+
+    def summary(self) -> str:
+        """What was done, in words."""
+        if self._state is None:
+            return "no frame came"
+        return f"{_counts(self._state)}, {_latency(self._state)}"
+
+    def _line(self, state: LiveState) -> Text:
+        streaming = state.connection == "streaming"
+        people = f"{state.n_people} {'person' if state.n_people == 1 else 'people'}"
+        return Text.assemble(
+            ("● ", "green" if streaming else "red"),
+            (state.connection, "" if streaming else "red"),
+            f"  {people}  {_counts(state)}  {_latency(state)}",
+        )
+
+
+def _counts(state: LiveState) -> str:
+    breaks = f", {state.n_breaks} breaks" if state.n_breaks else ""
+    return f"{state.n_captured} frames captured, {state.n_processed} processed, {state.n_dropped} dropped{breaks}"
+
+
+def _latency(state: LiveState) -> str:
+    if not state.n_processed:
+        return "no latency yet"
+    return f"latency {1000 * state.latency_p50_s:.0f} ms, 99 % below {1000 * state.latency_p99_s:.0f} ms"
