@@ -63,6 +63,8 @@ SHIPPED = (
         "image trunk of CoMotion: MoveNet MultiPose's",
         "Apache-2.0",
     ),
+    Shipped("infiller", PACKAGE / "glamr/data/infiller.safetensors", "motion nobody saw", "Apache-2.0"),
+    Shipped("trajectory", PACKAGE / "glamr/data/trajectory.safetensors", "paths in the world", "Apache-2.0"),
     Shipped("lifter", PACKAGE / "baseline/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 
