@@ -4,7 +4,7 @@
 system said, cut where people are hidden: what is left is what the stage itself does. ``--data DIR --motions DIR``
 takes a folder of clips (``choros scenes make``), what a system said of them (``choros bench --keep``, its folder of
 the system), and the turns of the camera from their videos. ``--adam`` compares the solver with 500 steps of Adam on
-the paper's own variables.
+the paper's own variables. Seconds are those of one core.
 """
 
 import argparse
@@ -113,27 +113,31 @@ def filled(motion, hold):
 
 
 def variants(clip, infiller, predictor):
-    """Name -> the motion, one after the other."""
+    """Name -> what makes the motion."""
     said = clip.said
     evidence = camera_evidence(said, clip.video) if clip.video else None
-    yield "as it is, camera stands", said
-    yield "straight on, camera stands", filled(said, hold=False)
-    yield "last pose, camera stands", filled(said, hold=True)
     fine = Spreads()
 
     def ours(predictor=predictor, evidence=evidence, **options):
-        return world_of(said, WorldOptions(**options), infiller, predictor, evidence)
+        return lambda: world_of(said, WorldOptions(**options), infiller, predictor, evidence)
 
-    yield "GLAMR", ours()
-    if evidence:
-        yield "without the background", ours(evidence=None)
-    yield "without optimisation", ours(camera="moving", optimise=False, evidence=None)
-    yield "without predictor", ours(predictor=Standing())
-    yield "not egocentric", ours(egocentric=False)
-    yield "without floor", ours(spreads=replace(fine, floor_m=np.inf))
-    yield "without contact", ours(spreads=replace(fine, contact_m=np.inf))
-    yield "poses not smoothed", ours(smooth_s=0)
-    yield "poses said anew", ours(keep_visible=False)
+    made = {
+        "as it is, camera stands": lambda: said,
+        "straight on, camera stands": lambda: filled(said, hold=False),
+        "last pose, camera stands": lambda: filled(said, hold=True),
+        "GLAMR": ours(),
+        "without the background": ours(evidence=None),
+        "without optimisation": ours(camera="moving", optimise=False, evidence=None),
+        "without predictor": ours(predictor=Standing()),
+        "not egocentric": ours(egocentric=False),
+        "without floor": ours(spreads=replace(fine, floor_m=np.inf)),
+        "without contact": ours(spreads=replace(fine, contact_m=np.inf)),
+        "poses not smoothed": ours(smooth_s=0),
+        "poses said anew": ours(keep_visible=False),
+    }
+    if evidence is None:
+        del made["without the background"]
+    return made
 
 
 def adam(world, sights, spreads, steps=500, rate=1e-3):
@@ -150,7 +154,7 @@ def adam(world, sights, spreads, steps=500, rate=1e-3):
     place = torch.from_numpy(world.camera_m).float().requires_grad_()
     optimiser = torch.optim.Adam([ego, turn, place], lr=rate)
     scale = torch.tensor([3.0, 3, 100, 5, 5, *[100] * 6]) / 10  # appendix E
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(steps):
         root, R = ego_to_global(ego)
         root, R = root.transpose(0, 1), R.transpose(0, 1)
@@ -174,7 +178,7 @@ def adam(world, sights, spreads, steps=500, rate=1e-3):
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     with torch.no_grad():
         root, R = ego_to_global(ego)
         R_wc = rotations_from_columns(turn)
@@ -186,22 +190,22 @@ def adam(world, sights, spreads, steps=500, rate=1e-3):
 
 
 def timing(clip, body, infiller, predictor, with_adam):
-    began = time.perf_counter()
+    began = time.process_time()
     people = courses(clip.said, body, infiller, predictor, smooth_s=WorldOptions().smooth_s)
     sights = sights_of(clip.said, people)
-    prepared = time.perf_counter() - began
+    prepared = time.process_time() - began
     world, spreads = first_world(people, sights, "moving", None, None), Spreads()
 
     def energy(world):
         return sum(term.cost for term in energies(world, sights, spreads))
 
-    began = time.perf_counter()
+    began = time.process_time()
     solved = solve(world, sights, spreads, "moving")
-    seconds = time.perf_counter() - began
-    whole = time.perf_counter()
+    seconds = time.process_time() - began
+    whole = time.process_time()
     world_of(clip.said, None, infiller, predictor)
     print(
-        f"{clip.name}: {len(clip.said)} frames, {len(people)} people; whole stage {time.perf_counter() - whole:.1f} s, "
+        f"{clip.name}: {len(clip.said)} frames, {len(people)} people; whole stage {time.process_time() - whole:.1f} s, "
         f"of it gaps and paths {prepared:.1f} s; one solve with a moving camera {seconds:.2f} s, {solved.steps} steps, "
         f"energy {energy(world):.0f} -> {solved.total:.0f}"
     )
@@ -221,15 +225,16 @@ def main():
     parser.add_argument("--only", nargs="+", help="only these variants, by name")
     parser.add_argument("--adam", action="store_true", help="only time, and that of Adam")
     args = parser.parse_args()
+    torch.set_num_threads(1)
     body, infiller, predictor = BodyModel.load(), MotionInfiller.load(), TrajectoryPredictor.load()
     parts = {}
     for clip in clips(args.data, args.clips, args.motions, args.frames):
         if args.adam:
             timing(clip, body, infiller, predictor, with_adam=True)
             continue
-        for name, motion in variants(clip, infiller, predictor):
+        for name, make in variants(clip, infiller, predictor).items():
             if not args.only or name in args.only:
-                parts.setdefault(name, []).append(compare(clip.truth, motion, body))
+                parts.setdefault(name, []).append(compare(clip.truth, make(), body))
         timing(clip, body, infiller, predictor, with_adam=False)
     table = Table("", *(title for _, title, _ in SHOWN), title=" ".join(args.data))
     for name, comparisons in parts.items():

@@ -25,6 +25,9 @@ class CameraEvidence:
 
     turn: Floats  # (T - 1, 3, 3) R_t_next: rotates from the axes of camera t + 1 to those of camera t
     weight: Floats  # (T - 1,) 0 where the background says nothing, to 1
+    went: NDArray[np.bool_] | None = (
+        None  # (T - 1,) where it cannot be that the camera only turned; None: not known
+    )
 
 
 @dataclass(frozen=True, eq=False)

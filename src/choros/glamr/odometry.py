@@ -53,6 +53,7 @@ class Odometry:
         self._wanted = 0  # corners that the key frame began with
         self._turn: Floats = np.eye(3)  # R_last_now of the last frame that had one
         self._way: Floats | None = None  # and where the camera was going
+        self.went = False  # whether the last step's background shows that the camera did not only turn
 
     def step(
         self,
@@ -72,6 +73,7 @@ class Odometry:
         self._follow(grey, still)
         found = turn_between(self._key_points + 0.5, self._points + 0.5, self._K_key, K, self._guess())
         turn, weight = np.eye(3), 0.0
+        self.went = found.way is not None
         if np.isfinite(found.sigma_rad):
             turn = self._R_key_last.T @ found.R_after_before.T
             weight = 1 / (1 + (found.sigma_rad**2 + self._sigma_rad**2) / SURE_RAD**2)
@@ -144,6 +146,7 @@ def camera_evidence(
     together, or the video cannot be read.
     """
     turn, weight = np.tile(np.eye(3), (max(len(motion) - 1, 0), 1, 1)), np.zeros(max(len(motion) - 1, 0))
+    went = np.zeros(len(weight), bool)
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
     with open_video(source, prefetch=2) as reader:
@@ -159,6 +162,7 @@ def camera_evidence(
             step = odometry.step(frame.image, motion.in_frame(index)["box_px"], motion.K[index])
             if index == last + 1:
                 turn[index - 1], weight[index - 1] = step
+                went[index - 1] = odometry.went
             last = index
             progress(index + 1, len(motion))
     if last < 0 and len(motion):
@@ -166,4 +170,4 @@ def camera_evidence(
             f"{source} has none of the time stamps of the motion, which was tracked in "
             f"{motion.header.source or 'another video'}; give the video that it came from."
         )
-    return CameraEvidence(turn, weight)
+    return CameraEvidence(turn, weight, went)

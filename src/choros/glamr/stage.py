@@ -81,7 +81,7 @@ def world_of(
         given = in_metres(given, people)
     sights = sights_of(motion, people)
     best: tuple[CameraMoves, Solved] | None = None
-    for kind in _kinds(options, given):
+    for kind in _kinds(options, given, evidence):
         world = first_world(people, sights, kind, evidence, given)
         solved = _optimised(world, sights, options, kind, evidence, report)
         if best is None or solved.total < best[1].total * MORE_FREEDOM_FOR:
@@ -93,7 +93,8 @@ def world_of(
 #: What the camera does: stands still, turns where it stands, goes about; or that is known.
 CameraMoves = Literal["static", "turning", "moving", "given"]
 #: A camera is taken to have more freedom only if that leaves less than this share of the energy.
-MORE_FREEDOM_FOR = 0.8
+MORE_FREEDOM_FOR = 0.9
+WENT_SHARE = 0.5  # of the frames whose background shows that the camera went about, for one that does
 TURNING_STEP_M = 0.03  # how far, per root of a second, a camera strays that only turns
 
 
@@ -118,10 +119,18 @@ def _check(
         )
 
 
-def _kinds(options: WorldOptions, given: CameraPath | None) -> list[CameraMoves]:
+def _kinds(
+    options: WorldOptions, given: CameraPath | None, evidence: CameraEvidence | None
+) -> list[CameraMoves]:
+    """What the camera may have done. Near things that pass far ones tell best whether it went about."""
     if given is not None:
         return ["given"]
-    return ["static", "turning", "moving"] if options.camera == "auto" else [options.camera]
+    if options.camera != "auto":
+        return [options.camera]
+    if evidence is None or evidence.went is None or not evidence.weight.any():
+        return ["static", "turning", "moving"]
+    went = np.average(evidence.went, weights=evidence.weight) > WENT_SHARE
+    return ["moving"] if went else ["static", "turning"]
 
 
 def _optimised(
