@@ -14,9 +14,10 @@ from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import open_video
 from choros.view.floor import LINE_M, Shadows, lay_floor, shadows
+from choros.view.raster import Canvas
 from choros.view.shading import colour_of
 from choros.view.viewpoint import Viewpoint, looking
-from choros.view.world import WorldStyle, WorldView, render_world
+from choros.view.world import WorldStyle, WorldView, _line, render_world
 
 DARKLESS = Shadows(np.zeros((1, 1), np.float32), (0.0, 0.0))
 #: A camera 1.5 m above the origin that looks along y, 10 degrees down.
@@ -164,3 +165,17 @@ def test_a_world_whose_camera_is_not_known_is_drawn_without_it(body: BodyModel) 
     alone = walk(2)
     alone.frames["T_world_camera"] = np.eye(4)
     assert WorldView(alone, body, SMALL).draw(1).shape == (180, 480, 3)
+
+
+def test_lines_go_behind_people_and_before_them() -> None:
+    view, image = from_above(), np.full((400, 400, 3), 200, np.uint8)
+    canvas = Canvas(800, 800)
+    plate = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])  # 1 m above the floor
+    canvas.draw(0, view.to_eye(plate), np.array([[0, 1, 2], [0, 2, 3]]), np.diag([2, 2, 1]) @ view.K)
+    for y, z in ((0.5, 0.2), (-0.5, 1.8)):
+        line = np.linspace([-3, y, z], [3, y, z], 121)
+        _line(image, canvas, view, line, (0, 0, 0), 1)
+    for y, z, hidden in ((0.5, 0.2, True), (-0.5, 1.8, False)):
+        for x, over in ((-2.0, False), (0.0, True), (2.0, False)):
+            u, v = view.to_px(np.array([x, y, z])).astype(int)
+            assert (image[v - 1 : v + 2, u].min() < 120) != (hidden and over)

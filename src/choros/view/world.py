@@ -38,7 +38,8 @@ DOWN_RAD, ASIDE_RAD = (
 FOV_DEG = {"third": 42.0, "top": 10.0}  # from above nearly parallel, so that metres are alike all over
 TRAIL_S, KEPT_S = 5.0, 20.0  # a trail fades over that time, and stays faint for that long
 GHOST = 0.35  # opacity of somebody who is not seen
-PIECE_PX = 6.0  # lines are drawn in pieces, each hidden or not
+PIECES = 40  # that a line is drawn in, each hidden by somebody or not
+CAMERA_M = 0.5  # size of the camera
 INK = (46, 50, 60)
 NOTE = (104, 110, 122)
 
@@ -181,7 +182,7 @@ class WorldView:
             for low, high in ((0.0, 0.0), (1.0, 1.0))
         ]
         if self.filmed:
-            boxes.append(_frustum(self.motion, frame, 0.5))
+            boxes.append(_frustum(self.motion, frame, CAMERA_M))
         return np.concatenate(boxes)
 
     def _trails(self, image: NDArray[np.uint8], view: Viewpoint, frame: int) -> None:
@@ -210,19 +211,13 @@ class WorldView:
     def _camera(self, image: NDArray[np.uint8], view: Viewpoint, canvas: Canvas, frame: int) -> None:
         """The camera as a pyramid with a mark on top, its path until now, and a plumb line to the floor."""
         since = np.searchsorted(self.motion.pts_s, self.motion.pts_s[frame] - KEPT_S)
-        path = self.motion.T_world_camera[since : frame + 1, :3, 3]
-        for start, end in pairwise(path):
-            _line(image, canvas, view, start, end, NOTE, 2)
-        corners = _frustum(self.motion, frame, 0.5)
-        eye, left_top, right_top, right_bottom, left_bottom, up = corners
-        _line(image, canvas, view, eye * [1, 1, 0], eye, NOTE, 1)
+        _line(image, canvas, view, self.motion.T_world_camera[since : frame + 1, :3, 3], NOTE, 2)
+        eye, left_top, right_top, right_bottom, left_bottom, up = _frustum(self.motion, frame, CAMERA_M)
+        _line(image, canvas, view, _pieces(eye * [1, 1, 0], eye), NOTE, 1)
         ring = (left_top, right_top, right_bottom, left_bottom, left_top)
-        for corner in ring[:4]:
-            _line(image, canvas, view, eye, corner, INK, 2)
-        for a, b in pairwise(ring):
-            _line(image, canvas, view, a, b, INK, 2)
-        for corner in (left_top, right_top):
-            _line(image, canvas, view, corner, up, INK, 2)
+        edges = [*pairwise(ring), *((eye, corner) for corner in ring[:4]), (left_top, up), (up, right_top)]
+        for start, end in edges:
+            _line(image, canvas, view, _pieces(start, end), INK, 2)
 
 
 def render_world(
@@ -277,29 +272,29 @@ def _on_floor(view: Viewpoint) -> tuple[tuple[float, float], float]:
 # --- marks ------------------------------------------------------------------------------------------
 
 
+def _pieces(start: Floats, end: Floats) -> Floats:  # (3,), (3,) -> (PIECES + 1, 3)
+    return start + np.linspace(0, 1, PIECES + 1)[:, None] * (end - start)
+
+
 def _line(
     image: NDArray[np.uint8],
-    canvas: Canvas,  # with the bodies that may hide it
+    canvas: Canvas,  # with the bodies that may hide it, two samples a pixel
     view: Viewpoint,
-    start: Floats,  # (3,) world
-    end: Floats,
+    points_world: Floats,  # (n, 3) metres
     colour: tuple[int, int, int],
     wide: int,
 ) -> None:
-    """A line in space, but for what is hidden by somebody."""
-    ends = view.to_eye(np.stack([start, end]))
-    if ends[:, 2].min() < 0.1:
-        return
-    long_px = float(np.linalg.norm(np.diff(view.to_px(np.stack([start, end])), axis=0)))
-    count = min(int(long_px / PIECE_PX) + 1, 1000)
-    share = np.linspace(0, 1, count + 1)[:, None]
-    points = start + share * (end - start)
-    places, depth = view.to_px(points), view.to_eye((points[:-1] + points[1:]) / 2)[:, 2]
-    middles = (places[:-1] + places[1:]).astype(int)  # of a canvas with two samples a pixel
-    for a, b, (x, y), z in zip(places[:-1], places[1:], middles, depth, strict=True):
-        inside = 0 <= x < canvas.depth.shape[1] and 0 <= y < canvas.depth.shape[0]
-        if inside and z < canvas.depth[y, x]:
-            cv2.line(image, _fine(a), _fine(b), colour, wide, cv2.LINE_AA, 4)
+    """A line in space from point to point, but for the pieces that somebody hides."""
+    depth = view.to_eye((points_world[:-1] + points_world[1:]) / 2)[:, 2]
+    in_front = view.to_eye(points_world)[:, 2] > 0.1
+    places = view.to_px(np.where(in_front[:, None], points_world, points_world[np.argmax(in_front)]))
+    x, y = (places[:-1] + places[1:]).astype(int).T
+    size = canvas.depth.shape
+    shown = in_front[:-1] & in_front[1:] & (x >= 0) & (y >= 0) & (x < size[1]) & (y < size[0])
+    shown[shown] = depth[shown] < canvas.depth[y[shown], x[shown]]
+    for first, end in np.flatnonzero(np.diff(shown, prepend=False, append=False)).reshape(-1, 2):
+        run = np.array([_fine(place) for place in places[first : end + 1]], np.int32)
+        cv2.polylines(image, [run], False, colour, wide, cv2.LINE_AA, 4)
 
 
 def _fine(place: Floats) -> tuple[int, int]:
