@@ -1,22 +1,47 @@
 """choros: the 3D motion of everyone in a video.
 
 ``import choros`` loads nothing heavy; names below are imported on first use.
+
+>>> motion = choros.track("clip.mp4")                # everyone's Motion
+>>> tracker = choros.load("baseline").stream()       # or frame by frame
+>>> rows = tracker.update(image, time_s)             # (H, W, 3) uint8 RGB, seconds -> (n,) choros.motion.ROW
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from choros._version import __version__
+
+if TYPE_CHECKING:
+    from choros.body import BodyModel
+    from choros.errors import ChorosError
+    from choros.live import LiveSource
+    from choros.motion import Motion
+    from choros.systems import TrackOptions, load, track
+    from choros.video import open_video
 
 _HOME = {
     "BodyModel": "choros.body",
     "ChorosError": "choros.errors",
+    "LiveSource": "choros.live",
     "Motion": "choros.motion",
+    "TrackOptions": "choros.systems",
     "load": "choros.systems",
+    "open_video": "choros.video",
     "track": "choros.systems",
 }
 
-__all__ = ["BodyModel", "ChorosError", "Motion", "__version__", "load", "track"]
+__all__ = [
+    "BodyModel",
+    "ChorosError",
+    "LiveSource",
+    "Motion",
+    "TrackOptions",
+    "__version__",
+    "load",
+    "open_video",
+    "track",
+]
 
 
 def __getattr__(name: str) -> Any:

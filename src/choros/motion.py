@@ -34,10 +34,13 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
+from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -144,6 +147,22 @@ class Motion:
             raise ChorosError("the rows are not sorted by frame, then person, with one row for each.")
 
     # --- what people read -------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        length_s = float(self.pts_s[-1] - self.pts_s[0]) if len(self) else 0.0
+        return (
+            f"<Motion of {self.header.source or 'nothing named'} by {self.header.system or 'nobody named'}: "
+            f"{len(self)} frames in {length_s:.1f} s, {len(self.ids)} people, {self.space} space>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the line of ``repr``, and the moment in which most people are seen."""
+        # By name: for a notebook alone does a motion ask for something from the rooms above it.
+        picture = import_module("choros.view.notebook").picture(self)
+        line = f"<div>{escape(repr(self)[1:-1])}</div>"
+        if picture is None:
+            return line
+        return f'{line}<img alt="{len(self.ids)} people" src="data:image/png;base64,{b64encode(picture).decode()}">'
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -1,0 +1,22 @@
+"""Everyone before a camera as it runs: always the newest frame, however slow the machine.
+
+    python examples/07_follow_a_camera.py 0
+    python examples/07_follow_a_camera.py rtsp://camera/stream
+
+`choros live` does this too, records the motion and shows it on a page.
+"""
+
+import sys
+import time
+
+import choros
+
+source = int(sys.argv[1]) if sys.argv[1].isdecimal() else sys.argv[1]
+tracker = choros.load("baseline").stream()
+with choros.LiveSource(source) as camera:
+    for frame in camera:  # until Ctrl-C, or the end of a file
+        rows = tracker.update(frame.image, frame.pts_s)
+        latency_s = time.monotonic() - frame.arrived_s
+        print(
+            f"{frame.pts_s:6.2f} s: {len(rows)} people after {1000 * latency_s:.0f} ms, {camera.n_dropped} dropped"
+        )
