@@ -69,21 +69,19 @@ class Live:
             print(f"{self.output}: {rescue(self.output)} frames rescued")
             return
         options = TrackOptions(focal_px=self.focal, fov_deg=self.fov, K=matrix_of(self.K))
-        leave_cores_to_the_networks()
-        system = load(
-            self.system,
-            accurate=self.accurate,
-            strict=self.strict,
-            body_path=self.body,
-            weights_path=self.weights,
-        )
         provenance = {"system": self.system, "accurate": self.accurate, "strict": self.strict, "live": True}
         source = int(self.input) if self.input.isdecimal() else self.input
-        signal.signal(
-            signal.SIGTERM, signal.default_int_handler
-        )  # a service that is stopped ends like Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service ends like Ctrl-C
         with ExitStack() as open_now:
             screen = open_now.enter_context(LiveScreen())
+            leave_cores_to_the_networks()
+            system = load(
+                self.system,
+                accurate=self.accurate,
+                strict=self.strict,
+                body_path=self.body,
+                weights_path=self.weights,
+            )
             page = open_now.enter_context(LivePage(self._drawn_body(), self.port)) if self.show else None
             if page is not None:
                 print(f"everyone is shown at {page.url}")
@@ -108,7 +106,7 @@ class LiveScreen:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._screen = Screen(console=self._console, refresh_per_second=5, transient=True)
+        self._screen = Screen("loading", console=self._console, refresh_per_second=5, transient=True)
         self._state: LiveState | None = None
 
     def __enter__(self) -> LiveScreen:

@@ -58,7 +58,8 @@ def live_to_file(
     """Track a ``LiveSource`` into ``output`` (motion.npz) and ``tracks.txt`` beside it until it ends.
 
     A stream ends with an exception only, such as Ctrl-C's; both files are whole then. Frames have the times at
-    which they were taken, in seconds from the first one, and the motion's ``fps`` is the rate that was reached.
+    which they were taken, in seconds from the first one, and the motion's ``fps`` is the rate that was reached;
+    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics.
     Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes. Returns the
     number of frames. Raises ``ChorosError`` if the source cannot be opened, changes its size, or ``output`` is
     a recording that was killed and not yet rescued.
