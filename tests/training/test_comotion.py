@@ -162,7 +162,8 @@ def test_the_gradient_through_time_flows_only_through_hidden():
     assert begin.decode_hidden[3].weight.grad.abs().max() > 0
 
     network = ComotionNetwork(replace(TINY, hidden_state=False))
-    answers = unroll(network, network.encoder.tokens([m.float() for m in batch.maps]), *batch[1:4])
+    image = network.encoder.tokens([maps.float() for maps in batch.maps])
+    answers = unroll(network, image, batch.boxes_px, batch.present, batch.K)
     answers.pelvis_cam[2].sum().backward()
     assert all(p.grad is None or not p.grad.any() for p in network.initialisation.parameters())
 
