@@ -13,10 +13,12 @@ from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
 from choros.cli.live import Live
+from choros.cli.plot import Plot
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.track import Track
 from choros.cli.train import Train
+from choros.cli.view import View
 from choros.cli.world import World
 from choros.errors import ChorosError
 
@@ -26,6 +28,8 @@ Command = (
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[World, tyro.conf.subcommand("world")]
     | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[View, tyro.conf.subcommand("view")]
+    | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Train, tyro.conf.subcommand("train")]

@@ -1,0 +1,38 @@
+"""``choros plot``: a report of a motion, in one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from choros.cli.arguments import OptionalFile
+
+
+@dataclass
+class Plot:
+    """Draw who is there when, paths from above and joint angles of a motion, in one page."""
+
+    motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
+    """The motion.npz that `choros track` or `choros world` wrote."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("report.html")
+    """The page to write."""
+    joints: Annotated[tuple[str, ...], arg(metavar="JOINT...", help_behavior_hint="")] = ()
+    """Whose angles to draw, of hip, knee, ankle, shoulder, elbow, wrist, spine1 to spine3, neck, head; without it, hip,
+    knee, shoulder and elbow."""
+    people: Annotated[tuple[int, ...], arg(metavar="ID...", help_behavior_hint="")] = ()
+    """Only these people."""
+    body: OptionalFile = None
+    """Your own SMPL file, if the motion was tracked with it."""
+
+    def run(self) -> None:
+        from choros.body import BodyModel
+        from choros.motion import Motion
+        from choros.view.curves import DEFAULT_JOINTS, write_report
+
+        motion = Motion.load(self.motion)
+        body = BodyModel.load(self.body) if self.body else None
+        write_report(motion, self.output, self.motion.stem, self.joints or DEFAULT_JOINTS, self.people, body)
+        print(f"{self.output}: {self.output.stat().st_size / 1000:,.0f} kB")

@@ -1,0 +1,62 @@
+"""``choros view``: motions in 3D, in the browser or as a page of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from choros.cli.arguments import OptionalFile
+from choros.errors import ChorosError
+
+
+@dataclass
+class View:
+    """Look at motions in 3D: time line, orbit and camera view, trails, several beside each other."""
+
+    motions: Positional[Annotated[tuple[Path, ...], arg(metavar="MOTION...", help_behavior_hint="")]] = ()
+    """One motion.npz that `choros track` or `choros world` wrote, or several to compare."""
+    video: Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")] = None
+    """The video of the first motion, to be seen behind people through its camera."""
+    html: OptionalFile = None
+    """Write one page that opens in any browser without a server, instead of serving a view."""
+    port: Annotated[int, arg(metavar="NUMBER")] = 8080
+    """Where the view is served, on this machine."""
+    body: OptionalFile = None
+    """Your own SMPL file, if the motions were tracked with it."""
+
+    def run(self) -> None:
+        if not self.motions:
+            raise ChorosError("give a motion.npz that `choros track` wrote, or several to compare.")
+        if self.html is not None:
+            self._check_html(self.html)
+
+        from choros.body import BodyModel
+        from choros.motion import Motion
+
+        motions = [(self._name(path), Motion.load(path)) for path in self.motions]
+        body = BodyModel.load(self.body) if self.body else None
+        if self.html is not None:
+            from choros.view.page import write_page
+
+            write_page(motions, self.html, body, self.video)
+            print(f"{self.html}: {self.html.stat().st_size / 1e6:.1f} MB")
+            return
+
+        from choros.view.browser import Browser
+
+        with Browser(motions, self.port, body, self.video) as browser:
+            print(f"{browser.address} (Ctrl-C ends it)", flush=True)
+            browser.run()
+
+    def _name(self, path: Path) -> str:
+        """What a motion is called: its file's name, with the folder if two have the same."""
+        alike = sum(other.stem == path.stem for other in self.motions)
+        return path.stem if alike == 1 else f"{path.resolve().parent.name}/{path.stem}"
+
+    def _check_html(self, html: Path) -> None:
+        """Refuse to write over anything but a page."""
+        if html.suffix.lower() not in (".html", ".htm") or html.is_dir():
+            raise ChorosError(f"{html} is not a page; name a file such as motion.html after --html.")

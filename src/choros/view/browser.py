@@ -1,0 +1,321 @@
+"""Motions in a browser while the program runs: served by viser, with a time line and every view's controls.
+
+Bodies are sent once and their bones every frame, so that five people cost some kilobytes a frame. ``page`` writes
+the same view as a file of its own, and draws more of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from choros.body.kinematics import forward_kinematics, rotation_matrices
+from choros.body.skeleton import JOINT_NAMES
+from choros.errors import ChorosError
+from choros.export.people import Cast, ExportPerson, rest_vertices
+from choros.motion import Motion
+from choros.view.film import Film
+from choros.view.ground import grounded, shown_options
+from choros.view.shading import colour_of
+
+if TYPE_CHECKING:
+    from choros.body import BodyModel
+
+Floats = NDArray[np.float64]
+
+ANYWHERE = "from anywhere"
+SPEEDS = ("0.25x", "0.5x", "1x", "2x", "4x")
+GHOST = 0.3  # opacity of somebody who is not seen
+ABOVE_HEAD_M = 0.3
+APART_M = 1.0  # between motions beside each other
+HEAD = JOINT_NAMES.index("head")
+REST_S = 0.02  # between looks at what was clicked
+
+
+@dataclass
+class _Body:
+    """One person's mesh, bones and marks in the scene."""
+
+    person: ExportPerson
+    row_of: dict[int, int]  # frame -> row of the person
+    wxyz: Floats  # (n, 24, 4) of each bone, ground axes
+    places: Floats  # (n, 24, 3) metres
+    mesh: Any
+    label: Any
+    trail: Any
+
+
+@dataclass
+class _Stand:
+    """One motion where it stands in the scene."""
+
+    name: str
+    cast: Cast
+    start_s: float
+    T_ground_camera: Floats | None  # (T, 4, 4), OpenCV axes; None if nobody knows
+    root: Any  # the node of the scene that all its parts are below
+    bodies: list[_Body]
+    camera: list[Any]  # the drawn camera, and its path if it moves
+    across: tuple[float, float]  # metres along x, from where to where people go
+
+    def frame_at(self, time_s: float) -> int | None:
+        """The frame that is shown at a time; None before the first and after the last."""
+        times_s = self.cast.time_s + self.start_s
+        frame = int(np.searchsorted(times_s, time_s + 1e-3)) - 1
+        inside = frame >= 0 and time_s < times_s[-1] + 1 / float(self.cast.fps)
+        return frame if inside else None
+
+
+class Browser:
+    """Motions, each with the name it is shown by, on one floor at ``address``; a context manager.
+
+    ``body`` is the embedded light body unless given; ``video`` that of the first motion. ``port`` 0 takes any free
+    one. Raises ``ChorosError`` without viser, and as ``write_page`` does.
+    """
+
+    def __init__(
+        self,
+        motions: Sequence[tuple[str, Motion]],
+        port: int = 8080,
+        body: BodyModel | None = None,
+        video: str | Path | None = None,
+    ) -> None:
+        try:
+            import viser
+        except ImportError as error:
+            raise ChorosError(
+                "serving a view needs viser; run `pip install choros[view]`, or write a page with --html."
+            ) from error
+        options = [shown_options(motion, body) for _, motion in motions]
+        grounds = [grounded(motion, option) for (_, motion), option in zip(motions, options, strict=True)]
+        self._film = None if video is None else Film.of(video, motions[0][1])
+        starts_s = [float(motion.pts_s[0]) for _, motion in motions]
+        self.server = viser.ViserServer("127.0.0.1", port, label="choros", verbose=False)
+        self.server.scene.set_up_direction("+y")
+        self._stands = [
+            self._stand(f"/motion_{number}", name, cast, T, start_s - min(starts_s))
+            for number, ((name, _), (cast, T), start_s) in enumerate(
+                zip(motions, grounds, starts_s, strict=True)
+            )
+        ]
+        self.last_s = max(stand.start_s + float(stand.cast.time_s[-1]) for stand in self._stands)
+        self._furnish()
+        self._controls()
+        self._drawn: tuple[Any, ...] = ()
+        self.draw()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server.get_port()}"
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.server.stop()
+
+    def run(self) -> None:
+        """Play and answer what is clicked, until Ctrl-C."""
+        before = time.perf_counter()
+        while True:
+            time.sleep(REST_S)
+            now = time.perf_counter()
+            if self.playing.value:
+                later_s = self.time.value + (now - before) * float(self.speed.value.rstrip("x"))
+                self.time.value = later_s if later_s <= self.last_s else 0.0
+            before = now
+            self.draw()
+
+    def draw(self) -> None:
+        """Bring the scene to the time and the wishes of the controls, if they have changed."""
+        wishes = (self.eye.value, *(each.value for each in self._shows.values()))
+        frames = tuple(stand.frame_at(self.time.value) for stand in self._stands)
+        clients = self.server.get_clients()
+        state = (frames, wishes, tuple(clients))
+        if state == self._drawn:
+            return
+        self._drawn = state
+        with self.server.atomic():
+            for stand, frame in zip(self._stands, frames, strict=True):
+                self._pose(stand, frame)
+        for stand, frame in zip(self._stands, frames, strict=True):
+            if stand.name == self.eye.value and frame is not None:
+                for client in clients.values():
+                    self._look_through(client, stand, frame)
+
+    # --- the scene ----------------------------------------------------------------------------------
+
+    def _stand(self, node: str, name: str, cast: Cast, T_ground_file: Floats, start_s: float) -> _Stand:
+        root = self.server.scene.add_frame(node, show_axes=False)
+        weights = cast.body.skin_weights.numpy().astype(np.float64)
+        bodies = [self._body(node, cast, person, T_ground_file, weights) for person in cast.people]
+        T_ground_camera, camera = None, []
+        if cast.T_file_camera is not None:
+            T_ground_camera = T_ground_file @ cast.T_file_camera
+            camera = self._camera(node, cast, T_ground_camera)
+        x = np.concatenate([body.places[:, 0, 0] for body in bodies])
+        return _Stand(
+            name, cast, start_s, T_ground_camera, root, bodies, camera, (float(x.min()), float(x.max()))
+        )
+
+    def _body(
+        self, node: str, cast: Cast, person: ExportPerson, T_ground_file: Floats, weights: Floats
+    ) -> _Body:
+        scene, colour = self.server.scene, colour_of(person.id)
+        wxyz, places = bones(person, T_ground_file)
+        mesh = scene.add_mesh_skinned(
+            f"{node}/person_{person.id}",
+            rest_vertices(cast.body, person).astype(np.float32),
+            cast.body.faces.numpy(),
+            bone_wxyzs=np.tile([1.0, 0, 0, 0], (len(JOINT_NAMES), 1)),
+            bone_positions=person.rest_joints,
+            skin_weights=weights,
+            color=colour,
+        )
+        label = scene.add_label(f"{node}/id_{person.id}", str(person.id), anchor="bottom-center")
+        steps = [(a, a + 1) for start, end in person.stretches() for a in range(start, end - 1)]
+        on_floor = places[:, 0] * [1, 0, 1]
+        trail = scene.add_line_segments(
+            f"{node}/trail_{person.id}",
+            on_floor[np.array(steps, np.int64).reshape(-1, 2)],
+            colour,
+            thickness=2.0,
+            thickness_units="screen",
+        )
+        rows = {int(frame): row for row, frame in enumerate(person.frame)}
+        return _Body(person, rows, wxyz, places, mesh, label, trail)
+
+    def _camera(self, node: str, cast: Cast, T_ground_camera: Floats) -> list[Any]:
+        fov_rad = 2 * np.arctan(cast.height / (2 * cast.K[0, 1, 1]))
+        drawn = [self.server.scene.add_camera_frustum(f"{node}/camera", fov_rad, cast.width / cast.height)]
+        path = T_ground_camera[:, :3, 3]
+        if np.ptp(path, axis=0).any():
+            pieces = np.stack([path[:-1], path[1:]], axis=1)
+            drawn.append(
+                self.server.scene.add_line_segments(
+                    f"{node}/camera_path", pieces, (120, 126, 140), thickness=1.5, thickness_units="screen"
+                )
+            )
+        return drawn
+
+    def _furnish(self) -> None:
+        """The floor, motions beside each other on it, and the first look at them."""
+        edge = self._stands[0].across[0]
+        for stand in self._stands:
+            low, high = stand.across
+            stand.root.position = (edge - low, 0.0, 0.0)
+            if len(self._stands) > 1:
+                self.server.scene.add_label(f"{stand.root.name}/name", stand.name, position=(low, 0.0, 0.0))
+            edge += high - low + 2 * APART_M
+        pelvises = np.concatenate(
+            [body.places[:, 0] + stand.root.position for stand in self._stands for body in stand.bodies]
+        )
+        low, high = pelvises.min(0), pelvises.max(0)
+        middle, reach_m = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 + 1.5
+        self._floor = self.server.scene.add_grid(
+            "/floor",
+            plane="xz",
+            infinite_grid=True,
+            cell_size=1.0,
+            section_size=5.0,
+            fade_distance=8 * reach_m,
+        )
+        camera = self.server.initial_camera
+        camera.look_at = middle
+        camera.position = middle + 2.2 * reach_m * np.array([0.45, 0.45, 0.77])
+
+    def _controls(self) -> None:
+        gui = self.server.gui
+        gui.configure_theme(show_logo=False, show_share_button=False)
+        step_s = 1 / float(self._stands[0].cast.fps)
+        self.playing = gui.add_checkbox("play", False)
+        self.time = gui.add_slider("time, s", 0.0, max(self.last_s, step_s), step_s, 0.0)
+        self.speed = gui.add_dropdown("speed", SPEEDS, initial_value="1x")
+        eyes = [stand.name for stand in self._stands if stand.T_ground_camera is not None]
+        self.eye = gui.add_dropdown("camera", [ANYWHERE, *eyes], initial_value=ANYWHERE)
+        names = ("ids", "trails", "who is not seen", "floor", "camera path")
+        self._shows = {name: gui.add_checkbox(name, True) for name in names}
+
+        @self.eye.on_update
+        def _(_: Any) -> None:
+            if self.eye.value == ANYWHERE:
+                for client in self.server.get_clients().values():
+                    client.scene.set_background_image(None)
+
+    # --- one moment ---------------------------------------------------------------------------------
+
+    def _pose(self, stand: _Stand, frame: int | None) -> None:
+        through = self.eye.value != ANYWHERE
+        stand.root.visible = self.eye.value in (ANYWHERE, stand.name)
+        on = {name: bool(each.value) for name, each in self._shows.items()}
+        self._floor.visible = on["floor"] and not (through and self._film)
+        for part in stand.camera:
+            part.visible = on["camera path"] and not through
+        if stand.T_ground_camera is not None and frame is not None:
+            stand.camera[0].wxyz = _wxyz(stand.T_ground_camera[frame, :3, :3])
+            stand.camera[0].position = stand.T_ground_camera[frame, :3, 3]
+        for body in stand.bodies:
+            row = None if frame is None else body.row_of.get(frame)
+            seen = row is not None and bool(body.person.visible[row])
+            shown = row is not None and (seen or on["who is not seen"])
+            body.mesh.visible = shown
+            body.label.visible = shown and on["ids"]
+            body.trail.visible = on["trails"] and not through
+            if not shown:
+                continue
+            body.mesh.opacity = None if seen else GHOST
+            body.label.position = body.places[row, HEAD] + [0, ABOVE_HEAD_M, 0]
+            for bone, wxyz, place in zip(body.mesh.bones, body.wxyz[row], body.places[row], strict=True):
+                bone.wxyz, bone.position = wxyz, place
+
+    def _look_through(self, client: Any, stand: _Stand, frame: int) -> None:
+        """Put a client's eye where the camera was, the picture behind people.
+
+        A client's view has its axis in the middle, so that the picture gets borders until its principal point is in
+        its middle too and it has the shape of the view.
+        """
+        assert stand.T_ground_camera is not None
+        cast, T = stand.cast, stand.T_ground_camera[frame]
+        (fx, _, cx), (_, fy, cy), _ = cast.K[frame]
+        half_h = max(cy, cast.height - cy, max(cx, cast.width - cx) / fx * fy / client.camera.aspect)
+        half_w = half_h / fy * fx * client.camera.aspect
+        with client.atomic():
+            client.camera.wxyz = _wxyz(T[:3, :3])
+            client.camera.position = T[:3, 3] + stand.root.position
+            client.camera.fov = 2 * np.arctan(half_h / fy)
+        if self._film is not None and stand is self._stands[0]:
+            picture = self._film.image(self._film.at(self.time.value - stand.start_s))
+            scale = picture.shape[1] / cast.width
+            whole = np.full((round(2 * half_h * scale), round(2 * half_w * scale), 3), 240, np.uint8)
+            top, left = round((half_h - cy) * scale), round((half_w - cx) * scale)
+            part = whole[top : top + picture.shape[0], left : left + picture.shape[1]]
+            part[:] = picture[: part.shape[0], : part.shape[1]]
+            client.scene.set_background_image(whole, format="jpeg")
+
+
+def bones(person: ExportPerson, T_ground_file: Floats) -> tuple[Floats, Floats]:
+    """Every joint's turn, wxyz (n, 24, 4), and place (n, 24, 3) metres, on the ground; at rest turns are none."""
+    import torch
+
+    with torch.inference_mode():
+        local = rotation_matrices(torch.from_numpy(person.rotvec.reshape(-1, 72)))
+        turns, shifts = forward_kinematics(local, torch.from_numpy(person.rest_joints))
+    R, t = T_ground_file[:3, :3], T_ground_file[:3, 3]
+    to_pelvis = (person.pelvis - person.rest_joints[0])[:, None]
+    places_file = person.rest_joints + shifts.numpy() + to_pelvis
+    return _wxyz(R @ turns.numpy()), places_file @ R.T + t
+
+
+def _wxyz(turn: Floats) -> Floats:  # (..., 3, 3) -> (..., 4)
+    xyzw = Rotation.from_matrix(turn.reshape(-1, 3, 3)).as_quat()
+    return np.roll(xyzw, 1, axis=1).reshape(*turn.shape[:-2], 4)

@@ -1,0 +1,297 @@
+"""A report of a motion on one page: who is there when, where they went, and how their joints bent.
+
+Needs matplotlib, the extra ``plots``; the figures are SVG inside the page. Angles are those of swing and twist: a
+joint's turn is one about the bone that it moves (twist) after one about an axis across it (swing), which has no
+singular poses but for bones turned right round.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from choros.body.skeleton import JOINT_NAMES
+from choros.errors import ChorosError
+from choros.export.people import Cast, ExportPerson, cast_of
+from choros.motion import Motion, atomic_write
+from choros.view.ground import shown_options
+from choros.view.shading import colour_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from choros.body import BodyModel
+
+Floats = NDArray[np.float64]
+
+DEFAULT_JOINTS = ("hip", "knee", "shoulder", "elbow")
+ANGLES = ("flexion", "sideways", "twist")
+#: Of the limbs, both sides; of the trunk, one.
+JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist", "spine1", "spine2", "spine3", "neck", "head")
+ARM = ("shoulder", "elbow", "wrist")
+_BENDS_BACKWARD = {
+    "knee",
+    "spine1",
+    "spine2",
+    "spine3",
+    "neck",
+    "head",
+}  # what is above the trunk's joints: forward
+
+INK, QUIET, GRID = "#2b2f38", "#6d7380", "#e7e9ee"
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{ margin: 32px auto; max-width: 1060px; padding: 0 24px; color: #2b2f38; background: #fff;
+  font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }}
+h1 {{ font-size: 24px; margin: 0; }} h2 {{ font-size: 17px; margin: 36px 0 4px; }}
+p {{ margin: 4px 0 12px; color: #6d7380; max-width: 46em; }} svg {{ width: 100%; height: auto; }}
+.id {{ display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .45em; }}
+</style></head><body>
+<h1>{title}</h1><p>{about}</p>
+<h2>Who is there when</h2>
+<p>Full colour: seen. Pale: predicted, not seen.</p>{timeline}
+<h2>Paths from above</h2><p>{paths_about}</p>{paths}
+<h2>Joint angles</h2>
+<p>Degrees from the T-pose, of a joint against the body part before it. Flexion: hips and shoulders forward, knees
+and elbows bent, toes up, trunk and head forward. Sideways: away from the body; trunk and head to their left. Twist:
+inwards; trunk and head to their left. Pale grey: predicted, not seen.</p>
+{people}
+</body></html>
+"""
+
+
+def write_report(
+    motion: Motion,
+    path: str | Path,
+    title: str,
+    joints: Sequence[str] = DEFAULT_JOINTS,
+    people: Sequence[int] = (),
+    body: BodyModel | None = None,
+) -> None:
+    """Write the page ``path``. ``joints`` are names of ``JOINTS``; no ``people`` means everybody.
+
+    ``body`` is the embedded light body unless given. Raises ``ChorosError`` without matplotlib, for joints and
+    people that there are not, and as ``cast_of`` does.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ChorosError(
+            f"{path} cannot be drawn without matplotlib; run `pip install choros[plots]`."
+        ) from error
+    for joint in joints:
+        if joint not in JOINTS:
+            raise ChorosError(f"there are no angles of a joint {joint}; choose from {', '.join(JOINTS)}.")
+    if people:
+        for identity in people:
+            motion.person(identity)
+        motion = motion.select(people)
+    cast = cast_of(motion, shown_options(motion, body))
+    # Text stays text; ids within the file do not differ from one run to the next.
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": "choros", "font.family": "sans-serif", "font.size": 9,
+        "axes.edgecolor": QUIET, "axes.labelcolor": QUIET, "xtick.color": QUIET, "ytick.color": QUIET,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID,
+        "axes.axisbelow": True,
+    }  # fmt: skip
+    with matplotlib.rc_context(style):
+        sections = []
+        for person in cast.people:
+            colour = "#{:02x}{:02x}{:02x}".format(*colour_of(person.id))
+            figure = angle_curves(person, cast, joints)
+            sections.append(
+                f'<h2><span class="id" style="background:{colour}"></span>Person {person.id}</h2>{_svg(figure)}'
+            )
+        page = PAGE.format(
+            title=escape(title),
+            about=escape(_about(motion, cast)),
+            timeline=_svg(timeline(cast)),
+            paths_about=_paths_about(cast),
+            paths=_svg(paths_from_above(cast)),
+            people="\n".join(sections),
+        )
+    with atomic_write(path) as file:
+        file.write(page.encode())
+
+
+def joint_angles(
+    rotvec: NDArray[np.floating[Any]],  # (n, 24, 3) axis-angle of each joint in its parent, SMPL's axes, rad
+    joint: str,  # of JOINT_NAMES, such as left_knee
+) -> Floats:  # (n, 3) degrees: flexion, sideways, twist
+    """How far a joint is from where it is in the T-pose; the page says which way is positive."""
+    turn = Rotation.from_rotvec(rotvec[:, JOINT_NAMES.index(joint)])
+    side, _, kind = joint.rpartition("_")
+    along, across = (0, 1) if kind in ARM else (1, 0)  # arms lie along x in the T-pose, all else along y
+    x, y, z, w = turn.as_quat().T
+    about_bone = np.zeros((len(rotvec), 4))
+    about_bone[:, along], about_bone[:, 3] = (x, y, z)[along], w
+    about_bone[np.hypot(about_bone[:, along], w) < 1e-9, 3] = 1.0  # turned right round: any twist would do
+    twist = Rotation.from_quat(about_bone)
+    swing = (turn * twist.inv()).as_rotvec()
+    mirror = -1.0 if side == "right" else 1.0
+    flexion = mirror * -swing[:, 1] if across else swing[:, 0] * (1 if kind in _BENDS_BACKWARD else -1)
+    sideways = swing[:, 2] * (mirror if side else -1.0)
+    inwards = twist.as_rotvec()[:, along]
+    if along == 1:
+        inwards = inwards * (-mirror if side else 1.0)
+    return np.degrees(np.stack([flexion, sideways, inwards], axis=1))
+
+
+# --- figures ----------------------------------------------------------------------------------------
+
+
+def timeline(cast: Cast) -> Figure:
+    """A bar for each person; pale where they are predicted and not seen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 0.6 + 0.28 * len(cast.people)), layout="constrained")
+    ax = figure.subplots()
+    frame_s = 1 / float(cast.fps)
+    for row, person in enumerate(cast.people):
+        for spells, alpha in ((person.stretches(), 0.3), (_seen(person), 1.0)):
+            spans = [_span_s(person, start, end, frame_s) for start, end in spells]
+            bars = [(start, end - start) for start, end in spans]
+            ax.broken_barh(bars, (row - 0.32, 0.64), facecolors=_colour(person), alpha=alpha, linewidth=0)
+    ax.set_yticks(range(len(cast.people)), [f"person {person.id}" for person in cast.people])
+    ax.set_ylim(len(cast.people) - 0.5, -0.5)
+    ax.set_xlim(0, cast.time_s[-1] + frame_s)
+    ax.set_xlabel("time in s")
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    return figure
+
+
+def paths_from_above(cast: Cast) -> Figure:
+    """Where pelvises and the camera went, metres; the video's first view looks up the page in camera space."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    ax = figure.subplots()
+    for person in cast.people:
+        across, along = person.pelvis[:, 0], -person.pelvis[:, 2]
+        for start, end in person.stretches():
+            ax.plot(across[start:end], along[start:end], color=_colour(person), linewidth=1.8)
+        for start, end in person.unseen():
+            ax.plot(across[start:end], along[start:end], color="white", linewidth=1, linestyle=(0, (1, 2)))
+        ax.plot(across[0], along[0], "o", color=_colour(person), markersize=4)
+        ax.annotate(
+            str(person.id),
+            (across[-1], along[-1]),
+            (5, 5),
+            textcoords="offset points",
+            color=INK,
+            weight="bold",
+        )
+        ax.plot(across[-1], along[-1], "o", color="white", markeredgecolor=_colour(person), markersize=6)
+    if cast.T_file_camera is not None:
+        places, ahead = cast.T_file_camera[:, :3, 3], cast.T_file_camera[:, :3, 2]
+        ax.plot(places[:, 0], -places[:, 2], color=QUIET, linewidth=1)
+        ax.plot(places[0, 0], -places[0, 2], "s", color=INK, markersize=5)
+        ax.annotate("camera", (places[0, 0], -places[0, 2]), (8, -4), textcoords="offset points", color=QUIET)
+        ax.quiver(
+            places[0, 0], -places[0, 2], ahead[0, 0], -ahead[0, 2],
+            color=QUIET, angles="xy", scale_units="xy", scale=1.5, width=0.003,
+        )  # fmt: skip
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.margins(0.08)
+    ax.set_xlabel("m")
+    ax.set_ylabel("m")
+    return figure
+
+
+def angle_curves(person: ExportPerson, cast: Cast, joints: Sequence[str]) -> Figure:
+    """A row for each joint, a column for each angle; left and right limbs in one picture."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 0.5 + 1.35 * len(joints)), layout="constrained")
+    axes = figure.subplots(len(joints), len(ANGLES), sharex=True, sharey="row", squeeze=False)
+    frame_s = 1 / float(cast.fps)
+    for row, kind in zip(axes, joints, strict=True):
+        sides = ("",) if kind in JOINT_NAMES else ("left", "right")
+        for side in sides:
+            name = f"{side}_{kind}" if side else kind
+            angles = joint_angles(person.rotvec, name)
+            for ax, curve in zip(row, angles.T, strict=True):
+                _curve(ax, person, curve, side)
+        for ax in row:
+            for start, end in person.unseen():
+                ax.axvspan(*_span_s(person, start, end, frame_s), color="#f0f1f4", linewidth=0)
+            ax.axhline(0, color=QUIET, linewidth=0.6)
+        row[0].set_ylabel(kind)
+    for ax, name in zip(axes[0], ANGLES, strict=True):
+        ax.set_title(name, loc="left", color=INK, fontsize=10)
+    for ax in axes[-1]:
+        ax.set_xlabel("time in s")
+        ax.set_xlim(0, cast.time_s[-1] + frame_s)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    if labels:
+        figure.legend(handles, labels, loc="upper right", ncols=2, frameon=False)
+    return figure
+
+
+def _curve(ax: Axes, person: ExportPerson, angle_deg: Floats, side: str) -> None:
+    """A line that ends where the person is not there; the right side's is darker and dashed."""
+    label = side or None
+    for start, end in person.stretches():
+        ax.plot(
+            person.time_s[start:end], angle_deg[start:end], label=label,
+            color=INK if side == "right" else _colour(person), linestyle="--" if side == "right" else "-",
+            linewidth=1.0 if side == "right" else 1.5,
+        )  # fmt: skip
+        label = None
+
+
+def _seen(person: ExportPerson) -> Iterator[tuple[int, int]]:
+    """Stretches in which they were seen, as rows."""
+    for start, end in person.stretches():
+        visible = person.visible[start:end]
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], visible, [False]]).astype(np.int8)))
+        yield from zip((start + edges[::2]).tolist(), (start + edges[1::2]).tolist(), strict=True)
+
+
+def _span_s(person: ExportPerson, start: int, end: int, frame_s: float) -> tuple[float, float]:
+    """From the first of some rows to the end of the last one's frame."""
+    return float(person.time_s[start]), float(person.time_s[end - 1]) + frame_s
+
+
+def _colour(person: ExportPerson) -> tuple[float, ...]:
+    return tuple(part / 255 for part in colour_of(person.id))
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    whole = text.getvalue()
+    return whole[whole.index("<svg") :]
+
+
+def _about(motion: Motion, cast: Cast) -> str:
+    count = len(cast.people)
+    parts = [
+        motion.header.source,
+        f"{count} {'person' if count == 1 else 'people'}",
+        f"{len(motion)} frames, {cast.time_s[-1] + 1 / float(cast.fps):.1f} s",
+        motion.header.system,
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def _paths_about(cast: Cast) -> str:
+    where = (
+        "in the world"
+        if cast.space == "world"
+        else "before the camera of each frame, which looks up the page"
+    )
+    return (
+        f"Metres, {where}. A dot: where the path begins; a ring: where it ends; dotted: predicted, not seen."
+    )

@@ -1,0 +1,472 @@
+// The viewer's page: people of one or more motions, each a .glb, over time.
+//
+// What moves is in the .glb and played by three.js: bones, who is there (a person's node has scale 0 elsewhere), the
+// camera. This file draws what helps to read it: floor, trails, ids, lanes of who is there, the film behind the
+// camera's view. Everything stands on one floor, y up, metres; times are seconds since the first motion's start.
+"use strict";
+(() => {
+const TRAIL_S = 5;         // a trail fades over that time, and stays faint after it
+const TRAIL_M = 0.035;     // its width
+const GHOST = 0.3;         // opacity of somebody who is not seen
+const CAMERA_M = 0.5;      // length of the drawn camera
+const HAIR_S = 1e-4;       // later than a frame's time, so that what changes with the frame has changed
+const NEAR_M = 0.05, FAR_M = 2000;
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+const make = (parent, kind, properties = {}) => parent.appendChild(Object.assign(document.createElement(kind), properties));
+
+const renderer = new THREE.WebGLRenderer({ canvas: $("scene"), antialias: true, alpha: true });
+renderer.shadowMap.enabled = true;
+renderer.shadowMap.type = THREE.PCFShadowMap;
+const scene = new THREE.Scene();
+const orbit = new THREE.PerspectiveCamera(38, 1, NEAR_M, FAR_M);
+const lens = new THREE.PerspectiveCamera(); // the filming camera; its projection is the video's K
+lens.matrixAutoUpdate = false;
+const controls = new THREE.OrbitControls(orbit, $("scene"));
+controls.maxPolarAngle = 0.495 * Math.PI;
+const state = { time: 0, playing: false, motions: [], eye: null, pictures: [] };
+
+// --- loading ---------------------------------------------------------------------------------------------------
+
+async function load(about) {
+  const gltf = await new THREE.GLTFLoader().parseAsync(bytes(about.glb).buffer, "");
+  const motion = { ...about, people: [], group: new THREE.Group(), ground: new THREE.Group() };
+  motion.ground.matrixAutoUpdate = false;
+  motion.ground.matrix.fromArray(about.ground);
+  motion.ground.add(gltf.scene);
+  motion.group.add(motion.ground);
+  scene.add(motion.group);
+  const [clip] = gltf.animations;
+  motion.mixer = new THREE.AnimationMixer(gltf.scene);
+  motion.action = motion.mixer.clipAction(clip);
+  motion.action.setLoop(THREE.LoopOnce).play();
+  const track = (node, what) => clip.tracks.find((each) => each.name === `${node.name}.${what}`);
+  gltf.scene.updateMatrixWorld(true);
+  gltf.scene.traverse((mesh) => { if (mesh.isSkinnedMesh) motion.people.push(person(motion, mesh, track)); });
+  if (gltf.cameras.length) motion.camera = filming(motion, gltf.cameras[0], track);
+  state.motions.push(motion);
+}
+
+function person(motion, mesh, track) {
+  const [pelvis] = mesh.skeleton.bones, root = pelvis.parent, scale = track(root, "scale");
+  const there = []; // seconds: start, end, ...
+  if (scale) scale.times.forEach((start, i) => {
+    if (scale.values[3 * i]) there.push([start, scale.times[i + 1] ?? motion.duration_s]);
+  });
+  else there.push([0, motion.duration_s]);
+  const frame_s = 1 / motion.fps, pairs = root.userData.unseen_s;
+  const unseen = pairs.flatMap((start, i) => (i % 2 ? [] : [[start, pairs[i + 1] + frame_s]]));
+  mesh.frustumCulled = false; // its bounds are those of the pose at rest
+  mesh.receiveShadow = true;
+  mesh.material = mesh.material.clone();
+  const colour = `#${mesh.material.color.getHexString()}`;
+  const steps = track(pelvis, "position");
+  const path = Array.from(steps.times, (_, i) => new THREE.Vector3().fromArray(steps.values, 3 * i).applyMatrix4(motion.ground.matrix));
+  const one = { mesh, root, there, unseen, colour, path, wanted: true, head: mesh.skeleton.bones[15], id: root.userData.person };
+  one.trail = trail(path, steps.times, one, frame_s);
+  motion.group.add(one.trail);
+  return one;
+}
+
+/** A ribbon on the floor below a path; ``at`` is the time at which it was there, ``seen`` whether the person was. */
+function trail(path, times, one, frame_s) {
+  const position = [], at = [], seen = [], index = [];
+  for (let i = 0; i < path.length; i++) {
+    const before = path[Math.max(i - 1, 0)], after = path[Math.min(i + 1, path.length - 1)];
+    const [dx, dz] = [after.x - before.x, after.z - before.z], long = Math.hypot(dx, dz) || 1;
+    for (const side of [-0.5, 0.5]) {
+      position.push(path[i].x - side * TRAIL_M * dz / long, 0, path[i].z + side * TRAIL_M * dx / long);
+      at.push(times[i]);
+      seen.push(one.unseen.some(([start, end]) => times[i] > start - frame_s / 2 && times[i] < end - frame_s / 2) ? 0 : 1);
+    }
+    if (i && times[i] - times[i - 1] < 1.5 * frame_s) {
+      const v = 2 * i;
+      index.push(v - 2, v - 1, v, v, v - 1, v + 1);
+    }
+  }
+  const geometry = new THREE.BufferGeometry();
+  for (const [name, values, size] of [["position", position, 3], ["at", at, 1], ["seen", seen, 1]]) {
+    geometry.setAttribute(name, new THREE.BufferAttribute(new Float32Array(values), size));
+  }
+  geometry.setIndex(index);
+  const material = new THREE.ShaderMaterial({
+    uniforms: { now: { value: 0 }, colour: { value: one.mesh.material.color } },
+    vertexShader: `
+      attribute float at, seen; uniform float now; varying float alpha;
+      void main() {
+        float age = now - at;
+        alpha = age < -1e-4 ? -1e3 : mix(0.4, 1.0, seen) * mix(0.22, 0.9, clamp(1.0 - age / ${TRAIL_S.toFixed(1)}, 0.0, 1.0));
+        gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+      }`,
+    fragmentShader: `
+      uniform vec3 colour; varying float alpha;
+      void main() { if (alpha <= 0.0) discard; gl_FragColor = vec4(colour, alpha);
+        #include <colorspace_fragment>
+      }`,
+    transparent: true, depthWrite: false, side: THREE.DoubleSide, polygonOffset: true, polygonOffsetFactor: -2,
+  });
+  const mesh = new THREE.Mesh(geometry, material);
+  mesh.frustumCulled = false;
+  mesh.renderOrder = 2;
+  return mesh;
+}
+
+function lines(points, colour) {
+  const geometry = new THREE.BufferGeometry().setFromPoints(points);
+  return new THREE.LineSegments(geometry, new THREE.LineBasicMaterial({ color: colour }));
+}
+
+/** The camera as a pyramid with a mark above its picture, and its path if it moves. */
+function filming(motion, camera, track) {
+  const about = { ...camera.parent.userData, ...camera.userData };
+  const [fx, skew, cx, , fy, cy] = about.K_px, { width_px: w, height_px: h } = about;
+  const corner = (x, y) => {
+    const up = -(y - cy) / fy;
+    return new THREE.Vector3((x - cx + skew * up) / fx, up, -1).multiplyScalar(CAMERA_M);
+  };
+  const eye = new THREE.Vector3(), ring = [corner(0, 0), corner(w, 0), corner(w, h), corner(0, h)], top = corner(w / 2, -0.3 * h);
+  const body = lines([...ring.flatMap((each, i) => [eye, each, each, ring[(i + 1) % 4]]), ring[0], top, ring[1], top], 0x2b2f38);
+  camera.add(body);
+  const steps = track(camera, "position"), drawn = [body];
+  let path = [camera.position.clone().applyMatrix4(motion.ground.matrix)];
+  if (steps) {
+    path = Array.from(steps.times, (_, i) => new THREE.Vector3().fromArray(steps.values, 3 * i).applyMatrix4(motion.ground.matrix));
+    drawn.push(lines(path.slice(1).flatMap((each, i) => [path[i], each]), 0x8a90a0));
+    motion.group.add(drawn[1]);
+  }
+  const projection = new THREE.Matrix4().set(
+    2 * fx / w, 2 * skew / w, 1 - 2 * cx / w, 0,
+    0, 2 * fy / h, 2 * cy / h - 1, 0,
+    0, 0, -(FAR_M + NEAR_M) / (FAR_M - NEAR_M), -2 * FAR_M * NEAR_M / (FAR_M - NEAR_M),
+    0, 0, -1, 0);
+  return { node: camera, drawn, path, projection, width: w, height: h };
+}
+
+// --- the room --------------------------------------------------------------------------------------------------
+
+/** Stands motions beside each other, as seen from the first one's camera; lights, floor and the first look at it all. */
+function furnish() {
+  const box = new THREE.Box3();
+  const points = (motion) => motion.people.flatMap((one) => one.path);
+  const centre = new THREE.Box3().setFromPoints(points(state.motions[0])).getCenter(new THREE.Vector3());
+  const back = new THREE.Vector3(0, 0, 1), [eye] = state.motions[0].camera?.path ?? [];
+  if (eye) back.copy(eye).sub(centre).setY(0);
+  if (back.length() < 0.5) back.set(0, 0, 1);
+  back.normalize();
+  const right = new THREE.Vector3(back.z, 0, -back.x);
+  let edge = 0;
+  state.motions.forEach((motion, i) => {
+    const across = points(motion).map((point) => point.dot(right));
+    const low = Math.min(...bounds(across)), high = Math.max(...bounds(across));
+    motion.beside = right.clone().multiplyScalar(i ? edge + 1 - low : 0);
+    edge = (i ? edge + 1 - low : 0) + high + 1;
+    for (const point of points(motion)) box.expandByPoint(point.clone().setY(1).add(motion.beside));
+    const around = bounds(points(motion).map((point) => point.dot(back)));
+    motion.front = right.clone().multiplyScalar((low + high) / 2).addScaledVector(back, around[1] + 1);
+  });
+  const near = box.getSize(new THREE.Vector3()).length() + 5; // a camera that is not far off is worth a look
+  const lenses = state.motions.flatMap((motion) => (motion.camera?.path ?? []).map((point) => point.clone().add(motion.beside)));
+  for (const point of lenses) if (box.distanceToPoint(point) < near) box.expandByPoint(point.setY(1));
+  const middle = box.getCenter(new THREE.Vector3()).setY(0.9);
+  const radius = Math.max(box.getSize(new THREE.Vector3()).length() / 2, 1) + 1;
+  controls.target.copy(middle);
+  const from = back.applyAxisAngle(new THREE.Vector3(0, 1, 0), 0.5).setY(0.5).normalize();
+  orbit.position.copy(middle).addScaledVector(from, 2.1 * radius + 1);
+  controls.update();
+
+  scene.add(new THREE.HemisphereLight(0xffffff, 0xc9ccd4, 2.1));
+  const sun = new THREE.DirectionalLight(0xffffff, 1.9);
+  sun.target.position.copy(middle);
+  sun.position.copy(middle).addScaledVector(new THREE.Vector3(0.5, 1.6, 0.35).applyAxisAngle(new THREE.Vector3(0, 1, 0), Math.atan2(from.x, from.z)), 2 * radius);
+  sun.castShadow = true;
+  const reach = radius + 1.5;
+  Object.assign(sun.shadow.camera, { left: -reach, right: reach, top: reach, bottom: -reach, near: 0.1, far: 8 * radius });
+  sun.shadow.mapSize.setScalar(2048);
+  sun.shadow.radius = 3;
+  sun.shadow.bias = -5e-4;
+  sun.shadow.normalBias = 0.02;
+  scene.add(sun, sun.target);
+  state.floor = floor(middle, Math.max(3 * radius, 8));
+  scene.add(state.floor);
+}
+
+function bounds(numbers) {
+  return numbers.reduce(([low, high], each) => [Math.min(low, each), Math.max(high, each)], [Infinity, -Infinity]);
+}
+
+/** A grid of metres that fades into the distance, every fifth line stronger, and the shadows on it. */
+function floor(middle, reach) {
+  const group = new THREE.Group();
+  const plane = new THREE.PlaneGeometry(2 * reach, 2 * reach).rotateX(-Math.PI / 2);
+  const grid = new THREE.Mesh(plane, new THREE.ShaderMaterial({
+    uniforms: { middle: { value: middle }, reach: { value: reach } },
+    vertexShader: `
+      varying vec3 place;
+      void main() {
+        vec4 world = modelMatrix * vec4(position, 1.0);
+        place = world.xyz;
+        gl_Position = projectionMatrix * viewMatrix * world;
+      }`,
+    fragmentShader: `
+      uniform vec3 middle; uniform float reach; varying vec3 place;
+      float line(vec2 p) {
+        vec2 width = fwidth(p), away = abs(fract(p - 0.5) - 0.5) / width;
+        vec2 drawn = (1.0 - min(away, 1.0)) * (1.0 - smoothstep(0.15, 0.5, width));
+        return max(drawn.x, drawn.y);
+      }
+      void main() {
+        float far = 1.0 - smoothstep(0.35, 1.0, length(place.xz - middle.xz) / reach);
+        gl_FragColor = vec4(vec3(0.42, 0.45, 0.52), far * max(0.30 * line(place.xz), 0.60 * line(place.xz / 5.0)));
+      }`,
+    transparent: true, depthWrite: false, side: THREE.DoubleSide,
+  }));
+  const shade = new THREE.Mesh(plane, new THREE.ShadowMaterial({ opacity: 0.16, depthWrite: false }));
+  shade.receiveShadow = true;
+  grid.position.set(middle.x, -0.002, middle.z);
+  shade.position.copy(grid.position);
+  shade.renderOrder = 1;
+  group.add(grid, shade);
+  return group;
+}
+
+// --- one moment ------------------------------------------------------------------------------------------------
+
+const within = (spells, time) => spells.some(([start, end]) => time >= start - 1e-4 && time < end - 1e-4);
+
+function pose() {
+  for (const motion of state.motions) {
+    const time = Math.min(Math.max(state.time - motion.start_s, 0), motion.action.getClip().duration - HAIR_S);
+    motion.action.time = time + HAIR_S;
+    motion.mixer.update(0);
+    const chosen = state.eye === null || state.eye === motion;
+    motion.group.visible = chosen;
+    motion.group.position.copy($("overlay").checked || state.eye ? new THREE.Vector3() : motion.beside);
+    const lies = $("overlay").checked && !state.eye && motion !== state.motions[0];
+    for (const one of motion.people) {
+      one.unseenNow = within(one.unseen, time);
+      one.shown = chosen && one.wanted && one.root.scale.x > 0 && ($("show-ghosts").checked || !one.unseenNow);
+      one.mesh.visible = one.shown;
+      one.mesh.castShadow = !one.unseenNow;
+      one.mesh.material.wireframe = lies;
+      one.mesh.material.opacity = one.unseenNow ? GHOST : 1;
+      if (one.mesh.material.transparent !== one.unseenNow) {
+        one.mesh.material.transparent = one.unseenNow;
+        one.mesh.material.needsUpdate = true;
+      }
+      one.trail.visible = $("show-trails").checked && one.wanted && !(state.eye && state.pictures.length);
+      one.trail.material.uniforms.now.value = time;
+    }
+    motion.camera?.drawn.forEach((part) => { part.visible = $("show-camera").checked && !state.eye; });
+  }
+  state.floor.visible = $("show-floor").checked && !(state.eye && state.pictures.length);
+}
+
+let asked = false;
+function refresh() {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => { asked = false; draw(); });
+}
+
+function draw() {
+  const { clientWidth: width, clientHeight: height } = $("view");
+  pose();
+  scene.updateMatrixWorld(true);
+  const sharp = Math.min(devicePixelRatio, 2);
+  if (renderer.domElement.width !== Math.floor(width * sharp) || renderer.domElement.height !== Math.floor(height * sharp)) {
+    renderer.setPixelRatio(sharp);
+    renderer.setSize(width, height, false);
+  }
+  let camera = orbit, rect = [0, 0, width, height];
+  if (state.eye) {
+    const { node, projection, width: w, height: h } = state.eye.camera, fit = Math.min(width / w, height / h);
+    rect = [(width - w * fit) / 2, (height - h * fit) / 2, w * fit, h * fit];
+    camera = lens;
+    lens.matrix.copy(node.matrixWorld);
+    lens.projectionMatrix.copy(projection);
+    lens.projectionMatrixInverse.copy(projection).invert();
+    Object.assign($("film").style, Object.fromEntries(["left", "top", "width", "height"].map((side, i) => [side, `${rect[i]}px`])));
+    film();
+  } else {
+    orbit.aspect = width / height;
+    orbit.updateProjectionMatrix();
+  }
+  const [x, y, w, h] = rect;
+  renderer.setScissorTest(true);
+  renderer.setViewport(x, height - y - h, w, h);
+  renderer.setScissor(x, height - y - h, w, h);
+  renderer.render(scene, camera);
+  tags(camera, rect);
+  report();
+}
+
+/** Ids above heads; names below motions, if there are several. */
+function tags(camera, [left, top, width, height]) {
+  const place = (tag, point, shown) => {
+    point.project(camera);
+    tag.hidden = !shown || point.z > 1 || Math.abs(point.x) > 1 || Math.abs(point.y) > 1.5;
+    const x = left + (point.x + 1) / 2 * width, y = top + Math.max((1 - point.y) / 2 * height, 22);
+    tag.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px) translate(-50%, -100%)`;
+  };
+  for (const motion of state.motions) {
+    if (motion.tag) place(motion.tag, motion.front.clone().add(motion.group.position), !state.eye && !$("overlay").checked);
+    for (const one of motion.people) {
+      const over = one.head.getWorldPosition(new THREE.Vector3());
+      one.tag.classList.toggle("unseen", one.unseenNow);
+      place(one.tag, over.setY(over.y + 0.27), one.shown && $("show-ids").checked);
+    }
+  }
+}
+
+let drawnPicture = null;
+function film() {
+  const canvas = $("film"), last = data.pictures?.times_s.findLastIndex((each) => each <= state.time + 1e-3) ?? -1;
+  if (last < 0 || last === drawnPicture) return;
+  drawnPicture = last;
+  createImageBitmap(state.pictures[last]).then((bitmap) => {
+    if (drawnPicture !== last) return;
+    Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  });
+}
+
+const clock = (time) => `${Math.floor(time / 60)}:${(time % 60).toFixed(2).padStart(5, "0")}`;
+function report() {
+  const here = state.motions.flatMap((motion) => motion.people).filter((one) => one.shown && !one.unseenNow).length;
+  const text = `${clock(state.time)} / ${clock(state.duration)}`;
+  $("clock").innerHTML = `${text}<small>frame ${Math.round(state.time * state.fps)}, ${here} seen</small>`;
+  $("time").value = state.time;
+  const share = `${100 * state.time / state.duration}%`;
+  for (const head of document.querySelectorAll(".lane b")) head.style.left = share;
+}
+
+// --- what people do --------------------------------------------------------------------------------------------
+
+function seek(time) {
+  state.time = Math.min(Math.max(time, 0), state.duration);
+  refresh();
+}
+
+function step(frames) {
+  play(false);
+  seek((Math.round(state.time * state.fps) + frames) / state.fps);
+}
+
+function play(on = !state.playing) {
+  state.playing = on;
+  $("play").classList.toggle("playing", on);
+  $("play").setAttribute("aria-label", on ? "Pause" : "Play");
+  let before = performance.now();
+  const tick = (now) => {
+    if (!state.playing) return;
+    const time = state.time + (now - before) / 1000 * $("speed").value;
+    before = now;
+    state.time = time < state.duration ? Math.max(time, 0) : 0;
+    draw();
+    requestAnimationFrame(tick);
+  };
+  if (on) requestAnimationFrame(tick);
+}
+
+function look(motion) {
+  state.eye = motion;
+  controls.enabled = motion === null;
+  $("film").hidden = motion === null;
+  drawnPicture = null;
+  refresh();
+}
+
+function eyes() {
+  const several = state.motions.length > 1;
+  const add = (text, motion) => {
+    const label = make($("eyes"), "label");
+    const radio = make(label, "input", { type: "radio", name: "eye", checked: motion === null });
+    label.append(text);
+    radio.addEventListener("change", () => look(motion));
+    return radio;
+  };
+  const radios = [add("from anywhere", null)];
+  for (const motion of state.motions) {
+    if (motion.camera) radios.push(add(several ? `camera of ${motion.name}` : "through the camera", motion));
+  }
+  return () => radios[(radios.findIndex((radio) => radio.checked) + 1) % radios.length].click();
+}
+
+function lanes() {
+  const share = (time) => 100 * time / state.duration;
+  for (const motion of state.motions) {
+    if (state.motions.length > 1) {
+      make(make($("lanes"), "div", { className: "row" }), "h2", { textContent: motion.name });
+      motion.tag = make($("tags"), "span", { className: "motion", textContent: motion.name });
+    }
+    for (const one of motion.people) {
+      one.tag = make($("tags"), "span", { className: "person", textContent: one.id });
+      one.tag.style.setProperty("--colour", one.colour);
+      const row = make($("lanes"), "div", { className: "row" });
+      row.style.setProperty("--colour", one.colour);
+      const chip = make(row, "button", { type: "button", textContent: `person ${one.id}`, title: "Show or hide" });
+      chip.ariaPressed = "true";
+      chip.addEventListener("click", () => {
+        one.wanted = !one.wanted;
+        chip.ariaPressed = String(one.wanted);
+        refresh();
+      });
+      const lane = make(row, "div", { className: "lane" });
+      for (const [spells, className] of [[one.there, ""], [one.unseen, "unseen"]]) {
+        for (const [start, end] of spells) {
+          const part = make(lane, "i", { className });
+          part.style.left = `${share(motion.start_s + start)}%`;
+          part.style.width = `${share(end - start)}%`;
+        }
+      }
+      make(lane, "b");
+      const scrub = (event) => {
+        const { left, width } = lane.getBoundingClientRect();
+        seek((event.clientX - left) / width * state.duration);
+      };
+      lane.addEventListener("pointerdown", (event) => { lane.setPointerCapture(event.pointerId); scrub(event); });
+      lane.addEventListener("pointermove", (event) => { if (event.buttons) scrub(event); });
+    }
+  }
+}
+
+function wire() {
+  const nextEye = eyes();
+  $("overlay-label").hidden = state.motions.length < 2;
+  $("options").addEventListener("change", refresh);
+  controls.addEventListener("change", refresh);
+  new ResizeObserver(refresh).observe($("view"));
+  $("play").addEventListener("click", () => play());
+  $("time").addEventListener("input", () => seek(Number($("time").value)));
+  document.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: -1, ArrowRight: 1 };
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+    if (event.key === " ") play();
+    else if (event.key in moves) step(moves[event.key] * (event.shiftKey ? Math.round(state.fps) : 1));
+    else if (event.key.toLowerCase() === "c") nextEye();
+    else return;
+    event.preventDefault();
+  });
+}
+
+async function start() {
+  for (const motion of data.motions) await load(motion);
+  state.fps = data.motions[0].fps;
+  state.duration = Math.max(...data.motions.map((motion) => motion.start_s + motion.duration_s));
+  state.pictures = (data.pictures?.jpegs ?? []).map((jpeg) => new Blob([bytes(jpeg)], { type: "image/jpeg" }));
+  Object.assign($("time"), { max: state.duration, step: "any" });
+  $("about").textContent = data.about;
+  furnish();
+  lanes();
+  wire();
+  draw();
+  performance.mark("ready"); // what can be seen and moved from here on is all there is
+}
+
+start().catch((error) => {
+  $("trouble").textContent = `This page cannot show the motion: ${error.message ?? error}`;
+  $("trouble").hidden = false;
+  console.error(error);
+});
+})();

@@ -1,0 +1,91 @@
+"""A motion, or several, as one HTML file that needs no server: people in 3D over time, to turn and to scrub.
+
+The people are the GLB of ``choros.export``, so that what the page shows is what other software gets. The page is
+``data/page.html`` with its style and script, and three.js as ``tools/bundle_three.py`` packs it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from choros.export.glb import write_glb
+from choros.motion import Motion, atomic_write
+from choros.view.film import Film
+from choros.view.ground import grounded, shown_options
+
+if TYPE_CHECKING:
+    from choros.body import BodyModel
+
+
+def write_page(
+    motions: Sequence[tuple[str, Motion]],  # with the name that each is shown by
+    path: str | Path,
+    body: BodyModel | None = None,
+    video: str | Path | None = None,
+    progress: Callable[[int, int], Any] = lambda done, total: None,
+) -> None:
+    """Write ``path``, the motions on one floor beside each other; times are those since the earliest start.
+
+    ``body`` is the embedded light body unless given. ``video``, that of the first motion, is seen behind people
+    through its camera, as small pictures. ``progress(done, total)`` is called after each motion. Raises
+    ``ChorosError`` if nobody is in a motion, the body is not a motion's, or the video cannot be read or has no
+    picture of its time.
+    """
+    first_s = min(float(motion.pts_s[0]) if len(motion) else 0.0 for _, motion in motions)
+    content: dict[str, Any] = {"about": _about([motion for _, motion in motions]), "motions": []}
+    for done, (name, motion) in enumerate(motions, 1):
+        content["motions"].append(_shown(name, motion, body, first_s))
+        progress(done, len(motions))
+    if video is not None:
+        film = Film.of(video, motions[0][1])
+        times_s = (film.time_s + content["motions"][0]["start_s"]).tolist()
+        content["pictures"] = {"times_s": times_s, "jpegs": [b64encode(each).decode() for each in film.jpegs]}
+    title = ", ".join(name for name, _ in motions)
+    parts = {
+        "title": escape(title),
+        "css": _part("page.css"),
+        # In a script element only "<" could be taken for HTML.
+        "data": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
+        "three": _part("three.min.js"),
+        "script": _part("page.js"),
+    }
+    page = re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("page.html"))
+    with atomic_write(path) as file:
+        file.write(page.encode())
+
+
+def _shown(name: str, motion: Motion, body: BodyModel | None, first_s: float) -> dict[str, Any]:
+    """What data/page.js reads of a motion."""
+    options = shown_options(motion, body)
+    cast, T_ground_file = grounded(motion, options)
+    with TemporaryDirectory() as folder:
+        (glb,) = write_glb(motion, Path(folder) / "motion.glb", options)
+        data = glb.read_bytes()
+    return {
+        "name": name,
+        "glb": b64encode(data).decode(),
+        "ground": T_ground_file.T.ravel().tolist(),  # in columns, as three.js has matrices
+        "fps": float(cast.fps),
+        "start_s": float(motion.pts_s[0]) - first_s,
+        "duration_s": float(cast.time_s[-1]) + 1 / float(cast.fps),
+    }
+
+
+def _about(motions: Sequence[Motion]) -> str:
+    """A line below the title."""
+    first, count = motions[0], len(motions[0].ids)
+    people = f"{count} {'person' if count == 1 else 'people'}" if len(motions) == 1 else ""
+    size = f"{first.width} x {first.height} px, {float(first.fps):.4g} frames/s"
+    return " · ".join(filter(None, [first.header.system, Path(first.header.source).name, size, people]))
+
+
+def _part(name: str) -> str:
+    return (files("choros.view") / "data" / name).read_text(encoding="utf-8")
