@@ -23,10 +23,11 @@ from choros.evaluation.benchmark import Recorded, clip_name
 from choros.evaluation.compare import compare, pooled_scores
 from choros.evaluation.sources import SceneSource, open_data
 from choros.glamr.ego import N_EGO, ego_to_global, global_to_ego
-from choros.glamr.energies import Spreads, World, energies
+from choros.glamr.energies import energies
 from choros.glamr.infiller import MotionInfiller
 from choros.glamr.odometry import camera_evidence
 from choros.glamr.people import courses
+from choros.glamr.sights import Spreads, World
 from choros.glamr.solve import solve
 from choros.glamr.stage import WorldOptions, first_world, sights_of, world_of
 from choros.glamr.trajectory import TrajectoryPredictor
@@ -143,7 +144,7 @@ def variants(clip, infiller, predictor):
 def adam(world, sights, spreads, steps=500, rate=1e-3):
     """The paper's optimisation on its own variables, without E_pen: the world it comes to, and seconds."""
     tensor = {
-        name: torch.from_numpy(getattr(sights, name)).float()
+        name: torch.from_numpy(np.ascontiguousarray(getattr(sights, name))).float()
         for name in ("keypoints", "keypoints_px", "confidence", "R_camera_root", "K", "size_px")
     }
     weight = tensor["confidence"] * torch.from_numpy(sights.seen)[..., None]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from choros.glamr.cameras import CameraEvidence
-from choros.glamr.energies import Sights, Spreads, World, energies
+from choros.glamr.energies import energies
 from choros.glamr.rigid import exp
+from choros.glamr.sights import Sights, Spreads, World
 
 T, S = 4, 3
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from choros.glamr.energies import Spreads, World, energies
+from choros.glamr.energies import energies
+from choros.glamr.sights import Spreads, World
 from choros.glamr.solve import _linear, _step, solve
 
 from .test_energies import S, T, random_sights, random_world

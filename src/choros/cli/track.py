@@ -110,7 +110,8 @@ class Track:
         if self.world:
             from choros.cli.world import World
 
-            again = self.input if Path(self.input).is_file() or Path(self.input).is_dir() else ""
+            stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
+            again = self.input if stays else None
             World(motion_path, again, output=self.output / "world.npz", body=self.body).run()
 
     def _options(self) -> TrackOptions:

@@ -24,7 +24,9 @@ class World:
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
     """The motion.npz that `choros track` wrote."""
-    video: Positional[Annotated[str, arg(metavar="[VIDEO]")]] = ""
+    video: Positional[Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")]] = (
+        None
+    )
     """The video it was tracked in: its background then tells how the camera turned."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
     """The motion to write."""

@@ -5,14 +5,13 @@ Newton step does that for any variables, so ours are the poses of people and cam
 energy ties together three neighbouring frames at most and the normal equations are banded (``solve``); the
 energies are the paper's, egocentric where it has them so. Beyond the paper: feet that stand, a common floor, and
 a camera seen in its background.
-
-Weights are standard deviations in natural units (``Spreads``), so that one setting serves every video.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,92 +20,12 @@ from choros.camera import project
 from choros.glamr.cameras import CameraEvidence
 from choros.glamr.figure import BALL_RADII_M
 from choros.glamr.rigid import UP, cross_matrix, from_heading, heading_gradient, log, log_jacobian
+from choros.glamr.sights import Sights, Spreads, World
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-Bools = NDArray[np.bool_]
 
 MIN_DEPTH_M = 0.2  # what is nearer to the camera's plane has no image to compare
-
-
-@dataclass(frozen=True)
-class Spreads:
-    """How far each residual is believed to stray; ``inf`` leaves an energy out.
-
-    What is measured anew in every frame errs alike in neighbouring frames: ``looks_per_s`` of them count as
-    independent. What adds up over time grows with the root of time.
-    """
-
-    looks_per_s: float = 10.0
-    # E_2D
-    keypoint_share: float = 0.03  # of the size of the person in the picture
-    keypoint_outlier: float = 3.0  # spreads beyond which a keypoint counts less and less (Geman and McClure)
-    # E_traj
-    root_turn_rad: float = 0.3
-    root_outlier: float = 2.0
-    depth_share: float = 0.15
-    # E_reg
-    step_m: float = 0.3  # per root of a second
-    pace_m_s: float = 0.5  # per root of a second
-    turn_rad: float = 0.2  # per root of a second
-    tilt_rad: float = 0.15
-    height_m: float = 0.08
-    # E_cam
-    camera_step_m: float = 0.5  # per root of a second
-    camera_pace_m_s: float = 0.5  # per root of a second
-    camera_turn_rad: float = 0.3  # per root of a second
-    camera_roll_rad: float = 0.05
-    camera_pitch_rad: float = 0.5
-    # E_pen
-    overlap_m: float = 0.03
-    # beyond the paper
-    contact_m: float = 0.02  # from frame to frame
-    contact_outlier_m_s: float = 0.6
-    floor_m: float = 0.02
-    floor_outlier: float = 4.0
-    evidence_rad: float = 0.001  # from frame to frame
-    evidence_outlier: float = 10.0
-
-
-@dataclass(frozen=True, eq=False)
-class Sights:
-    """All that is known of T frames and S places for people; who has left makes place for somebody else."""
-
-    times_s: Floats  # (T,)
-    there: Bools  # (T, S) whether somebody is in this place
-    linked: Bools  # (T - 1, S) whether it is the same person in the next frame
-    seen: Bools  # (T, S)
-    K: Floats  # (T, 3, 3) px
-    # the figure, in the axes of the root, metres from the pelvis
-    keypoints: Floats  # (T, S, 17, 3)
-    soles: Floats  # (T, S, 4, 3)
-    balls: Floats  # (T, S, 14, 3) centres of ``figure.BALLS``
-    # the picture
-    keypoints_px: Floats  # (T, S, 17, 2)
-    confidence: Floats  # (T, S, 17) 0 without evidence, to 1
-    size_px: Floats  # (T, S) of the person in the picture
-    R_camera_root: Floats  # (T, S, 3, 3) as the system had it
-    depth_m: Floats  # (T, S) of the pelvis, as the system had it
-    # the trajectory predictor
-    step: Floats  # (T - 1, S, 3) metres to the next frame, in the axes of the heading
-    turn: Floats  # (T - 1, S, 3, 3) R_root_next
-    up_root: Floats  # (T, S, 3) the world's up in the axes of the root
-    height_m: Floats  # (T, S) of the pelvis
-    low: Floats  # (T, S, 4) how likely each sole is the one that stands, 0 to 1
-
-    @property
-    def dt_s(self) -> Floats:
-        return np.diff(self.times_s)
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """The variables: where camera (T frames) and people (S places) are. World axes, z up, metres."""
-
-    R_world_camera: Floats  # (T, 3, 3)
-    camera_m: Floats  # (T, 3)
-    R_world_root: Floats  # (T, S, 3, 3)
-    root_m: Floats  # (T, S, 3) the pelvis
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,23 +148,23 @@ def predicted_changes(world: World, sights: Sights, spreads: Spreads) -> Iterato
     step = (from_heading(now) @ sights.step[t, s][..., None])[..., 0]
     by_turn = -np.cross(UP, step)[..., None] * heading_gradient(now)[:, None]
     shift = np.broadcast_to(np.eye(3), by_turn.shape)
-    strays = world.root_m[t + 1, s] - world.root_m[t, s] - step  # metres, from frame to frame
-    by_now, by_then = np.concatenate([by_turn, -shift], -1), _padded(shift, 3)
+    strays = _Way(
+        world.root_m[t + 1, s] - world.root_m[t, s] - step,
+        np.concatenate([by_turn, -shift], -1),
+        _padded(shift, 3),
+    )
     scale = 1 / (spreads.step_m * root_dt)[:, None]
     yield _squares(
         "prediction, step",
-        strays * scale,
-        (t, 1 + s, by_now * scale[..., None]),
-        (t + 1, 1 + s, by_then * scale[..., None]),
+        strays.length * scale,
+        (t, 1 + s, strays.by_now * scale[..., None]),
+        (t + 1, 1 + s, strays.by_then * scale[..., None]),
     )
     link = np.zeros(sights.linked.shape, int)
     link[t, s] = np.arange(len(t))
     t, s = np.nonzero(sights.linked[:-1] & sights.linked[1:])
-    a, b = link[t, s], link[t + 1, s]
-    yield _steady(
-        "prediction, pace", sights, spreads.pace_m_s, (t, 1 + s),
-        (strays[a], by_now[a], by_then[a]), (strays[b], by_now[b], by_then[b]),
-    )  # fmt: skip
+    first, second = strays.of(link[t, s]), strays.of(link[t + 1, s])
+    yield _steady("prediction, pace", sights, spreads.pace_m_s, (t, 1 + s), first, second)
 
 
 def predicted_places(world: World, sights: Sights, spreads: Spreads, path: World) -> Iterator[Term]:
@@ -296,8 +215,8 @@ def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvide
         (t + 1, none, _padded(shift, 3)),
     )
     shift = np.broadcast_to(np.eye(3), (len(R) - 1, 3, 3))
-    step = np.diff(place, axis=0), _padded(-shift, 3), _padded(shift, 3)
-    first, second = (tuple(part[now] for part in step) for now in (slice(None, -1), slice(1, None)))
+    way = _Way(np.diff(place, axis=0), _padded(-shift, 3), _padded(shift, 3))
+    first, second = way.of(slice(None, -1)), way.of(slice(1, None))
     yield _steady("camera, pace", sights, spreads.camera_pace_m_s, (t[:-1], none[:-1]), first, second)
     if evidence is not None:
         yield _alike(
@@ -416,27 +335,36 @@ def _alike(
     return Term(name, float(cost.sum()), error * scale, ((*a, _padded(by_a, 0)), (*b, _padded(by_b, 0))))
 
 
+class _Way(NamedTuple):
+    """From one frame to the next."""
+
+    length: Floats  # (k, 3) metres
+    by_now: Floats  # (k, 3, 6) its slope by the pose at its beginning
+    by_then: Floats  # (k, 3, 6) and at its end
+
+    def of(self, which: Ints | slice) -> _Way:
+        return _Way(self.length[which], self.by_now[which], self.by_then[which])
+
+
 def _steady(
     name: str,
     sights: Sights,
     spread_m_s: float,  # per root of a second
     where: tuple[Ints, Ints],  # (k,) frame and unit of the first of three frames
-    first: tuple[
-        Floats, Floats, Floats
-    ],  # a length (k, 3) metres from it to the second frame, slopes (k, 3, 6) by both
-    second: tuple[Floats, Floats, Floats],  # the same from the second frame to the third
+    first: _Way,  # to the second frame
+    second: _Way,  # on to the third
 ) -> Term:
-    """Lengths that change from frame to frame as little, taken for speeds."""
+    """Speeds that change little."""
     t, unit = where
     dt = sights.dt_s
     scale = 1 / (spread_m_s * np.sqrt((dt[t] + dt[t + 1]) / 2))[:, None]
     of_first, of_second = scale / dt[t, None], scale / dt[t + 1, None]
     return _squares(
         name,
-        second[0] * of_second - first[0] * of_first,
-        (t, unit, -first[1] * of_first[..., None]),
-        (t + 1, unit, second[1] * of_second[..., None] - first[2] * of_first[..., None]),
-        (t + 2, unit, second[2] * of_second[..., None]),
+        second.length * of_second - first.length * of_first,
+        (t, unit, -first.by_now * of_first[..., None]),
+        (t + 1, unit, second.by_now * of_second[..., None] - first.by_then * of_first[..., None]),
+        (t + 2, unit, second.by_then * of_second[..., None]),
     )
 
 

@@ -17,8 +17,9 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.sparse import csr_matrix
 
 from choros.glamr.cameras import CameraEvidence
-from choros.glamr.energies import Sights, Spreads, Term, World, energies
+from choros.glamr.energies import Term, energies
 from choros.glamr.rigid import exp
+from choros.glamr.sights import Sights, Spreads, World
 
 Floats = NDArray[np.float64]
 

@@ -18,10 +18,10 @@ from choros.body import BodyModel
 from choros.camera import project
 from choros.errors import ChorosError
 from choros.glamr.cameras import CameraEvidence, CameraPath, following_camera, in_metres, standing_camera
-from choros.glamr.energies import Sights, Spreads, World
 from choros.glamr.figure import BALL_JOINTS
 from choros.glamr.people import Course, Infiller, Predictor, courses
 from choros.glamr.rigid import UP, exp, from_heading, log
+from choros.glamr.sights import Sights, Spreads, World
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.keypoints import box_of_keypoints
 from choros.motion import ROW, Motion
