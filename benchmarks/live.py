@@ -4,9 +4,9 @@
 
 As MPEG-TS (H.264, no look-ahead in the encoder) and as JPEG pictures, the two ways in which cameras speak HTTP.
 A frame's latency is from when the last of its bytes was sent to when its people are known. The bar is one frame
-interval plus the processing of the frame; FFmpeg needs another interval for H.264, since only the next frame's
-first bytes tell it that one is complete. The first seconds, in which FFmpeg finds out what the stream is, are left
-out, as is loading.
+interval plus the processing of the frame. H.264 in MPEG-TS comes out of FFmpeg two intervals late, since only the
+first bytes of later frames tell it that one is complete; JPEG does not. The first seconds, in which FFmpeg finds
+out what the stream is, are left out, as is loading.
 """
 
 import argparse

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,6 @@ from choros.errors import ChorosError
 from choros.live.record import LiveState
 from choros.view.overlay import Overlay
 
-HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 82
 _BOUNDARY = b"--picture\r\n"
 
@@ -41,6 +41,7 @@ class LivePage:
         self._undrawn: LiveState | None = None
         self._jpeg, self._n_drawn, self._n_watching = b"", 0, 0
         self._closed = False
+        self.html = Path(__file__).with_name("page.html").read_bytes()
         try:
             self._server = _Server(("127.0.0.1", port), _Request)
         except OSError as error:
@@ -138,11 +139,15 @@ class _Request(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        with suppress(OSError):  # whoever asked is gone
+            self._respond()
+
+    def _respond(self) -> None:
         # Another name for this address in ``Host`` means that a page of somewhere else asks (DNS rebinding).
         if self.headers.get("Host", "").split(":")[0] not in ("127.0.0.1", "localhost"):
             self.send_error(403)
         elif self.path == "/":
-            self._answer("text/html; charset=utf-8", HTML.read_bytes())
+            self._answer("text/html; charset=utf-8", self.server.page.html)
         elif self.path == "/state":
             self._answer("application/json", self.server.page.state_json())
         elif self.path == "/picture":
@@ -175,8 +180,6 @@ class _Request(BaseHTTPRequestHandler):
                 head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
                 # The next boundary at once: browsers show a picture when they see its end.
                 self.wfile.write(head + jpeg + b"\r\n" + _BOUNDARY)
-        except OSError:
-            pass  # nobody looks any more
         finally:
             page.watch(-1)
 

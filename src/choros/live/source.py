@@ -19,14 +19,14 @@ from choros.video import Frame, VideoReader, open_video
 
 _POLL_S = 0.2  # how soon a wait for frames notices Ctrl-C
 _MOMENT = Fraction(1, 1000)  # seconds; frames that arrived together are set this far apart
-_LATE_S = 1  # a stream whose stamps fall this far behind our clock counts time in another way
+_LATE_S = Fraction(1, 2)  # a stream whose stamps fall this far behind our clock counts time in another way
 
 
 @dataclass(frozen=True)
 class LiveOptions:
     """When a stream counts as broken, and how it is opened again."""
 
-    timeout_s: float = 5.0  # of silence
+    timeout_s: float = 10.0  # of silence; to find out what a stream is, FFmpeg listens for up to 7 s
     retry_s: float = 0.5  # wait before the first try; each further one waits twice as long
     retry_at_most_s: float = 10.0
 
