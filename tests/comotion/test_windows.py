@@ -1,76 +1,62 @@
-"""Attention through windows: it is the Gaussian it claims to be, follows heatmaps, and tells where it looked."""
+"""Attention through windows: it is the Gaussian it claims to be, and tells where it looked."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from choros.body.skeleton import COCO17, JOINT_NAMES
+from choros.body.skeleton import JOINT_NAMES
 from choros.comotion.config import PRESETS, ComotionConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.rounds import Round
-from choros.comotion.windows import N_WHERE, SPREADS, Anchors, Windows, anchors_of, beside, n_beside
+from choros.comotion.windows import N_WHERE, SPREADS, Anchors, Windows, anchors_of, whereabouts
 from choros.layers.positions import cell_centres
 
-CONFIG = replace(PRESETS["small"], image_size_px=64, stride=8)
+CONFIG = replace(PRESETS["small"], image_size_px=64, attention_stride=8)
 HEADS = CONFIG.attention_width // CONFIG.head_width
-CENTRES = cell_centres(8, 8, 8, 64, torch.zeros(1))
-KNEE = CONFIG.anchors.index("left_knee")
 
 
-def cells(**heatmaps: torch.Tensor) -> torch.Tensor:  # (1, 64, n_beside)
-    """What is beside the keys of 8 x 8 cells with these heatmaps (64,), and zeros in the others."""
-    maps = torch.zeros(1, 64, 17)
-    for name, values in heatmaps.items():
-        maps[..., COCO17.index(name)] = values
-    return beside(maps, CENTRES, CONFIG)
+def centres_px() -> torch.Tensor:  # (64, 2) of the 8 x 8 cells
+    at = (torch.arange(8) + 0.5) * 8
+    return torch.stack([at.repeat(8), at.repeat_interleave(8)], -1)
 
 
-def at(x_px: float, y_px: float, size_px: float = 32.0) -> Anchors:
-    points = torch.tensor([x_px, y_px]).expand(1, 1, CONFIG.tokens, 2)
+def anchors(points_px: list[float], size_px: float = 32.0) -> Anchors:
+    points = torch.tensor(points_px).expand(1, 1, CONFIG.tokens, 2)
     return Anchors(points, torch.tensor([[size_px]]))
 
 
-def looked(
-    windows: Windows, anchors: Anchors, tokens: torch.Tensor, keys: torch.Tensor
-) -> tuple[torch.Tensor, ...]:
-    """Attention (heads, M, 64) by what is beside keys alone, and what `seen` makes of its means.
-
-    That is the heatmaps (M, heads, 17), the way (M, heads, 2) and the spread (M, heads, 2).
-    """
-    weights = (windows(tokens, anchors) @ keys[:, None].mT).softmax(-1)
-    seen = windows.seen(weights @ keys[:, None], anchors)[0]
-    heatmaps, way, spread = seen.unflatten(-1, (HEADS, -1)).split([17, 2, 2], -1)
-    return weights[0], heatmaps, way, spread
-
-
-NO_TOKENS = torch.zeros(1, 1, CONFIG.tokens, CONFIG.token_width)
+def looked(windows: Windows, at: Anchors, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention (heads, M, cells) by scalar products alone, and what `seen` makes of its means."""
+    cells = whereabouts(cell_centres(8, 8, 8, 64, tokens))
+    weights = (windows(tokens, at) @ cells.T).softmax(-1)
+    return weights[0], windows.seen(weights @ cells, at)
 
 
 @torch.no_grad()
 def test_a_window_is_a_gaussian_about_the_anchor():
+    torch.manual_seed(0)
     windows = Windows(CONFIG)
-    weights, *_ = looked(windows, at(30.0, 41.0), NO_TOKENS, cells())
-    away_px = (CENTRES * 64 - torch.tensor([30.0, 41.0])).square().sum(-1)
+    windows.aim.weight.zero_()
+    weights, _ = looked(windows, anchors([30.0, 41.0]), torch.zeros(1, 1, CONFIG.tokens, CONFIG.token_width))
+    away = (centres_px() - torch.tensor([30.0, 41.0])).square().sum(-1)
     for head in range(HEADS):
         spread_px = max(SPREADS[head] * 32.0, 0.6 * 8)
-        expected = (-away_px / (2 * spread_px**2)).softmax(-1)
+        expected = (-away / (2 * spread_px**2)).softmax(-1)
         torch.testing.assert_close(weights[head], expected.expand(CONFIG.tokens, -1), atol=1e-5, rtol=1e-3)
 
 
 @torch.no_grad()
-def test_new_tokens_find_their_own_joint():
-    """The left knee is seen where its heatmap is high, a third of the person's size away, and nobody else's is."""
+def test_what_was_seen_is_told_in_the_persons_size():
+    """A single cell that content picks out is a third of the person's size right of and above the anchor."""
     windows = Windows(CONFIG)
-    blob = torch.full((64,), -6.0)
-    blob[8 * 3 + 5] = 6.0  # the centre at (44, 28) px
-    _, heatmaps, way, spread = looked(windows, at(44.0 - 8, 28.0 + 8, 24.0), NO_TOKENS, cells(left_knee=blob))
-    widest = SPREADS.index(max(SPREADS))
-    torch.testing.assert_close(way[KNEE, widest], torch.tensor([8.0, -8.0]) / 24, atol=5e-3, rtol=0)
-    assert heatmaps[KNEE, widest, COCO17.index("left_knee")] > 5.8
-    assert spread[KNEE, widest].max() < 0.1
-    others = [token for token in range(CONFIG.tokens) if token != KNEE]
-    assert (way[others, widest].norm(dim=-1) < 0.2).all()
+    cells = whereabouts(cell_centres(8, 8, 8, 64, torch.zeros(1)))
+    target = 8 * 2 + 5  # the centre at (44, 20) px
+    at = anchors([44.0 - 8, 20.0 + 8], size_px=24.0)
+    mean = cells[target].expand(1, HEADS, CONFIG.tokens, N_WHERE)
+    way_x, way_y, spread_x, spread_y = windows.seen(mean, at).unflatten(-1, (HEADS, 4))[0, 0, 0]
+    torch.testing.assert_close(torch.stack([way_x, way_y]), torch.tensor([8.0, -8.0]) / 24)
+    assert max(spread_x, spread_y) < 64 * 1.1e-2 / 24  # the least that is told
 
 
 @torch.no_grad()
@@ -81,11 +67,9 @@ def test_moving_anchors_and_picture_together_changes_nothing_that_is_seen():
     tokens = torch.randn(1, 1, CONFIG.tokens, CONFIG.token_width)
     windows.aim.bias.view(HEADS, 4)[:, 2:] = torch.tensor(SPREADS[0]).log()
     windows.aim.weight.mul_(0.1)
-    picture = torch.randn(8, 8)
-    here = looked(windows, at(24.0, 32.0), tokens, cells(left_knee=picture.flatten()))
-    there = looked(windows, at(32.0, 32.0), tokens, cells(left_knee=picture.roll(1, 1).flatten()))
-    for one, other in zip(here[1:], there[1:], strict=True):
-        torch.testing.assert_close(one, other, atol=5e-3, rtol=0)
+    _, here = looked(windows, anchors([24.0, 32.0]), tokens)
+    _, there = looked(windows, anchors([40.0, 32.0]), tokens)
+    torch.testing.assert_close(here, there, atol=2e-3, rtol=0)
 
 
 @torch.no_grad()
@@ -94,20 +78,20 @@ def test_content_counts_beside_place():
     torch.manual_seed(2)
     one = Round(CONFIG)
     tokens = torch.randn(1, 1, CONFIG.tokens, CONFIG.token_width)
+    assert one.windows is not None
+    one.windows.aim.weight.zero_()
+    cells = whereabouts(cell_centres(8, 8, 8, 64, tokens))
     key = torch.zeros(1, HEADS, 64, CONFIG.head_width)
     query = one.query(one.norm(tokens)).unflatten(-1, (HEADS, -1))[0, 0, 0]  # of the first token
-    key[0, :, 8 * 4 + 5] = 30 * query  # the centre at (44, 36) px
-    more = cells()[:, None].expand(-1, HEADS, -1, -1)
-    image = ImageTokens(torch.cat([key, more], -1), torch.cat([key, more], -1), key)
-    seen = one.look(one.norm(tokens), image, at(32.0, 36.0))
-    way = seen[0, 0, CONFIG.attention_width :].unflatten(-1, (HEADS, -1))[..., 17]
-    assert (way > 0).all()
-    assert way[-1] == pytest.approx(12 / 32, abs=0.05)  # the widest window follows the key
-
-
-def test_keys_are_of_an_even_width():
-    assert (CONFIG.head_width + n_beside(CONFIG)) % 8 == 0
-    assert n_beside(CONFIG) >= CONFIG.n_keypoints + N_WHERE
+    left, right = 8 * 4 + 2, 8 * 4 + 5  # (20, 36) and (44, 36) px
+    key[0, :, right] = 30 * query
+    beside = cells.expand(1, HEADS, -1, -1)
+    image = ImageTokens(torch.cat([key, beside], -1), torch.cat([key, beside], -1), key, torch.zeros(1, 2))
+    seen = one.look(one.norm(tokens), image, anchors([32.0, 36.0]))
+    way = seen[0, 0, -HEADS * N_WHERE :].unflatten(-1, (HEADS, 4))
+    assert (way[:, 0] > 0).all()
+    assert way[-1, 0] == pytest.approx(12 / 32, abs=0.05)  # the widest window follows the key
+    assert left != right
 
 
 def test_anchors_are_the_named_joints():

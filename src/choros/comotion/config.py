@@ -20,6 +20,7 @@ class ComotionConfig:
     image_size_px: int = 512  # paper 3: images are padded and resized to this square
     padded: bool = True  # paper 3; False: rows and columns of nothing but padding are left out
     stride: int = 8  # paper 3: the features of all stages meet at 1/8 of the image
+    attention_stride: int = 8  # paper 3: a key and a value for each such cell; a multiple of ``stride``
     image_width: int = 256  # release: channels of the fused features
     attention_width: int = 256  # release: 4 heads x 64, queries, keys and values of the image
     head_width: int = 64  # release
@@ -40,6 +41,8 @@ class ComotionConfig:
     # Ours, for the small size: SMPL's joints around which the tokens look, one each (`choros.comotion.windows`).
     # Without them tokens look for their people in the whole image, as in the paper, which takes its many steps.
     anchors: tuple[str, ...] = ()
+    # Ours, for the small size: people are told what the heatmaps say of them (`choros.comotion.evidence`).
+    evidence: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "anchors", tuple(self.anchors))  # a list, where it was read from JSON
@@ -67,6 +70,7 @@ PRESETS = {
         trunk="movenet-multipose",
         image_size_px=512,
         padded=False,
+        attention_stride=16,
         image_width=128,
         attention_width=128,
         head_width=32,
@@ -77,6 +81,7 @@ PRESETS = {
         layers_between_people=1,
         layers_within_person=1,
         expansion=2,
+        evidence=True,
         anchors=("pelvis", "head", *_both("shoulder", "elbow", "wrist", "knee", "ankle")),
     ),
 }

@@ -10,21 +10,22 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import avg_pool2d, linear
 
 from choros.comotion.config import ComotionConfig
 from choros.comotion.trunk import ImageTrunk, make_trunk
-from choros.comotion.windows import beside
+from choros.comotion.windows import whereabouts
 from choros.layers.attention import split_heads
 from choros.layers.positions import cell_centres, sinusoids
 
 
 class ImageTokens(NamedTuple):
-    """What a frame says, for attention: T cells, row by row."""
+    """What a frame says: T cells for attention, row by row, and where keypoints are."""
 
-    key: Tensor  # (B, heads, T, head_width), and `beside` it what a network with anchors needs
+    key: Tensor  # (B, heads, T, head_width), and N_WHERE numbers more in a network with anchors
     value: Tensor  # the same
-    features: Tensor  # (B, image_width, h, w) fused and normalised, for the heatmaps
+    heatmaps: Tensor  # (B, n_keypoints, H / stride, W / stride) logits, in the order of COCO-17
+    origin_px: Tensor  # (B, 2) x, y of their corner
 
     def frames(self, which: slice) -> ImageTokens:
         """Some of the B frames."""
@@ -78,28 +79,25 @@ class ImageEncoder(nn.Module):
         return self.tokens(self.trunk(images), origin_px)
 
     def tokens(self, maps: list[Tensor], origin_px: tuple[int, int] = (0, 0)) -> ImageTokens:
-        """The trunk's maps to tokens: all that is left to do where the trunk is frozen and its maps are kept."""
+        """The trunk's maps to tokens: all that is left to do where the trunk is frozen and its maps are kept.
+
+        Heatmaps are an auxiliary signal for training (paper 4.2), and evidence for a network that asks for it.
+        """
         config = self.config
-        features = self.norm(self.fusion(maps).permute(0, 2, 3, 1))  # (B, h, w, C)
-        height, width = features.shape[1:3]
-        centres = cell_centres(height, width, config.stride, config.image_size_px, features, origin_px)
+        features = self.norm(self.fusion(maps).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C, h, w)
+        heatmaps = self.heatmap_head(features)
+        coarse = avg_pool2d(features, config.attention_stride // config.stride)
+        height, width = coarse.shape[2:]
+        centres = cell_centres(
+            height, width, config.attention_stride, config.image_size_px, features, origin_px
+        )
         where = sinusoids(centres, config.bands)
         heads = config.attention_width // config.head_width
         key, value = (
-            split_heads(_of_both(part, features.flatten(1, 2), where), heads)
-            for part in (self.key, self.value)
+            split_heads(_of_both(part, coarse.flatten(2).mT, where), heads) for part in (self.key, self.value)
         )
         if config.anchors:
-            heatmaps = linear(
-                features.flatten(1, 2), self.heatmap_head.weight[..., 0, 0], self.heatmap_head.bias
-            )
-            more = beside(heatmaps, centres, config)[:, None].expand(-1, heads, -1, -1)
-            key, value = torch.cat([key, more], -1), torch.cat([value, more], -1)
-        return ImageTokens(key.contiguous(), value.contiguous(), features.permute(0, 3, 1, 2))
-
-    def heatmaps(self, image: ImageTokens) -> Tensor:
-        """Logits of where people's keypoints are, (B, n_keypoints, H / 8, W / 8), in the order of COCO-17.
-
-        An auxiliary signal for training (paper 4.2); in a network with anchors keys tell them too.
-        """
-        return self.heatmap_head(image.features)
+            at = whereabouts(centres).expand(*key.shape[:2], -1, -1)
+            key, value = torch.cat([key, at], -1), torch.cat([value, at], -1)
+        origin = torch.tensor(origin_px, dtype=centres.dtype, device=centres.device).expand(len(key), 2)
+        return ImageTokens(key.contiguous(), value.contiguous(), heatmaps, origin)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from choros.body import BodyModel
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
+from choros.comotion.evidence import N_EVIDENCE, evidence
 from choros.comotion.people import (
     People,
     place_pelvis,
@@ -39,6 +40,8 @@ class Initialisation(nn.Module):
         n_tokens = config.tokens * config.token_width
         width = config.encoder_width
         self.encode_box = perceptron(4 * (1 + 2 * config.bands), width, n_tokens)
+        if config.evidence:
+            self.encode_evidence = perceptron(N_EVIDENCE, width // 2, n_tokens)
         self.rounds = Rounds(config)
         self.decode_person = perceptron(n_tokens, width, 24 * 6 + 10 + 3, out_scale=0.1)
         if config.hidden_state:
@@ -56,6 +59,9 @@ class Initialisation(nn.Module):
         middle_px, rho = standing_in_boxes(boxes_px, config.standing_height_m)
         side_px = rho.exp() * config.standing_height_m
         joints_px = middle_px[..., None, :] + rho.exp()[..., None, None] * self.standing_joints[:, :2]
+        if config.evidence:
+            said = evidence(image.heatmaps, image.origin_px, config.stride, joints_px, side_px)
+            encoded = encoded + self.encode_evidence(said)
         tokens = self.rounds(encoded, image, present, anchors_of(joints_px, side_px, config))
         columns, betas, place = self.decode_person(tokens).to(K.dtype).split([24 * 6, 10, 3], -1)
 

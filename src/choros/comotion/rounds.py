@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.windows import Anchors, Windows
+from choros.comotion.windows import N_WHERE, Anchors, Windows
 from choros.layers.attention import TransformerLayer, members_mask, merge_heads, split_heads
 from choros.layers.perceptron import perceptron
 
@@ -22,9 +22,9 @@ class Round(nn.Module):
         self.heads = config.attention_width // config.head_width
         self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, config.attention_width)
-        self.head_width, self.scale = config.head_width, config.head_width**-0.5
+        self.scale = config.head_width**-0.5
         self.windows = Windows(config) if config.anchors else None
-        n_seen = config.attention_width + (self.windows.n_seen if self.windows else 0)
+        n_seen = config.attention_width + (self.heads * N_WHERE if config.anchors else 0)
         self.after_attention = perceptron(n_seen, width, width, out_scale=0.5)
 
         def layers(count: int) -> nn.ModuleList:
@@ -59,8 +59,8 @@ class Round(nn.Module):
         with torch.autocast(tokens.device.type, enabled=False):  # squares of places need more than 8 bits
             query = torch.cat([query.float(), windows], -1)
             seen = scaled_dot_product_attention(query, image.key.float(), image.value.float(), scale=1.0)
-            content, beside = seen.tensor_split([self.head_width], -1)
-            return torch.cat([merge_heads(content), self.windows.seen(beside, anchors)], -1)
+            content, where = seen.split([seen.shape[-1] - N_WHERE, N_WHERE], -1)
+            return torch.cat([merge_heads(content), self.windows.seen(where, anchors)], -1)
 
 
 class Rounds(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
+from choros.comotion.evidence import N_EVIDENCE, evidence
 from choros.comotion.people import People, pixels_per_metre, project_safely, standing_columns
 from choros.comotion.rounds import Rounds
 from choros.comotion.windows import anchors_of
@@ -37,6 +38,8 @@ class Update(nn.Module):
         width = config.encoder_width
         self.encode_2d = perceptron(24 * 2 * (1 + 2 * config.bands), width, n_tokens)
         self.encode_body = perceptron(N_BODY, width, n_tokens)
+        if config.evidence:
+            self.encode_evidence = perceptron(N_EVIDENCE, width // 2, n_tokens)
         self.rounds = Rounds(config)
         self.decode_person = perceptron(n_tokens, width, 24 * 6 + 3, out_scale=0.1)
         if config.hidden_state:
@@ -55,6 +58,9 @@ class Update(nn.Module):
         if config.hidden_state:
             encoded = encoded + self.encode_hidden(people.hidden)
         size_px = pixels_per_metre(people.pelvis_cam[..., 2], K[:, None]).exp() * config.standing_height_m
+        if config.evidence:
+            said = evidence(image.heatmaps, image.origin_px, config.stride, joints_px, size_px)
+            encoded = encoded + self.encode_evidence(said)
         anchors = anchors_of(joints_px, size_px, config)
         tokens = self.rounds(encoded, image, people.present, anchors)
         columns, step = self.decode_person(tokens).to(K.dtype).split([24 * 6, 3], -1)

@@ -58,7 +58,7 @@ def batch_losses(network: ComotionNetwork, batch: Batch) -> dict[str, Tensor]:
         else:
             image = network.encoder.tokens([maps.float() for maps in batch.maps], batch.origin_px)
         people = unroll(network, image, batch.boxes_px, batch.present, batch.K)
-        logits = network.encoder.heatmaps(image)[batch.labelled]
+        logits = image.heatmaps[batch.labelled]
     K = torch.cat([batch.K[:1], batch.K])
     parts = people_losses(people, K, batch.truth.with_first_twice(), network.body)
     if len(logits):

@@ -1,0 +1,69 @@
+"""Where a person's keypoints are to be seen, near where they are thought to be: heatmaps read through windows.
+
+For each keypoint and each of some Gaussian windows about its predicted place: the mean place of the heatmap there,
+its spread and its height, all measured by the person. That is ours, for the small size: the paper's tokens learn to
+find the joints by attention alone, in many steps; here they are told, by a product of small matrices that costs next
+to nothing, and attention is left with what keypoints do not say.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from choros.body.skeleton import COCO17, JOINT_NAMES
+
+#: Windows, standard deviations in sizes of the person.
+SPREADS = (0.06, 0.15, 0.4, 1.0)
+
+#: The narrowest window, cells.
+NARROWEST_CELLS = 0.6
+
+#: Numbers that a person's evidence takes: way (x, y), spread and height for each keypoint and window.
+N_EVIDENCE = len(COCO17) * len(SPREADS) * 4
+
+#: SMPL's joint near each keypoint: those of the face are near the head.
+NEAR = [JOINT_NAMES.index(name if name in JOINT_NAMES else "head") for name in COCO17]
+
+#: Logits beyond this are as good as certain.
+CERTAIN = 8.0
+
+
+@torch.no_grad()
+def evidence(heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor, size_px: Tensor) -> Tensor:
+    """What heatmaps say of people, (B, N, N_EVIDENCE); no gradient, for heatmaps have a loss of their own.
+
+    ``heatmaps`` (B, 17, h, w) are logits in cells of ``stride`` px whose corner is ``origin_px`` (B, 2);
+    ``joints_px`` (B, N, 24, 2) of people of ``size_px`` (B, N), in the image or not.
+    """
+    logits = heatmaps.float().clamp(-CERTAIN, CERTAIN)
+    height, width = logits.shape[-2:]
+    size = size_px[:, None, :, None].clamp_min(1)  # (B, 1, N, 1)
+    spread_px = (size * torch.tensor(SPREADS, device=logits.device)).clamp_min(NARROWEST_CELLS * stride)
+    at_px = joints_px[:, :, NEAR].transpose(1, 2)  # (B, 17, N, 2)
+
+    def window(axis: int, cells: int) -> tuple[Tensor, Tensor]:
+        """Weights (B, 17, N * S, cells) along an axis, 1 in the nearest cell, and the way there from the joint."""
+        centres_px = origin_px[:, axis, None] + (torch.arange(cells, device=logits.device) + 0.5) * stride
+        way_px = centres_px[:, None, None, None] - at_px[..., axis, None, None]  # (B, 17, N, 1, cells)
+        exponent = -0.5 * (way_px / spread_px[..., None]).square()
+        weights = (exponent - exponent.amax(-1, keepdim=True)).exp()
+        way = (way_px / size[..., None]).expand_as(weights)
+        return weights.flatten(2, 3), way.flatten(2, 3)
+
+    (along_x, way_x), (along_y, way_y) = window(0, width), window(1, height)
+    odds = (logits - logits.amax((-2, -1), keepdim=True)).exp()
+
+    def total(of_y: Tensor, of_x: Tensor, maps: Tensor) -> Tensor:
+        """Sums over all cells of products of what hangs on y, on x and on both, (B, 17, N * S)."""
+        return ((of_y @ maps) * of_x).sum(-1)
+
+    mass = total(along_y, along_x, odds)
+    x, xx = (total(along_y, along_x * way_x**power, odds) / mass for power in (1, 2))
+    y, yy = (total(along_y * way_y**power, along_x, odds) / mass for power in (1, 2))
+    spread = (xx + yy - x.square() - y.square()).clamp_min(1e-4).sqrt()
+    peak = total(along_y, along_x, odds * logits) / mass / CERTAIN
+    numbers = torch.stack(
+        [x.clamp(-2, 2), y.clamp(-2, 2), spread.clamp(max=2), peak], -1
+    )  # (B, 17, N * S, 4)
+    return numbers.unflatten(2, (size_px.shape[1], len(SPREADS))).transpose(1, 2).flatten(2)
