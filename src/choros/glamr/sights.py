@@ -46,7 +46,9 @@ class Spreads:
     # E_pen
     overlap_m: float = 0.03
     # beyond the paper
-    contact_m: float = 0.02  # from frame to frame
+    contact_m: float = (
+        0.05  # from frame to frame; lifted legs swing too little, and a tighter one slows people down
+    )
     contact_outlier_m_s: float = 0.6
     floor_m: float = 0.02
     floor_outlier: float = 4.0
