@@ -93,7 +93,7 @@ def test_known_cameras_show_the_world_and_others_their_own_space():
 def test_floor_of_a_camera_s_axes_is_below_the_feet_of_who_stands(down_deg):
     """The camera of ``walk`` looks 10 degrees down; here as if nobody knew, and with more tilt on top."""
     known = walk(3, "camera")
-    tilt = cv2.Rodrigues(np.radians([-down_deg, 0.0, 0.0]))[0]
+    tilt = cv2.Rodrigues(np.radians([float(down_deg), 0.0, 0.0]))[0]
     frames, rows = known.frames.copy(), known.rows.copy()
     frames["T_world_camera"] = np.eye(4)
     body = BodyModel.load(detail="light")

@@ -37,14 +37,9 @@ ANGLES = ("flexion", "sideways", "twist")
 #: Of the limbs, both sides; of the trunk, one.
 JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist", "spine1", "spine2", "spine3", "neck", "head")
 ARM = ("shoulder", "elbow", "wrist")
-_BENDS_BACKWARD = {
-    "knee",
-    "spine1",
-    "spine2",
-    "spine3",
-    "neck",
-    "head",
-}  # what is above the trunk's joints: forward
+#: Joints that flex about +x: shins go back, what is above the trunk's joints goes forward. Hips and ankles flex
+#: about -x, arms about y.
+FLEX_ABOUT_X = ("knee", "spine1", "spine2", "spine3", "neck", "head")
 
 INK, QUIET, GRID = "#2b2f38", "#6d7380", "#e7e9ee"
 PAGE = """<!doctype html>
@@ -130,7 +125,7 @@ def joint_angles(
     """How far a joint is from where it is in the T-pose; the page says which way is positive."""
     turn = Rotation.from_rotvec(rotvec[:, JOINT_NAMES.index(joint)])
     side, _, kind = joint.rpartition("_")
-    along, across = (0, 1) if kind in ARM else (1, 0)  # arms lie along x in the T-pose, all else along y
+    along = 0 if kind in ARM else 1  # arms lie along x in the T-pose, all else along y
     x, y, z, w = turn.as_quat().T
     about_bone = np.zeros((len(rotvec), 4))
     about_bone[:, along], about_bone[:, 3] = (x, y, z)[along], w
@@ -138,10 +133,12 @@ def joint_angles(
     twist = Rotation.from_quat(about_bone)
     swing = (turn * twist.inv()).as_rotvec()
     mirror = -1.0 if side == "right" else 1.0
-    flexion = mirror * -swing[:, 1] if across else swing[:, 0] * (1 if kind in _BENDS_BACKWARD else -1)
     sideways = swing[:, 2] * (mirror if side else -1.0)
     inwards = twist.as_rotvec()[:, along]
-    if along == 1:
+    if kind in ARM:
+        flexion = -mirror * swing[:, 1]
+    else:
+        flexion = swing[:, 0] * (1.0 if kind in FLEX_ABOUT_X else -1.0)
         inwards = inwards * (-mirror if side else 1.0)
     return np.degrees(np.stack([flexion, sideways, inwards], axis=1))
 

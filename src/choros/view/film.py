@@ -14,8 +14,8 @@ from choros.video import open_video
 
 PICTURES = 600  # at most,
 PICTURES_PER_S = 10.0  # and so many a second,
-PICTURE_PX = 480  # so long on the longer side: some 15 MB in all at most
-JPEG_QUALITY = 70
+PICTURE_PX = 640  # so long on the longer side: some 20 MB in all at most
+JPEG_QUALITY = 60
 
 
 @dataclass(frozen=True)

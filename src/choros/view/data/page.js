@@ -6,7 +6,7 @@
 "use strict";
 (() => {
 const TRAIL_S = 5;         // a trail fades over that time, and stays faint after it
-const TRAIL_M = 0.035;     // its width
+const TRAIL_M = 0.05;      // its width
 const GHOST = 0.3;         // opacity of somebody who is not seen
 const CAMERA_M = 0.5;      // length of the drawn camera
 const HAIR_S = 1e-4;       // later than a frame's time, so that what changes with the frame has changed
@@ -155,24 +155,32 @@ function furnish() {
   if (back.length() < 0.5) back.set(0, 0, 1);
   back.normalize();
   const right = new THREE.Vector3(back.z, 0, -back.x);
+  const stood = []; // where everything is, from the floor to above heads
   let edge = 0;
   state.motions.forEach((motion, i) => {
     const across = points(motion).map((point) => point.dot(right));
     const low = Math.min(...bounds(across)), high = Math.max(...bounds(across));
     motion.beside = right.clone().multiplyScalar(i ? edge + 1 - low : 0);
     edge = (i ? edge + 1 - low : 0) + high + 1;
-    for (const point of points(motion)) box.expandByPoint(point.clone().setY(1).add(motion.beside));
+    for (const point of points(motion)) {
+      const place = point.clone().add(motion.beside);
+      box.expandByPoint(place.setY(1));
+      stood.push(place, place.clone().setY(0), place.clone().setY(2.2));
+    }
     const around = bounds(points(motion).map((point) => point.dot(back)));
     motion.front = right.clone().multiplyScalar((low + high) / 2).addScaledVector(back, around[1] + 1);
   });
   const near = box.getSize(new THREE.Vector3()).length() + 5; // a camera that is not far off is worth a look
   const lenses = state.motions.flatMap((motion) => (motion.camera?.path ?? []).map((point) => point.clone().add(motion.beside)));
-  for (const point of lenses) if (box.distanceToPoint(point) < near) box.expandByPoint(point.setY(1));
+  for (const point of lenses) if (box.distanceToPoint(point) < near) {
+    box.expandByPoint(point);
+    stood.push(point);
+  }
   const middle = box.getCenter(new THREE.Vector3()).setY(0.9);
   const radius = Math.max(box.getSize(new THREE.Vector3()).length() / 2, 1) + 1;
   controls.target.copy(middle);
   const from = back.applyAxisAngle(new THREE.Vector3(0, 1, 0), 0.5).setY(0.5).normalize();
-  orbit.position.copy(middle).addScaledVector(from, 2.1 * radius + 1);
+  orbit.position.copy(middle).addScaledVector(from, distance(stood, middle, from));
   controls.update();
 
   scene.add(new THREE.HemisphereLight(0xffffff, 0xc9ccd4, 2.1));
@@ -189,6 +197,18 @@ function furnish() {
   scene.add(sun, sun.target);
   state.floor = floor(middle, Math.max(3 * radius, 8));
   scene.add(state.floor);
+}
+
+/** How far from the middle, towards ``from``, an eye sees all points. */
+function distance(points, middle, from) {
+  const { clientWidth: width, clientHeight: height } = $("view");
+  const right = new THREE.Vector3(from.z, 0, -from.x).normalize(), up = from.clone().cross(right);
+  const high = 0.85 * Math.tan(orbit.fov * Math.PI / 360), wide = high * Math.max(width - 220, 200) / height;
+  const needed = points.map((point) => {
+    const away = point.clone().sub(middle);
+    return away.dot(from) + Math.max(Math.abs(away.dot(right)) / wide, Math.abs(away.dot(up)) / high);
+  });
+  return Math.max(bounds(needed)[1], 3);
 }
 
 function bounds(numbers) {
@@ -284,6 +304,7 @@ function draw() {
     rect = [(width - w * fit) / 2, (height - h * fit) / 2, w * fit, h * fit];
     camera = lens;
     lens.matrix.copy(node.matrixWorld);
+    lens.matrixWorldNeedsUpdate = true;
     lens.projectionMatrix.copy(projection);
     lens.projectionMatrixInverse.copy(projection).invert();
     Object.assign($("film").style, Object.fromEntries(["left", "top", "width", "height"].map((side, i) => [side, `${rect[i]}px`])));
