@@ -232,7 +232,7 @@ class Browser:
         )
         camera = self.server.initial_camera
         camera.look_at = middle
-        camera.position = middle + 2.2 * reach_m * np.array([0.45, 0.45, 0.77])
+        camera.position = middle + 1.2 * reach_m * np.array([0.45, 0.45, 0.77])
 
     def _controls(self) -> None:
         gui = self.server.gui
