@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from choros.body.skeleton import COCO17, JOINT_NAMES
+from choros.camera import project
+from choros.comotion.config import PRESETS
 from choros.comotion.evidence import N_EVIDENCE, NEAR, SPREADS, evidence
+from choros.comotion.network import ComotionNetwork
 
 STRIDE = 8
 ORIGIN = torch.tensor([[0.0, 32], [16, 0]])  # of two frames
@@ -61,3 +64,24 @@ def test_far_outside_the_picture_all_is_finite():
 def test_keypoints_are_near_their_joints():
     assert [JOINT_NAMES[j] for j in NEAR[:5]] == ["head"] * 5
     assert [JOINT_NAMES[j] for j in NEAR[5:]] == list(COCO17[5:])
+
+
+@torch.no_grad()
+def test_a_new_network_follows_people_by_their_heatmaps():
+    """Before anything is learned the pose stays and the pelvis goes where the trunk's keypoints went."""
+    network = ComotionNetwork(PRESETS["small"]).eval()
+    last = network.updater.decode_person[-1]
+    last.weight.zero_()
+    last.bias.zero_()
+    K = torch.tensor([[[400.0, 0, 256], [0, 400, 256], [0, 0, 1]]])
+    image = network.encode(torch.rand(1, 3, 320, 512, generator=torch.Generator().manual_seed(0)), (0, 96))
+    before = network.initialise(image, torch.tensor([[[150.0, 150, 230, 350]]]), K)
+    joints_px = project(before.joints_cam(network.body), K[:, None, None])[0, 0, NEAR]
+    shift_px = torch.tensor([9.0, -6.0])
+    cells = torch.stack(torch.meshgrid(torch.arange(64), torch.arange(40), indexing="xy"), -1) * 8 + 4
+    away = (cells + torch.tensor([0, 96]) - (joints_px + shift_px)[:, None, None]).square().sum(-1)
+    maps = 12 * torch.exp(-away / (2 * 10.0**2)) - 6
+    after = network.update(image._replace(heatmaps=maps[None]), before, K)
+    moved_px = project(after.pelvis_cam, K[:, None]) - project(before.pelvis_cam, K[:, None])
+    torch.testing.assert_close(moved_px[0, 0], shift_px, atol=1.5, rtol=0)
+    torch.testing.assert_close(after.rotations, before.rotations, atol=1e-5, rtol=0)

@@ -9,7 +9,7 @@ to nothing, and attention is left with what keypoints do not say.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from choros.body.skeleton import COCO17, JOINT_NAMES
 
@@ -24,6 +24,12 @@ N_EVIDENCE = len(COCO17) * len(SPREADS) * 4
 
 #: SMPL's joint near each keypoint: those of the face are near the head.
 NEAR = [JOINT_NAMES.index(name if name in JOINT_NAMES else "head") for name in COCO17]
+
+#: Keypoints that move with the body as a whole, and the window that they are followed through.
+TRUNK_KEYPOINTS = [
+    COCO17.index(f"{side}_{name}") for side in ("left", "right") for name in ("shoulder", "hip")
+]
+FOLLOWING = SPREADS.index(0.15)
 
 #: Logits beyond this are as good as certain.
 CERTAIN = 8.0
@@ -67,3 +73,21 @@ def evidence(heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor
         [x.clamp(-2, 2), y.clamp(-2, 2), spread.clamp(max=2), peak], -1
     )  # (B, 17, N * S, 4)
     return numbers.unflatten(2, (size_px.shape[1], len(SPREADS))).transpose(1, 2).flatten(2)
+
+
+def shortcut(n_kept: int, n_out: int, kept: slice, x_y: slice, gain: float) -> nn.Linear:
+    """A straight way for a network's answers (n_out,) from ``n_kept`` numbers that they may keep, and evidence.
+
+    New, it keeps them where the answers are ``kept``, and ``x_y`` go ``gain`` times where the trunk's keypoints are
+    seen: somebody who is followed without change of pose. What a network adds to that it learns.
+    """
+    layer = nn.Linear(n_kept + N_EVIDENCE, n_out)
+    weight = torch.zeros_like(layer.weight)
+    weight[kept, :n_kept] = torch.eye(n_kept)
+    numbers = torch.arange(N_EVIDENCE).unflatten(0, (len(COCO17), len(SPREADS), 4)) + n_kept
+    for row, axis in zip(range(x_y.start, x_y.stop), (0, 1), strict=True):
+        weight[row, numbers[TRUNK_KEYPOINTS, FOLLOWING, axis]] = gain / len(TRUNK_KEYPOINTS)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.zero_()
+    return layer

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from choros.body import BodyModel
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.evidence import N_EVIDENCE, evidence
+from choros.comotion.evidence import N_EVIDENCE, evidence, shortcut
 from choros.comotion.people import (
     People,
     place_pelvis,
@@ -42,6 +42,7 @@ class Initialisation(nn.Module):
         self.encode_box = perceptron(4 * (1 + 2 * config.bands), width, n_tokens)
         if config.evidence:
             self.encode_evidence = perceptron(N_EVIDENCE, width // 2, n_tokens)
+            self.shortcut = shortcut(0, 24 * 6 + 10 + 3, slice(0), slice(24 * 6 + 10, 24 * 6 + 12), 1.0)
         self.rounds = Rounds(config)
         self.decode_person = perceptron(n_tokens, width, 24 * 6 + 10 + 3, out_scale=0.1)
         if config.hidden_state:
@@ -63,7 +64,10 @@ class Initialisation(nn.Module):
             said = evidence(image.heatmaps, image.origin_px, config.stride, joints_px, side_px)
             encoded = encoded + self.encode_evidence(said)
         tokens = self.rounds(encoded, image, present, anchors_of(joints_px, side_px, config))
-        columns, betas, place = self.decode_person(tokens).to(K.dtype).split([24 * 6, 10, 3], -1)
+        answer = self.decode_person(tokens).to(K.dtype)
+        if config.evidence:
+            answer = answer + self.shortcut(said).to(K.dtype)
+        columns, betas, place = answer.split([24 * 6, 10, 3], -1)
 
         pelvis_px = middle_px + place[..., :2] * side_px[..., None]
         return People(

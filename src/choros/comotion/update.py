@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.evidence import N_EVIDENCE, evidence
+from choros.comotion.evidence import N_EVIDENCE, evidence, shortcut
 from choros.comotion.people import People, pixels_per_metre, project_safely, standing_columns
 from choros.comotion.rounds import Rounds
 from choros.comotion.windows import anchors_of
@@ -40,6 +40,8 @@ class Update(nn.Module):
         self.encode_body = perceptron(N_BODY, width, n_tokens)
         if config.evidence:
             self.encode_evidence = perceptron(N_EVIDENCE, width // 2, n_tokens)
+            gain = config.standing_height_m / config.step  # ways are in sizes of the person, steps in metres
+            self.shortcut = shortcut(24 * 6, 24 * 6 + 3, slice(24 * 6), slice(24 * 6, 24 * 6 + 2), gain)
         self.rounds = Rounds(config)
         self.decode_person = perceptron(n_tokens, width, 24 * 6 + 3, out_scale=0.1)
         if config.hidden_state:
@@ -63,7 +65,11 @@ class Update(nn.Module):
             encoded = encoded + self.encode_evidence(said)
         anchors = anchors_of(joints_px, size_px, config)
         tokens = self.rounds(encoded, image, people.present, anchors)
-        columns, step = self.decode_person(tokens).to(K.dtype).split([24 * 6, 3], -1)
+        answer = self.decode_person(tokens).to(K.dtype)
+        if config.evidence:
+            before = (columns_of_rotations(people.rotations) - self.standing).flatten(-2)
+            answer = answer + self.shortcut(torch.cat([before, said], -1)).to(K.dtype)
+        columns, step = answer.split([24 * 6, 3], -1)
 
         # A residual in metres across the view and in parts of the way along it: under another K the same
         # numbers move the pelvis by the same pixels.
