@@ -62,7 +62,7 @@ class Glance(torch.nn.Module):
 
 def network_that(moves_m: float = 0.0) -> ComotionNetwork:
     """Everybody goes ``moves_m`` to the right in every frame, and nothing else."""
-    network = ComotionNetwork(TINY, trunk=Glance()).eval()
+    network = ComotionNetwork(replace(TINY, evidence=False), trunk=Glance()).eval()
     last = network.updater.decode_person[-1]
     with torch.no_grad():
         last.weight.zero_()
@@ -82,7 +82,7 @@ def lively():
     g = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for module in (network.updater.decode_person, network.initialisation.decode_person):
-            module[-1].weight.normal_(std=0.05, generator=g)
+            module[-1].weight.normal_(std=0.03, generator=g)
     return network
 
 

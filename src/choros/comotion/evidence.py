@@ -8,6 +8,8 @@ to nothing, and attention is left with what keypoints do not say.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -31,8 +33,8 @@ TRUNK_KEYPOINTS = [
 ]
 FOLLOWING = SPREADS.index(0.15)
 
-#: Logits beyond this are as good as certain.
-CERTAIN = 8.0
+#: Logits beyond this are as good as certain; those of a heatmap that says nothing.
+CERTAIN, FAINT = 8.0, -5.0
 
 
 @torch.no_grad()
@@ -49,29 +51,32 @@ def evidence(heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor
     at_px = joints_px[:, :, NEAR].transpose(1, 2)  # (B, 17, N, 2)
 
     def window(axis: int, cells: int) -> tuple[Tensor, Tensor]:
-        """Weights (B, 17, N * S, cells) along an axis, 1 in the nearest cell, and the way there from the joint."""
+        """Weights (B, 17, N * S, cells) along an axis, and the way there from the joint."""
         centres_px = origin_px[:, axis, None] + (torch.arange(cells, device=logits.device) + 0.5) * stride
         way_px = centres_px[:, None, None, None] - at_px[..., axis, None, None]  # (B, 17, N, 1, cells)
-        exponent = -0.5 * (way_px / spread_px[..., None]).square()
-        weights = (exponent - exponent.amax(-1, keepdim=True)).exp()
+        weights = (-0.5 * (way_px / spread_px[..., None]).square()).exp()
         way = (way_px / size[..., None]).expand_as(weights)
         return weights.flatten(2, 3), way.flatten(2, 3)
 
     (along_x, way_x), (along_y, way_y) = window(0, width), window(1, height)
-    odds = (logits - logits.amax((-2, -1), keepdim=True)).exp()
+    odds = logits.exp()
 
     def total(of_y: Tensor, of_x: Tensor, maps: Tensor) -> Tensor:
         """Sums over all cells of products of what hangs on y, on x and on both, (B, 17, N * S)."""
         return ((of_y @ maps) * of_x).sum(-1)
 
-    mass = total(along_y, along_x, odds)
-    x, xx = (total(along_y, along_x * way_x**power, odds) / mass for power in (1, 2))
-    y, yy = (total(along_y * way_y**power, along_x, odds) / mass for power in (1, 2))
-    spread = (xx + yy - x.square() - y.square()).clamp_min(1e-4).sqrt()
-    peak = total(along_y, along_x, odds * logits) / mass / CERTAIN
-    numbers = torch.stack(
-        [x.clamp(-2, 2), y.clamp(-2, 2), spread.clamp(max=2), peak], -1
-    )  # (B, 17, N * S, 4)
+    # Nothing seen counts as a faint heatmap all through the window, in the picture or beyond: so nobody is drawn
+    # to nothing, nor back from beyond the edge.
+    nothing = math.exp(FAINT) * 2 * math.pi * (spread_px / stride).square()
+    nothing = nothing.expand(-1, len(COCO17), -1, -1).flatten(2)  # (B, 17, N * S)
+    variance = (spread_px / size).square().expand(-1, len(COCO17), -1, -1).flatten(2)  # along each axis
+    mass = total(along_y, along_x, odds) + nothing
+    x, y = total(along_y, along_x * way_x, odds) / mass, total(along_y * way_y, along_x, odds) / mass
+    squares = total(along_y, along_x * way_x**2, odds) + total(along_y * way_y**2, along_x, odds)
+    squares = (squares + 2 * nothing * variance) / mass
+    spread = (squares - x.square() - y.square()).clamp_min(1e-4).sqrt()
+    peak = (total(along_y, along_x, odds * logits) + FAINT * nothing) / mass / CERTAIN
+    numbers = torch.stack([x, y, spread, peak], -1)  # (B, 17, N * S, 4)
     return numbers.unflatten(2, (size_px.shape[1], len(SPREADS))).transpose(1, 2).flatten(2)
 
 
