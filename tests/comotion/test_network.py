@@ -81,7 +81,7 @@ def test_order_of_people_does_not_matter(network, image):
         for a, b in zip(
             found[:4], expected[:4], strict=True
         ):  # to rounding, which windows of a few px magnify
-            torch.testing.assert_close(a, b[:, order], atol=1e-3, rtol=1e-3)
+            torch.testing.assert_close(a, b[:, order], atol=5e-3, rtol=5e-3)
 
 
 def test_people_do_attend_to_each_other(network, image):
@@ -118,7 +118,7 @@ def test_nothing_leaks_from_padding(network, image):
     # Without padding the sums are made in another order: equal to rounding.
     for found, expected in ((results[0], alone), (begun[0], people)):
         for a, b in zip(found[:4], expected[:4], strict=True):
-            torch.testing.assert_close(a[:, :2], b, atol=1e-3, rtol=1e-3)
+            torch.testing.assert_close(a[:, :2], b, atol=5e-3, rtol=5e-3)
     assert all(part.isfinite().all() for result in results + begun for part in result)
 
 
@@ -144,7 +144,7 @@ def test_frames_of_a_batch_know_nothing_of_each_other(network):
             one = network.initialise(alone, both_boxes[i : i + 1], K, present[i : i + 1])
             one = network.update(alone, one, K)
             for a, b in zip(one[:4], after[:4], strict=True):
-                torch.testing.assert_close(a[0], b[i], atol=1e-3, rtol=1e-3)
+                torch.testing.assert_close(a[0], b[i], atol=5e-3, rtol=5e-3)
 
 
 def test_another_camera_begins_on_the_same_pixels(network, image):

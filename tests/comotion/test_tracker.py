@@ -82,7 +82,7 @@ def lively():
     g = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for module in (network.updater.decode_person, network.initialisation.decode_person):
-            module[-1].weight.normal_(std=0.03, generator=g)
+            module[-1].weight.normal_(std=0.05, generator=g)
     return network
 
 
@@ -342,7 +342,8 @@ def test_the_order_of_people_does_not_matter(lively):
 
 
 def test_one_more_person_far_away_hardly_matters():
-    network = ComotionNetwork(TINY).eval()
+    # Heatmaps that nobody has taught are noise, after which everyone would run in their own way.
+    network = ComotionNetwork(replace(TINY, evidence=False)).eval()
     rows, more = given(network, [LEFT, RIGHT])[-1], given(network, [LEFT, RIGHT, (630, 2, 634, 12)])[-1]
     assert np.abs(rows["keypoints_px"] - more["keypoints_px"][:2]).max() < 0.05 * (LEFT[3] - LEFT[1])
 
