@@ -23,7 +23,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from choros import weights
-from choros.datasets.mocap import MocapClip, load_folder, load_packed, split, without_duplicates
+from choros.datasets.mocap import MocapClip, learned_and_held_out, load_packed
 from choros.evaluation.metrics.motion_quality import frechet_distance, kinetic_features
 from choros.evaluation.metrics.pose import best_of_samples, pa_mpjpe_mm
 from choros.glamr.config import FPS, InfillerConfig
@@ -146,10 +146,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, help="at most so many clips")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.mocap.is_file():
-        learned, held_out = load_packed(options.mocap), []
-    else:
-        learned, held_out = split(without_duplicates(load_folder(options.mocap)))
+    learned, held_out = learned_and_held_out(options.mocap)
     if options.test:
         held_out = load_packed(options.test)
     path = options.weights or weights.shipped(SYSTEM)

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from choros.baseline import gauss_newton as gn
 from choros.baseline.lift import LiftConfig, Lifting, Past
 from choros.body import BodyModel
-from choros.datasets.mocap import load_folder, load_packed, split, without_duplicates
+from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.training.keypoint_noise import KeypointNoise
 from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
@@ -30,7 +30,7 @@ UP = np.array([0.0, -1.0, 0.0])
 
 
 def held_out(path: Path) -> list[Clip]:
-    found = load_packed(path) if path.is_file() else split(without_duplicates(load_folder(path)))[1]
+    found = load_packed(path) if path.is_file() else learned_and_held_out(path)[1]
     return [Clip.of(clip) for clip in found]
 
 

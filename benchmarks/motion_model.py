@@ -17,7 +17,7 @@ from rich.table import Table
 from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES
-from choros.datasets.mocap import MocapClip, load_folder, split, without_duplicates
+from choros.datasets.mocap import MocapClip, learned_and_held_out
 from choros.evaluation.metrics.motion_quality import (
     foot_contact,
     foot_sliding_cm_s,
@@ -48,7 +48,7 @@ def main() -> None:
     began = time.perf_counter()
     performed = [perform(np.random.default_rng(seed), body, times) for seed in range(PERFORMANCES)]
     spent = (time.perf_counter() - began) / PERFORMANCES
-    learned, held_out = split(without_duplicates(load_folder(folder)))
+    learned, held_out = learned_and_held_out(folder)
     sets = {
         "performed": [joints for poses in performed for joints in pieces(poses)],
         "captured, learned from": [joints for clip in learned for joints in captured(clip)],

@@ -21,7 +21,7 @@ from rich.table import Table
 from torch import Tensor
 
 from choros import weights
-from choros.datasets.mocap import load_folder, load_packed, split, without_duplicates
+from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.motion_quality import acceleration_error_mm_s2
 from choros.evaluation.metrics.world import global_errors_mm
 from choros.glamr.config import FPS, TRAJECTORY_PRESETS
@@ -63,10 +63,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, help="at most so many clips")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.mocap.is_file():
-        learned, held_out = load_packed(options.mocap), []
-    else:
-        learned, held_out = split(without_duplicates(load_folder(options.mocap)))
+    learned, held_out = learned_and_held_out(options.mocap)
     if options.test:
         held_out = load_packed(options.test)
     options.work.mkdir(parents=True, exist_ok=True)

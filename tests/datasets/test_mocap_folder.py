@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from test_mocap_readers import AMC, asf_text, bvh_text, deepmimic_frame
 
 from choros.body.skeleton import JOINT_NAMES
-from choros.datasets.mocap import load_folder
+from choros.datasets.mocap import learned_and_held_out, load_folder, pack
 from choros.datasets.mocap.folder import LICENCES
 from choros.errors import ChorosError
 
@@ -45,6 +45,16 @@ def test_clips_come_at_the_rate_asked_for(folder: Path):
     (clip,) = load_folder(folder, sources=["bvh"], shippable_only=False, fps=20)
     assert clip.fps == 20
     assert len(clip) == 20  # 60 frames of 1/60 s end at 59/60 s
+
+
+def test_a_packed_file_is_all_to_learn_and_a_folder_is_split(folder: Path, tmp_path: Path):
+    clips = list(load_folder(folder, shippable_only=False))
+    learned, held_out = learned_and_held_out(folder, shippable_only=False)
+    assert {clip.name for clip in learned + held_out} < {clip.name for clip in clips}  # copies count once
+    pack(clips, tmp_path / "clips.npz")
+    learned, held_out = learned_and_held_out(tmp_path / "clips.npz")
+    assert [clip.name for clip in learned] == [clip.name for clip in clips]
+    assert held_out == []
 
 
 def test_standing_still_in_the_rest_pose_is_our_t_pose(folder: Path):

@@ -41,14 +41,10 @@ class FromMocap:
 
     def run(self) -> None:
         from choros.cli.progress import TrackProgress
-        from choros.datasets.mocap import load_folder, load_packed, split, without_duplicates
+        from choros.datasets.mocap import learned_and_held_out
         from choros.training.lifter import write_log
 
-        if self.mocap.is_file():
-            found = load_packed(self.mocap)
-        else:
-            every = load_folder(self.mocap, shippable_only=not self.any_licence)
-            found, _ = split(without_duplicates(every))
+        found, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
         if not found:
             raise ChorosError(f"{self.mocap} holds no motion capture that may be used; give another folder.")
         about = {

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from choros.body.skeleton import COCO17, JOINT_NAMES
+from choros.comotion.windows import NARROWEST_CELLS
 
 #: Windows, standard deviations in sizes of the person.
 SPREADS = (0.06, 0.15, 0.4, 1.0)
-
-#: The narrowest window, cells.
-NARROWEST_CELLS = 0.6
 
 #: Numbers that a person's evidence takes: way (x, y), spread and height for each keypoint and window.
 N_EVIDENCE = len(COCO17) * len(SPREADS) * 4

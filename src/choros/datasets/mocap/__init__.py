@@ -14,13 +14,14 @@ from choros.datasets.mocap.clip import (
 )
 from choros.datasets.mocap.deepmimic import read_deepmimic
 from choros.datasets.mocap.expmap import read_expmap
-from choros.datasets.mocap.folder import load_folder
+from choros.datasets.mocap.folder import learned_and_held_out, load_folder
 from choros.datasets.mocap.retarget import retarget
 from choros.datasets.mocap.source import SourceMotion
 
 __all__ = [
     "MocapClip",
     "SourceMotion",
+    "learned_and_held_out",
     "load_folder",
     "load_packed",
     "mirror",

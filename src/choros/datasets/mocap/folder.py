@@ -17,7 +17,14 @@ import numpy as np
 from choros.body import BodyModel
 from choros.datasets.mocap.asf import read_amc, read_asf
 from choros.datasets.mocap.bvh import BvhFile, is_bandai, read_bvh, read_bvh_file
-from choros.datasets.mocap.clip import MocapClip, plausible_parts, resample
+from choros.datasets.mocap.clip import (
+    MocapClip,
+    load_packed,
+    plausible_parts,
+    resample,
+    split,
+    without_duplicates,
+)
 from choros.datasets.mocap.deepmimic import read_deepmimic
 from choros.datasets.mocap.expmap import read_expmap
 from choros.datasets.mocap.retarget import retarget
@@ -222,3 +229,13 @@ def _bandai_motions(path: Path) -> Iterator[SourceMotion]:
                 ),
                 f"bandai_namco/{name}",
             )
+
+
+def learned_and_held_out(path: Path, shippable_only: bool = True) -> tuple[list[MocapClip], list[MocapClip]]:
+    """Clips to learn from and clips that `split` holds out: of a folder, or of a packed .npz, which is all to learn.
+
+    What is in a folder twice counts once. Raises ``ChorosError`` as `load_folder` and `load_packed` do.
+    """
+    if path.is_file():
+        return load_packed(path), []
+    return split(without_duplicates(load_folder(path, shippable_only=shippable_only)))
