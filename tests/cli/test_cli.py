@@ -22,7 +22,10 @@ from choros.errors import ChorosError
 from choros.motion import ROW, Motion
 from choros.video import VideoWriter, open_video
 
-COMMANDS = ("track", "live", "demo", "show", "export", "bench", "doctor", "train", "scenes")
+COMMANDS = (
+    "track", "live", "demo", "world", "show", "view", "plot", "export", "doctor", "train", "bench", "scenes",
+    "completion",
+)  # fmt: skip
 FRAMES, FPS = 30, 5  # six seconds, so that several checkpoints fall into them
 WIDTH, HEIGHT = 96, 64
 

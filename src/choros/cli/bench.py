@@ -74,19 +74,16 @@ class Bench:
     """Measure systems on test sets: a table here, everything in the JSON file."""
 
     what: Positional[Literal["tracking", "pose", "world", "runtime"]]
-    """What the table shows: who is who, body poses, motion in the world (a camera that a system does not tell is
-    taken to stand still), or speed and memory."""
+    """What the table shows: who is who, body poses, motion in the world, or speed and memory."""
     data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...")]
     """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
     system: Annotated[
         tuple[str, ...],
         arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: baseline)"),
     ] = ("baseline",)
-    """Which systems, side by side: baseline, comotion. NAME:WEIGHTS takes your own weights; motion:DIR takes what
-    any system said of each CLIP from DIR/CLIP.npz or DIR/CLIP/motion.npz."""
+    """Systems, side by side. With your own weights, NAME:WEIGHTS; any other system's motions, motion:DIR."""
     protocol: Literal["full", "oracle16", "oracle48"] = "full"
-    """full: the video and nothing else. oracle16, oracle48: boxes of the first frame are given and everybody is
-    followed for that many frames, nobody added or dropped (CoMotion, appendix A.2)."""
+    """full: the video and nothing else. oracle16, oracle48: followed for so many frames from boxes that are given."""
     accurate: Flag = False
     """The accurate keypoint network, about half as fast."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None

@@ -9,6 +9,7 @@ import tyro
 
 from choros._version import __version__
 from choros.cli.bench import Bench
+from choros.cli.completion import Completion
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
@@ -35,6 +36,7 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Scenes, tyro.conf.subcommand("scenes")]
+    | Annotated[Completion, tyro.conf.subcommand("completion")]
 )
 
 

@@ -19,9 +19,10 @@ class Plot:
     """The motion.npz that `choros track` or `choros world` wrote."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("report.html")
     """The page to write."""
-    joints: Annotated[tuple[str, ...], arg(metavar="JOINT...", help_behavior_hint="")] = ()
-    """Whose angles to draw, of hip, knee, ankle, shoulder, elbow, wrist, spine1 to spine3, neck, head; without it, hip,
-    knee, shoulder and elbow."""
+    joints: Annotated[
+        tuple[str, ...], arg(metavar="JOINT...", help_behavior_hint="(default: hip knee shoulder elbow)")
+    ] = ()
+    """Whose angles to draw: hip, knee, ankle, shoulder, elbow, wrist, spine1, spine2, spine3, neck or head."""
     people: Annotated[tuple[int, ...], arg(metavar="ID...", help_behavior_hint="")] = ()
     """Only these people."""
     body: OptionalFile = None

@@ -195,11 +195,12 @@ class Dynamic:
 class Scenes:
     """Synthetic videos of people, with perfect truth."""
 
-    do: (
+    do: Annotated[
         Annotated[Make, tyro.conf.subcommand("make")]
         | Annotated[Sheet, tyro.conf.subcommand("sheet")]
-        | Annotated[Dynamic, tyro.conf.subcommand("dynamic")]
-    )
+        | Annotated[Dynamic, tyro.conf.subcommand("dynamic")],
+        arg(name=""),  # no heading of its own in the help
+    ]
 
     @property
     def output(self) -> Path:

@@ -168,14 +168,15 @@ def _report_of(report: Report, steps: int, record: dict[str, float]) -> None:
 class Train:
     """Train the networks that ship, on your own machine."""
 
-    what: (
+    what: Annotated[
         Annotated[Lifter, subcommand("lifter")]
         | Annotated[MotionModel, subcommand("motion-model")]
         | Annotated[Infiller, subcommand("infiller")]
         | Annotated[Trajectory, subcommand("trajectory")]
         | Annotated[Comotion, subcommand("comotion")]
-        | Annotated[PseudoLabel, subcommand("pseudo-label")]
-    )
+        | Annotated[PseudoLabel, subcommand("pseudo-label")],
+        arg(name=""),  # no heading of its own in the help
+    ]
 
     @property
     def output(self) -> Path | None:

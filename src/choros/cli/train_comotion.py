@@ -64,9 +64,10 @@ class Comotion:
     """Photographs for backgrounds of scenes."""
     wardrobe: OptionalFolder = None
     """MakeHuman's clothes for the people of scenes."""
-    data: Annotated[tuple[str, ...], arg(metavar="NAME=LABELS,IMAGES")] = ()
-    """Public sets that you have, for the paper's recipe: coco, mpii, instavariety, bedlam, posetrack, jrdb. Or
-    NAME=DIR, a folder that choros train pseudo-label wrote, for any recipe."""
+    data: Annotated[
+        tuple[str, ...], arg(metavar="NAME=LABELS,IMAGES|NAME=DIR...", help_behavior_hint="")
+    ] = ()
+    """Public sets that you have, for the paper's recipe; or folders that choros train pseudo-label wrote, for any."""
     data_share: float = 0.2
     """Of the clips that a stage learns from, for the folders of --data together."""
     licence: Annotated[str | None, arg(metavar="TEXT", constructor=str, help_behavior_hint="")] = None

@@ -31,9 +31,7 @@ class World:
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
     """The motion to write."""
     camera: Annotated[str, arg(metavar="auto|static|turning|moving|FILE|DIR")] = "auto"
-    """Whether the camera stands, turns where it stands or goes about; or one that is solved already: JSON with
-    T_world_camera (4x4 a frame, OpenCV axes, z up, metres, floor at 0), or a folder with COLMAP's images.txt or
-    images.bin (any scale and way up)."""
+    """What the camera does; or one that is solved: JSON with T_world_camera, or the folder of a COLMAP model."""
     seed: int = 0
     """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
     anew: Flag = False
