@@ -3,7 +3,11 @@
 import os
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -232,6 +236,30 @@ def test_a_silent_stream_is_given_up_after_the_timeout(protocol: str) -> None:
             open_video(url, timeout_s=0.5)
 
 
+HTTP = b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n"
+
+
+@contextmanager
+def served(*pieces: bytes | threading.Event) -> Iterator[str]:
+    """URL of a server that answers once with ``pieces``, and waits where an event stands until that is set."""
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):  # whoever asked may be gone
+            connection.recv(4096)
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    connection.sendall(piece)
+                else:
+                    piece.wait(20)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/live.ts"
+        thread.join(5)
+
+
 @pytest.mark.parametrize("ends", [True, False], ids=["ends", "breaks off"])
 def test_a_live_stream_is_read_until_it_ends(ends: bool, tmp_path: Path) -> None:
     data = write_video(tmp_path / "film.ts", TS, steady(50)).read_bytes()
@@ -242,43 +270,61 @@ def test_a_live_stream_is_read_until_it_ends(ends: bool, tmp_path: Path) -> None
         )
     else:
         answer += b"\r\n" + data
-
-    def serve(server: socket.socket) -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(4096)
-            connection.sendall(answer)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve, args=(server,), daemon=True)
-        thread.start()
-        with open_video(f"http://127.0.0.1:{server.getsockname()[1]}/live.ts", timeout_s=5) as reader:
-            frames = list(reader)
-        thread.join(5)
+    with served(answer) as url, open_video(url, timeout_s=5) as reader:
+        frames = list(reader)
     assert reader.info.is_live
     assert [number_in(frame.image) for frame in frames] == list(range(50))
     assert [gap.end_s for gap in reader.gaps] == ([] if ends else [None])
 
 
+def test_a_frame_of_a_stream_comes_with_the_first_bytes_of_the_next(tmp_path: Path) -> None:
+    """MPEG-TS does not say where a frame ends but by the next one's beginning, so it cannot come sooner."""
+    film = Kind("ts", "libx264", options=(*X264, ("bf", "0")))
+    data = write_video(tmp_path / "film.ts", film, steady(60)).read_bytes()
+    begins = [at for at in range(0, len(data), 188) if b"\0\0\1\xe0" in data[at : at + 188]]  # of each frame
+    assert len(begins) == 60
+    early, late = begins[50] + 188, begins[51] + 188
+    more, rest = threading.Event(), threading.Event()
+    with (
+        served(HTTP, data[:early], more, data[early:late], rest, data[late:]) as url,
+        open_video(url, timeout_s=10) as reader,
+    ):
+        frames = iter(reader)
+        assert [number_in(next(frames).image) for _ in range(50)] == list(range(50))
+        more.set()
+        assert number_in(next(frames).image) == 50
+        rest.set()
+        assert [number_in(frame.image) for frame in frames] == list(range(51, 60))
+
+
+def test_a_stream_that_pauses_has_a_gap_there(tmp_path: Path) -> None:
+    times = [*steady(50), *(Fraction(100 + index, 25) for index in range(10))]
+    data = write_video(tmp_path / "film.ts", TS, times).read_bytes()
+    with served(HTTP, data) as url, open_video(url, timeout_s=5) as reader:
+        assert [frame.index for frame in reader if frame.gap_before] == [50]
+
+
+def test_a_film_over_http_is_read_like_its_file(tmp_path: Path) -> None:
+    """Not every stream's packets hold whole frames: it is opened again as FFmpeg would."""
+    path = write_video(tmp_path / "film.mpg", Kind("mpg", "mpeg2video", options=(("bf", "2"),)), steady(30))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with open_video(f"http://127.0.0.1:{server.server_port}/film.mpg", timeout_s=5) as reader:
+        streamed = list(reader)
+    server.shutdown()
+    server.server_close()
+    assert [(f.pts, number_in(f.image)) for f in streamed] == [
+        (f.pts, number_in(f.image)) for f in read(path)
+    ]
+
+
 def test_a_stream_that_falls_silent_ends_with_a_gap(tmp_path: Path) -> None:
     data = write_video(tmp_path / "film.ts", TS, steady(50)).read_bytes()
     done = threading.Event()
-
-    def serve(server: socket.socket) -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + data)
-            done.wait(10)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve, args=(server,), daemon=True)
-        thread.start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/live.ts"
+    with served(HTTP, data, done) as url:
         with open_video(url, timeout_s=1.5, prefetch=4) as reader:
             frames = list(reader)
         done.set()
-        thread.join(5)
     assert len(frames) >= 48  # the last packet has no successor that says it is complete
     assert reader.gaps[-1].end_s is None
     assert "silent for 1.5 s" in reader.gaps[-1].reason

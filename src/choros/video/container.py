@@ -8,6 +8,7 @@ it delivers but marks corrupt are delivered with ``gap_before``.
 """
 
 import math
+import re
 import struct
 import time
 from collections import deque
@@ -36,6 +37,8 @@ _MAX_FAILED_READS = 100
 # codecs, GIF) times after a seek are guesses, so reading starts at the beginning.
 _SEEKABLE = frozenset({"avi", "flv", "matroska", "mov", "mpegts", "webm"})
 _DEFAULT_FPS = Fraction(30)
+# What MPEG-TS and JPEG streams come by, whose packets may hold whole frames.
+_CARRIES_FRAMES = re.compile(r"(https?|udp|tcp|srt)://", re.IGNORECASE)
 # Less time without a picture than this is not called a gap, whatever the frame rate.
 _MIN_SILENCE_S = Fraction(1, 5)
 
@@ -98,8 +101,33 @@ class ContainerReader(VideoReader):
     def _open(self) -> None:
         self._damage: str | None = None  # what went wrong since the last frame
         self._last_pts: Fraction | None = None  # of the last frame decoded, delivered or not
-        self._packet_ticks = deque([0], maxlen=32)  # how long the last packets claim to be shown
+        self._packet_ticks = deque([Fraction(0)], maxlen=32)  # how long the last packets claim to be shown
+        whole = _CARRIES_FRAMES.match(self._url) is not None
+        self._connect(whole)
+        # Only an open stream tells what it is; if it needs its parser after all, it is opened again.
+        if whole and not self._comes_whole():
+            self._container.close()
+            whole = False
+            self._connect(whole)
+        decoder = self._stream.codec_context
+        decoder.thread_count = 1
+        decoder.options = {"max_pixels": str(MAX_PIXELS)}
+        rate, time_base = self._stream.average_rate, self._stream.time_base
+        # Packets that no parser saw do not say how long they are shown.
+        self._unsaid_ticks = 1 / (rate * time_base) if whole and rate and time_base else Fraction(0)
+        fps = self._average_fps()
+        self._clock = Clock(self._origin(), 1 / fps, self._duration())
+        self._avi_count = AviCount(self._stream) if self._container.format.name == "avi" else None
+
+    def _connect(self, whole: bool) -> None:
+        """Open the container. ``whole``: take its packets for frames as they are.
+
+        Else FFmpeg's parser cuts the data into frames, and finds the end of one where the next begins: a live
+        stream is a frame late then.
+        """
         options = {"max_pixels": str(MAX_PIXELS)}
+        if whole:
+            options["fflags"] = "noparse"
         if self._url.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # a lost UDP packet smears every frame until the next key frame
         began = time.monotonic()
@@ -118,12 +146,12 @@ class ContainerReader(VideoReader):
         except BaseException:
             self._container.close()
             raise
-        decoder = self._stream.codec_context
-        decoder.thread_count = 1
-        decoder.options = {"max_pixels": str(MAX_PIXELS)}
-        fps = self._average_fps()
-        self._clock = Clock(self._origin(), 1 / fps, self._duration())
-        self._avi_count = AviCount(self._stream) if self._container.format.name == "avi" else None
+
+    def _comes_whole(self) -> bool:
+        """Whether each packet of the container holds a frame, by the rules of its format."""
+        format_name, codec = self._container.format.name, self._stream.codec_context.name
+        live_ts = format_name == "mpegts" and codec in ("h264", "hevc") and self._duration() is None
+        return live_ts or format_name == "mpjpeg"
 
     def _pick_stream(self) -> VideoStream:
         if self._container.format.name == "tty":  # FFmpeg would show text as a film of a terminal
@@ -334,7 +362,7 @@ class ContainerReader(VideoReader):
             self._damage = self._damage or f"a packet cannot be decoded: {_text(error)}"
             pictures = []
         if packet is not None:
-            self._packet_ticks.append(packet.duration or 0)
+            self._packet_ticks.append(Fraction(packet.duration or self._unsaid_ticks))
             if packet.is_corrupt:
                 self._damage = self._damage or "a packet is cut short"
         return pictures
