@@ -101,20 +101,16 @@ class ContainerReader(VideoReader):
     def _open(self) -> None:
         self._damage: str | None = None  # what went wrong since the last frame
         self._last_pts: Fraction | None = None  # of the last frame decoded, delivered or not
-        self._packet_ticks = deque([Fraction(0)], maxlen=32)  # how long the last packets claim to be shown
+        self._packet_ticks = deque([0], maxlen=32)  # how long the last packets claim to be shown
         whole = _CARRIES_FRAMES.match(self._url) is not None
         self._connect(whole)
         # Only an open stream tells what it is; if it needs its parser after all, it is opened again.
         if whole and not self._comes_whole():
             self._container.close()
-            whole = False
-            self._connect(whole)
+            self._connect(whole=False)
         decoder = self._stream.codec_context
         decoder.thread_count = 1
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
-        rate, time_base = self._stream.average_rate, self._stream.time_base
-        # Packets that no parser saw do not say how long they are shown.
-        self._unsaid_ticks = 1 / (rate * time_base) if whole and rate and time_base else Fraction(0)
         fps = self._average_fps()
         self._clock = Clock(self._origin(), 1 / fps, self._duration())
         self._avi_count = AviCount(self._stream) if self._container.format.name == "avi" else None
@@ -362,7 +358,7 @@ class ContainerReader(VideoReader):
             self._damage = self._damage or f"a packet cannot be decoded: {_text(error)}"
             pictures = []
         if packet is not None:
-            self._packet_ticks.append(Fraction(packet.duration or self._unsaid_ticks))
+            self._packet_ticks.append(packet.duration or 0)
             if packet.is_corrupt:
                 self._damage = self._damage or "a packet is cut short"
         return pictures
