@@ -3,10 +3,10 @@
     python benchmarks/live.py vtest.avi [--seconds 30] [--system baseline] [--accurate]
 
 As MPEG-TS (H.264, no look-ahead in the encoder) and as JPEG pictures, the two ways in which cameras speak HTTP.
-A frame's latency is from when the last of its bytes was sent to when its people are known. The bar is one frame
-interval plus the processing of the frame. H.264 in MPEG-TS comes out of FFmpeg two intervals late, since only the
-first bytes of later frames tell it that one is complete; JPEG does not. The first seconds, in which FFmpeg finds
-out what the stream is, are left out, as is loading.
+A frame's latency is from when its bytes are sent to when its people are known. The bar is one frame interval plus
+the processing of the frame: its decoding, timed beforehand from a file, and finding its people. In MPEG-TS a frame is
+complete only once the next one's first bytes are there, which takes the whole interval; JPEG says how long it is. The
+first seconds, in which FFmpeg finds out what the stream is, are left out, as is loading.
 """
 
 import argparse
@@ -76,6 +76,18 @@ def pieces(video: str, kind: str, seconds: float) -> tuple[Fraction, list[bytes]
     return fps, out
 
 
+def decoding_s(parts: list[bytes]) -> float:
+    """Seconds that decoding a frame takes, on the average."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stream"
+        path.write_bytes(b"".join(parts))
+        began, n_frames = time.monotonic(), 0
+        with open_video(path) as reader:
+            for _ in reader:
+                n_frames += 1
+        return (time.monotonic() - began) / n_frames
+
+
 class Camera:
     """Sends the pieces to whoever connects, each when it is due, and notes when."""
 
@@ -95,8 +107,8 @@ class Camera:
             began_s = time.monotonic()
             for i, part in enumerate(self.parts):
                 time.sleep(max(0.0, began_s + i / float(self.fps) - time.monotonic()))
-                connection.sendall(part)
                 self.sent_s.append(time.monotonic())
+                connection.sendall(part)
 
 
 class Clocked:
@@ -127,6 +139,7 @@ class Over(Exception):
 
 
 def measured(kind: str, fps: Fraction, parts: list[bytes], system: Any) -> dict[str, str]:
+    to_decode_s = decoding_s(parts)
     camera, clocked = Camera(kind, fps, parts), Clocked(system)
     waits_s, latencies_s, work_s = [], [], []
     states: list[LiveState] = []
@@ -143,16 +156,19 @@ def measured(kind: str, fps: Fraction, parts: list[bytes], system: Any) -> dict[
 
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Over):
         live_to_file(camera.url, Path(folder) / "motion.npz", clocked, report=report)
-    bar_s = 1 / float(fps) + np.array(work_s)
+    bar_s = 1 / float(fps) + to_decode_s + np.array(work_s)
+    over_s = np.array(latencies_s) - bar_s
     last = states[-1]
     spread = "{:.0f} / {:.0f} / {:.0f}"
     return {
         "frames captured, processed, dropped": f"{last.n_captured}, {last.n_processed}, {last.n_dropped}",
-        "processing, ms (p50 / p90 / p99)": spread.format(*1000 * np.percentile(work_s, (50, 90, 99))),
+        "decoding, ms": f"{1000 * to_decode_s:.1f}",
+        "finding people, ms (p50 / p90 / p99)": spread.format(*1000 * np.percentile(work_s, (50, 90, 99))),
         "waiting after decoding, ms": spread.format(*1000 * np.percentile(waits_s, (50, 90, 99))),
         "sent to known, ms": spread.format(*1000 * np.percentile(latencies_s, (50, 90, 99))),
         "decoded to known, within the bar": f"{np.mean(np.array(waits_s) <= 1 / float(fps)):.1%}",
-        "sent to known, within the bar": f"{np.mean(np.array(latencies_s) <= bar_s):.1%}",
+        "sent to known, within the bar": f"{np.mean(over_s <= 0):.1%}",
+        "sent to known, over the bar, ms": spread.format(*1000 * np.percentile(over_s, (50, 90, 99))),
     }
 
 
@@ -175,9 +191,8 @@ def main() -> None:
         table.add_row(row, *(column[row] for column in columns.values()))
     Console(width=110).print(table)
     load_now = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(
-        f"{os.cpu_count()} cores; load average {load_now:.1f}; the bar: {1000 / float(fps):.0f} ms + processing"
-    )
+    bar = f"the bar: {1000 / float(fps):.0f} ms + decoding + finding people"
+    print(f"{os.cpu_count()} cores; load average {load_now:.1f}; {bar}")
 
 
 if __name__ == "__main__":
