@@ -1,0 +1,164 @@
+"""The documentation is true: its commands and programs run as they stand, in the order of the page.
+
+Each page has a folder to itself with what pages assume: ``clip.mp4`` and a folder ``mocap``. Blocks that say in a
+comment why they are not run are held against the real command line, or have their imports looked up.
+"""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import numpy as np
+import pytest
+
+from choros.cli.main import Command, main
+from choros.export.bvh import write_bvh
+from choros.export.formats import table
+from choros.motion import FRAME, ROW, Header, Motion
+from choros.scenes import SceneConfig, make_scene
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(
+    r"^(?:<!-- not run: (?P<why>[^\n]+) -->\n)?```(?P<language>sh|python)\n(?P<text>.*?)^```$", re.M | re.S
+)
+NAMES = [page.name for page in PAGES]
+CHOROS = ("choros", ".venv/bin/choros")
+
+
+class Block(NamedTuple):
+    """What stands between two fences. ``why`` it is not run; None if it is."""
+
+    language: str
+    text: str
+    why: str | None
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    found = [Block(m["language"], m["text"], m["why"]) for m in BLOCK.finditer(text)]
+    assert len(found) == len(re.findall(r"^```(?:sh|python)\b", text, re.M)), (
+        f"a fence of {page} is not closed"
+    )
+    return found
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The words of each command, without what the shell does with its output."""
+    for line in text.splitlines():
+        words = shlex.shlex(line, posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        for between, command in groupby(words, lambda word: word == "&&"):
+            if not between:
+                command = list(command)
+                yield command[: command.index(">")] if ">" in command else command
+
+
+def of_choros(command: list[str]) -> list[str] | None:
+    """What choros is given; None if it is another program."""
+    if command[0] in CHOROS:
+        return command[1:]
+    if command[0] == "torchrun":
+        return command[command.index("choros.cli.main") + 1 :]
+    return None
+
+
+# Nothing stands there that is not so ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_option_exists(page, monkeypatch):
+    for command in get_args(Command):
+        monkeypatch.setattr(get_args(command)[0], "run", lambda _: None)
+    for block in blocks(page):
+        for command in commands(block.text) if block.language == "sh" else ():
+            arguments = of_choros(command)
+            assert block.why or arguments is not None, (
+                f"{command[0]} is run by nobody; say why before the block"
+            )
+            if arguments is not None:
+                main(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_what_programs_that_are_not_run_import_exists(page):
+    for block in blocks(page):
+        if block.language == "python" and block.why:
+            for node in ast.walk(ast.parse(block.text)):
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("choros"):
+                    assert all(hasattr(import_module(node.module), name.name) for name in node.names)
+
+
+def test_the_table_of_formats_is_that_of_the_program():
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^\| format \|.*\n\|[ -|]*\n((?:\|.*\n)+)", page, re.M)
+    for row, line in zip(table(), shown.splitlines(), strict=True):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        plain = [cell.replace("`", "") for cell in row.values()]
+        assert [cell.replace("`", "") for cell in cells] == plain
+
+
+def test_links_lead_somewhere():
+    for page in (ROOT / "docs").rglob("*.md"):
+        for target in re.findall(r"\]\(([^)#]+\.md)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).is_file(), f"{page.name} points to {target}"
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocs")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path / "site"]
+    done = subprocess.run(list(map(str, build)), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "choros.systems.track" in (tmp_path / "site" / "reference" / "tracking" / "index.html").read_text()
+
+
+# It runs --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def assumed(tmp_path_factory):
+    """``clip.mp4``: two made-up people, 1.2 s; ``mocap``: somebody who waves, and walks on the spot."""
+    folder = tmp_path_factory.mktemp("assumed")
+    scene = make_scene("easy", 5, SceneConfig(480, 270, Fraction(10), 1.2, people=2))
+    scene.write(folder / "scene")
+    (folder / "scene" / "video.mp4").rename(folder / "clip.mp4")
+    write_bvh(waving(), folder / "mocap" / "waving.bvh")
+    return folder
+
+
+def waving() -> Motion:
+    frames, rows = np.zeros(150, FRAME), np.zeros(150, ROW)
+    time_s = np.arange(150) / 30
+    frames["pts"] = np.stack([np.arange(150), np.full(150, 30)], axis=1)
+    frames["K"], frames["T_world_camera"] = np.eye(3), np.eye(4)
+    rows["frame"], rows["person"], rows["visible"] = np.arange(150), 1, True
+    rows["global_orient"], rows["transl"] = (np.pi / 2, 0, 0), (0, 0.22, 0.95)
+    pose = rows["body_pose"].reshape(150, 23, 3)
+    pose[:, 15, 2], pose[:, 16, 2] = -1 + 0.4 * np.sin(3 * time_s), 1 + 0.3 * np.sin(2 * time_s)
+    pose[:, 0, 0], pose[:, 1, 0] = 0.3 * np.sin(6 * time_s), -0.3 * np.sin(6 * time_s)
+    rows["body_pose"] = pose.reshape(150, 69)
+    return Motion(Header(Fraction(30), 640, 480, space="world"), frames, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_blocks_run_as_written(page, assumed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in ("clip.mp4", "mocap"):
+        Path(path).symlink_to(assumed / path)
+    names = {"__name__": "__main__", "image": np.full((270, 480, 3), 90, np.uint8), "time_s": 0.0}
+    for block in blocks(page):
+        if block.why:
+            continue
+        if block.language == "python":
+            exec(compile(block.text, f"{page.name}, a block of Python", "exec"), names)
+        for command in commands(block.text) if block.language == "sh" else ():
+            main(of_choros(command))
