@@ -5,16 +5,17 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from rich.console import Console
 from rich.live import Live as Screen
 from rich.text import Text
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, matrix_of
+from choros.cli.arguments import Flag
+from choros.cli.tracking import Tracking
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -38,28 +39,12 @@ class Live:
     """Port of that page; 0 takes a free one."""
     rescue: Flag = False
     """Write what a recording to the same --output had when it was killed, and stop."""
-    system: Literal["baseline", "comotion"] = "baseline"
-    """Which system tracks."""
-    fov: Degrees = None
-    """Field of view across the longer side."""
-    focal: Pixels = None
-    """Focal length. Without it, --fov or --K: the longer side of the image."""
-    K: Numbers = ()
-    """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
-    accurate: Flag = False
-    """The accurate keypoint network, about half as fast; for comotion, the accurate detector."""
-    strict: Flag = False
-    """Only people whom the detector is certain of (comotion)."""
-    body: OptionalFile = None
-    """Your own SMPL file (.pkl or .npz) instead of the open body."""
-    weights: OptionalFile = None
-    """Your own weights of the system, as choros train writes them."""
+    tracking: OmitArgPrefixes[Tracking] = field(default_factory=Tracking)
 
     def run(self) -> None:
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.live import live_to_file, rescue
         from choros.live.page import LivePage
-        from choros.systems import TrackOptions, load
 
         if self.output.is_dir():
             raise ChorosError(
@@ -68,20 +53,14 @@ class Live:
         if self.rescue:
             print(f"{self.output}: {rescue(self.output)} frames rescued")
             return
-        options = TrackOptions(focal_px=self.focal, fov_deg=self.fov, K=matrix_of(self.K))
-        provenance = {"system": self.system, "accurate": self.accurate, "strict": self.strict, "live": True}
+        options = self.tracking.options()
+        provenance = self.tracking.provenance() | {"live": True}
         source = int(self.input) if self.input.isdecimal() else self.input
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service ends like Ctrl-C
         with ExitStack() as open_now:
             screen = open_now.enter_context(LiveScreen())
             leave_cores_to_the_networks()
-            system = load(
-                self.system,
-                accurate=self.accurate,
-                strict=self.strict,
-                body_path=self.body,
-                weights_path=self.weights,
-            )
+            system = self.tracking.loaded()
             page = open_now.enter_context(LivePage(self._drawn_body(), self.port)) if self.show else None
             if page is not None:
                 print(f"everyone is shown at {page.url}")
@@ -98,7 +77,7 @@ class Live:
     def _drawn_body(self) -> BodyModel:
         from choros.body import BodyModel
 
-        return BodyModel.load(self.body) if self.body else BodyModel.load(detail="light")
+        return BodyModel.load(self.tracking.body) if self.tracking.body else BodyModel.load(detail="light")
 
 
 class LiveScreen:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, Seconds, matrix_of
+from choros.cli.arguments import Flag, Seconds
+from choros.cli.tracking import Tracking
 from choros.errors import ChorosError
-
-if TYPE_CHECKING:
-    from choros.systems import TrackOptions
 
 
 @dataclass
@@ -23,14 +21,6 @@ class Track:
     """A video file, an image, a folder of images, a camera (/dev/video0) or a stream (rtsp://, http://)."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-out")
     """Folder for motion.npz, tracks.txt and overlay.mp4."""
-    system: Literal["baseline", "comotion"] = "baseline"
-    """Which system tracks: detect, lift and join (baseline), or update everyone from the pixels (comotion)."""
-    fov: Degrees = None
-    """Field of view across the longer side."""
-    focal: Pixels = None
-    """Focal length. Without it, --fov or --K: the longer side of the image."""
-    K: Numbers = ()
-    """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
     start: Seconds = None
     """Where in the video to begin."""
     end: Seconds = None
@@ -41,47 +31,26 @@ class Track:
     """Also bring everyone into one world, without gaps, as world.npz; `choros world` has more to choose."""
     fast: Flag = False
     """The fast keypoint network (this is the default)."""
-    accurate: Flag = False
-    """The accurate keypoint network, about half as fast; for comotion, the accurate detector."""
-    strict: Flag = False
-    """Only people whom the detector is certain of (comotion)."""
     smooth: Flag = False
     """Smooth everyone's motion when it is complete (one-Euro filter); what is measured is never smoothed."""
     resume: Flag = False
     """Go on where an earlier run of the same command was stopped."""
-    body: OptionalFile = None
-    """Your own SMPL file (.pkl or .npz) instead of the open body."""
-    weights: OptionalFile = None
-    """Your own weights of the system, as choros train writes them."""
+    tracking: OmitArgPrefixes[Tracking] = field(default_factory=Tracking)
 
     def run(self) -> None:
         from choros.cli.progress import TrackProgress
         from choros.cli.threads import leave_cores_to_the_networks
-        from choros.systems import load, track_to_file
+        from choros.systems import track_to_file
 
-        if self.fast and self.accurate:
+        if self.fast and self.tracking.accurate:
             raise ChorosError("--fast and --accurate exclude each other; give one of them.")
-        options = self._options()
+        options = self.tracking.options(self.start, self.end)
         motion_path = self.output / "motion.npz"
         with TrackProgress() as progress:
             progress.say("loading")
             leave_cores_to_the_networks()
-            system = load(
-                self.system,
-                accurate=self.accurate,
-                strict=self.strict,
-                body_path=self.body,
-                weights_path=self.weights,
-            )
-            provenance = {
-                "system": self.system,
-                "accurate": self.accurate,
-                "strict": self.strict,
-                "start_s": self.start,
-                "end_s": self.end,
-                "body": str(self.body) if self.body else "open",
-                "weights": str(self.weights) if self.weights else "shipped",
-            }
+            system = self.tracking.loaded()
+            provenance = self.tracking.provenance() | {"start_s": self.start, "end_s": self.end}
             done = track_to_file(
                 self.input,
                 motion_path,
@@ -106,15 +75,10 @@ class Track:
         if self.overlay:
             from choros.cli.show import Show
 
-            Show(motion_path, self.input, output=self.output / "overlay.mp4", body=self.body).run()
+            Show(motion_path, self.input, output=self.output / "overlay.mp4", body=self.tracking.body).run()
         if self.world:
             from choros.cli.world import World
 
             stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
             again = self.input if stays else None
-            World(motion_path, again, output=self.output / "world.npz", body=self.body).run()
-
-    def _options(self) -> TrackOptions:
-        from choros.systems import TrackOptions
-
-        return TrackOptions(self.start, self.end, self.focal, self.fov, matrix_of(self.K))
+            World(motion_path, again, output=self.output / "world.npz", body=self.tracking.body).run()

@@ -1,0 +1,59 @@
+"""What the commands that track ask alike: which system, with which networks, camera and body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, matrix_of
+
+if TYPE_CHECKING:
+    from choros.systems import System, TrackOptions
+
+
+@dataclass
+class Tracking:
+    """Who tracks, and what is known of camera and people."""
+
+    system: Literal["baseline", "comotion"] = "baseline"
+    """Which system tracks: detect, lift and join (baseline), or update everyone from the pixels (comotion)."""
+    accurate: Flag = False
+    """The accurate keypoint network, about half as fast; for comotion, the accurate detector."""
+    strict: Flag = False
+    """Only people whom the detector is certain of (comotion)."""
+    fov: Degrees = None
+    """Field of view across the longer side."""
+    focal: Pixels = None
+    """Focal length. Without it, --fov or --K: the longer side of the image."""
+    K: Numbers = ()
+    """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
+    body: OptionalFile = None
+    """Your own SMPL file (.pkl or .npz) instead of the open body."""
+    weights: OptionalFile = None
+    """Your own weights of the system, as choros train writes them."""
+
+    def loaded(self) -> System:
+        from choros.systems import load
+
+        return load(
+            self.system,
+            accurate=self.accurate,
+            strict=self.strict,
+            body_path=self.body,
+            weights_path=self.weights,
+        )
+
+    def options(self, start_s: float | None = None, end_s: float | None = None) -> TrackOptions:
+        from choros.systems import TrackOptions
+
+        return TrackOptions(start_s, end_s, self.focal, self.fov, matrix_of(self.K))
+
+    def provenance(self) -> dict[str, Any]:
+        """What a motion says of how it was tracked."""
+        return {
+            "system": self.system,
+            "accurate": self.accurate,
+            "strict": self.strict,
+            "body": str(self.body) if self.body else "open",
+            "weights": str(self.weights) if self.weights else "shipped",
+        }
