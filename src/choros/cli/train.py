@@ -17,7 +17,6 @@ from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.datasets.mocap import MocapClip
-    from choros.training.cvae import Pace
 
 Report = Callable[[dict[str, float]], None]
 
@@ -123,9 +122,15 @@ class FromMocapForGlamr(FromMocap):
     def _command(self) -> str:
         return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
 
-    def paced(self, pace: Pace) -> Pace:
-        """``pace``, as the options say."""
-        return replace(pace, seed=self.seed, steps=pace.steps if self.steps is None else self.steps)
+    def recipe(self) -> tuple[Any, Any, Callable[..., None]]:
+        """How it is trained (with a ``pace``), the network's config, and what trains it."""
+        raise NotImplementedError
+
+    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+        run, config, train = self.recipe()
+        steps = run.pace.steps if self.steps is None else self.steps
+        run = replace(run, pace=replace(run.pace, seed=self.seed, steps=steps))
+        train(found, output, run, config, about, partial(_report_of, report, steps))
 
 
 @dataclass
@@ -134,14 +139,11 @@ class Infiller(FromMocapForGlamr):
 
     network = "infiller"
 
-    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+    def recipe(self) -> tuple[Any, Any, Callable[..., None]]:
         from choros.glamr.config import INFILLER_PRESETS
         from choros.training.infiller import InfillerTraining, train_infiller
 
-        run = InfillerTraining()
-        run = replace(run, pace=self.paced(run.pace))
-        told = partial(_report_of, report, run.pace.steps)
-        train_infiller(found, output, run, INFILLER_PRESETS[self.size], about, told)
+        return InfillerTraining(), INFILLER_PRESETS[self.size], train_infiller
 
 
 @dataclass
@@ -150,14 +152,11 @@ class Trajectory(FromMocapForGlamr):
 
     network = "trajectory"
 
-    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+    def recipe(self) -> tuple[Any, Any, Callable[..., None]]:
         from choros.glamr.config import TRAJECTORY_PRESETS
         from choros.training.trajectory import TrajectoryTraining, train_trajectory
 
-        run = TrajectoryTraining()
-        run = replace(run, pace=self.paced(run.pace))
-        told = partial(_report_of, report, run.pace.steps)
-        train_trajectory(found, output, run, TRAJECTORY_PRESETS[self.size], about, told)
+        return TrajectoryTraining(), TRAJECTORY_PRESETS[self.size], train_trajectory
 
 
 def _report_of(report: Report, steps: int, record: dict[str, float]) -> None:
