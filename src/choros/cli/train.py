@@ -122,7 +122,7 @@ class FromMocapForGlamr(FromMocap):
     def _command(self) -> str:
         return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
 
-    def recipe(self) -> tuple[Any, Any, Callable[..., None]]:
+    def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
         """How it is trained (with a ``pace``), the network's config, and what trains it."""
         raise NotImplementedError
 
@@ -139,7 +139,7 @@ class Infiller(FromMocapForGlamr):
 
     network = "infiller"
 
-    def recipe(self) -> tuple[Any, Any, Callable[..., None]]:
+    def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
         from choros.glamr.config import INFILLER_PRESETS
         from choros.training.infiller import InfillerTraining, train_infiller
 
@@ -152,7 +152,7 @@ class Trajectory(FromMocapForGlamr):
 
     network = "trajectory"
 
-    def recipe(self) -> tuple[Any, Any, Callable[..., None]]:
+    def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
         from choros.glamr.config import TRAJECTORY_PRESETS
         from choros.training.trajectory import TrajectoryTraining, train_trajectory
 
