@@ -84,6 +84,13 @@ def test_motions_stand_beside_each_other(view):
     assert second.root.position[0] + second.across[0] >= first.root.position[0] + first.across[1] + 1
 
 
+def test_a_view_leaves_the_terminal_to_whoever_opens_it(capsys):
+    pytest.importorskip("viser")
+    with browser.Browser([("m", walkers())], port=0):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
 def test_without_viser_the_page_is_offered(monkeypatch):
     monkeypatch.setitem(sys.modules, "viser", None)
     with pytest.raises(ChorosError, match=r"pip install choros\[view\].*--html"):

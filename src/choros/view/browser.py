@@ -7,13 +7,15 @@ the same view as a file of its own, and draws more of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import rich
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -98,7 +100,8 @@ class Browser:
         grounds = [grounded(motion, option) for (_, motion), option in zip(motions, options, strict=True)]
         self._film = None if video is None else Film.of(video, motions[0][1])
         starts_s = [float(motion.pts_s[0]) for _, motion in motions]
-        self.server = viser.ViserServer("127.0.0.1", port, label="choros", verbose=False)
+        with _viser_silent():
+            self.server = viser.ViserServer("127.0.0.1", port, label="choros", verbose=False)
         self.server.scene.set_up_direction("+y")
         self._stands = [
             self._stand(f"/motion_{number}", name, cast, T, start_s - min(starts_s))
@@ -122,7 +125,8 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.server.stop()
+        with _viser_silent():
+            self.server.stop()
 
     def run(self) -> None:
         """Play and answer what is clicked, until Ctrl-C."""
@@ -301,6 +305,17 @@ class Browser:
             part = whole[top : top + picture.shape[0], left : left + picture.shape[1]]
             part[:] = picture[: part.shape[0], : part.shape[1]]
             client.scene.set_background_image(whole, format="jpeg")
+
+
+@contextmanager
+def _viser_silent() -> Iterator[None]:
+    """While viser begins or ends, which it would tell the terminal, in part from a thread of its own."""
+    console = rich.get_console()
+    was, console.quiet = console.quiet, True
+    try:
+        yield
+    finally:
+        console.quiet = was
 
 
 def bones(person: ExportPerson, T_ground_file: Floats) -> tuple[Floats, Floats]:
