@@ -21,7 +21,7 @@ class Export:
     ] = None
     """The motion.npz that `choros track` wrote."""
     to: Annotated[tuple[str, ...], arg(metavar="FORMAT...", help_behavior_hint="")] = ()
-    """What to write; --list shows the formats."""
+    """What to write: glb, bvh, usd, csv, amass and more; --list shows them all."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-export")
     """Folder to write to; files are called after the motion's."""
     space: Annotated[

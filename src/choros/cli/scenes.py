@@ -162,7 +162,7 @@ class Dynamic:
     width: float = 0.3
     """Of the window, share of the video's height."""
     height: float = 0.6
-    """Likewise."""
+    """Of the window, share of the video's height."""
     reach: float = 0.2
     """How far it swings to either side, share of the video's height."""
     period: Annotated[float, arg(metavar="SECONDS")] = 4.8
