@@ -3,8 +3,8 @@
 ``python benchmarks/world.py --data world moving --clips 3`` takes the true bodies before the camera for what a
 system said, cut where people are hidden: what is left is what the stage itself does. ``--data DIR --motions DIR``
 takes a folder of clips (``choros scenes make``), what a system said of them (``choros bench --keep``, its folder of
-the system), and the turns of the camera from their videos. ``--adam`` compares the solver with 500 steps of Adam on
-the paper's own variables. Seconds are those of one core.
+the system), and the turns and ways of the camera from their videos. ``--adam`` compares the solver with 500 steps
+of Adam on the paper's own variables. Seconds are those of one core.
 """
 
 import argparse
@@ -128,6 +128,7 @@ def variants(clip, infiller, predictor):
         "last pose, camera stands": lambda: filled(said, hold=True),
         "GLAMR": ours(),
         "without the background": ours(evidence=None),
+        "without the ground": ours(evidence=evidence and replace(evidence, ground=None)),
         "without optimisation": ours(camera="moving", optimise=False, evidence=None),
         "without predictor": ours(predictor=Standing()),
         "not egocentric": ours(egocentric=False),
@@ -137,7 +138,7 @@ def variants(clip, infiller, predictor):
         "poses said anew": ours(keep_visible=False),
     }
     if evidence is None:
-        del made["without the background"]
+        del made["without the background"], made["without the ground"]
     return made
 
 

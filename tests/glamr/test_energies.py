@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from choros.glamr.cameras import CameraEvidence
+from choros.glamr.cameras import CameraEvidence, GroundEvidence
 from choros.glamr.energies import energies
 from choros.glamr.rigid import exp
 from choros.glamr.sights import Sights, Spreads, World
@@ -55,8 +55,10 @@ def random_sights(rng):
 
 def all_energies(world, sights, path=None):
     rng = np.random.default_rng(7)
-    evidence = CameraEvidence(exp(0.01 * rng.normal(size=(T - 1, 3))), np.array([1.0, 0.5, 0.0]))
-    spreads = replace(Spreads(), evidence_rad=0.01)
+    ground = GroundEvidence(0.1 * rng.normal(size=(T - 1, 3)), np.array([0.8, 0.0, 1.0]))
+    turn = exp(0.01 * rng.normal(size=(T - 1, 3)))
+    evidence = CameraEvidence(turn, np.array([1.0, 0.5, 0.0]), ground=ground)
+    spreads = replace(Spreads(), evidence_rad=0.01, ground_step=0.05)
     return {term.name: term for term in energies(world, sights, spreads, evidence, path)}
 
 
@@ -78,7 +80,7 @@ def test_slopes_are_those_of_the_costs(seed, egocentric):
     world, sights = random_world(rng), random_sights(rng)
     path = None if egocentric else random_world(rng)
     terms = all_energies(world, sights, path)
-    assert len(terms) == (17 if egocentric else 16)
+    assert len(terms) == (18 if egocentric else 17)
     assert all(term.cost > 0 for term in terms.values())
     size = 1e-5
     for frame in range(T):

@@ -129,6 +129,47 @@ def test_evidence_of_a_video(video: Path) -> None:
     assert seen[-1] == (8, 8)
 
 
+def street(wall: np.ndarray, R_world_camera: np.ndarray, place_m: np.ndarray) -> np.ndarray:
+    """A floor at z = 0 from y = 1 m to the foot of a house at y = 9 m, both of the pattern of the wall, 12 m wide."""
+
+    def pasted(axes: np.ndarray, corner_m: np.ndarray) -> np.ndarray:
+        """A sheet spanned by two axes (3, 2), 128 of its pixels a metre, from its corner on."""
+        sheet = np.column_stack([axes / 128, corner_m - place_m])
+        warp = CORNER @ np.diag([4, 4, 1]) @ K @ R_world_camera.T @ sheet @ np.linalg.inv(CORNER)
+        large = cv2.warpPerspective(wall, warp, (4 * W, 4 * H))  # then reduced, as it is far and aslant
+        return np.asarray(cv2.resize(large, (W, H), interpolation=cv2.INTER_AREA), np.uint8)
+
+    across, along, up = np.eye(3)
+    floor = pasted(np.column_stack([across, along]), -6 * across + along)
+    house = pasted(np.column_stack([across, up]), -6 * across + 9 * along)
+    return np.where(house.any(-1, keepdims=True), house, floor)
+
+
+def test_the_ground_that_passes_below_a_camera(wall: np.ndarray, tmp_path: Path) -> None:
+    """A camera goes ahead and turns, up to the edge of what a key frame reaches; frame 6 is missing."""
+    count, path = 16, tmp_path / "street.mp4"
+    level = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # columns: right, down, ahead
+    R = turns(count, (0, 0, 0.4)) @ level @ Rotation.from_rotvec([-0.45, 0, 0]).as_matrix()
+    place = np.array([0.2, 0, 2]) + np.outer(np.arange(count), [0.02, 0.12, 0.01])
+    with VideoWriter(path, W, H, Fraction(25), crf=12) as writer:
+        for frame in range(count):
+            if frame != 6:
+                writer.write(street(wall, R[frame], place[frame]), Fraction(frame, 25))
+    motion = motion_of(count)
+    rows = np.zeros(count, ROW)
+    rows["frame"], rows["box_px"] = np.arange(count), [10, 10, 30, 30]
+    upright = R.mT @ np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    rows["global_orient"] = Rotation.from_matrix(upright).as_rotvec()
+    ground = camera_evidence(Motion(motion.header, motion.frames, rows), path).ground
+    assert ground is not None
+    true = (R[:-1].mT @ np.diff(place, axis=0)[..., None])[..., 0] / place[:-1, 2:]
+    known = np.delete(np.arange(count - 1), [5, 6])
+    np.testing.assert_array_equal(ground.weight > 0.5, np.isin(np.arange(count - 1), known))
+    error, length = (ground.step - true)[known], np.linalg.norm(true, axis=1)
+    assert np.linalg.norm(error, axis=1).max() < 0.2 * length.min()
+    assert np.linalg.norm(error.sum(0)) < 0.1 * length[known].sum()  # in so small a picture
+
+
 def test_a_video_that_does_not_belong_is_refused(video: Path) -> None:
     with pytest.raises(ChorosError, match=r"wall\.mp4 is 384x256 px.*100x256"):
         camera_evidence(motion_of(8, width=100), video)

@@ -9,7 +9,7 @@ from choros.body import BodyModel
 from choros.errors import ChorosError
 from choros.evaluation.bodies import joints_m
 from choros.evaluation.metrics.pose import apply_similarity, similarity_transform
-from choros.glamr.cameras import CameraEvidence, CameraPath
+from choros.glamr.cameras import CameraEvidence, CameraPath, GroundEvidence
 from choros.glamr.sights import Spreads
 from choros.glamr.stage import WorldOptions, places_of, world_of
 from choros.motion import Motion
@@ -107,6 +107,29 @@ def test_a_background_that_shows_depth_tells_that_the_camera_goes_about():
     shown = CameraEvidence(np.tile(np.eye(3), (29, 1, 1)), np.ones(29), np.ones(29, bool))
     made = world(seen_motion(T, camera), Known(T), "auto", evidence=shown)
     assert made.header.provenance["world"]["camera"] == "moving"
+
+
+def over_ground(camera: np.ndarray) -> CameraEvidence:
+    """All that a background can tell of a camera path (T, 4, 4)."""
+    R, place = camera[:, :3, :3], camera[:, :3, 3]
+    step = (np.swapaxes(R[:-1], -1, -2) @ np.diff(place, axis=0)[..., None])[..., 0] / place[:-1, 2:]
+    sure = np.ones(len(step))
+    turn = np.swapaxes(R[:-1], -1, -2) @ R[1:]
+    return CameraEvidence(turn, sure, sure > 0, GroundEvidence(step, sure))
+
+
+def test_ground_that_passes_tells_how_fast_people_go():
+    """People go along with the camera, and are predicted to go 0.6 m/s less fast than they do."""
+    T, camera = walkers(60), camera_path(60, turn_rad=0.3, ahead_m=2.0)
+    motion, slow, evidence = seen_motion(T, camera), Known(T, strays_m_s=-0.6), over_ground(camera)
+    blind = replace(evidence, ground=None)
+    with_ground, without = (world(motion, slow, "auto", evidence=known) for known in (evidence, blind))
+    mean, most = shape_error_m(pelvises(with_ground, 2, 60), T[..., :3, 3])
+    assert mean < 0.05
+    assert most < 0.1
+    assert mean < shape_error_m(pelvises(without, 2, 60), T[..., :3, 3])[0] / 4
+    went = with_ground.T_world_camera[-1, :3, 3] - with_ground.T_world_camera[0, :3, 3]
+    assert np.linalg.norm(went) == pytest.approx(2.0, abs=0.1)
 
 
 def test_given_poses_are_kept():

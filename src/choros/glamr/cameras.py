@@ -1,7 +1,7 @@
 """Where the camera is before anything is optimised: from the people in it (GLAMR, equation 15).
 
-Also ``CameraEvidence``, what the picture's background says of how the camera turned. Cameras that users have
-solved already are read in ``solved_cameras``.
+Also ``CameraEvidence``, what the picture's background says of how the camera turned and went. Cameras that users
+have solved already are read in ``solved_cameras``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,28 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class GroundEvidence:
+    """How the camera went from each of T frames to the next over the ground it saw, in its heights above it.
+
+    Metres come with the people who stand on that ground, so the length of a way is as wrong as their heights are.
+    It is also as wrong as the focal length is: what moves ahead by a metre looks alike through a lens twice as
+    long in a camera that goes twice as far.
+    """
+
+    step: Floats  # (T - 1, 3) to the next frame, axes of the camera in this one; its height in this one is 1
+    weight: Floats  # (T - 1,) 0 where no ground was seen to pass, to 1
+
+
+@dataclass(frozen=True, eq=False)
 class CameraEvidence:
-    """How the camera turned from each of T frames to the next, as seen in the background."""
+    """How the camera turned, and went, from each of T frames to the next, as seen in the background."""
 
     turn: Floats  # (T - 1, 3, 3) R_t_next: rotates from the axes of camera t + 1 to those of camera t
     weight: Floats  # (T - 1,) 0 where the background says nothing, to 1
     went: NDArray[np.bool_] | None = (
         None  # (T - 1,) where it cannot be that the camera only turned; None: not known
     )
+    ground: GroundEvidence | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +73,15 @@ def standing_camera(
     ]
     place = np.array([0.0, 0.0, np.median(np.concatenate(height)[:, 2])])
     return CameraPath(R, np.tile(place, (n_frames, 1)))
+
+
+def gone_over_ground(camera: CameraPath, ground: GroundEvidence) -> CameraPath:
+    """A camera that stands, sent along the way that the ground below it passed; it keeps its height."""
+    passed = np.where(ground.weight[:, None] > 0, ground.step, 0)
+    step = (camera.R_world_camera[:-1] @ passed[..., None])[..., 0] * camera.place_m[:-1, 2:] * (1 - UP)
+    return CameraPath(
+        camera.R_world_camera, camera.place_m + np.pad(np.cumsum(step, axis=0), ((1, 0), (0, 0)))
+    )
 
 
 def turned_camera(n_frames: int, evidence: CameraEvidence | None) -> Floats:

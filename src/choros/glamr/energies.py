@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.camera import project
-from choros.glamr.cameras import CameraEvidence
+from choros.glamr.cameras import CameraEvidence, GroundEvidence
 from choros.glamr.figure import BALL_RADII_M
 from choros.glamr.rigid import UP, cross_matrix, from_heading, heading_gradient, log, log_jacobian
 from choros.glamr.sights import Sights, Spreads, World
@@ -195,7 +195,7 @@ def predicted_stance(world: World, sights: Sights, spreads: Spreads) -> Iterator
 
 
 def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvidence | None) -> Iterator[Term]:
-    """Equation 14: a smooth path and an upright picture; and the turns seen in the background.
+    """Equation 14: a smooth path and an upright picture; and the turns and the ground seen in the background.
 
     The paper's <C^y, Y> pulls the picture's down to the world's. That is half of |C^y + Y|², split here into a
     roll, which cameras seldom have, and a pitch, which they often have.
@@ -227,6 +227,8 @@ def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvide
             evidence.weight / spreads.evidence_rad,
             spreads.evidence_outlier,
         )
+        if evidence.ground is not None:
+            yield passing_ground(world, spreads, evidence.ground)
     t = np.arange(len(R))
     looks = np.sqrt(_looks(sights, spreads))
     for name, axis, spread in (
@@ -236,6 +238,32 @@ def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvide
         scale = (looks / spread)[:, None]
         slope = np.cross(axis, UP) * scale
         yield _squares(name, axis[:, 2:] * scale, (t, 0 * t, _padded(slope[:, None], 0)))
+
+
+def passing_ground(world: World, spreads: Spreads, ground: GroundEvidence) -> Term:
+    """The camera goes as the ground passes below it, on which people stand.
+
+    Errors are shares of the camera's height: none is mended by a lower camera.
+    """
+    t = np.flatnonzero(ground.weight)
+    R, height = world.R_world_camera[t], np.maximum(world.camera_m[t, 2, None], MIN_DEPTH_M)
+    passed = (R @ ground.step[t, :, None])[..., 0]
+    step = (world.camera_m[t + 1] - world.camera_m[t]) / height
+    error = (step - passed) / spreads.ground_step
+    cost, trust = _robust((error**2).sum(-1), spreads.ground_outlier)
+    weight = ground.weight[t]
+    scale = (weight * trust / spreads.ground_step)[:, None, None]
+    onward = np.eye(3) / height[..., None]
+    by_shift = -onward - step[..., None] * UP / height[..., None]
+    return Term(
+        "camera, ground",
+        float((weight**2 * cost).sum()),
+        error * (weight * trust)[:, None],
+        (
+            (t, 0 * t, np.concatenate([cross_matrix(passed), by_shift], -1) * scale),
+            (t + 1, 0 * t, _padded(onward * scale, 3)),
+        ),
+    )
 
 
 def standing(world: World, sights: Sights, spreads: Spreads) -> Iterator[Term]:

@@ -70,7 +70,7 @@ def turn_between(
     nothing = Turn(np.eye(3), np.inf, np.zeros(len(before_px), bool), None)
     if len(before_px) < FEWEST:
         return nothing
-    before, after = _rays(before_px, K_before), _rays(after_px, K_after)
+    before, after = rays(before_px, K_before), rays(after_px, K_after)
     focal_px = float(np.sqrt(K_after[0, 0] * K_after[1, 1]))
     R, zoom = _first_guess(before, after, focal_px)
     best = _fit_turned(before, after, focal_px, R, zoom)
@@ -90,7 +90,8 @@ def turn_between(
     return Turn(best.R, float(np.sqrt(np.trace(spread))), agree, best.way)
 
 
-def _rays(points_px: NDArray[np.floating[Any]], K: Floats) -> Floats:  # (N, 3), z = 1
+def rays(points_px: NDArray[np.floating[Any]], K: Floats) -> Floats:
+    """Points (N, 2) of a picture as directions (N, 3) with z = 1, camera axes."""
     return np.column_stack([points_px, np.ones(len(points_px))]) @ np.linalg.inv(K).T
 
 

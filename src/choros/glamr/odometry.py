@@ -1,24 +1,26 @@
-"""Visual odometry for ``glamr``: how the camera turned, from what stands still behind the people.
+"""Visual odometry for ``glamr``: how the camera turned and went, from what stands still behind the people.
 
 Corners of the background are followed from frame to frame (Shi and Tomasi 1994; Lucas and Kanade, pyramidal) and
 compared with where they were in a key frame some moments ago, so that errors add up per key frame, not per frame.
 It works online and keeps two pictures; where the background has no texture its weight is 0. The geometry is in
-``epipolar``.
+``epipolar`` and ``ground``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
-from choros.glamr.cameras import CameraEvidence
-from choros.glamr.epipolar import turn_between
+from choros.glamr.cameras import CameraEvidence, GroundEvidence
+from choros.glamr.epipolar import Turn, turn_between
+from choros.glamr.ground import ground_between
+from choros.glamr.rigid import exp
 from choros.motion import Motion
 from choros.video import open_video
 
@@ -37,6 +39,15 @@ TOO_FAR = (
 )
 KEY_AGREES = 0.7  # share of the corners that must agree with the key frame, or it is replaced
 SURE_RAD = np.radians(0.1)  # an error of the turn with which it weighs half
+SURE_OF_WAY = 0.02  # the same for how far the camera went, its heights above the ground
+
+
+class Passed(NamedTuple):
+    """The ground that passed below the camera until now, in axes of the camera now."""
+
+    frames: int  # so many, in even steps
+    step: Floats  # (3,) where the camera went in each of them; its height when they began is 1
+    weight: float  # 0 to 1
 
 
 class Odometry:
@@ -54,14 +65,21 @@ class Odometry:
         self._turn: Floats = np.eye(3)  # R_last_now of the last frame that had one
         self._way: Floats | None = None  # and where the camera was going
         self.went = False  # whether the last step's background shows that the camera did not only turn
+        self.passed: Passed | None = None  # what the last step's background shows of the ground
+        self._place, self._place_sigma = np.zeros(3), 0.0  # last known, heights and axes of the key frame
+        self._since = 0  # frames since then
 
     def step(
         self,
         image: NDArray[np.uint8],  # (H, W, 3) RGB
         people_px: NDArray[np.floating[Any]],  # (n, 4) boxes x0, y0, x1, y1
         K: Floats,  # (3, 3) px
+        up: Floats | None = None,  # (3,) unit, about the way up, camera axes
     ) -> tuple[Floats, float]:
-        """The turn since the last frame, R_last_now (3, 3), and its weight from 0 to 1; 0 for a first frame."""
+        """The turn since the last frame, R_last_now (3, 3), and its weight from 0 to 1; 0 for a first frame.
+
+        With ``up`` the ground is looked for too, see ``passed``.
+        """
         scale = min(1.0, LONG_SIDE_PX / max(image.shape[:2]))
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         if scale < 1:
@@ -74,6 +92,7 @@ class Odometry:
         found = turn_between(self._key_points + 0.5, self._points + 0.5, self._K_key, K, self._guess())
         turn, weight = np.eye(3), 0.0
         self.went = found.way is not None
+        self.passed = self._passed(found, K, up)
         if np.isfinite(found.sigma_rad):
             turn = self._R_key_last.T @ found.R_after_before.T
             weight = 1 / (1 + (found.sigma_rad**2 + self._sigma_rad**2) / SURE_RAD**2)
@@ -89,6 +108,22 @@ class Odometry:
         ):
             self._begin(grey, still, K, self._points[found.agree])
         return turn, weight
+
+    def _passed(self, found: Turn, K: Floats, up: Floats | None) -> Passed | None:
+        self._since += 1
+        R = found.R_after_before
+        ground = None
+        if up is not None:
+            points = self._key_points + 0.5, self._points + 0.5
+            ground = ground_between(*points, self._K_key, K, found, R.T @ up)
+        if ground is None:
+            return None
+        height = 1 + ground.up @ self._place
+        step = R @ (ground.went - self._place) / (self._since * height)
+        weight = 1 / (1 + (ground.sigma**2 + self._place_sigma**2) / SURE_OF_WAY**2)
+        passed = Passed(self._since, step, weight)
+        self._place, self._place_sigma, self._since = ground.went, ground.sigma, 0
+        return passed
 
     def _guess(self) -> tuple[Floats, Floats] | None:
         """The camera goes on as it did."""
@@ -120,6 +155,7 @@ class Odometry:
             known = np.concatenate([known, new[: max(CORNERS - len(known), 0)]])
         self._points = self._key_points = np.ascontiguousarray(known, np.float32)
         self._K_key, self._R_key_last, self._sigma_rad = K, np.eye(3), 0.0
+        self._place, self._place_sigma, self._since = np.zeros(3), 0.0, 0
         self._wanted = len(known)
 
 
@@ -147,6 +183,8 @@ def camera_evidence(
     """
     turn, weight = np.tile(np.eye(3), (max(len(motion) - 1, 0), 1, 1)), np.zeros(max(len(motion) - 1, 0))
     went = np.zeros(len(weight), bool)
+    ground = GroundEvidence(np.zeros((len(weight), 3)), np.zeros(len(weight)))
+    up = None
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
     with open_video(source, prefetch=2) as reader:
@@ -159,10 +197,16 @@ def camera_evidence(
             index = index_of.get(frame.pts)
             if index is None:
                 continue
-            step = odometry.step(frame.image, motion.in_frame(index)["box_px"], motion.K[index])
+            if index != last + 1:
+                odometry = Odometry()
+            people = motion.in_frame(index)
+            up = _up_of(people, up)
+            step = odometry.step(frame.image, people["box_px"], motion.K[index], up)
             if index == last + 1:
                 turn[index - 1], weight[index - 1] = step
                 went[index - 1] = odometry.went
+                if odometry.passed is not None:
+                    _fill(ground, odometry.passed, turn[:index])
             last = index
             progress(index + 1, len(motion))
     if last < 0 and len(motion):
@@ -170,4 +214,20 @@ def camera_evidence(
             f"{source} has none of the time stamps of the motion, which was tracked in "
             f"{motion.header.source or 'another video'}; give the video that it came from."
         )
-    return CameraEvidence(turn, weight, went)
+    return CameraEvidence(turn, weight, went, ground)
+
+
+def _up_of(people: NDArray[np.void], otherwise: Floats | None) -> Floats | None:
+    """(3,) unit, the way up in camera axes by the mean of people's trunks."""
+    if not len(people):
+        return otherwise
+    trunk = exp(people["global_orient"].astype(np.float64))[:, :, 1].mean(0)
+    return np.asarray(trunk / max(float(np.linalg.norm(trunk)), 1e-9))
+
+
+def _fill(ground: GroundEvidence, passed: Passed, turn: Floats) -> None:
+    """What passed until the camera now into the frames before it; ``turn`` are (n, 3, 3) R_t_next to it."""
+    step = passed.step
+    for t in range(len(turn) - 1, len(turn) - 1 - passed.frames, -1):
+        step = turn[t] @ step
+        ground.step[t], ground.weight[t] = step, passed.weight

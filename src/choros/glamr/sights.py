@@ -54,6 +54,8 @@ class Spreads:
     floor_outlier: float = 4.0
     evidence_rad: float = 0.001  # from frame to frame
     evidence_outlier: float = 10.0
+    ground_step: float = 0.005  # from frame to frame, the camera's height is 1
+    ground_outlier: float = 10.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,14 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import project
 from choros.errors import ChorosError
-from choros.glamr.cameras import CameraEvidence, CameraPath, following_camera, in_metres, standing_camera
+from choros.glamr.cameras import (
+    CameraEvidence,
+    CameraPath,
+    following_camera,
+    gone_over_ground,
+    in_metres,
+    standing_camera,
+)
 from choros.glamr.figure import BALL_JOINTS
 from choros.glamr.people import Course, Infiller, Predictor, courses
 from choros.glamr.rigid import UP, exp, from_heading, log
@@ -257,7 +264,8 @@ def first_world(
     evidence: CameraEvidence | None,
     given: CameraPath | None,
 ) -> World:
-    """Where everything begins: people as they were seen by a camera that stands, or turns as its background says.
+    """Where everything begins: people as they were seen by a camera that stands, or turns and goes as its
+    background says.
 
     Of a camera that moves before no background only people know: they are on their predicted paths (equation 15).
     """
@@ -267,6 +275,8 @@ def first_world(
         camera, paths = following_camera(people, sights.times_s)
     else:
         camera = given or standing_camera(people, T, None if kind == "static" else evidence)
+        if kind == "moving" and evidence is not None and evidence.ground is not None:
+            camera = gone_over_ground(camera, evidence.ground)
         paths = [_bridged(one, camera) for one in people]
     for one, s, (turn, place) in zip(people, places_of(people), paths, strict=True):
         R[one.frames, s], root[one.frames, s] = turn, place
