@@ -55,7 +55,9 @@ def random_sights(rng):
 
 def all_energies(world, sights, path=None):
     rng = np.random.default_rng(7)
-    ground = GroundEvidence(0.1 * rng.normal(size=(T - 1, 3)), np.array([0.8, 0.0, 1.0]))
+    ground = GroundEvidence(
+        0.1 * rng.normal(size=(T - 1, 3)), rng.normal(size=(T - 1, 3)), np.array([0.8, 0, 1])
+    )
     turn = exp(0.01 * rng.normal(size=(T - 1, 3)))
     evidence = CameraEvidence(turn, np.array([1.0, 0.5, 0.0]), ground=ground)
     spreads = replace(Spreads(), evidence_rad=0.01, ground_step=0.05)
@@ -80,7 +82,7 @@ def test_slopes_are_those_of_the_costs(seed, egocentric):
     world, sights = random_world(rng), random_sights(rng)
     path = None if egocentric else random_world(rng)
     terms = all_energies(world, sights, path)
-    assert len(terms) == (18 if egocentric else 17)
+    assert len(terms) == (19 if egocentric else 18)
     assert all(term.cost > 0 for term in terms.values())
     size = 1e-5
     for frame in range(T):

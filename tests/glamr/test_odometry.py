@@ -165,6 +165,7 @@ def test_the_ground_that_passes_below_a_camera(wall: np.ndarray, tmp_path: Path)
     true = (R[:-1].mT @ np.diff(place, axis=0)[..., None])[..., 0] / place[:-1, 2:]
     known = np.delete(np.arange(count - 1), [5, 6])
     np.testing.assert_array_equal(ground.weight > 0.5, np.isin(np.arange(count - 1), known))
+    assert np.degrees(np.arccos((ground.up * R[:-1, 2]).sum(-1)[known])).max() < 5
     error, length = (ground.step - true)[known], np.linalg.norm(true, axis=1)
     assert np.linalg.norm(error, axis=1).max() < 0.2 * length.min()
     assert np.linalg.norm(error.sum(0)) < 0.1 * length[known].sum()  # in so small a picture

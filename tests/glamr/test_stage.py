@@ -115,7 +115,7 @@ def over_ground(camera: np.ndarray) -> CameraEvidence:
     step = (np.swapaxes(R[:-1], -1, -2) @ np.diff(place, axis=0)[..., None])[..., 0] / place[:-1, 2:]
     sure = np.ones(len(step))
     turn = np.swapaxes(R[:-1], -1, -2) @ R[1:]
-    return CameraEvidence(turn, sure, sure > 0, GroundEvidence(step, sure))
+    return CameraEvidence(turn, sure, sure > 0, GroundEvidence(step, R[:-1, 2], sure))
 
 
 def test_ground_that_passes_tells_how_fast_people_go():

@@ -29,6 +29,7 @@ class GroundEvidence:
     """
 
     step: Floats  # (T - 1, 3) to the next frame, axes of the camera in this one; its height in this one is 1
+    up: Floats  # (T - 1, 3) unit, square to the ground, in those axes
     weight: Floats  # (T - 1,) 0 where no ground was seen to pass, to 1
 
 

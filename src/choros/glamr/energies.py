@@ -228,7 +228,7 @@ def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvide
             spreads.evidence_outlier,
         )
         if evidence.ground is not None:
-            yield passing_ground(world, spreads, evidence.ground)
+            yield from ground_below(world, sights, spreads, evidence.ground)
     t = np.arange(len(R))
     looks = np.sqrt(_looks(sights, spreads))
     for name, axis, spread in (
@@ -240,10 +240,10 @@ def camera(world: World, sights: Sights, spreads: Spreads, evidence: CameraEvide
         yield _squares(name, axis[:, 2:] * scale, (t, 0 * t, _padded(slope[:, None], 0)))
 
 
-def passing_ground(world: World, spreads: Spreads, ground: GroundEvidence) -> Term:
-    """The camera goes as the ground passes below it, on which people stand.
+def ground_below(world: World, sights: Sights, spreads: Spreads, ground: GroundEvidence) -> Iterator[Term]:
+    """The camera goes as the ground passes below it, and that is level, as people stand on it.
 
-    Errors are shares of the camera's height: none is mended by a lower camera.
+    Errors of the way are shares of the camera's height: none is mended by a lower camera.
     """
     t = np.flatnonzero(ground.weight)
     R, height = world.R_world_camera[t], np.maximum(world.camera_m[t, 2, None], MIN_DEPTH_M)
@@ -255,8 +255,8 @@ def passing_ground(world: World, spreads: Spreads, ground: GroundEvidence) -> Te
     scale = (weight * trust / spreads.ground_step)[:, None, None]
     onward = np.eye(3) / height[..., None]
     by_shift = -onward - step[..., None] * UP / height[..., None]
-    return Term(
-        "camera, ground",
+    yield Term(
+        "camera, ground passes",
         float((weight**2 * cost).sum()),
         error * (weight * trust)[:, None],
         (
@@ -264,6 +264,10 @@ def passing_ground(world: World, spreads: Spreads, ground: GroundEvidence) -> Te
             (t + 1, 0 * t, _padded(onward * scale, 3)),
         ),
     )
+    scale = (weight * np.sqrt(_looks(sights, spreads)[t]) / spreads.ground_tilt_rad)[:, None]
+    up = (R @ ground.up[t, :, None])[..., 0]
+    by_turn = -cross_matrix(up) * scale[..., None]
+    yield _squares("camera, ground level", (up - UP) * scale, (t, 0 * t, _padded(by_turn, 0)))
 
 
 def standing(world: World, sights: Sights, spreads: Spreads) -> Iterator[Term]:

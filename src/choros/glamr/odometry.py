@@ -47,6 +47,7 @@ class Passed(NamedTuple):
 
     frames: int  # so many, in even steps
     step: Floats  # (3,) where the camera went in each of them; its height when they began is 1
+    up: Floats  # (3,) unit, square to the ground
     weight: float  # 0 to 1
 
 
@@ -121,7 +122,7 @@ class Odometry:
         height = 1 + ground.up @ self._place
         step = R @ (ground.went - self._place) / (self._since * height)
         weight = 1 / (1 + (ground.sigma**2 + self._place_sigma**2) / SURE_OF_WAY**2)
-        passed = Passed(self._since, step, weight)
+        passed = Passed(self._since, step, R @ ground.up, weight)
         self._place, self._place_sigma, self._since = ground.went, ground.sigma, 0
         return passed
 
@@ -183,7 +184,7 @@ def camera_evidence(
     """
     turn, weight = np.tile(np.eye(3), (max(len(motion) - 1, 0), 1, 1)), np.zeros(max(len(motion) - 1, 0))
     went = np.zeros(len(weight), bool)
-    ground = GroundEvidence(np.zeros((len(weight), 3)), np.zeros(len(weight)))
+    ground = GroundEvidence(np.zeros((len(weight), 3)), np.zeros((len(weight), 3)), np.zeros(len(weight)))
     up = None
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
@@ -227,7 +228,7 @@ def _up_of(people: NDArray[np.void], otherwise: Floats | None) -> Floats | None:
 
 def _fill(ground: GroundEvidence, passed: Passed, turn: Floats) -> None:
     """What passed until the camera now into the frames before it; ``turn`` are (n, 3, 3) R_t_next to it."""
-    step = passed.step
+    step, up = passed.step, passed.up
     for t in range(len(turn) - 1, len(turn) - 1 - passed.frames, -1):
-        step = turn[t] @ step
-        ground.step[t], ground.weight[t] = step, passed.weight
+        step, up = turn[t] @ step, turn[t] @ up
+        ground.step[t], ground.up[t], ground.weight[t] = step, up, passed.weight

@@ -56,6 +56,7 @@ class Spreads:
     evidence_outlier: float = 10.0
     ground_step: float = 0.005  # from frame to frame, the camera's height is 1
     ground_outlier: float = 10.0
+    ground_tilt_rad: float = 0.03
 
 
 @dataclass(frozen=True, eq=False)
