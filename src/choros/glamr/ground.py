@@ -70,8 +70,7 @@ def ground_between(
     for _ in range(STEPS):
         error, scale = inverse - x @ plane, np.hypot(noise, UNEVEN * np.linalg.norm(plane) * down)
         strays = error / (OUTLIER * scale)
-        # Many things stand on the ground (Geman and McClure's weights), and none below it (Huber's).
-        weight = np.where(strays > 0, 1 / (1 + strays**2) ** 2, 1 / np.maximum(-strays, 1)) / scale**2
+        weight = 1 / (scale * (1 + strays**2)) ** 2  # Geman and McClure
         level = (np.eye(3) - np.outer(up, up)) / (np.tan(TILT_RAD) ** 2 * (plane @ plane))
         normal = np.einsum("n,ni,nj->ij", weight, x, x) + level
         plane = np.linalg.solve(normal, (weight * inverse) @ x)
