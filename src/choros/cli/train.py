@@ -165,7 +165,7 @@ def _report_of(report: Report, steps: int, record: dict[str, float]) -> None:
 
 @dataclass
 class Train:
-    """Train the networks that ship, on your own machine."""
+    """Train choros's networks on your own machine."""
 
     what: Annotated[
         Annotated[Lifter, subcommand("lifter")]
