@@ -27,7 +27,7 @@ class World:
     video: Positional[Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")]] = (
         None
     )
-    """The video it was tracked in: its background then tells how the camera turned."""
+    """The video it was tracked in: its background then tells how the camera turned and went."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
     """The motion to write."""
     camera: Annotated[str, arg(metavar="auto|static|turning|moving|FILE|DIR")] = "auto"
