@@ -58,6 +58,12 @@ SHIPPED = (
         "Apache-2.0",
     ),
     Shipped(
+        "comotion",
+        PACKAGE / "comotion/data/small.safetensors",
+        "CoMotion, small",
+        "Apache-2.0",
+    ),
+    Shipped(
         "trunk",
         PACKAGE / "comotion/data/trunk.safetensors",
         "image trunk of CoMotion: MoveNet MultiPose's",
@@ -111,9 +117,14 @@ def save(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, Any])
 
     from choros.motion import atomic_write
 
-    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+    text = {key: _written(value) for key, value in metadata.items()}
     with atomic_write(path) as file:
         file.write(to_bytes({name: tensor.contiguous() for name, tensor in tensors.items()}, text))
+
+
+def _written(value: Any) -> str:
+    """Text as it is, unless it reads like something else: commit 9171e33 is no number."""
+    return value if isinstance(value, str) and _parsed(value) is value else json.dumps(value)
 
 
 def _parsed(text: str) -> Any:

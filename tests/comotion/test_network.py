@@ -388,3 +388,9 @@ def test_a_clip_is_learned_by_heart():
         torch.stack(errors).mean().backward()
         optimiser.step()
     assert max(errors) < 0.1  # metres, from 0.6 to 0.8
+
+
+def test_what_is_known_of_weights_comes_back_as_it_was(tmp_path):
+    known = {"system": "comotion", "commit": "9171e33", "licence": "none", "steps": 12, "data": ["a", "1"]}
+    weights.save(tmp_path / "w.safetensors", {}, known)
+    assert weights.load(tmp_path / "w.safetensors", "comotion")[1] == known
