@@ -15,15 +15,17 @@ import torch
 from choros import systems
 from choros.body import BodyModel, BodyParams
 from choros.camera import intrinsics, project
-from choros.comotion import tracker
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.tracker import Comotion, ComotionStream, TrackerConfig
 from choros.datasets.sample import PersonLabel, Sample
 from choros.errors import ChorosError
+from choros.evaluation.benchmark import run_benchmark
+from choros.evaluation.sources import SceneSource
 from choros.journal import folder_of
 from choros.keypoints import box_iou
 from choros.motion import Motion
+from choros.scenes import SceneConfig
 from choros.training.comotion_data import whole
 from choros.training.comotion_labels import clip_of_samples
 from choros.video import VideoWriter
@@ -230,7 +232,7 @@ def test_two_boxes_on_one_person_are_one_track(still):
 
 
 @pytest.mark.parametrize("fps", [8, 25])
-def test_tracks_that_fall_together_are_one_after_half_a_second(still, fps):
+def test_tracks_that_fall_together_are_one_after_a_while(still, fps):
     detector = Told(LEFT, RIGHT)
     stream = stream_of(still, detector)
     for i in range(fps):
@@ -245,7 +247,7 @@ def test_tracks_that_fall_together_are_one_after_half_a_second(still, fps):
     rows = [stream.update(PICTURE, 1 + i / fps) for i in range(fps)]
     since_s = 1 + np.arange(fps) / fps - (fps - 1) / fps  # last apart one frame before
     for row, s in zip(rows, since_s, strict=True):
-        assert row["person"].tolist() == ([1, 2] if s <= 0.5 + 1e-6 else [2])
+        assert row["person"].tolist() == ([1, 2] if s <= TrackerConfig().merge_s + 1e-6 else [2])
 
 
 def test_nobody_is_followed_over_a_cut(still):
@@ -475,17 +477,27 @@ def test_pictures_and_detectors_are_checked(still):
         stream.update(PICTURE, 0.0)
 
 
-def test_systems_load_it_with_weights_and_say_what_to_do_without(tmp_path, monkeypatch):
-    monkeypatch.setattr(tracker, "WEIGHTS", tmp_path / "none.safetensors")
-    with pytest.raises(ChorosError, match="choros train comotion"):
-        systems.load("comotion")
+def test_systems_load_it_with_weights_of_the_users_own(tmp_path):
     ComotionNetwork(TINY).save(tmp_path / "tiny.safetensors", {"licence": "none"})
-    for where in ({"weights_path": tmp_path / "tiny.safetensors"}, {}):
-        system = systems.load("comotion", strict=True, **where)
-        assert system.name == "comotion"
-        assert system.config.life.birth_score == 0.7
-        system._detector = Told(LEFT)
-        assert len(system.stream().update(PICTURE, 0.0)) == 1
-        monkeypatch.setattr(tracker, "WEIGHTS", tmp_path / "tiny.safetensors")
+    system = systems.load("comotion", strict=True, weights_path=tmp_path / "tiny.safetensors")
+    assert system.name == "comotion"
+    assert system.config.life.birth_score == 0.7
+    system._detector = Told(LEFT)
+    assert len(system.stream().update(PICTURE, 0.0)) == 1
     with pytest.raises(ChorosError, match="strict"):
         systems.load("baseline", strict=True)
+
+
+@pytest.mark.slow
+def test_the_weights_that_ship_follow_people():
+    """Two seconds in which hardly anybody is hidden: everybody is found, under one number, in about their pose.
+
+    A mean pose, turned and placed rightly, errs by about 200 mm (README).
+    """
+    system = systems.load("comotion")
+    assert system.network.config == PRESETS["small"]
+    scene = SceneSource("easy", 900_021, SceneConfig(width=640, height=360, seconds=2.0, device="cpu"))
+    measured = run_benchmark({"comotion": system}, {"easy": [scene]})[0].record()["metrics"]
+    assert measured["recall_visible"] > 0.9
+    assert measured["id_switches"] == 0
+    assert measured["mpjpe_mm"] < 140

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from choros import weights
 from choros.body import BodyModel
 from choros.camera import Letterbox, intrinsics
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.network import ComotionNetwork
+from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.people import NEAR_M, project_safely
 from choros.comotion.shot import change, layout
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type
@@ -33,9 +34,6 @@ from choros.tracking.lifecycle import LifeRules, confirmed, ended
 
 Floats = NDArray[np.floating]
 
-#: Where the weights lie that ship.
-WEIGHTS = Path(__file__).parent / "data/small.safetensors"
-
 
 @dataclass(frozen=True)
 class TrackerConfig:
@@ -47,7 +45,9 @@ class TrackerConfig:
     for the embedded detector is a small one, to which signs and cones look like people.
     """
 
-    life: LifeRules = field(default_factory=lambda: LifeRules(birth_score=0.3, lost_s=1.0, outside_s=0.5))
+    life: LifeRules = field(
+        default_factory=lambda: LifeRules(birth_score=0.3, confirm_crowded_s=0.7, lost_s=1.0, outside_s=0.5)
+    )
     shown_score: float = (
         0.4  # ours: of the best box of anybody shown; what the embedded detector is tuned for
     )
@@ -58,10 +58,12 @@ class TrackerConfig:
     min_inside: float = 0.15  # release: share of the keypoints in the image that counts as being in view
     visible_s: float = 0.2  # ours: a detector that misses a frame or two hides nobody
     agreement_memory_s: float = 1.0  # ours
-    same_oks: float = 0.6  # release: two tracks this alike are on one person,
-    same_m: float = 0.25  # ours: if they stand in one place, which a single camera tells to about
-    same_share: float = 0.05  # this share of the distance
-    merge_s: float = 0.5  # ours: two confirmed tracks must be so for this long, others for no time
+    # Ours: two tracks this alike are on one person, if they stand in one place, which these weights tell to about
+    # this share of the distance; two confirmed tracks must be so for a time, others for none. (Release: 0.6.)
+    same_oks: float = 0.4
+    same_m: float = 0.5
+    same_share: float = 0.15
+    merge_s: float = 0.2
     cut: float = 0.07  # ours: change of colours above which the shot is another (`shot.change`)
 
     def strict(self) -> TrackerConfig:
@@ -339,13 +341,8 @@ class Comotion:
     ) -> None:
         self.config = config or TrackerConfig()
         if network is None:
-            if weights_path is None and not WEIGHTS.is_file():
-                raise ChorosError(
-                    "no weights of CoMotion ship with this version yet; train some with choros train comotion "
-                    "and give the file (--weights, weights_path)."
-                )
             body = None if body_path is None else BodyModel.load(body_path)
-            network = ComotionNetwork.load(weights_path or WEIGHTS, body)
+            network = ComotionNetwork.load(weights_path or weights.shipped(SYSTEM), body)
         self.network, self.body = network.eval(), network.body
         self._detector = detector or NanoDet(
             (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30

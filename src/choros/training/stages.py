@@ -179,7 +179,7 @@ SMALL = Recipe(
                 Source("scenes", 16, 0.35, fps=Fraction(25, 2), aspect=WIDE),
             ),
             steps=2_500,
-            lr=2e-4,
+            lr=3e-4,
             clips=2,
             frozen=(ENCODER,),
             kept_clips=24,
