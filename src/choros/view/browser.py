@@ -201,7 +201,9 @@ class Browser:
 
     def _camera(self, node: str, cast: Cast, T_ground_camera: Floats) -> list[Any]:
         fov_rad = 2 * np.arctan(cast.height / (2 * cast.K[0, 1, 1]))
-        drawn = [self.server.scene.add_camera_frustum(f"{node}/camera", fov_rad, cast.width / cast.height)]
+        drawn: list[Any] = [
+            self.server.scene.add_camera_frustum(f"{node}/camera", fov_rad, cast.width / cast.height)
+        ]
         path = T_ground_camera[:, :3, 3]
         if np.ptp(path, axis=0).any():
             pieces = np.stack([path[:-1], path[1:]], axis=1)
@@ -243,7 +245,7 @@ class Browser:
         gui.configure_theme(show_logo=False, show_share_button=False)
         step_s = 1 / float(self._stands[0].cast.fps)
         self.playing = gui.add_checkbox("play", False)
-        self.time = gui.add_slider("time, s", 0.0, max(self.last_s, step_s), step_s, 0.0)
+        self.time: Any = gui.add_slider("time, s", 0.0, max(self.last_s, step_s), step_s, 0.0)
         self.speed = gui.add_dropdown("speed", SPEEDS, initial_value="1x")
         eyes = [stand.name for stand in self._stands if stand.T_ground_camera is not None]
         self.eye = gui.add_dropdown("camera", [ANYWHERE, *eyes], initial_value=ANYWHERE)
