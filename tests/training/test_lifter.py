@@ -7,9 +7,9 @@ from safetensors.torch import load_file
 from scipy.spatial.transform import Rotation
 
 from choros import weights
-from choros.baseline.lift import points_of
 from choros.baseline.lifter import LifterConfig
 from choros.body import BodyModel
+from choros.body.gauss_newton import Points
 from choros.body.skeleton import MIRROR_JOINTS
 from choros.errors import ChorosError
 from choros.training import lifter
@@ -37,7 +37,7 @@ NOTHING = KeypointNoise((0, 0), 0.2, 0, (0, 0), (60, 700), 0, 0, 0, 0, 0, 0, 1)
 
 @pytest.fixture(scope="module")
 def points():
-    return points_of(BodyModel.load(detail="light"))
+    return Points.of(BodyModel.load(detail="light"))
 
 
 def test_a_batch_follows_from_seed_and_step(points):
@@ -75,7 +75,7 @@ def test_people_keep_their_path(points):
 def test_mirror_rotations_are_those_of_a_mirrored_body(points):
     rng = np.random.default_rng(0)
     rotations = Rotation.from_rotvec(rng.normal(0, 0.4, (24, 3))).as_matrix()
-    from choros.baseline.gauss_newton import forward
+    from choros.body.gauss_newton import forward
     from choros.training.lifter_data import _MIRROR
 
     rest = points.joint_template[None]

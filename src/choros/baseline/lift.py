@@ -1,6 +1,6 @@
 """The lift: 2D keypoints with confidences -> SMPL pose, shape and place, and how sure that is.
 
-The network of ``lifter.py`` proposes, the fit of ``gauss_newton.py`` puts the proposal on the keypoints. What
+The network of ``lifter.py`` proposes, the fit of ``body/gauss_newton.py`` puts the proposal on the keypoints. What
 is known of a person from earlier frames comes in as ``Past`` and goes out the same way.
 """
 
@@ -16,18 +16,18 @@ import torch
 from numpy.typing import NDArray
 
 from choros import weights
-from choros.baseline.gauss_newton import (
+from choros.baseline.lifter import Lift, Lifter, LifterConfig, View, look
+from choros.body import BodyModel
+from choros.body.gauss_newton import (
     FitConfig,
     Floats,
     Points,
     PosePrior,
     Target,
     fit,
-    forward,
-    place_points,
+    float64,
+    place_information,
 )
-from choros.baseline.lifter import Lift, Lifter, LifterConfig, View, look
-from choros.body import BodyModel
 from choros.errors import ChorosError
 from choros.keypoints import COCO_SIGMAS
 
@@ -86,8 +86,8 @@ class Lifting:
         if missing.missing_keys or missing.unexpected_keys or prior["mean"] is None:
             wrong = [*missing.missing_keys, *missing.unexpected_keys, "prior"][:3]
             raise ChorosError(f"{weights_path} does not fit the lifter (first: {', '.join(wrong)}).")
-        self.prior = PosePrior(*(_float64(tensor) for tensor in prior.values()))
-        self.points = points_of(body)
+        self.prior = PosePrior(*(float64(tensor) for tensor in prior.values()))
+        self.points = Points.of(body)
         self.knows_shape = body.name == "open"
 
     @property
@@ -119,11 +119,11 @@ class Lifting:
         n = len(keypoints)
         past = past or self.no_past(n)
         view, lift, hidden = self._propose(keypoints, K, past)
-        rotations, pelvis_cam = _float64(lift.rotations), _float64(lift.pelvis_cam)
+        rotations, pelvis_cam = float64(lift.rotations), float64(lift.pelvis_cam)
         sight = np.clip(keypoints[..., 2], 0, 1).mean(-1).astype(np.float64)
         betas_weight = np.minimum(past.betas_weight + sight, MAX_BETAS_WEIGHT)
         share = (sight / np.maximum(betas_weight, 1e-6))[:, None]
-        betas = past.betas + share * (_float64(lift.betas) - past.betas) * self.knows_shape
+        betas = past.betas + share * (float64(lift.betas) - past.betas) * self.knows_shape
         betas = np.clip(betas, -3, 3)
         transl = pelvis_cam - self.points.shaped(betas)[0][:, 0]
         error = np.zeros(n)
@@ -132,7 +132,7 @@ class Lifting:
             rotations, transl, error = fit(
                 self.points, self.prior, betas, rotations, transl, target, self.config.fit
             )
-        expected = _float64(lift.std_m).mean(-1)
+        expected = float64(lift.std_m).mean(-1)
         confidence = np.exp(-expected / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))
         return Lifted(
             rotations, betas, betas_weight, transl, hidden.numpy(), expected, error, np.clip(confidence, 0, 1)
@@ -140,13 +140,11 @@ class Lifting:
 
     def glance(self, keypoints: NDArray[Any], K: Floats) -> Floats:
         """Where people stand, from one look and nothing of the past: pelvis (n, 3) metres, camera axes."""
-        return _float64(self._propose(keypoints, K, self.no_past(len(keypoints)))[1].pelvis_cam)
+        return float64(self._propose(keypoints, K, self.no_past(len(keypoints)))[1].pelvis_cam)
 
     def keypoints_cam(self, rotations: Floats, betas: Floats, transl: Floats) -> Floats:
         """COCO-17 keypoints of bodies, (n, 17, 3) metres, camera axes."""
-        rest, offsets = self.points.shaped(betas)
-        turned, places = forward(rest, rotations)
-        return place_points(self.points, offsets, turned, places).sum(2) + transl[:, None]
+        return self.points.keypoints(betas, rotations, transl)
 
     def _propose(self, keypoints: NDArray[Any], K: Floats, past: Past) -> tuple[View, Lift, torch.Tensor]:
         with torch.inference_mode():
@@ -171,22 +169,22 @@ class Lifting:
         config = self.config.fit
         plane = (keypoints[..., :2] - K[:2, 2]) / [K[0, 0], K[1, 1]]
         confidence = np.clip(keypoints[..., 2].astype(np.float64), 1e-3, 1)
-        size = 3.5 * _float64(view.spread)[:, None]  # of a person standing, from the spread of the keypoints
+        size = 3.5 * float64(view.spread)[:, None]  # of a person standing, from the spread of the keypoints
         std = config.keypoint_std * size * (COCO_SIGMAS / COCO_SIGMAS.mean()) / confidence
         std[confidence < config.min_confidence] = np.inf
 
         seen, dt_s = past.dt_s > 0, np.maximum(past.dt_s, 1e-3)
         drift = dt_s * np.maximum(dt_s, 0.1)
-        depth = transl[:, 2] * _float64(lift.std_log_depth)
-        network = _information(transl, depth, 0.5 * depth)
-        motion = _information(
+        depth = transl[:, 2] * float64(lift.std_log_depth)
+        network = place_information(transl, depth, 0.5 * depth)
+        motion = place_information(
             past.transl + 1e-9, 0.02 + config.depth_std_m_s2 * drift, 0.02 + config.side_std_m_s2 * drift
         )
         motion *= seen[:, None, None]
         information = network + motion
         pull = (network @ transl[..., None] + motion @ past.transl[..., None])[..., 0]
         expected = np.linalg.solve(information, pull[..., None])[..., 0]
-        std_rad = _float64(lift.std_rad)
+        std_rad = float64(lift.std_rad)
         if np.isfinite(up[1]):  # something else knows the camera's pitch, which the network can only guess
             std_rad[:, 0] *= config.root_doubt
         return Target(
@@ -200,24 +198,6 @@ class Lifting:
             information,
             *up,
         )
-
-
-def points_of(body: BodyModel) -> Points:
-    """What the fit needs to know of a body, in NumPy."""
-    skinned = body.skinned_points("coco17")
-    parts = (body.joint_template, body.joint_dirs, skinned.weights, skinned.offset, skinned.offset_betas)
-    return Points(*(_float64(part) for part in parts))
-
-
-def _information(towards: Floats, along_std: Floats, across_std: Floats) -> Floats:
-    """Inverse covariance (n, 3, 3) of a place that is known to ``along_std`` along the ray to it."""
-    ray = towards / np.linalg.norm(towards, axis=-1, keepdims=True)
-    outer = ray[:, :, None] * ray[:, None]
-    return outer / along_std[:, None, None] ** 2 + (np.eye(3) - outer) / across_std[:, None, None] ** 2
-
-
-def _float64(tensor: Any) -> Floats:
-    return np.asarray(torch.as_tensor(tensor).detach().cpu(), np.float64)
 
 
 def network_metadata(config: LifterConfig) -> dict[str, Any]:

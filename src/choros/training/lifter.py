@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from choros import weights
-from choros.baseline.gauss_newton import Points
-from choros.baseline.lift import network_metadata, points_of
+from choros.baseline.lift import network_metadata
 from choros.baseline.lifter import Lift, Lifter, LifterConfig, look
 from choros.body import BodyModel
+from choros.body.gauss_newton import Points
 from choros.body.skeleton import PARENTS
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
@@ -112,7 +112,7 @@ def train(
     ``report`` is told of the loss every 50 steps.
     """
     torch.manual_seed(run.seed)
-    points = points_of(BodyModel.load())
+    points = Points.of(BodyModel.load())
     model, average = Lifter(network), Lifter(network)
     average.load_state_dict(model.state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), lr=run.lr, weight_decay=run.weight_decay)

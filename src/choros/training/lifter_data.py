@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.baseline.gauss_newton import Points, forward, place_points
+from choros.body.gauss_newton import Points, forward, place_points
 from choros.body.skeleton import MIRROR_JOINTS
 from choros.datasets.mocap import MocapClip
 from choros.training.keypoint_noise import KeypointNoise, corrupt, log_uniform

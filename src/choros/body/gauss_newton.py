@@ -1,4 +1,4 @@
-"""The exact half of the lift: a few damped Gauss-Newton steps that put the body on its keypoints.
+"""A few damped Gauss-Newton steps that put bodies on their keypoints: what a network proposes, made exact.
 
 Least squares over the 24 local rotations and the translation of each person, betas held: reprojection with a
 robust weight, the network's estimate with the errors it claims, a learned prior over body poses, and the
@@ -8,12 +8,14 @@ previous frame. Plain NumPy with the Jacobian in closed form, all people at once
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from choros.body.model import BodyModel
 from choros.body.skeleton import PARENTS
 
 Floats = NDArray[np.float64]
@@ -43,6 +45,11 @@ class PosePrior:
     mean: Floats  # (63,)
     precision_root: Floats  # (63, 63) L with L^T L the inverse covariance
 
+    @classmethod
+    def none(cls) -> PosePrior:
+        """Of any pose as good as another."""
+        return cls(np.zeros(63), np.zeros((63, 63)))
+
 
 @dataclass(frozen=True)
 class Points:
@@ -54,11 +61,29 @@ class Points:
     offset: Floats  # (17, 24, 3)
     offset_betas: Floats  # (17, 24, 3, 10)
 
+    @classmethod
+    def of(cls, body: BodyModel) -> Points:
+        """COCO's keypoints of a body."""
+        skinned = body.skinned_points("coco17")
+        parts = (body.joint_template, body.joint_dirs, skinned.weights, skinned.offset, skinned.offset_betas)
+        return cls(*(float64(part) for part in parts))
+
     def shaped(self, betas: Floats) -> tuple[Floats, Floats]:
         """Rest joints (n, 24, 3) and offsets (n, 17, 24, 3) of people with ``betas`` (n, 10)."""
         joints = self.joint_template + _along(self.joint_dirs, betas)
         offsets = self.offset + _along(self.offset_betas, betas)
         return joints, offsets
+
+    def keypoints(self, betas: Floats, rotations: Floats, transl: Floats) -> Floats:
+        """Keypoints (n, 17, 3) of posed people, where ``transl`` (n, 3) is."""
+        rest, offsets = self.shaped(betas)
+        turned, places = forward(rest, rotations)
+        return place_points(self, offsets, turned, places).sum(2) + transl[:, None]
+
+
+def float64(tensor: Any) -> Floats:
+    """Numbers of any kind for the fit."""
+    return np.asarray(torch.as_tensor(tensor).detach().cpu(), np.float64)
 
 
 def _along(directions: Floats, betas: Floats) -> Floats:
@@ -160,6 +185,13 @@ def fit(
         transl += np.clip(step[:, -3:], -0.5, 0.5)
         transl[:, 2] = np.maximum(transl[:, 2], 0.2)
     return Fit(rotations, transl, residual_error(residual, target))
+
+
+def place_information(towards: Floats, along_std: Floats, across_std: Floats) -> Floats:
+    """Inverse covariance (n, 3, 3) of a place that is known to ``along_std`` along the ray to it."""
+    ray = towards / np.linalg.norm(towards, axis=-1, keepdims=True)
+    outer = ray[:, :, None] * ray[:, None]
+    return outer / along_std[:, None, None] ** 2 + (np.eye(3) - outer) / across_std[:, None, None] ** 2
 
 
 def residual_error(residual: Floats, target: Target) -> Floats:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from choros.baseline import gauss_newton as gn
+from choros.body import gauss_newton as gn
 from choros.body.skeleton import PARENTS
 
 
@@ -18,10 +18,6 @@ def made_up_body(rng):
         weights[keypoint, rng.choice(24, 2, replace=False)] = [0.7, 0.3]
     offset = rng.normal(0, 0.05, (17, 24, 3)) * (weights > 0)[..., None]
     return gn.Points(joints, rng.normal(0, 0.01, (24, 3, 10)), weights, offset, np.zeros((17, 24, 3, 10)))
-
-
-def no_prior():
-    return gn.PosePrior(np.zeros(63), np.zeros((63, 63)))
 
 
 def target_for(plane, rotations, transl, **changes):
@@ -39,12 +35,6 @@ def target_for(plane, rotations, transl, **changes):
         np.inf,
     )
     return target._replace(**changes)
-
-
-def keypoints_of(points, betas, rotations, transl):
-    rest, offsets = points.shaped(betas)
-    turned, places = gn.forward(rest, rotations)
-    return gn.place_points(points, offsets, turned, places).sum(2) + transl[:, None]
 
 
 @pytest.fixture
@@ -69,11 +59,11 @@ def test_gradient_equals_finite_differences(scene):
         moved = rotations.copy()
         turns = Rotation.from_rotvec(turn.reshape(-1, 3)).as_matrix().reshape(2, len(gn.FREE), 3, 3)
         moved[:, gn.FREE] = rotations[:, gn.FREE] @ turns
-        seen = keypoints_of(points, betas, moved, transl + shift)
+        seen = points.keypoints(betas, moved, transl + shift)
         return 0.5 * (((seen[..., :2] / seen[..., 2:] - plane) / 0.01) ** 2).sum((1, 2))
 
     _, gradient, _ = gn._normal_equations(
-        points, no_prior(), rest, offsets, rotations, transl, target, config
+        points, gn.PosePrior.none(), rest, offsets, rotations, transl, target, config
     )
     n_turns = 3 * len(gn.FREE)
     for unknown in range(n_turns + 3):
@@ -86,13 +76,15 @@ def test_gradient_equals_finite_differences(scene):
 
 def test_finds_a_pose_again_from_its_keypoints(scene):
     points, betas, rotations, transl = scene
-    seen = keypoints_of(points, betas, rotations, transl)
+    seen = points.keypoints(betas, rotations, transl)
     plane = seen[..., :2] / seen[..., 2:]
     rng = np.random.default_rng(2)
     start = rotations @ Rotation.from_rotvec(rng.normal(0, 0.1, (48, 3))).as_matrix().reshape(2, 24, 3, 3)
     config = gn.FitConfig(steps=15, damping=1e-4)
-    fitted = gn.fit(points, no_prior(), betas, start, transl + 0.05, target_for(plane, start, transl), config)
-    again = keypoints_of(points, betas, fitted.rotations, fitted.transl)
+    fitted = gn.fit(
+        points, gn.PosePrior.none(), betas, start, transl + 0.05, target_for(plane, start, transl), config
+    )
+    again = points.keypoints(betas, fitted.rotations, fitted.transl)
     np.testing.assert_allclose(again[..., :2] / again[..., 2:], plane, atol=2e-4)
     assert (fitted.error < 0.05).all()
     np.testing.assert_allclose(np.linalg.det(fitted.rotations), 1, atol=1e-9)
@@ -101,7 +93,7 @@ def test_finds_a_pose_again_from_its_keypoints(scene):
 def test_without_keypoints_nothing_moves(scene):
     points, betas, rotations, transl = scene
     blind = target_for(np.zeros((2, 17, 2)), rotations, transl, keypoint_std=np.full((2, 17), np.inf))
-    fitted = gn.fit(points, no_prior(), betas, rotations, transl, blind, gn.FitConfig())
+    fitted = gn.fit(points, gn.PosePrior.none(), betas, rotations, transl, blind, gn.FitConfig())
     np.testing.assert_allclose(fitted.rotations, rotations, atol=1e-12)
     np.testing.assert_allclose(fitted.transl, transl, atol=1e-12)
     assert (fitted.error == 0).all()
@@ -114,7 +106,7 @@ def test_nobody_leans_without_reason_but_who_lies_stays_down(scene):
     rotations[:, 0] = tilt
     blind = target_for(np.zeros((2, 17, 2)), rotations, transl, keypoint_std=np.full((2, 17), np.inf))
     fitted = gn.fit(
-        points, no_prior(), betas, rotations, transl,
+        points, gn.PosePrior.none(), betas, rotations, transl,
         blind._replace(rotation_std=np.full((2, 24), 0.2), up_std=0.1), gn.FitConfig(steps=8),
     )  # fmt: skip
     lean = np.arccos(-fitted.rotations[:, 0, 1, 1])
@@ -124,19 +116,19 @@ def test_nobody_leans_without_reason_but_who_lies_stays_down(scene):
 
 def test_one_wild_keypoint_is_doubted(scene):
     points, betas, rotations, transl = scene
-    seen = keypoints_of(points, betas, rotations, transl)
+    seen = points.keypoints(betas, rotations, transl)
     plane = seen[..., :2] / seen[..., 2:]
     plane[:, 3] += 0.5  # fifty standard deviations
     fitted = gn.fit(
         points,
-        no_prior(),
+        gn.PosePrior.none(),
         betas,
         rotations,
         transl,
         target_for(plane, rotations, transl, rotation_std=np.full((2, 24), 0.3)),
         gn.FitConfig(steps=10),
     )
-    again = keypoints_of(points, betas, fitted.rotations, fitted.transl)
+    again = points.keypoints(betas, fitted.rotations, fitted.transl)
     others = np.delete(np.arange(17), 3)
     miss = np.abs(again[..., :2] / again[..., 2:] - plane)[:, others]
     assert miss.max() < 0.01
@@ -146,10 +138,10 @@ def test_people_do_not_depend_on_who_is_fitted_with_them(scene):
     points, betas, rotations, transl = scene
     plane = np.random.default_rng(3).normal(0, 0.1, (2, 17, 2))
     target = target_for(plane, rotations, transl, rotation_std=np.full((2, 24), 0.5))
-    both = gn.fit(points, no_prior(), betas, rotations, transl, target, gn.FitConfig())
+    both = gn.fit(points, gn.PosePrior.none(), betas, rotations, transl, target, gn.FitConfig())
     alone = gn.fit(
         points,
-        no_prior(),
+        gn.PosePrior.none(),
         betas[1:],
         rotations[1:],
         transl[1:],
