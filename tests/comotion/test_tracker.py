@@ -292,22 +292,19 @@ def test_the_network_is_asked_as_it_was_taught():
     asked = {}
 
     class Asked(ComotionNetwork):
-        def encode(self, images, origin_px=(0, 0)):
-            asked["images"], asked["origin_px"] = images, origin_px
-            return super().encode(images, origin_px)
-
         def initialise(self, image, boxes_px, K, present=None):
-            asked["boxes_px"], asked["K"] = boxes_px, K
+            asked["origin_px"], asked["boxes_px"], asked["K"] = image.origin_px[0], boxes_px, K
             return super().initialise(image, boxes_px, K, present)
 
     network = Asked(TINY, trunk=Glance()).eval()
+    network.encoder.trunk.register_forward_pre_hook(lambda _, inputs: asked.update(images=inputs[0]))
     K = intrinsics(WIDTH, HEIGHT, fov_deg=40)
     box = np.array([-20, 100.5, 180, 500])
     stream_of(network, Told(box), K=K).update(PICTURE, 0.0)
     sample = Sample(K=K, people=(PersonLabel(box_px=box),))
     taught = whole(clip_of_samples([PICTURE], [sample], network.body), TINY.image_size_px)
     x0, y0, x1, y1 = taught.content_px
-    assert (x0, y0) == asked["origin_px"]
+    assert [x0, y0] == asked["origin_px"].tolist()
     frames = torch.tensor(taught.images[:, y0:y1, x0:x1]).permute(0, 3, 1, 2) / 255
     torch.testing.assert_close(asked["images"], frames, rtol=0, atol=1e-6)
     np.testing.assert_allclose(asked["boxes_px"][0], taught.first_box_px, atol=1e-3)

@@ -1,5 +1,6 @@
 """MoveNet's trunk: TensorFlow's padding, the published network's numbers, and what an image trunk promises."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from choros.comotion.trunk import make_trunk
-from choros.comotion.trunk_movenet import MAPS, MoveNetTrunk, SameConv2d
+from choros.comotion.trunk import MobileTrunk, frozen, make_trunk
+from choros.comotion.trunk_movenet import MAPS, FrozenMoveNet, MoveNetTrunk, SameConv2d
 
 SOURCE = Path(__file__).parents[3] / "shared/assets/weights/movenet-multipose.onnx"
 WITHIN = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/"
@@ -95,6 +96,40 @@ def test_it_can_be_taught_further(trunk):
 def test_a_network_that_names_it_begins_with_its_weights(trunk):
     begun = make_trunk("movenet-multipose").state_dict()
     assert all(torch.equal(begun[name], tensor) for name, tensor in trunk.state_dict().items())
+
+
+def assert_same_maps(frozen_trunk, trunk: MoveNetTrunk, images: torch.Tensor) -> None:
+    with torch.inference_mode():
+        expected = trunk(images)
+    for ours, theirs in zip(frozen_trunk(images), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("size", [(320, 512), (512, 512), (64, 96)])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_onnxruntime_gives_the_same_maps(trunk, size, batch):
+    images = torch.rand(batch, *size, 3, generator=torch.Generator().manual_seed(1))
+    assert_same_maps(frozen(trunk), trunk, images.permute(0, 3, 1, 2))
+
+
+def test_weights_of_the_frozen_are_those_that_the_trunk_had(trunk):
+    taught, images = copy.deepcopy(trunk), picture(64, 96)
+    with torch.no_grad():
+        for tensor in (*taught.parameters(), *taught.buffers()):
+            tensor *= 1.1
+    now = frozen(taught)
+    assert_same_maps(now, taught, images)
+    before = [m.clone() for m in now(images)]
+    with torch.no_grad():
+        taught.stem.weight *= 2
+    assert all(torch.equal(a, b) for a, b in zip(now(images), before, strict=True))
+
+
+def test_only_movenet_goes_to_onnxruntime(trunk):
+    assert isinstance(frozen(trunk), FrozenMoveNet)
+    assert frozen(trunk).channels == trunk.channels
+    for other in (MoveNetTrunk("lightning"), MobileTrunk()):
+        assert frozen(other) is other
 
 
 def with_outputs(model: bytes, names: list[str]) -> bytes:

@@ -22,7 +22,7 @@ from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.people import NEAR_M, project_safely
 from choros.comotion.shot import change, layout
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type
-from choros.comotion.trunk import COARSEST_PX
+from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.detection import Detector, NanoDet
 from choros.detection.protocols import check_image, checked_detections
 from choros.errors import ChorosError
@@ -103,17 +103,19 @@ class Bodies(NamedTuple):
 class ComotionStream:
     """One video's tracks, frame by frame; `look` may run ahead in other threads, `follow` is in order.
 
-    ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size.
+    ``trunk`` gives the maps of the network's own. ``K`` None assumes the default focal length of ``camera.py`` from
+    the first frame's size.
     """
 
     def __init__(
         self,
         network: ComotionNetwork,
+        trunk: ImageTrunk,
         detector: Detector,
         config: TrackerConfig,
         K: NDArray[np.float64] | None = None,
     ) -> None:
-        self._network, self._detector, self._config = network, detector, config
+        self._network, self._trunk, self._detector, self._config = network, trunk, detector, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
         width = network.config.hidden_width if network.config.hidden_state else 0
         self._tracks = np.zeros(0, track_type(width))
@@ -211,7 +213,8 @@ class ComotionStream:
         square = letterbox.image(image)
         x0, y0, x1, y1 = (0, 0, *square.shape[:2]) if config.padded else letterbox.content_px(COARSEST_PX)
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
-        tokens = self._network.encode(part.permute(2, 0, 1)[None].float() / 255, (x0, y0))
+        maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
+        tokens = self._network.encoder.tokens(maps, (x0, y0))
         look = Look(tokens, boxes_px, scores, layout(image), width, height)
         return look._replace(boxes_px=_cut(boxes_px, look))
 
@@ -324,7 +327,8 @@ class Comotion:
 
     Without a ``detector`` it is the embedded one, as the baseline has it; ``accurate`` lets that see finer.
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
-    None the weights that ship. Raises `ChorosError` where one of the files is missing or unfit.
+    None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now. Raises
+    `ChorosError` where one of the files is missing or unfit.
     """
 
     name = "comotion"
@@ -344,10 +348,11 @@ class Comotion:
             body = None if body_path is None else BodyModel.load(body_path)
             network = ComotionNetwork.load(weights_path or weights.shipped(SYSTEM), body)
         self.network, self.body = network.eval(), network.body
+        self._trunk = frozen(network.encoder.trunk)
         self._detector = detector or NanoDet(
             (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30
         )
 
     def stream(self, K: NDArray[np.float64] | None = None) -> ComotionStream:
         """A new video. Streams of one system share its network and nothing else."""
-        return ComotionStream(self.network, self._detector, self.config, K)
+        return ComotionStream(self.network, self._trunk, self._detector, self.config, K)

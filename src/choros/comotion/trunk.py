@@ -11,7 +11,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from choros.comotion.convnext import ConvNextV2
-from choros.comotion.trunk_movenet import MoveNetTrunk
+from choros.comotion.trunk_movenet import FrozenMoveNet, MoveNetTrunk
 from choros.errors import ChorosError
 
 #: Sides of pictures are multiples of this, px: the coarsest stride of any trunk.
@@ -110,3 +110,17 @@ def make_trunk(name: str) -> ImageTrunk:
     if name not in TRUNKS:
         raise ChorosError(f'no image trunk is called "{name}"; there are: {", ".join(TRUNKS)}.')
     return TRUNKS[name]()
+
+
+def frozen(trunk: ImageTrunk) -> ImageTrunk:
+    """What gives the maps of ``trunk`` as it is now in the quickest way, without gradients.
+
+    That is onnxruntime for MoveNet on the CPU, and ``trunk`` itself for any other. Make it anew when weights change.
+    """
+    if (
+        isinstance(trunk, MoveNetTrunk)
+        and trunk.variant == "multipose"
+        and trunk.stem.weight.device.type == "cpu"
+    ):
+        return FrozenMoveNet(trunk)
+    return trunk

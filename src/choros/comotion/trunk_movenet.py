@@ -2,16 +2,20 @@
 
 It makes the small CoMotion begin with something that has seen real people; `benchmarks/trunks.py` compares it
 with others. Blocks are those of MobileNetV2 (Sandler et al. 2018, table 2), batch normalisation folded into the
-convolutions; the weights come from `tools/build_trunks.py`.
+convolutions; the weights come from `tools/build_trunks.py`. To look without learning, on the CPU, there is the same
+by onnxruntime, whose graph comes from `tools/build_trunk_graph.py`.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from choros import weights
+from choros.detection.session import open_network
 
 #: What the file of weights says it is for.
 SYSTEM = "movenet-multipose"
@@ -25,6 +29,8 @@ STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
 PYRAMID = (64, 64, 32, 24)  # channels that 1/32, 1/16, 1/8 and 1/4 come down to before they are joined
 HEADS = {"heatmap": 17, "regress": 34}  # channels of MoveNet's own answers that are of use
 MAPS = ("answers", "fine", "middle", "coarse", "coarsest")
+#: What onnxruntime is to do; it names the weights of "multipose" and holds none.
+GRAPH = Path(__file__).parent / "data/trunk.onnx"
 
 
 class SameConv2d(nn.Conv2d):
@@ -89,7 +95,7 @@ class MoveNetTrunk(nn.Module):
 
     def __init__(self, variant: str = "multipose") -> None:
         super().__init__()
-        widths = WIDTHS[variant]
+        self.variant, widths = variant, WIDTHS[variant]
         self.channels = (sum(HEADS.values()), PYRAMID[3], widths[3], widths[5], PYRAMID[0])
         self.stem = SameConv2d(3, widths[0], 3, 2)
         self.stages = nn.ModuleList()
@@ -136,3 +142,22 @@ class MoveNetTrunk(nn.Module):
         return [
             features / self.get_buffer(f"{name}_scale") for name, features in zip(MAPS, maps, strict=True)
         ]
+
+
+class FrozenMoveNet:
+    """An `ImageTrunk`: a "multipose" `MoveNetTrunk` as it is now, in single precision on the CPU, by onnxruntime.
+
+    It gives the same maps within rounding, sooner and without gradients, with as many threads as torch has now.
+    It may be called from several threads. Raises `ChorosError` if the installation lacks its graph.
+    """
+
+    strides = MoveNetTrunk.strides
+
+    def __init__(self, trunk: MoveNetTrunk) -> None:
+        self.channels = trunk.channels
+        tensors = {name: tensor.numpy() for name, tensor in trunk.state_dict().items()}
+        self._network = open_network(GRAPH, torch.get_num_threads(), tensors)
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
+        return [torch.from_numpy(m) for m in self._network.run(MAPS, {"images": images.numpy(force=True)})]
