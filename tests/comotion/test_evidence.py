@@ -15,24 +15,31 @@ STRIDE = 8
 ORIGIN = torch.tensor([[0.0, 32], [16, 0]])  # of two frames
 
 
-def numbers(heatmaps: torch.Tensor, joints_px: torch.Tensor, size_px: torch.Tensor) -> torch.Tensor:
+def numbers(heatmaps, joints_px, size_px, present=None) -> torch.Tensor:
     """(B, N, 17, S, 4)"""
-    said = evidence(heatmaps, ORIGIN[: len(heatmaps)], STRIDE, joints_px, size_px)
+    present = torch.ones(size_px.shape, dtype=torch.bool) if present is None else present
+    said = evidence(heatmaps, ORIGIN[: len(heatmaps)], STRIDE, joints_px, size_px, present)
     assert said.shape[-1] == N_EVIDENCE
     return said.unflatten(-1, (17, len(SPREADS), 4))
 
 
-def by_hand(heatmap: torch.Tensor, origin: torch.Tensor, joint: torch.Tensor, size: float, spread: float):
-    """One keypoint of one person through one window, cell by cell, on a board that reaches far beyond the picture."""
+def by_hand(heatmap, origin, places, sizes, who, spread):
+    """One keypoint of one of some people through one window, on a board that reaches far beyond the picture."""
     edge = 40
     y, x = torch.meshgrid(
         *((torch.arange(-edge, n + edge) + 0.5) * STRIDE for n in heatmap.shape), indexing="ij"
     )
-    at = (torch.stack([x + origin[0], y + origin[1]], -1) - joint) / size
+    cells = torch.stack([x + origin[0], y + origin[1]], -1)
+    claim_px = (0.12 * sizes).clamp_min(0.6 * STRIDE)
+    away = (cells[:, :, None] - places).norm(dim=-1) / claim_px
+    claims = (-away.square() / 2).exp() + 1e-3
+    size = float(sizes[who])
+    at = (cells - places[who]) / size
     wide = max(spread * size, 0.6 * STRIDE) / size
     window = (-at.square().sum(-1) / (2 * wide**2)).exp()
     seen = torch.zeros_like(window)
     seen[edge:-edge, edge:-edge] = heatmap.exp()
+    seen *= claims[..., who] / claims.sum(-1)
     logits = torch.nn.functional.pad(heatmap, [edge] * 4)
     nothing = torch.full_like(window, math.exp(-5))
     mass = (window * (seen + nothing)).sum()
@@ -49,8 +56,34 @@ def test_equal_to_sums_over_all_cells():
     sizes = torch.rand(2, 3, generator=generator) * 60 + 20
     said = numbers(heatmaps, joints, sizes)
     for b, n, k, s in [(0, 0, 0, 1), (0, 2, 5, 1), (1, 1, 9, 2), (1, 0, 16, 3), (1, 2, 11, 2)]:
-        expected = by_hand(heatmaps[b, k], ORIGIN[b], joints[b, n, NEAR[k]], float(sizes[b, n]), SPREADS[s])
+        expected = by_hand(heatmaps[b, k], ORIGIN[b], joints[b, :, NEAR[k]], sizes[b], n, SPREADS[s])
         torch.testing.assert_close(said[b, n, k, s], expected, atol=2e-3, rtol=1e-3)
+
+
+def test_a_keypoint_is_for_whom_it_is_near():
+    """A blob on one of two people: the other, to whom it would be the nearest, sees nothing, unless alone."""
+    heatmaps = torch.full((1, 17, 20, 20), -6.0)
+    heatmaps[:, :, 8, 11] = 6.0  # at (92, 68 + 32) px
+    places = torch.tensor([[92.0, 100], [62, 100]])
+    joints, sizes = places[None, :, None].expand(1, 2, 24, 2), torch.full((1, 2), 60.0)
+    both = numbers(heatmaps, joints, sizes)[0, :, :, 1]
+    alone = numbers(heatmaps, joints, sizes, torch.tensor([[False, True]]))[0, 1, :, 1]
+    assert (both[0, :, 3] > 5 / 8).all()
+    assert (alone[:, 3] > 4 / 8).all()
+    torch.testing.assert_close(alone[:, 0], torch.full((17,), 0.5), atol=0.03, rtol=0)
+    assert (both[1, :, 0] < 0.15).all()
+    assert (both[1, :, 3] < -3 / 8).all()
+
+
+def test_two_on_one_person_share_what_there_is():
+    heatmaps = torch.full((1, 17, 20, 20), -6.0)
+    heatmaps[:, :, 8, 11] = 7.5
+    joints, size = torch.tensor([84.0, 104.0]).expand(1, 1, 24, 2), torch.full((1, 1), 60.0)
+    alone = numbers(heatmaps, joints, size)
+    twice = numbers(heatmaps, joints.expand(1, 2, 24, 2), size.expand(1, 2))
+    torch.testing.assert_close(
+        twice[:, :, :, :3], alone.expand(1, 2, -1, -1, -1)[:, :, :, :3], atol=0.02, rtol=0
+    )
 
 
 def test_a_blob_is_found_from_where_the_joint_was_thought_to_be():

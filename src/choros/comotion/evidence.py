@@ -1,9 +1,10 @@
 """Where a person's keypoints are to be seen, near where they are thought to be: heatmaps read through windows.
 
 For each keypoint and each of some Gaussian windows about its predicted place: the mean place of the heatmap there,
-its spread and its height, all measured by the person. That is ours, for the small size: the paper's tokens learn to
-find the joints by attention alone, in many steps; here they are told, by a product of small matrices that costs next
-to nothing, and attention is left with what keypoints do not say.
+its spread and its height, all measured by the person. Heatmaps do not say whose keypoints they show: each cell is
+shared out by who is thought to be near it. That is ours, for the small size: the paper's tokens learn to find the
+joints by attention alone, in many steps; here they are told, by a product of small matrices that costs next to
+nothing, and attention is left with what keypoints do not say.
 """
 
 from __future__ import annotations
@@ -31,51 +32,83 @@ TRUNK_KEYPOINTS = [
 ]
 FOLLOWING = SPREADS.index(0.15)
 
+#: A person claims cells about a keypoint, standard deviation in sizes of the person, and others ever so little: whom
+#: nobody is near has all there is.
+CLAIM, DOUBT = 0.12, 1e-3
+
 #: Logits beyond this are as good as certain; those of a heatmap that says nothing.
 CERTAIN, FAINT = 8.0, -5.0
 
 
 @torch.no_grad()
-def evidence(heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor, size_px: Tensor) -> Tensor:
+def evidence(
+    heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor, size_px: Tensor, present: Tensor
+) -> Tensor:
     """What heatmaps say of people, (B, N, N_EVIDENCE); no gradient, for heatmaps have a loss of their own.
 
     ``heatmaps`` (B, 17, h, w) are logits in cells of ``stride`` px whose corner is ``origin_px`` (B, 2);
-    ``joints_px`` (B, N, 24, 2) of people of ``size_px`` (B, N), in the image or not.
+    ``joints_px`` (B, N, 24, 2) of people of ``size_px`` (B, N), in the image or not. Who is not ``present`` (B, N)
+    bool claims nothing.
     """
-    logits = heatmaps.float().clamp(-CERTAIN, CERTAIN)
+    numbers = read(heatmaps, origin_px, stride, joints_px[:, :, NEAR], size_px, present, SPREADS)
+    return numbers.flatten(2)
+
+
+@torch.no_grad()
+def read(
+    heatmaps: Tensor,
+    origin_px: Tensor,
+    stride: int,
+    at_px: Tensor,
+    size_px: Tensor,
+    present: Tensor,
+    spreads: tuple[float, ...],
+) -> Tensor:
+    """Way (x, y), spread and height of heatmaps about places ``at_px`` (B, N, 17, 2): (B, N, 17, S, 4).
+
+    Ways and spreads are in sizes of the person, as are those of the S windows; the rest is as for `evidence`.
+    """
+    logits = heatmaps[:, :, None].float().clamp(-CERTAIN, CERTAIN)
     height, width = logits.shape[-2:]
+    at_px = at_px.transpose(1, 2)  # (B, 17, N, 2)
     size = size_px[:, None, :, None].clamp_min(1)  # (B, 1, N, 1)
-    spread_px = (size * torch.tensor(SPREADS, device=logits.device)).clamp_min(NARROWEST_CELLS * stride)
-    at_px = joints_px[:, :, NEAR].transpose(1, 2)  # (B, 17, N, 2)
+    spread_px = (size * torch.tensor(spreads, device=logits.device)).clamp_min(NARROWEST_CELLS * stride)
 
-    def window(axis: int, cells: int) -> tuple[Tensor, Tensor]:
-        """Weights (B, 17, N * S, cells) along an axis, and the way there from the joint."""
+    def ways_px(axis: int, cells: int) -> Tensor:
+        """From the places to the middles of cells along an axis, (B, 17, N, cells)."""
         centres_px = origin_px[:, axis, None] + (torch.arange(cells, device=logits.device) + 0.5) * stride
-        way_px = centres_px[:, None, None, None] - at_px[..., axis, None, None]  # (B, 17, N, 1, cells)
-        weights = (-0.5 * (way_px / spread_px[..., None]).square()).exp()
-        way = (way_px / size[..., None]).expand_as(weights)
-        return weights.flatten(2, 3), way.flatten(2, 3)
+        return centres_px[:, None, None] - at_px[..., axis, None]
 
-    (along_x, way_x), (along_y, way_y) = window(0, width), window(1, height)
-    odds = logits.exp()
+    to_x_px, to_y_px = ways_px(0, width), ways_px(1, height)
+    claim_px = (CLAIM * size).clamp_min(NARROWEST_CELLS * stride)
+    near_x, near_y = (_bell(way_px / claim_px) for way_px in (to_x_px, to_y_px))
+    claims = (near_y[..., None] * near_x[..., None, :] + DOUBT) * present[:, None, :, None, None]
+    odds = logits.exp() * claims / claims.sum(2, keepdim=True).clamp_min(DOUBT)  # (B, 17, N, h, w)
+
+    along_x, along_y = (
+        _bell(way_px[..., None, :] / spread_px[..., None]) for way_px in (to_x_px, to_y_px)
+    )  # (B, 17, N, S, cells)
+    way_x, way_y = (way_px[..., None, :] / size[..., None] for way_px in (to_x_px, to_y_px))
 
     def total(of_y: Tensor, of_x: Tensor, maps: Tensor) -> Tensor:
-        """Sums over all cells of products of what hangs on y, on x and on both, (B, 17, N * S)."""
+        """Sums over all cells of products of what hangs on y, on x and on both, (B, 17, N, S)."""
         return ((of_y @ maps) * of_x).sum(-1)
 
     # Nothing seen counts as a faint heatmap all through the window, in the picture or beyond: so nobody is drawn
     # to nothing, nor back from beyond the edge.
     nothing = math.exp(FAINT) * 2 * math.pi * (spread_px / stride).square()
-    nothing = nothing.expand(-1, len(COCO17), -1, -1).flatten(2)  # (B, 17, N * S)
-    variance = (spread_px / size).square().expand(-1, len(COCO17), -1, -1).flatten(2)  # along each axis
+    variance = (spread_px / size).square()  # along each axis
     mass = total(along_y, along_x, odds) + nothing
     x, y = total(along_y, along_x * way_x, odds) / mass, total(along_y * way_y, along_x, odds) / mass
     squares = total(along_y, along_x * way_x**2, odds) + total(along_y * way_y**2, along_x, odds)
     squares = (squares + 2 * nothing * variance) / mass
     spread = (squares - x.square() - y.square()).clamp_min(1e-4).sqrt()
     peak = (total(along_y, along_x, odds * logits) + FAINT * nothing) / mass / CERTAIN
-    numbers = torch.stack([x, y, spread, peak], -1)  # (B, 17, N * S, 4)
-    return numbers.unflatten(2, (size_px.shape[1], len(SPREADS))).transpose(1, 2).flatten(2)
+    return torch.stack([x, y, spread, peak], -1).transpose(1, 2)
+
+
+def _bell(x: Tensor) -> Tensor:
+    return (-0.5 * x.square()).exp()
 
 
 def shortcut(n_kept: int, n_out: int, kept: slice, x_y: slice, gain: float) -> nn.Linear:

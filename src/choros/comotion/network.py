@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 
 from choros import weights
 from choros.body import BodyModel
+from choros.body.gauss_newton import Points
+from choros.comotion.alignment import AlignmentConfig, align
 from choros.comotion.config import TRUNK, ComotionConfig
 from choros.comotion.encoder import ImageEncoder, ImageTokens
 from choros.comotion.initialisation import make_initialisation
@@ -52,6 +55,10 @@ class ComotionNetwork(nn.Module):
             self.initialisation = make_initialisation(config, self.body)
             self.updater = Update(config)
 
+    @cached_property
+    def _points(self) -> Points:
+        return Points.of(self.body)
+
     def encode(self, images: Tensor, origin_px: tuple[int, int] = (0, 0)) -> ImageTokens:
         """Frames (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride, to image tokens.
 
@@ -78,6 +85,16 @@ class ComotionNetwork(nn.Module):
         """The same people in the frame that ``image`` shows; the gradient reaches the past by hidden state only."""
         before = people.detached().cleaned()
         return self.updater(image, before, before.joints_cam(self.body), K)
+
+    def align(self, image: ImageTokens, people: People, K: Tensor, how: AlignmentConfig) -> People:
+        """``people`` as `update` gives them, put on the keypoints that ``image`` shows; cut off from the past.
+
+        A network to which heatmaps are a help in training and no evidence leaves them as they are.
+        """
+        if not self.config.evidence:
+            return people
+        height_m = self.config.standing_height_m
+        return align(self._points, image, self.config.stride, people.detached(), K, height_m, how)
 
     def save(self, path: str | Path, metadata: dict[str, Any]) -> None:
         """Write the weights in half precision, with the configuration and what else is to be known of them.

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from choros import weights
 from choros.body import BodyModel
 from choros.camera import Letterbox, intrinsics
+from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import SYSTEM, ComotionNetwork
-from choros.comotion.people import NEAR_M, project_safely
+from choros.comotion.people import NEAR_M, People, project_safely
 from choros.comotion.shot import change, layout
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type
 from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
@@ -64,6 +65,7 @@ class TrackerConfig:
     same_m: float = 0.5
     same_share: float = 0.15
     merge_s: float = 0.2
+    alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)  # ours, after every update
     cut: float = 0.07  # ours: change of colours above which the shot is another (`shot.change`)
 
     def strict(self) -> TrackerConfig:
@@ -165,7 +167,7 @@ class ComotionStream:
         letterbox = self._letterbox(look)
         K = self._tensor(letterbox.K(self.K))[None]
         if len(tracks):
-            people = self._network.update(look.image, people_of(tracks, K.device), K)
+            people = self._updated(look, people_of(tracks, K.device), K)
             tracks = tracks.copy()
             remember(tracks, people)
         bodies = self._bodies(tracks, look)
@@ -249,13 +251,18 @@ class ComotionStream:
         square_px = self._letterbox(look).to_square(corners_px).reshape(1, -1, 4)
         begun = self._network.initialise(look.image, self._tensor(square_px), K)
         everyone = people_of(tracks, K.device).joined(begun)
-        updated = self._network.update(look.image, everyone, K)
+        updated = self._updated(look, everyone, K)
         born = np.zeros(len(new), self._tracks.dtype)
         remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
         born["sights"], born["score"] = 1, look.scores[new]
         for name in ("born_s", "seen_s", "inside_s", "apart_s"):
             born[name] = self._now_s
         return born
+
+    def _updated(self, look: Look, people: People, K: torch.Tensor) -> People:
+        """``people`` of the frame before in this one."""
+        updated, how = self._network.update(look.image, people, K), self._config.alignment
+        return updated if how is None else self._network.align(look.image, updated, K, how)
 
     def _bodies(self, tracks: NDArray[np.void], look: Look) -> Bodies:
         """The tracks' bodies in the picture."""

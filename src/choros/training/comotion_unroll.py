@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.people import People
@@ -38,14 +39,17 @@ def unroll(
 ) -> People:
     """Begin from boxes (B, N, 4) in the first frame, then update in every frame, that one included (paper 4).
 
-    ``image`` of T * B frames, T first; ``K`` (T, B, 3, 3). Gives people of T + 1 answers, (T + 1, B, N, ...).
+    ``image`` of T * B frames, T first; ``K`` (T, B, 3, 3). Gives people of T + 1 answers, (T + 1, B, N, ...). Each
+    update begins with its forerunner's answer put on the keypoints, as the tracker does it.
     """
     B = len(boxes_px)
     people = network.initialise(image.frames(slice(B)), boxes_px, K[0], present)
     answers = [people]
     for t in range(len(K)):
-        people = network.update(image.frames(slice(t * B, (t + 1) * B)), people, K[t])
+        frames = image.frames(slice(t * B, (t + 1) * B))
+        people = network.update(frames, people, K[t])
         answers.append(people)
+        people = network.align(frames, people, K[t], AlignmentConfig())
     return People(*(torch.stack(parts) for parts in zip(*answers, strict=True)))
 
 

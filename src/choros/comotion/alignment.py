@@ -1,0 +1,126 @@
+"""After the network: bodies put on the keypoints that the heatmaps show near them.
+
+The network says who is where and in which pose to about the width of a limb; how far its joints then are from the
+heatmaps' peaks can be read off, and least squares take it from there. That is ours, for the small size, whose
+heatmaps are better than its update. Each peak counts for those who are nearest to it, so nobody is drawn onto
+somebody else's body; who shows nothing stays as the network says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from choros.body.gauss_newton import (
+    FitConfig,
+    Floats,
+    Points,
+    PosePrior,
+    Target,
+    fit,
+    float64,
+    place_information,
+)
+from choros.comotion.encoder import ImageTokens
+from choros.comotion.evidence import CERTAIN, read
+from choros.comotion.people import NEAR_M, People
+from choros.keypoints import COCO_SIGMAS
+
+
+@dataclass(frozen=True)
+class AlignmentConfig:
+    """Weights of the fit. Errors are standard deviations, those of keypoints in sizes of the person."""
+
+    spreads: tuple[float, ...] = (0.15, 0.06)  # of the windows, one for each step: from afar, then close
+    keypoint_std: float = 0.03  # where the heatmap is certain
+    least_logit: float = -2.0  # heights below are nothing
+    turn_std_rad: float = 0.4  # of a joint, about what the network says
+    depth_std: float = 0.02  # share of the distance, about what the network says
+    side_std_m: float = 0.15
+    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=1, prior_weight=0.0))
+
+
+def align(
+    points: Points,
+    image: ImageTokens,
+    stride: int,
+    people: People,
+    K: Tensor,
+    height_m: float,
+    config: AlignmentConfig,
+) -> People:
+    """``people`` of B frames, seen through ``K`` (B, 3, 3), with their bodies on the heatmaps of ``image``.
+
+    ``points`` are of their body, ``stride`` px is of the heatmaps' cells, and ``height_m`` is what people measure
+    themselves by. Shapes, hidden states and the padding are left alone, and so is who is beside or behind the camera.
+    """
+    which = people.present & (people.pelvis_cam[..., 2] > NEAR_M)
+    if not which.any():
+        return people
+    rotations, betas, pelvis_cam = (
+        float64(part[which]) for part in (people.rotations, people.betas, people.pelvis_cam)
+    )
+    pelvis_at_rest = points.shaped(betas)[0][:, 0]
+    transl = pelvis_cam - pelvis_at_rest
+    K_of = float64(K[:, None].expand(*which.shape, 3, 3)[which])
+    focal_px, centre_px = np.diagonal(K_of, axis1=1, axis2=2)[:, :2], K_of[:, :2, 2]
+
+    size_px = height_m * focal_px[:, 0] / pelvis_cam[:, 2]
+    along_m = config.depth_std * pelvis_cam[:, 2]
+    said = Target(
+        keypoints_plane=np.zeros((len(betas), 17, 2)),
+        keypoint_std=np.full((len(betas), 17), np.inf),
+        rotations=rotations,
+        rotation_std=np.full((len(betas), 24), config.turn_std_rad),
+        previous=rotations,
+        previous_std=np.full(len(betas), np.inf),
+        transl=transl,
+        transl_information=place_information(transl, along_m, np.full_like(along_m, config.side_std_m)),
+        up_cam=np.array([0.0, -1.0, 0.0]),
+        up_std=np.inf,
+    )
+    for spread in config.spreads:
+        at_cam = points.keypoints(betas, rotations, transl)
+        in_front = at_cam[..., 2] > NEAR_M
+        at_px = at_cam[..., :2] / np.maximum(at_cam[..., 2:], NEAR_M) * focal_px[:, None] + centre_px[:, None]
+        shown_px, logits = _shown(image, stride, which, at_px, size_px, spread)
+        certainty = 1 / (1 + np.exp(-(logits + 1)))
+        std = config.keypoint_std * size_px[:, None] / focal_px[:, :1] * _SIGMAS / certainty
+        target = said._replace(
+            keypoints_plane=(shown_px - centre_px[:, None]) / focal_px[:, None],
+            keypoint_std=np.where(in_front & (logits > config.least_logit), std, np.inf),
+        )
+        rotations, transl, _ = fit(points, PosePrior.none(), betas, rotations, transl, target, config.fit)
+
+    aligned_rotations, aligned_pelvis = people.rotations.clone(), people.pelvis_cam.clone()
+    aligned_rotations[which] = torch.from_numpy(rotations).to(aligned_rotations)
+    aligned_pelvis[which] = torch.from_numpy(transl + pelvis_at_rest).to(aligned_pelvis)
+    return people._replace(rotations=aligned_rotations, pelvis_cam=aligned_pelvis)
+
+
+#: How much finer or coarser than the average a keypoint can be told.
+_SIGMAS = COCO_SIGMAS / COCO_SIGMAS.mean()
+
+
+def _shown(
+    image: ImageTokens,
+    stride: int,
+    which: Tensor,
+    at_px: Floats,
+    size_px: Floats,
+    spread: float,
+) -> tuple[Floats, Floats]:
+    """Where the heatmaps show keypoints near ``at_px`` (n, 17, 2) px, and their logits (n, 17).
+
+    They are those of the n slots of ``which`` (B, N) bool, in its order.
+    """
+    at = torch.zeros(*which.shape, 17, 2, device=which.device)
+    at[which] = torch.as_tensor(at_px).to(at)
+    size = torch.ones(which.shape, device=which.device)
+    size[which] = torch.as_tensor(size_px).to(size)
+    told = read(image.heatmaps, image.origin_px, stride, at, size, which, (spread,))[which]
+    shown = float64(told[:, :, 0])  # (n, 17, 4)
+    return at_px + shown[..., :2] * size_px[:, None, None], CERTAIN * shown[..., 3]
