@@ -6,6 +6,7 @@ the same view as a file of its own, and draws more of it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -243,9 +244,13 @@ class Browser:
     def _controls(self) -> None:
         gui = self.server.gui
         gui.configure_theme(show_logo=False, show_share_button=False)
-        step_s = 1 / float(self._stands[0].cast.fps)
+        gui.main_panel.dock_right()  # else it floats over people
         self.playing = gui.add_checkbox("play", False)
-        self.time: Any = gui.add_slider("time, s", 0.0, max(self.last_s, step_s), step_s, 0.0)
+        # The slider shows as many digits as its end and step have; in hundredths no frame up to 100 fps is skipped.
+        step_s = max(100 // self._stands[0].cast.fps, 1) / 100
+        self.time: Any = gui.add_slider(
+            "time, s", 0.0, max(math.ceil(100 * self.last_s) / 100, step_s), step_s, 0.0
+        )
         self.speed = gui.add_dropdown("speed", SPEEDS, initial_value="1x")
         eyes = [stand.name for stand in self._stands if stand.T_ground_camera is not None]
         self.eye = gui.add_dropdown("camera", [ANYWHERE, *eyes], initial_value=ANYWHERE)
