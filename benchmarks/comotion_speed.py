@@ -2,7 +2,8 @@
 
 The bars, on 2 CPU cores: `large` updates at most 25 ms per extra person in fp32 at 32 people, its encoder's
 trunk is no slower than timm's ConvNeXtV2-L forward in the same run (aim: 1.5 times as fast), and `small` goes
-from 1 to 20 people for under 35 % more time per frame. Weights are random; timm is asked only if installed.
+from 1 to 20 people for under 35 % more time per frame. Pictures are encoded as the tracker does it, and where that
+takes another trunk than torch's, both are shown. Weights are random; timm is asked only if installed.
 Run it with
 
     python benchmarks/comotion_speed.py --sizes small large
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
+from choros.comotion.trunk import frozen
 
 COUNTS = (1, 5, 8, 20, 32)
 
@@ -44,8 +46,12 @@ def people_table(console: Console, size: str, network: ComotionNetwork, rounds: 
     side = network.config.image_size_px
     K = torch.tensor([[[side, 0, side / 2], [0, side, side / 2], [0, 0, 1.0]]])
     frame = torch.rand(1, 3, side, side)
+    in_torch = network.encoder.trunk
+    trunk = frozen(in_torch)
     image = network.encode(frame)
-    calls: dict[str, Callable[[], object]] = {"encode": lambda: network.encode(frame)}
+    calls: dict[str, Callable[[], object]] = {"encode": lambda: network.encoder.tokens(trunk(frame))}
+    if trunk is not in_torch:
+        calls |= {"trunk by torch": lambda: in_torch(frame), "trunk by onnxruntime": lambda: trunk(frame)}
     for n in COUNTS:
         boxes = torch.rand(1, n, 4) * side / 2
         boxes[..., 2:] += boxes[..., :2] + 20
@@ -57,6 +63,9 @@ def people_table(console: Console, size: str, network: ComotionNetwork, rounds: 
     for name, (wall, cpu) in times.items():
         table.add_row(name, f"{wall:.1f}", f"{cpu:.1f}")
     console.print(table)
+    if trunk is not in_torch:
+        ratios = [times["trunk by torch"][k] / times["trunk by onnxruntime"][k] for k in (0, 1)]
+        console.print(f"trunk, torch over onnxruntime: {ratios[0]:.2f}, {ratios[1]:.2f} by CPU")
     extra = [(times["update 32"][k] - times["update 8"][k]) / 24 for k in (0, 1)]
     console.print(f"one more person at 32: {extra[0]:.2f} ms, {extra[1]:.2f} ms of CPU")
     one, twenty = (times["encode"][0] + times[f"update {n}"][0] for n in (1, 20))

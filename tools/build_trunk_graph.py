@@ -99,13 +99,16 @@ def nodes_of(node: fx.Node, trunk: MoveNetTrunk) -> list[NodeProto]:
 
 
 def graph(trunk: MoveNetTrunk) -> onnx.ModelProto:
-    """The trunk's ONNX graph: ``images`` (batch, 3, height, width), RGB in 0..1, to the maps of ``MAPS``."""
+    """The trunk's ONNX graph: ``images`` (batch, 3, height, width), RGB in 0..1, to the maps of ``MAPS``.
+
+    Channels are the last axis of the maps: torch has them so in memory, and convolves sooner what comes so.
+    """
     nodes: list[NodeProto] = []
     for node in Tracer().trace(trunk).nodes:
         if node.op == "output":
             names = [answer.name for answer in node.args[0]]
             nodes += [
-                helper.make_node("Identity", [name], [map_name])
+                helper.make_node("Transpose", [name], [map_name], perm=[0, 2, 3, 1])
                 for name, map_name in zip(names, MAPS, strict=True)
             ]
         elif node.op not in ("placeholder", "get_attr"):  # named "images", and as the buffer that it is
@@ -119,7 +122,7 @@ def graph(trunk: MoveNetTrunk) -> onnx.ModelProto:
         "MoveNetTrunk",
         [of_type("images", ["batch", 3, "height", "width"])],
         [
-            of_type(name, ["batch", channels, f"height/{stride}", f"width/{stride}"])
+            of_type(name, ["batch", f"height/{stride}", f"width/{stride}", channels])
             for name, channels, stride in zip(MAPS, trunk.channels, trunk.strides, strict=True)
         ],
         [*CONSTANTS, *(named(name, tensor) for name, tensor in trunk.state_dict().items())],

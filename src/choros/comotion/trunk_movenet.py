@@ -160,4 +160,5 @@ class FrozenMoveNet:
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
-        return [torch.from_numpy(m) for m in self._network.run(MAPS, {"images": images.numpy(force=True)})]
+        maps = self._network.run(MAPS, {"images": images.numpy(force=True)})  # channels last
+        return [torch.from_numpy(features).permute(0, 3, 1, 2) for features in maps]
