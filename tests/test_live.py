@@ -7,6 +7,8 @@ that every expectation is exact and none depends on the clock.
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -364,6 +366,68 @@ def test_a_real_stream_that_is_cut_and_restored_is_recorded_across_the_cut(tmp_p
     assert last.n_dropped > 0
     cut = np.flatnonzero(np.diff(motion.transl[:, 0]) < 0) + 1  # the film began again
     assert motion.gap_before[cut[0]]
+
+
+SERVE = """
+import asyncio, sys
+from aio_rtsp_toolkit import server
+asyncio.run(server.serve(sys.argv[1], host="127.0.0.1", port=int(sys.argv[2])))
+"""
+
+
+class Camera:
+    """An RTSP server of the files of a folder, in a process that can be killed and started again."""
+
+    def __init__(self, folder):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.command = [sys.executable, "-c", SERVE, str(folder), str(self.port)]
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def answers():
+            assert self.process.poll() is None
+            with socket.socket() as asking:
+                return asking.connect_ex(("127.0.0.1", self.port)) == 0
+
+        until(answers)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.mark.slow
+def test_an_rtsp_camera_that_goes_and_comes_back_is_recorded_across_the_break(tmp_path):
+    pytest.importorskip("aio_rtsp_toolkit")
+    write_video(tmp_path / "film.mp4", Kind("mp4", "libx264", options=X264), steady(1500))
+    camera, output = Camera(tmp_path), tmp_path / "motion.npz"
+    url, states = f"rtsp://127.0.0.1:{camera.port}/film.mp4", []
+
+    def report(state):
+        states.append(state._replace(frame=None))
+        if state.n_processed == 20 and state.n_breaks == 0:
+            camera.kill()
+        if "Connection refused" in state.connection and camera.process.poll() is not None:
+            camera.start()
+        if state.n_breaks and state.connection == "streaming" and state.n_processed >= 60:
+            raise KeyboardInterrupt
+
+    camera.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            live_to_file(
+                url, output, Numbers(), live=LiveOptions(retry_s=0.1, retry_at_most_s=0.2), report=report
+            )
+    finally:
+        camera.kill()
+    motion, last = Motion.load(output), states[-1]
+    assert len(motion) == last.n_processed
+    assert last.n_breaks == 1
+    (cut,) = np.flatnonzero(np.diff(motion.transl[:, 0]) < 0) + 1  # the film began again
+    assert np.flatnonzero(motion.gap_before).tolist() == [cut]
+    assert np.all(np.diff(motion.pts_s) > 0)
 
 
 # The page ---------------------------------------------------------------------------------------------
