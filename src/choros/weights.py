@@ -69,6 +69,12 @@ SHIPPED = (
         "image trunk of CoMotion: MoveNet MultiPose's",
         "Apache-2.0",
     ),
+    Shipped(
+        "trunk-graph",
+        PACKAGE / "comotion/data/trunk.onnx",
+        "that trunk for onnxruntime, without its weights",
+        "Apache-2.0",
+    ),
     Shipped("infiller", PACKAGE / "glamr/data/infiller.safetensors", "motion nobody saw", "Apache-2.0"),
     Shipped("trajectory", PACKAGE / "glamr/data/trajectory.safetensors", "paths in the world", "Apache-2.0"),
     Shipped("lifter", PACKAGE / "baseline/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),

@@ -8,8 +8,6 @@ by onnxruntime, whose graph comes from `tools/build_trunk_graph.py`.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,8 +27,6 @@ STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
 PYRAMID = (64, 64, 32, 24)  # channels that 1/32, 1/16, 1/8 and 1/4 come down to before they are joined
 HEADS = {"heatmap": 17, "regress": 34}  # channels of MoveNet's own answers that are of use
 MAPS = ("answers", "fine", "middle", "coarse", "coarsest")
-#: What onnxruntime is to do; it names the weights of "multipose" and holds none.
-GRAPH = Path(__file__).parent / "data/trunk.onnx"
 
 
 class SameConv2d(nn.Conv2d):
@@ -156,7 +152,8 @@ class FrozenMoveNet:
     def __init__(self, trunk: MoveNetTrunk) -> None:
         self.channels = trunk.channels
         tensors = {name: tensor.numpy() for name, tensor in trunk.state_dict().items()}
-        self._network = open_network(GRAPH, torch.get_num_threads(), tensors)
+        graph = weights.shipped("trunk-graph")  # it names the weights of "multipose" and holds none
+        self._network = open_network(graph, torch.get_num_threads(), tensors)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
