@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
+from choros.body import BodyModel, BodyParams
 from choros.body import gauss_newton as gn
 from choros.body.skeleton import PARENTS
 
@@ -44,6 +46,20 @@ def scene():
     rotations = Rotation.from_rotvec(rng.normal(0, 0.4, (2 * 24, 3))).as_matrix().reshape(2, 24, 3, 3)
     transl = np.array([[0.3, -0.2, 4.0], [-0.5, 0.1, 2.5]])
     return points, rng.normal(0, 1, (2, 10)), rotations, transl
+
+
+@pytest.mark.parametrize(("bend_rad", "apart_m"), [(0.0, 1e-5), (0.4, 6e-3)])
+def test_keypoints_are_the_bodys_own_but_for_what_poses_do_to_skin(bend_rad, apart_m):
+    body = BodyModel.load(detail="light")
+    rng = np.random.default_rng(3)
+    pose, betas = rng.normal(0, bend_rad, (2, 24, 3)), rng.normal(0, 1, (2, 10))
+    transl = rng.normal(0, 1, (2, 3))
+    params = BodyParams(
+        *(torch.tensor(part).float() for part in (pose[:, 0], pose[:, 1:].reshape(2, 69), betas, transl))
+    )
+    rotations = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(2, 24, 3, 3)
+    said = gn.Points.of(body).keypoints(betas, rotations, transl)
+    np.testing.assert_allclose(said, body.keypoints(params).numpy(), atol=apart_m)
 
 
 def test_gradient_equals_finite_differences(scene):
