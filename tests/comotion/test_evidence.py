@@ -8,22 +8,24 @@ import torch
 from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.camera import project
 from choros.comotion.config import PRESETS
-from choros.comotion.evidence import N_EVIDENCE, NEAR, SPREADS, evidence
+from choros.comotion.evidence import N_EVIDENCE, NEAR, SPREADS, evidence, read
 from choros.comotion.network import ComotionNetwork
 
 STRIDE = 8
 ORIGIN = torch.tensor([[0.0, 32], [16, 0]])  # of two frames
 
 
-def numbers(heatmaps, joints_px, size_px, present=None) -> torch.Tensor:
+def numbers(heatmaps, joints_px, size_px, sharers=None) -> torch.Tensor:
     """(B, N, 17, S, 4)"""
-    present = torch.ones(size_px.shape, dtype=torch.bool) if present is None else present
-    said = evidence(heatmaps, ORIGIN[: len(heatmaps)], STRIDE, joints_px, size_px, present)
+    args = (heatmaps, ORIGIN[: len(heatmaps)], STRIDE)
+    if sharers is not None:
+        return read(*args, joints_px[:, :, NEAR], size_px, SPREADS, sharers)
+    said = evidence(*args, joints_px, size_px)
     assert said.shape[-1] == N_EVIDENCE
     return said.unflatten(-1, (17, len(SPREADS), 4))
 
 
-def by_hand(heatmap, origin, places, sizes, who, spread):
+def by_hand(heatmap, origin, places, sizes, who, spread, shared):
     """One keypoint of one of some people through one window, on a board that reaches far beyond the picture."""
     edge = 40
     y, x = torch.meshgrid(
@@ -39,7 +41,8 @@ def by_hand(heatmap, origin, places, sizes, who, spread):
     window = (-at.square().sum(-1) / (2 * wide**2)).exp()
     seen = torch.zeros_like(window)
     seen[edge:-edge, edge:-edge] = heatmap.exp()
-    seen *= claims[..., who] / claims.sum(-1)
+    if shared:
+        seen *= claims[..., who] / claims.sum(-1)
     logits = torch.nn.functional.pad(heatmap, [edge] * 4)
     nothing = torch.full_like(window, math.exp(-5))
     mass = (window * (seen + nothing)).sum()
@@ -49,14 +52,16 @@ def by_hand(heatmap, origin, places, sizes, who, spread):
     return torch.stack([*way, variance.clamp_min(1e-4).sqrt(), height])
 
 
-def test_equal_to_sums_over_all_cells():
+@pytest.mark.parametrize("shared", [False, True])
+def test_equal_to_sums_over_all_cells(shared):
     generator = torch.Generator().manual_seed(0)
     heatmaps = 2 * torch.randn(2, 17, 9, 12, generator=generator)
     joints = ORIGIN[:, None, None] + torch.rand(2, 3, 24, 2, generator=generator) * torch.tensor([96.0, 72])
     sizes = torch.rand(2, 3, generator=generator) * 60 + 20
-    said = numbers(heatmaps, joints, sizes)
+    said = numbers(heatmaps, joints, sizes, torch.ones(2, 3, dtype=torch.bool) if shared else None)
     for b, n, k, s in [(0, 0, 0, 1), (0, 2, 5, 1), (1, 1, 9, 2), (1, 0, 16, 3), (1, 2, 11, 2)]:
-        expected = by_hand(heatmaps[b, k], ORIGIN[b], joints[b, :, NEAR[k]], sizes[b], n, SPREADS[s])
+        places = joints[b, :, NEAR[k]]
+        expected = by_hand(heatmaps[b, k], ORIGIN[b], places, sizes[b], n, SPREADS[s], shared)
         torch.testing.assert_close(said[b, n, k, s], expected, atol=2e-3, rtol=1e-3)
 
 
@@ -66,7 +71,7 @@ def test_a_keypoint_is_for_whom_it_is_near():
     heatmaps[:, :, 8, 11] = 6.0  # at (92, 68 + 32) px
     places = torch.tensor([[92.0, 100], [62, 100]])
     joints, sizes = places[None, :, None].expand(1, 2, 24, 2), torch.full((1, 2), 60.0)
-    both = numbers(heatmaps, joints, sizes)[0, :, :, 1]
+    both = numbers(heatmaps, joints, sizes, torch.tensor([[True, True]]))[0, :, :, 1]
     alone = numbers(heatmaps, joints, sizes, torch.tensor([[False, True]]))[0, 1, :, 1]
     assert (both[0, :, 3] > 5 / 8).all()
     assert (alone[:, 3] > 4 / 8).all()
@@ -80,7 +85,8 @@ def test_two_on_one_person_share_what_there_is():
     heatmaps[:, :, 8, 11] = 7.5
     joints, size = torch.tensor([84.0, 104.0]).expand(1, 1, 24, 2), torch.full((1, 1), 60.0)
     alone = numbers(heatmaps, joints, size)
-    twice = numbers(heatmaps, joints.expand(1, 2, 24, 2), size.expand(1, 2))
+    everyone = torch.ones(1, 2, dtype=torch.bool)
+    twice = numbers(heatmaps, joints.expand(1, 2, 24, 2), size.expand(1, 2), everyone)
     torch.testing.assert_close(
         twice[:, :, :, :3], alone.expand(1, 2, -1, -1, -1)[:, :, :, :3], atol=0.02, rtol=0
     )

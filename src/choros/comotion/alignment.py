@@ -121,6 +121,6 @@ def _shown(
     at[which] = torch.as_tensor(at_px).to(at)
     size = torch.ones(which.shape, device=which.device)
     size[which] = torch.as_tensor(size_px).to(size)
-    told = read(image.heatmaps, image.origin_px, stride, at, size, which, (spread,))[which]
+    told = read(image.heatmaps, image.origin_px, stride, at, size, (spread,), which)[which]
     shown = float64(told[:, :, 0])  # (n, 17, 4)
     return at_px + shown[..., :2] * size_px[:, None, None], CERTAIN * shown[..., 3]

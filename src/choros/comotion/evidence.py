@@ -1,10 +1,9 @@
 """Where a person's keypoints are to be seen, near where they are thought to be: heatmaps read through windows.
 
 For each keypoint and each of some Gaussian windows about its predicted place: the mean place of the heatmap there,
-its spread and its height, all measured by the person. Heatmaps do not say whose keypoints they show: each cell is
-shared out by who is thought to be near it. That is ours, for the small size: the paper's tokens learn to find the
-joints by attention alone, in many steps; here they are told, by a product of small matrices that costs next to
-nothing, and attention is left with what keypoints do not say.
+its spread and its height, all measured by the person. That is ours, for the small size: the paper's tokens learn to
+find the joints by attention alone, in many steps; here they are told, by a product of small matrices that costs next
+to nothing, and attention is left with what keypoints do not say.
 """
 
 from __future__ import annotations
@@ -41,17 +40,13 @@ CERTAIN, FAINT = 8.0, -5.0
 
 
 @torch.no_grad()
-def evidence(
-    heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor, size_px: Tensor, present: Tensor
-) -> Tensor:
+def evidence(heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor, size_px: Tensor) -> Tensor:
     """What heatmaps say of people, (B, N, N_EVIDENCE); no gradient, for heatmaps have a loss of their own.
 
     ``heatmaps`` (B, 17, h, w) are logits in cells of ``stride`` px whose corner is ``origin_px`` (B, 2);
-    ``joints_px`` (B, N, 24, 2) of people of ``size_px`` (B, N), in the image or not. Who is not ``present`` (B, N)
-    bool claims nothing.
+    ``joints_px`` (B, N, 24, 2) of people of ``size_px`` (B, N), in the image or not.
     """
-    numbers = read(heatmaps, origin_px, stride, joints_px[:, :, NEAR], size_px, present, SPREADS)
-    return numbers.flatten(2)
+    return read(heatmaps, origin_px, stride, joints_px[:, :, NEAR], size_px, SPREADS).flatten(2)
 
 
 @torch.no_grad()
@@ -61,12 +56,14 @@ def read(
     stride: int,
     at_px: Tensor,
     size_px: Tensor,
-    present: Tensor,
     spreads: tuple[float, ...],
+    sharers: Tensor | None = None,
 ) -> Tensor:
     """Way (x, y), spread and height of heatmaps about places ``at_px`` (B, N, 17, 2): (B, N, 17, S, 4).
 
     Ways and spreads are in sizes of the person, as are those of the S windows; the rest is as for `evidence`.
+    Heatmaps do not say whose keypoints they show: with ``sharers`` (B, N) bool, each cell is shared out among these,
+    by who is thought to be near it; without, everybody sees all.
     """
     logits = heatmaps[:, :, None].float().clamp(-CERTAIN, CERTAIN)
     height, width = logits.shape[-2:]
@@ -80,10 +77,12 @@ def read(
         return centres_px[:, None, None] - at_px[..., axis, None]
 
     to_x_px, to_y_px = ways_px(0, width), ways_px(1, height)
-    claim_px = (CLAIM * size).clamp_min(NARROWEST_CELLS * stride)
-    near_x, near_y = (_bell(way_px / claim_px) for way_px in (to_x_px, to_y_px))
-    claims = (near_y[..., None] * near_x[..., None, :] + DOUBT) * present[:, None, :, None, None]
-    odds = logits.exp() * claims / claims.sum(2, keepdim=True).clamp_min(DOUBT)  # (B, 17, N, h, w)
+    odds = logits.exp()
+    if sharers is not None:
+        claim_px = (CLAIM * size).clamp_min(NARROWEST_CELLS * stride)
+        near_x, near_y = (_bell(way_px / claim_px) for way_px in (to_x_px, to_y_px))
+        claims = (near_y[..., None] * near_x[..., None, :] + DOUBT) * sharers[:, None, :, None, None]
+        odds = odds * claims / claims.sum(2, keepdim=True).clamp_min(DOUBT)  # (B, 17, N, h, w)
 
     along_x, along_y = (
         _bell(way_px[..., None, :] / spread_px[..., None]) for way_px in (to_x_px, to_y_px)
