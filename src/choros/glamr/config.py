@@ -28,6 +28,9 @@ class InfillerConfig:
     horizon: int = 100  # ours: frames after the window in which the next sight is looked for
     seam: int = 5  # ours: frames over which what is filled in bends to what was seen
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mlp", tuple(self.mlp))  # a list, where it was read from JSON
+
     @property
     def window(self) -> int:
         """Frames the network sees at once."""
@@ -44,6 +47,9 @@ class TrajectoryConfig:
     latent: int = 128  # appendix D
     transformer: bool = False  # attention over time instead of LSTMs
     egocentric: bool = True  # False: says places and rotations in the first frame's heading
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mlp", tuple(self.mlp))  # a list, where it was read from JSON
 
 
 INFILLER_PRESETS = {

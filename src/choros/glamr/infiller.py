@@ -89,8 +89,7 @@ class MotionInfiller(nn.Module):
         Raises `ChorosError` if the file is missing or holds something else.
         """
         tensors, metadata = weights.load(weights.shipped(SYSTEM) if path is None else path, SYSTEM)
-        sizes = metadata["config"]
-        network = cls(InfillerConfig(**sizes | {"mlp": tuple(sizes["mlp"])}))
+        network = cls(InfillerConfig(**metadata["config"]))
         network.load_state_dict(tensors)
         return network.eval()
 

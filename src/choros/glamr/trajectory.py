@@ -104,8 +104,7 @@ class TrajectoryPredictor(nn.Module):
         Raises `ChorosError` if the file is missing or holds something else.
         """
         tensors, metadata = weights.load(weights.shipped(SYSTEM) if path is None else path, SYSTEM)
-        sizes = metadata["config"]
-        network = cls(TrajectoryConfig(**sizes | {"mlp": tuple(sizes["mlp"])}))
+        network = cls(TrajectoryConfig(**metadata["config"]))
         network.load_state_dict(tensors)
         return network.eval()
 
