@@ -37,7 +37,7 @@ class AlignmentConfig:
     spreads: tuple[float, ...] = (0.15, 0.06)  # of the windows, one for each step: from afar, then close
     keypoint_std: float = 0.03  # where the heatmap is certain
     least_logit: float = -2.0  # heights below are nothing
-    turn_std_rad: float = 0.4  # of a joint, about what the network says
+    turn_std_rad: float = 0.2  # of a joint, about what the network says
     depth_std: float = 0.02  # share of the distance, about what the network says
     side_std_m: float = 0.15
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=1, prior_weight=0.0))
