@@ -13,6 +13,10 @@ COCO_SIGMAS = np.array([
 ])  # fmt: skip
 COCO_SIGMAS.setflags(write=False)
 
+#: How much coarser or finer than the average each can be told.
+RELATIVE_SIGMAS = COCO_SIGMAS / COCO_SIGMAS.mean()
+RELATIVE_SIGMAS.setflags(write=False)
+
 #: Area of a person as a share of their box, where no mask is known (the mean of COCO's annotations).
 AREA_OF_BOX = 0.53
 

@@ -29,7 +29,7 @@ from choros.body.gauss_newton import (
     place_information,
 )
 from choros.errors import ChorosError
-from choros.keypoints import COCO_SIGMAS
+from choros.keypoints import RELATIVE_SIGMAS
 
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
 
@@ -170,7 +170,7 @@ class Lifting:
         plane = (keypoints[..., :2] - K[:2, 2]) / [K[0, 0], K[1, 1]]
         confidence = np.clip(keypoints[..., 2].astype(np.float64), 1e-3, 1)
         size = 3.5 * float64(view.spread)[:, None]  # of a person standing, from the spread of the keypoints
-        std = config.keypoint_std * size * (COCO_SIGMAS / COCO_SIGMAS.mean()) / confidence
+        std = config.keypoint_std * size * RELATIVE_SIGMAS / confidence
         std[confidence < config.min_confidence] = np.inf
 
         seen, dt_s = past.dt_s > 0, np.maximum(past.dt_s, 1e-3)

@@ -75,7 +75,7 @@ class Points:
         return joints, offsets
 
     def keypoints(self, betas: Floats, rotations: Floats, transl: Floats) -> Floats:
-        """Keypoints (n, 17, 3) of posed people, where ``transl`` (n, 3) is."""
+        """Keypoints (n, 17, 3), metres, of posed people, in the axes of ``transl`` (n, 3)."""
         rest, offsets = self.shaped(betas)
         turned, places = forward(rest, rotations)
         return place_points(self, offsets, turned, places).sum(2) + transl[:, None]

@@ -24,10 +24,11 @@ from choros.body.gauss_newton import (
     float64,
     place_information,
 )
+from choros.camera import unproject
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.evidence import CERTAIN, read
-from choros.comotion.people import NEAR_M, People
-from choros.keypoints import COCO_SIGMAS
+from choros.comotion.people import NEAR_M, People, project_safely
+from choros.keypoints import RELATIVE_SIGMAS
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class AlignmentConfig:
     turn_std_rad: float = 0.2  # of a joint, about what the network says
     depth_std: float = 0.02  # share of the distance, about what the network says
     side_std_m: float = 0.15
-    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=1, prior_weight=0.0))
+    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=1))
 
 
 def align(
@@ -65,10 +66,10 @@ def align(
     )
     pelvis_at_rest = points.shaped(betas)[0][:, 0]
     transl = pelvis_cam - pelvis_at_rest
-    K_of = float64(K[:, None].expand(*which.shape, 3, 3)[which])
-    focal_px, centre_px = np.diagonal(K_of, axis1=1, axis2=2)[:, :2], K_of[:, :2, 2]
+    K_of = float64(K[:, None].expand(*which.shape, 3, 3)[which])[:, None]  # (n, 1, 3, 3)
+    focal_px = K_of[:, 0, 0, 0]
 
-    size_px = height_m * focal_px[:, 0] / pelvis_cam[:, 2]
+    size_px = height_m * focal_px / pelvis_cam[:, 2]
     along_m = config.depth_std * pelvis_cam[:, 2]
     said = Target(
         keypoints_plane=np.zeros((len(betas), 17, 2)),
@@ -85,12 +86,12 @@ def align(
     for spread in config.spreads:
         at_cam = points.keypoints(betas, rotations, transl)
         in_front = at_cam[..., 2] > NEAR_M
-        at_px = at_cam[..., :2] / np.maximum(at_cam[..., 2:], NEAR_M) * focal_px[:, None] + centre_px[:, None]
+        at_px = project_safely(torch.from_numpy(at_cam), torch.from_numpy(K_of)).numpy()
         shown_px, logits = _shown(image, stride, which, at_px, size_px, spread)
         certainty = 1 / (1 + np.exp(-(logits + 1)))
-        std = config.keypoint_std * size_px[:, None] / focal_px[:, :1] * _SIGMAS / certainty
+        std = config.keypoint_std * (size_px / focal_px)[:, None] * RELATIVE_SIGMAS / certainty
         target = said._replace(
-            keypoints_plane=(shown_px - centre_px[:, None]) / focal_px[:, None],
+            keypoints_plane=unproject(shown_px, np.ones(logits.shape), K_of)[..., :2],
             keypoint_std=np.where(in_front & (logits > config.least_logit), std, np.inf),
         )
         rotations, transl, _ = fit(points, PosePrior.none(), betas, rotations, transl, target, config.fit)
@@ -99,10 +100,6 @@ def align(
     aligned_rotations[which] = torch.from_numpy(rotations).to(aligned_rotations)
     aligned_pelvis[which] = torch.from_numpy(transl + pelvis_at_rest).to(aligned_pelvis)
     return people._replace(rotations=aligned_rotations, pelvis_cam=aligned_pelvis)
-
-
-#: How much finer or coarser than the average a keypoint can be told.
-_SIGMAS = COCO_SIGMAS / COCO_SIGMAS.mean()
 
 
 def _shown(

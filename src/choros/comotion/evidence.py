@@ -91,6 +91,9 @@ def read(
 
     def total(of_y: Tensor, of_x: Tensor, maps: Tensor) -> Tensor:
         """Sums over all cells of products of what hangs on y, on x and on both, (B, 17, N, S)."""
+        if maps.shape[2] == 1:  # one product for all people, where matmul would copy the map for each
+            rows = of_y.flatten(2, 3) @ maps[:, :, 0]
+            return (rows.unflatten(2, of_y.shape[2:4]) * of_x).sum(-1)
         return ((of_y @ maps) * of_x).sum(-1)
 
     # Nothing seen counts as a faint heatmap all through the window, in the picture or beyond: so nobody is drawn

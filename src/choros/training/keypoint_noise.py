@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.keypoints import COCO_SIGMAS
+from choros.keypoints import RELATIVE_SIGMAS
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def corrupt(
     B, T, J, _ = true.shape
     size = np.ptp(true, axis=2).max(-1)  # (B, T)
     size = np.maximum(size, 1e-3)[..., None, None]
-    sigma = (COCO_SIGMAS / COCO_SIGMAS.mean())[:, None]
+    sigma = RELATIVE_SIGMAS[:, None]
 
     hidden = (true < window[:, None, None, :2]).any(-1) | (true > window[:, None, None, 2:]).any(-1)
     hidden |= _occluded(rng, true, noise)
