@@ -151,7 +151,10 @@ def test_the_gradient_through_time_flows_only_through_hidden():
     network = ComotionNetwork(TINY)
     clip = drawn_clip(1)
     batch = batch_of(
-        [look(network, clip, torch.device("cpu"), True)], [np.arange(2)], np.random.default_rng(0), None
+        [look(network, clip, torch.device("cpu"), network.encoder.trunk)],
+        [np.arange(2)],
+        np.random.default_rng(0),
+        None,
     )
     image = network.encoder.tokens([maps.float() for maps in batch.maps])
     answers = unroll(network, image, batch.boxes_px, batch.present, batch.K)
@@ -176,7 +179,9 @@ def test_padding_changes_no_loss():
         clips[1], pointed=0 * clips[1].pointed, posed=clips[1].posed & False, placed=clips[1].placed & False,
         shaped=clips[1].shaped & False,
     )  # fmt: skip
-    seen = [look(network, clip, torch.device("cpu"), True) for clip in (clips[0], nothing_known)]
+    seen = [
+        look(network, clip, torch.device("cpu"), network.encoder.trunk) for clip in (clips[0], nothing_known)
+    ]
     rng = np.random.default_rng(0)
     alone = batch_losses(network, batch_of(seen[:1], [np.arange(1)], rng, None))
     both = batch_losses(network, batch_of(seen, [np.arange(1), np.arange(3)], rng, None))
@@ -229,7 +234,7 @@ def test_the_learning_rate_rises_and_falls():
 def test_it_learns_a_clip_by_heart():
     network = ComotionNetwork(TINY)
     clip = drawn_clip(1, frames=3)
-    seen = look(network, clip, torch.device("cpu"), True)
+    seen = look(network, clip, torch.device("cpu"), network.encoder.trunk)
     batch = batch_of([seen], [np.arange(2)], np.random.default_rng(0), None)
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     told = []

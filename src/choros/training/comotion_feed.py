@@ -18,6 +18,7 @@ import torch
 from choros.body import BodyModel
 from choros.comotion.config import ComotionConfig
 from choros.comotion.network import TRUNK, ComotionNetwork
+from choros.comotion.trunk import frozen
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, StreamConfig, stream
 from choros.training.comotion_batch import Batch, Seen, batch_of, some_people
@@ -102,7 +103,9 @@ def clips_of(
         longer = max(scene.width, scene.height)
         w, h = round(longer * min(source.aspect, 1)), round(longer / max(source.aspect, 1))
         scene = replace(scene, width=w, height=h)
-    config = StreamConfig(scene, frames=source.frames, clips_per_scene=source.clips_per_scene)
+    config = StreamConfig(
+        scene, frames=source.frames, clips_per_scene=source.clips_per_scene, people=source.people
+    )
     with closing(stream(number, config, start=start, workers=options.workers)) as clips:
         for clip in clips:
             yield clip_of_scene(clip, body)
@@ -129,8 +132,9 @@ def seen_clips(
     Instead of the pictures there are the trunk's maps of them if it is frozen, else the frames as tensors.
     """
     size, device = network.config.image_size_px, next(network.parameters()).device
+    trunk = frozen(network.encoder.trunk) if stage.freezes(TRUNK) else None
     with closing(clips_of(source, seed, start, options, network.body)) as clips:
         for index, clip in enumerate(clips, start):
             rng = np.random.default_rng([*seed, index])
             clip = varied(clip, rng, size, options.variation, source.aspect)
-            yield look(network, clip, device, stage.freezes(TRUNK))
+            yield look(network, clip, device, trunk)

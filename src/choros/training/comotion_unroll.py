@@ -11,27 +11,30 @@ from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.people import People
+from choros.comotion.trunk import ImageTrunk
 from choros.training.comotion_batch import Batch, Seen
 from choros.training.comotion_data import LabelledClip
 from choros.training.comotion_losses import heatmap_loss, people_losses
 
 
-def look(network: ComotionNetwork, clip: LabelledClip, device: torch.device, frozen: bool) -> Seen:
-    """A clip without its pictures, and what the network starts from."""
+def look(
+    network: ComotionNetwork, clip: LabelledClip, device: torch.device, trunk: ImageTrunk | None
+) -> Seen:
+    """A clip without its pictures, and what the network starts from: maps of the ``trunk`` if it learns nothing."""
     images, origin_px = clip.images, (0, 0)
     if clip.content_px is not None and not network.config.padded:
         x0, y0, x1, y1 = clip.content_px
         images, origin_px = images[:, y0:y1, x0:x1], (x0, y0)
     frames = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
     bare = replace(clip, images=clip.images[:0])
-    return Seen(bare, trunk_maps(network, frames) if frozen else (frames,), origin_px)
+    return Seen(bare, (frames,) if trunk is None else trunk_maps(trunk, frames), origin_px)
 
 
 @torch.no_grad()
-def trunk_maps(network: ComotionNetwork, frames: Tensor) -> tuple[Tensor, ...]:
+def trunk_maps(trunk: ImageTrunk, frames: Tensor) -> tuple[Tensor, ...]:
     """The trunk's maps of frames (T, 3, S, S) uint8, (T, C, h, w) each, in half precision for their number."""
     with torch.autocast(frames.device.type, torch.bfloat16, enabled=frames.is_cuda):
-        return tuple(maps.half() for maps in network.encoder.trunk(frames.float() / 255))
+        return tuple(maps.half() for maps in trunk(frames.float() / 255))
 
 
 def unroll(

@@ -118,7 +118,7 @@ class Watch:
         device = next(network.parameters()).device
         rng = np.random.default_rng(0)
         who = some_people(clip, rng, self.most)
-        batch = batch_of([look(network, clip, device, True)], [who], rng, None)
+        batch = batch_of([look(network, clip, device, network.encoder.trunk)], [who], rng, None)
         on_device = batch.to(device)
         image = network.encoder.tokens([maps.float() for maps in on_device.maps], on_device.origin_px)
         answers = unroll(network, image, on_device.boxes_px, on_device.present, on_device.K)

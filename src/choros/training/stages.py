@@ -29,6 +29,7 @@ class Source:
     share: float = 1.0  # of the micro-batches, to those of the stage's other sources
     fps: Fraction = Fraction(25)  # of scenes; other data have their own
     clips_per_scene: int = 4  # of scenes: cut from one, because making a scene takes a while
+    people: tuple[int, int] = (1, 8)  # of scenes: at least and at most in one
     #: Width over height of all its pictures. A network without padding needs one, that a batch has one shape; None
     #: varies it.
     aspect: float | None = None
@@ -173,10 +174,11 @@ SMALL = Recipe(
         Stage(
             "long clips",
             (
-                Source("scenes", 16, 0.5, aspect=WIDE),
-                Source("scenes", 16, 0.15, aspect=TALL),
+                # Nobody hides somebody who is alone.
+                Source("scenes", 16, 0.5, people=(3, 8), aspect=WIDE),
+                Source("scenes", 16, 0.15, people=(3, 8), aspect=TALL),
                 # Twice the time in as many frames: whoever is hidden for a second is hidden inside a clip.
-                Source("scenes", 16, 0.35, fps=Fraction(25, 2), aspect=WIDE),
+                Source("scenes", 16, 0.35, fps=Fraction(25, 2), people=(3, 8), aspect=WIDE),
             ),
             steps=2_500,
             lr=3e-4,
