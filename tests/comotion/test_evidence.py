@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from choros.body.skeleton import COCO17, JOINT_NAMES
+from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 from choros.camera import project
 from choros.comotion.config import PRESETS
 from choros.comotion.evidence import N_EVIDENCE, NEAR, SPREADS, evidence, read
@@ -25,7 +25,7 @@ def numbers(heatmaps, joints_px, size_px, sharers=None) -> torch.Tensor:
     return said.unflatten(-1, (17, len(SPREADS), 4))
 
 
-def by_hand(heatmap, origin, places, sizes, who, spread, shared):
+def by_hand(heatmap, other, origin, places, sizes, who, spread, shared):
     """One keypoint of one of some people through one window, on a board that reaches far beyond the picture."""
     edge = 40
     y, x = torch.meshgrid(
@@ -40,7 +40,7 @@ def by_hand(heatmap, origin, places, sizes, who, spread, shared):
     wide = max(spread * size, 0.6 * STRIDE) / size
     window = (-at.square().sum(-1) / (2 * wide**2)).exp()
     seen = torch.zeros_like(window)
-    seen[edge:-edge, edge:-edge] = heatmap.exp()
+    seen[edge:-edge, edge:-edge] = heatmap.exp() * 2 * heatmap.exp() / (heatmap.exp() + other.exp())
     if shared:
         seen *= claims[..., who] / claims.sum(-1)
     logits = torch.nn.functional.pad(heatmap, [edge] * 4)
@@ -61,7 +61,8 @@ def test_equal_to_sums_over_all_cells(shared):
     said = numbers(heatmaps, joints, sizes, torch.ones(2, 3, dtype=torch.bool) if shared else None)
     for b, n, k, s in [(0, 0, 0, 1), (0, 2, 5, 1), (1, 1, 9, 2), (1, 0, 16, 3), (1, 2, 11, 2)]:
         places = joints[b, :, NEAR[k]]
-        expected = by_hand(heatmaps[b, k], ORIGIN[b], places, sizes[b], n, SPREADS[s], shared)
+        other = heatmaps[b, MIRROR_COCO17[k]]
+        expected = by_hand(heatmaps[b, k], other, ORIGIN[b], places, sizes[b], n, SPREADS[s], shared)
         torch.testing.assert_close(said[b, n, k, s], expected, atol=2e-3, rtol=1e-3)
 
 
@@ -103,6 +104,24 @@ def test_a_blob_is_found_from_where_the_joint_was_thought_to_be():
     assert float(peak) == pytest.approx(6 / 8, abs=0.02)
     nothing = numbers(heatmaps, joints, torch.tensor([[60.0]]))[0, 0, COCO17.index("right_wrist"), 2]
     assert float(nothing[3]) == pytest.approx(-5 / 8, abs=0.04)
+
+
+def test_sides_are_told_apart():
+    """Both ankles light up in both heatmaps, each the brighter in its own: a mean of both would be between them."""
+    heatmaps = torch.full((1, 17, 20, 20), -6.0)
+    left, right = COCO17.index("left_ankle"), COCO17.index("right_ankle")
+    heatmaps[0, left, 10, 6], heatmaps[0, left, 10, 10] = 3.0, 0.0  # centres 32 px apart
+    heatmaps[0, right, 10, 6], heatmaps[0, right, 10, 10] = 0.0, 3.0
+    between = torch.tensor([68.0, 32 + 84.0]).expand(1, 1, 24, 2)
+    said = numbers(heatmaps, between, torch.tensor([[100.0]]))[0, 0, :, 2]
+    assert float(said[left, 0]) == pytest.approx(-0.16, abs=0.01)
+    assert float(said[right, 0]) == pytest.approx(0.16, abs=0.01)
+    # Where neither map says more, both say as much as one alone.
+    heatmaps[0, right] = heatmaps[0, left]
+    same = numbers(heatmaps, between, torch.tensor([[100.0]]))[0, 0, [left, right], 2]
+    heatmaps[0, COCO17.index("nose")] = heatmaps[0, left]
+    alone = numbers(heatmaps, between, torch.tensor([[100.0]]))[0, 0, COCO17.index("nose"), 2]
+    torch.testing.assert_close(same, alone.expand(2, 4))
 
 
 def test_nobody_is_drawn_to_nothing_or_back_into_the_picture():

@@ -13,13 +13,15 @@ JOINT_NAMES = (
 #: Parent of each joint; the pelvis has none (-1). A parent always comes before its children.
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 
+
+def _mirrored(names: tuple[str, ...]) -> tuple[int, ...]:
+    other = {"left": "right", "right": "left"}
+    return tuple(names.index("_".join(other.get(word, word) for word in name.split("_"))) for name in names)
+
+
 #: Joint that takes each joint's place when left and right are exchanged.
-MIRROR_JOINTS = tuple(
-    JOINT_NAMES.index(
-        name.replace("left", "right") if name.startswith("left") else name.replace("right", "left")
-    )
-    for name in JOINT_NAMES
-)
+MIRROR_JOINTS = _mirrored(JOINT_NAMES)
+
 #: Joints of both feet, ankles and balls: what stands on the floor.
 FEET = [JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot")]
 
@@ -28,6 +30,9 @@ COCO17 = (
     "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
     "right_knee", "left_ankle", "right_ankle",
 )  # fmt: skip
+
+#: Keypoint that takes each one's place when left and right are exchanged.
+MIRROR_COCO17 = _mirrored(COCO17)
 
 BODY25 = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow",

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from choros.body.skeleton import COCO17, JOINT_NAMES
+from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 from choros.comotion.windows import NARROWEST_CELLS
 
 #: Windows, standard deviations in sizes of the person.
@@ -77,7 +77,9 @@ def read(
         return centres_px[:, None, None] - at_px[..., axis, None]
 
     to_x_px, to_y_px = ways_px(0, width), ways_px(1, height)
-    odds = logits.exp()
+    # Heatmaps show the other side's keypoint too, if fainter, and the mean of both is neither: what the other side
+    # has the better claim to counts less, and what neither has the better claim to in full.
+    odds = logits.exp() * 2 * (logits - logits[:, list(MIRROR_COCO17)]).sigmoid()
     if sharers is not None:
         claim_px = (CLAIM * size).clamp_min(NARROWEST_CELLS * stride)
         near_x, near_y = (_bell(way_px / claim_px) for way_px in (to_x_px, to_y_px))

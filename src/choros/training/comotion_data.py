@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import COCO17, MIRROR_JOINTS
+from choros.body.skeleton import COCO17, MIRROR_COCO17, MIRROR_JOINTS
 from choros.camera import Letterbox
 from choros.comotion.trunk import COARSEST_PX
 
@@ -25,11 +25,7 @@ HIPS_APART = 2.0
 HEIGHT_M = 1.7
 
 LEFT_HIP, RIGHT_HIP = COCO17.index("left_hip"), COCO17.index("right_hip")
-OTHER_SIDE = {"left": "right", "right": "left"}
-MIRROR_COCO = [
-    COCO17.index("_".join(OTHER_SIDE.get(word, word) for word in name.split("_"))) for name in COCO17
-]
-MIRROR_POINTS = [*MIRROR_JOINTS, *(24 + k for k in MIRROR_COCO)]
+MIRROR_POINTS = [*MIRROR_JOINTS, *(24 + k for k in MIRROR_COCO17)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +121,7 @@ def mirrored(clip: LabelledClip) -> LabelledClip:
     K = flip @ clip.K @ flip
     K[:, 0, 2] = width - clip.K[:, 0, 2]
     box = clip.first_box_px[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [width, 0, width, 0]
-    keypoints = clip.keypoints_px[:, :, MIRROR_COCO] * [-1, 1, 1] + [width, 0, 0]
+    keypoints = clip.keypoints_px[:, :, list(MIRROR_COCO17)] * [-1, 1, 1] + [width, 0, 0]
     points = clip.points_px[:, :, MIRROR_POINTS] * [-1, 1] + [width, 0]
     return replace(
         clip,
