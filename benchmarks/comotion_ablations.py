@@ -1,33 +1,41 @@
 """What CoMotion's parts and stages are worth (paper A.2.1, table 6, figure 7), with the same number of steps each.
 
     python benchmarks/comotion_ablations.py -o DIR --share 0.2 --data crossing
+    python benchmarks/comotion_ablations.py -o DIR --share 0.02 --start FILE --data crossing
     python benchmarks/comotion_ablations.py -o DIR --weights FILE --data crossing    # only wrong focal lengths
 
 Every variation is trained by the command that trains what ships, into a folder of its own; run again, it goes on
 where it was stopped. All are judged by windows of 16 and 48 frames whose first boxes are given (`oracle16`,
 `oracle48`). It prints what comes out, whichever way it points, and writes it to ``ablations.json``.
+
+From nothing that takes days. With ``--start`` every variation begins with these weights, as far as it has a place for
+them, and has only its last stage: what the same number of further steps makes of each.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from choros import systems
+from choros import systems, weights
+from choros.comotion.config import ComotionConfig
+from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.evaluation.benchmark import run_benchmark
 from choros.evaluation.sources import open_data
 from choros.training.stages import RECIPES
 
-VARIATIONS = {
-    "all of it": [],
-    "no hidden state": ["--no-hidden-state"],
-    "standing start": ["--standing-start"],
-    "stage 1": ["--stages", "1"],
-    "stages 1 and 2": ["--stages", "1", "2"],
-    "stage 3 of 4 frames": ["--frames", "4"],
+#: The stages and the other options of each.
+VARIATIONS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+    "all of it": ((1, 2, 3), ()),
+    "no hidden state": ((1, 2, 3), ("--no-hidden-state",)),
+    "standing start": ((1, 2, 3), ("--standing-start",)),
+    "stage 1": ((1,), ()),
+    "stages 1 and 2": ((1, 2), ()),
+    "stage 3 of 4 frames": ((1, 2, 3), ("--frames", "4")),
 }
 FOCAL = (0.5, 0.75, 1.0, 1.5, 2.0)
 SHOWN = ("pck_05", "mpjpe_mm", "mpjpe_occluded_mm", "pa_mpjpe_mm", "IDF1", "id_switches")
@@ -46,18 +54,33 @@ class AssumedFocal:
         return self.system.stream(told)
 
 
-def steps_of(options: list[str]) -> int:
-    """Of the small recipe's stages that these options leave."""
-    stages = RECIPES["small"].stages
-    chosen = [int(text) for text in options[1:]] if options[:1] == ["--stages"] else range(1, len(stages) + 1)
-    return sum(stages[number - 1].steps for number in chosen)
+def beginning(path: Path, start: Path, options: tuple[str, ...]) -> Path:
+    """The weights ``start``, as far as a variation has a place for them, and new ones in its other places."""
+    tensors, metadata = weights.load(start, SYSTEM)
+    config = replace(
+        ComotionConfig(**metadata["config"]),
+        hidden_state="--no-hidden-state" not in options,
+        learned_initialisation="--standing-start" not in options,
+    )
+    network = ComotionNetwork(config)
+    state = network.state_dict()
+    network.load_state_dict(state | {name: tensor for name, tensor in tensors.items() if name in state})
+    network.save(path, {"steps": 0})
+    return path
 
 
-def trained(folder: Path, options: list[str], share: float) -> Path:
+def trained(folder: Path, variation: str, share: float, start: Path | None) -> Path:
     """Weights of a variation, as many steps as ``share`` of the whole recipe."""
-    share = share * steps_of([]) / steps_of(options)
+    stages, options = VARIATIONS[variation]
+    if start is not None:
+        stages = stages[-1:]
+        folder.mkdir(parents=True, exist_ok=True)
+        options += ("--weights", str(beginning(folder / "start.safetensors", start, options)))
+    steps = [stage.steps for stage in RECIPES["small"].stages]
+    share *= sum(steps) / sum(steps[number - 1] for number in stages)
     command = [sys.executable, "-m", "choros.cli.main", "train", "comotion", "-o", str(folder), "--resume"]
-    subprocess.run([*command, "--share", f"{share:.6g}", *options], check=True)
+    command += ["--share", f"{share:.6g}", "--stages", *map(str, stages), *options]
+    subprocess.run(command, check=True)
     return folder / "weights.safetensors"
 
 
@@ -83,21 +106,20 @@ def main() -> None:
         "--share", type=float, default=0.2, help="of the small recipe's steps, for each variation"
     )
     parser.add_argument("--data", default="crossing", help="a named set, or a folder of its clips")
+    parser.add_argument("--start", type=Path, help="weights that every variation begins with")
     parser.add_argument(
         "--weights", type=Path, help="train nothing; only assume wrong focal lengths with these"
     )
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     found = {"share": args.share, "data": args.data}
-    weights = args.weights
-    if weights is None:
-        files = {
-            name: trained(args.output / name, options, args.share) for name, options in VARIATIONS.items()
-        }
+    whole_file = args.weights
+    if whole_file is None:
+        files = {name: trained(args.output / name, name, args.share, args.start) for name in VARIATIONS}
         variations = {name: systems.load("comotion", weights_path=file) for name, file in files.items()}
         found["variations"] = judged(variations, args.data)
-        weights = files["all of it"]
-    whole = systems.load("comotion", weights_path=weights)
+        whole_file = files["all of it"]
+    whole = systems.load("comotion", weights_path=whole_file)
     assumed = [AssumedFocal(whole, factor) for factor in FOCAL]
     found["focal lengths"] = judged({system.name: system for system in assumed}, args.data)
     (args.output / "ablations.json").write_text(json.dumps(found, indent=1))

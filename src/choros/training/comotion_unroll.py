@@ -16,6 +16,9 @@ from choros.training.comotion_batch import Batch, Seen
 from choros.training.comotion_data import LabelledClip
 from choros.training.comotion_losses import heatmap_loss, people_losses
 
+#: Frames that the trunk looks at together: onnxruntime keeps the memory of the most that it ever saw.
+FRAMES_AT_ONCE = 4
+
 
 def look(
     network: ComotionNetwork, clip: LabelledClip, device: torch.device, trunk: ImageTrunk | None
@@ -34,7 +37,8 @@ def look(
 def trunk_maps(trunk: ImageTrunk, frames: Tensor) -> tuple[Tensor, ...]:
     """The trunk's maps of frames (T, 3, S, S) uint8, (T, C, h, w) each, in half precision for their number."""
     with torch.autocast(frames.device.type, torch.bfloat16, enabled=frames.is_cuda):
-        return tuple(maps.half() for maps in trunk(frames.float() / 255))
+        parts = [[maps.half() for maps in trunk(some.float() / 255)] for some in frames.split(FRAMES_AT_ONCE)]
+    return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
 
 
 def unroll(
