@@ -57,6 +57,7 @@ class TrackerConfig:
     loyalty: float = 0.2  # ours: how much the past of a track weighs when two could have a box
     crowded_iou: float = 0.1  # ours: overlap with somebody tracked that makes a new person doubtful
     min_inside: float = 0.15  # release: share of the keypoints in the image that counts as being in view
+    clothes_m: float = 0.03  # ours: that clothes and hair stand out from the body, in boxes
     visible_s: float = 0.2  # ours: a detector that misses a frame or two hides nobody
     agreement_memory_s: float = 1.0  # ours
     # Ours: two tracks this alike are on one person, if they stand in one place, which these weights tell to about
@@ -88,7 +89,7 @@ class Bodies(NamedTuple):
     """Tracked people in the image."""
 
     keypoints: Floats  # (n, 17, 3) x_px, y_px, 1 in front of the camera and 0 behind
-    boxes_px: Floats  # (n, 4) xyxy of the whole body, hidden or beyond the edge
+    boxes_px: Floats  # (n, 4) xyxy of the whole person in clothes, hidden or beyond the edge
     inside: NDArray[np.bool_]  # (n, 17) keypoints that are in the picture
 
     def chosen(self, which: NDArray[np.bool_]) -> Bodies:
@@ -182,7 +183,7 @@ class ComotionStream:
             more = self._bodies(born, look)
             born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, look), look.boxes_px[new]))
             tracks, bodies = np.concatenate([tracks, born]), bodies.joined(more)
-        return self._report(tracks, bodies)
+        return self._report(tracks, bodies, look)
 
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint."""
@@ -276,13 +277,12 @@ class ComotionStream:
         points_px = project_safely(keypoints_cam, K).cpu().numpy()
         in_front = (keypoints_cam[..., 2] > NEAR_M).cpu().numpy()
         inside = in_front & ((points_px >= 0) & (points_px < [look.width, look.height])).all(-1)
-        return Bodies(
-            np.concatenate([points_px, in_front[..., None]], -1),
-            np.concatenate([skin_px.min(1), skin_px.max(1)], -1),
-            inside,
-        )
+        metre_px = self.K[[0, 1], [0, 1]] / np.maximum(tracks["pelvis_cam"][:, 2:], NEAR_M)
+        clothes_px = self._config.clothes_m * metre_px
+        boxes_px = np.concatenate([skin_px.min(1) - clothes_px, skin_px.max(1) + clothes_px], -1)
+        return Bodies(np.concatenate([points_px, in_front[..., None]], -1), boxes_px, inside)
 
-    def _report(self, tracks: NDArray[np.void], bodies: Bodies) -> NDArray[np.void]:
+    def _report(self, tracks: NDArray[np.void], bodies: Bodies, look: Look) -> NDArray[np.void]:
         """End what must end, number who is new, and write the rows of this frame."""
         config, life, now_s = self._config, self._config.life, self._now_s
         sure = confirmed(
@@ -314,7 +314,8 @@ class ComotionStream:
         rows["frame"], rows["person"] = self._frame, tracks["id"][shown]
         visible = now_s - tracks["seen_s"][shown] <= config.visible_s + 1e-9
         rows["visible"], rows["confidence"] = visible, tracks["agreement"][shown]
-        rows["box_px"] = bodies.boxes_px[shown]
+        boxes_px = bodies.boxes_px[shown]
+        rows["box_px"] = np.where(visible[:, None], _cut(boxes_px, look), boxes_px)
         rows["keypoints_px"][..., :2] = bodies.keypoints[shown, :, :2]
         evidence = bodies.inside[shown] & visible[:, None]
         rows["keypoints_px"][..., 2] = np.where(evidence, rows["confidence"][:, None], 0)
