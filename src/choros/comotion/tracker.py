@@ -65,7 +65,7 @@ class TrackerConfig:
     same_oks: float = 0.4
     same_m: float = 0.5
     same_share: float = 0.15
-    merge_s: float = 0.2
+    merge_s: float = 0.4
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)  # ours, after every update
     cut: float = 0.07  # ours: change of colours above which the shot is another (`shot.change`)
 
