@@ -84,15 +84,17 @@ def trained(folder: Path, variation: str, share: float, start: Path | None) -> P
     return folder / "weights.safetensors"
 
 
-def judged(judges: dict[str, systems.System], data: str) -> dict[str, dict[str, dict[str, float | None]]]:
+def judged(
+    judges: dict[str, systems.System], data: str, shown: tuple[str, ...]
+) -> dict[str, dict[str, dict[str, float | None]]]:
     """Protocol -> variation -> measures, printed as a table too."""
     found: dict[str, dict[str, dict[str, float | None]]] = {}
     for protocol in ("oracle16", "oracle48"):
         runs = run_benchmark(judges, {data: open_data(data)}, protocol=protocol)
         found[protocol] = {run.system: run.record()["metrics"] for run in runs}
-        print(f"\n{protocol} on {data}\n{'':22}" + "".join(f"{name:>20}" for name in SHOWN))
+        print(f"\n{protocol} on {data}\n{'':22}" + "".join(f"{name:>20}" for name in shown))
         for name, measures in found[protocol].items():
-            cells = (measures[key] for key in SHOWN)
+            cells = (measures[key] for key in shown)
             print(f"{name:22}" + "".join(f"{'-' if v is None else format(v, '.3f'):>20}" for v in cells))
     return found
 
@@ -117,11 +119,13 @@ def main() -> None:
     if whole_file is None:
         files = {name: trained(args.output / name, name, args.share, args.start) for name in VARIATIONS}
         variations = {name: systems.load("comotion", weights_path=file) for name, file in files.items()}
-        found["variations"] = judged(variations, args.data)
+        found["variations"] = judged(variations, args.data, SHOWN)
         whole_file = files["all of it"]
     whole = systems.load("comotion", weights_path=whole_file)
     assumed = [AssumedFocal(whole, factor) for factor in FOCAL]
-    found["focal lengths"] = judged({system.name: system for system in assumed}, args.data)
+    # Of these the records hold the true K, so nothing can be said of where a wrong one puts them in the picture.
+    shown = tuple(name for name in SHOWN if name != "pck_05")
+    found["focal lengths"] = judged({system.name: system for system in assumed}, args.data, shown)
     (args.output / "ablations.json").write_text(json.dumps(found, indent=1))
 
 
