@@ -91,11 +91,11 @@ def judged(
     found: dict[str, dict[str, dict[str, float | None]]] = {}
     for protocol in ("oracle16", "oracle48"):
         runs = run_benchmark(judges, {data: open_data(data)}, protocol=protocol)
-        found[protocol] = {run.system: run.record()["metrics"] for run in runs}
+        found[protocol] = {run.system: {key: run.record()["metrics"][key] for key in shown} for run in runs}
         print(f"\n{protocol} on {data}\n{'':22}" + "".join(f"{name:>20}" for name in shown))
         for name, measures in found[protocol].items():
-            cells = (measures[key] for key in shown)
-            print(f"{name:22}" + "".join(f"{'-' if v is None else format(v, '.3f'):>20}" for v in cells))
+            cells = (f"{'-' if v is None else format(v, '.3f'):>20}" for v in measures.values())
+            print(f"{name:22}" + "".join(cells))
     return found
 
 
