@@ -1,15 +1,15 @@
 """What CoMotion's parts and stages are worth (paper A.2.1, table 6, figure 7), with the same number of steps each.
 
     python benchmarks/comotion_ablations.py -o DIR --share 0.2 --data crossing
-    python benchmarks/comotion_ablations.py -o DIR --share 0.02 --start FILE --data crossing
+    python benchmarks/comotion_ablations.py -o DIR --share 0.02 --encoder FILE --data crossing
     python benchmarks/comotion_ablations.py -o DIR --weights FILE --data crossing    # only wrong focal lengths
 
 Every variation is trained by the command that trains what ships, into a folder of its own; run again, it goes on
 where it was stopped. All are judged by windows of 16 and 48 frames whose first boxes are given (`oracle16`,
 `oracle48`). It prints what comes out, whichever way it points, and writes it to ``ablations.json``.
 
-From nothing that takes days. With ``--start`` every variation begins with these weights, as far as it has a place for
-them, and has only its last stage: what the same number of further steps makes of each.
+From nothing that takes days, most of them for the encoder to see keypoints. With ``--encoder`` every variation begins
+with the encoder of these weights, which no variation is about, and with all else from nothing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from choros.comotion.config import ComotionConfig
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.evaluation.benchmark import run_benchmark
 from choros.evaluation.sources import open_data
-from choros.training.stages import RECIPES
+from choros.training.stages import ENCODER, RECIPES
 
 #: The stages and the other options of each.
 VARIATIONS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
@@ -54,28 +54,27 @@ class AssumedFocal:
         return self.system.stream(told)
 
 
-def beginning(path: Path, start: Path, options: tuple[str, ...]) -> Path:
-    """The weights ``start``, as far as a variation has a place for them, and new ones in its other places."""
-    tensors, metadata = weights.load(start, SYSTEM)
+def beginning(path: Path, encoder: Path, options: tuple[str, ...]) -> Path:
+    """The encoder of the weights ``encoder``, and everything else new."""
+    tensors, metadata = weights.load(encoder, SYSTEM)
     config = replace(
         ComotionConfig(**metadata["config"]),
         hidden_state="--no-hidden-state" not in options,
         learned_initialisation="--standing-start" not in options,
     )
     network = ComotionNetwork(config)
-    state = network.state_dict()
-    network.load_state_dict(state | {name: tensor for name, tensor in tensors.items() if name in state})
+    kept = {name: tensor for name, tensor in tensors.items() if name.startswith(ENCODER)}
+    network.load_state_dict(network.state_dict() | kept)
     network.save(path, {"steps": 0})
     return path
 
 
-def trained(folder: Path, variation: str, share: float, start: Path | None) -> Path:
+def trained(folder: Path, variation: str, share: float, encoder: Path | None) -> Path:
     """Weights of a variation, as many steps as ``share`` of the whole recipe."""
     stages, options = VARIATIONS[variation]
-    if start is not None:
-        stages = stages[-1:]
+    if encoder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        options += ("--weights", str(beginning(folder / "start.safetensors", start, options)))
+        options += ("--weights", str(beginning(folder / "start.safetensors", encoder, options)))
     steps = [stage.steps for stage in RECIPES["small"].stages]
     share *= sum(steps) / sum(steps[number - 1] for number in stages)
     command = [sys.executable, "-m", "choros.cli.main", "train", "comotion", "-o", str(folder), "--resume"]
@@ -108,7 +107,7 @@ def main() -> None:
         "--share", type=float, default=0.2, help="of the small recipe's steps, for each variation"
     )
     parser.add_argument("--data", default="crossing", help="a named set, or a folder of its clips")
-    parser.add_argument("--start", type=Path, help="weights that every variation begins with")
+    parser.add_argument("--encoder", type=Path, help="weights whose encoder every variation begins with")
     parser.add_argument(
         "--weights", type=Path, help="train nothing; only assume wrong focal lengths with these"
     )
@@ -117,7 +116,7 @@ def main() -> None:
     found = {"share": args.share, "data": args.data}
     whole_file = args.weights
     if whole_file is None:
-        files = {name: trained(args.output / name, name, args.share, args.start) for name in VARIATIONS}
+        files = {name: trained(args.output / name, name, args.share, args.encoder) for name in VARIATIONS}
         variations = {name: systems.load("comotion", weights_path=file) for name, file in files.items()}
         found["variations"] = judged(variations, args.data, SHOWN)
         whole_file = files["all of it"]

@@ -42,16 +42,15 @@ class TrackerConfig:
 
     A box below ``life.birth_score`` counts for nothing: 0.3, or 0.7 where people are to be certain (paper 5). Who
     is unmatched for ``life.lost_s``, or out of view for ``life.outside_s``, ends (paper 3). The paper shows
-    everybody at once; here a box of little certainty must come twice (`LifeRules`) and once be better than faint,
-    for the embedded detector is a small one, to which signs and cones look like people.
+    everybody at once; here a box of little certainty must come twice (`LifeRules`), and a faint one only keeps who
+    is there, for the embedded detector is a small one, to which signs and cones look like people.
     """
 
     life: LifeRules = field(
         default_factory=lambda: LifeRules(birth_score=0.3, confirm_crowded_s=0.7, lost_s=1.0, outside_s=0.5)
     )
-    shown_score: float = (
-        0.4  # ours: of the best box of anybody shown; what the embedded detector is tuned for
-    )
+    # Ours: of a box that begins somebody; fainter ones only keep. What the embedded detector is tuned for.
+    begin_score: float = 0.4
     min_height_px: float = 40.0  # as `FinderOptions`: of a box that counts
     min_iou: float = 0.3  # ours: of a box and a body that agree; a half hidden person has half a box
     loyalty: float = 0.2  # ours: how much the past of a track weighs when two could have a box
@@ -239,7 +238,7 @@ class ComotionStream:
         tracks["seen_s"][mine] = self._now_s
         tracks["score"][mine] = np.maximum(tracks["score"][mine], look.scores[theirs])
         counts[theirs] = False
-        return np.flatnonzero(counts)
+        return np.flatnonzero(counts & (look.scores >= config.begin_score))
 
     def _born(
         self, tracks: NDArray[np.void], look: Look, new: NDArray[np.intp], K: torch.Tensor
@@ -288,7 +287,7 @@ class ComotionStream:
         sure = confirmed(
             life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
         )
-        shown = self._given | (tracks["id"] > 0) | (sure & (tracks["score"] >= config.shown_score))
+        shown = self._given | (tracks["id"] > 0) | sure
         in_view = bodies.inside.mean(-1) > config.min_inside
         tracks["inside_s"][in_view | (tracks["seen_s"] == now_s)] = now_s
         same = alike(
