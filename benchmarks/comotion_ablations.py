@@ -119,6 +119,7 @@ def main() -> None:
         files = {name: trained(args.output / name, name, args.share, args.encoder) for name in VARIATIONS}
         variations = {name: systems.load("comotion", weights_path=file) for name, file in files.items()}
         found["variations"] = judged(variations, args.data, SHOWN)
+        (args.output / "ablations.json").write_text(json.dumps(found, indent=1))
         whole_file = files["all of it"]
     whole = systems.load("comotion", weights_path=whole_file)
     assumed = [AssumedFocal(whole, factor) for factor in FOCAL]

@@ -12,6 +12,7 @@ from choros.comotion import trunk
 from choros.comotion.config import TRUNK
 from choros.comotion.network import ComotionNetwork
 from choros.errors import ChorosError
+from choros.scenes import StreamConfig, stream
 from choros.training import comotion
 from choros.training.comotion_batch import batch_of
 from choros.training.comotion_feed import Options
@@ -219,6 +220,13 @@ def test_recipes_are_the_papers():
     assert paper.stage_at(300_000) == (1, 300_000)
     assert paper.stage_at(749_999) == (2, 600_000)
     assert LossWeights().betas_norm == 0.005
+
+
+def test_clips_of_every_source_fit_into_a_scene():
+    for source in (source for stage in RECIPES["small"].stages for source in stage.sources):
+        scene = replace(Options().scene, fps=source.fps)
+        config = StreamConfig(scene, frames=source.frames, clips_per_scene=source.clips_per_scene)
+        stream(1, config).close()  # raises ChorosError where they do not
 
 
 def test_the_learning_rate_rises_and_falls():
