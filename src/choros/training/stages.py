@@ -179,7 +179,9 @@ SMALL = Recipe(
                 Source("scenes", 16, 0.15, people=(3, 8), aspect=TALL),
                 # Twice the time in as many frames: whoever is hidden for a second is hidden inside a clip.
                 Source("scenes", 16, 0.3, fps=Fraction(25, 2), people=(3, 8), aspect=WIDE),
-                Source("scenes", 16, 0.15, fps=Fraction(25, 3), clips_per_scene=3, people=(3, 8), aspect=WIDE),
+                Source(
+                    "scenes", 16, 0.15, fps=Fraction(25, 3), clips_per_scene=3, people=(3, 8), aspect=WIDE
+                ),
             ),
             steps=2_500,
             lr=3e-4,
