@@ -12,6 +12,7 @@ from choros.comotion.people import People, standing_rotations
 from choros.layers.rotation import columns_of_rotations, rotations_from_columns
 
 STRIDE, SIDE_PX, HEIGHT_M = 8, 512, 1.7
+CELL_PX = torch.full((1,), float(STRIDE))
 K = torch.tensor([[[600.0, 0, 256], [0, 600, 256], [0, 0, 1]]])
 
 
@@ -51,7 +52,7 @@ def image_of(places_px) -> ImageTokens:
     away = (torch.stack([x, y], -1) - places_px[0, :, :, None, None]).square().sum(-1)  # (N, 17, h, w)
     maps = (14 * (-away / (2 * 9.0**2)).exp() - 7).amax(0)
     nothing = torch.zeros(1, 0, 1)
-    return ImageTokens(nothing, nothing, maps[None], torch.zeros(1, 2))
+    return ImageTokens(nothing, nothing, maps[None], torch.zeros(1, 2), CELL_PX)
 
 
 def shifted(people: People, turn=0.1, way=(0.06, -0.04, 0.0), seed=1) -> People:
@@ -64,7 +65,7 @@ def shifted(people: People, turn=0.1, way=(0.06, -0.04, 0.0), seed=1) -> People:
 
 
 def aligned(points, image, people, **changes):
-    return align(points, image, STRIDE, people, K, HEIGHT_M, AlignmentConfig(**changes))
+    return align(points, image, people, K, HEIGHT_M, AlignmentConfig(**changes))
 
 
 def test_a_body_goes_to_where_its_keypoints_are_seen(body, points):
@@ -85,7 +86,8 @@ def test_a_body_goes_to_where_its_keypoints_are_seen(body, points):
 
 def test_who_shows_nothing_stays(points):
     begun = people_at((0.2, 0.1, 4.0), (-0.5, 0.0, 5.0))
-    image = ImageTokens(*[torch.zeros(1, 0, 1)] * 2, torch.full((1, 17, 64, 64), -7.0), torch.zeros(1, 2))
+    nothing, faint = torch.zeros(1, 0, 1), torch.full((1, 17, 64, 64), -7.0)
+    image = ImageTokens(nothing, nothing, faint, torch.zeros(1, 2), CELL_PX)
     ended = aligned(points, image, begun)
     torch.testing.assert_close(ended.rotations, begun.rotations, atol=1e-6, rtol=0)
     torch.testing.assert_close(ended.pelvis_cam, begun.pelvis_cam, atol=1e-6, rtol=0)
@@ -130,13 +132,12 @@ def test_people_of_several_frames_and_cameras(body, points):
         for p, k in ((truth, K), (far, wide))
     ]
     each = [
-        align(points, image, STRIDE, p, k, HEIGHT_M, AlignmentConfig())
+        align(points, image, p, k, HEIGHT_M, AlignmentConfig())
         for image, p, k in zip(images, begun, (K, wide), strict=True)
     ]
     both = align(
         points,
         ImageTokens(*(torch.cat(parts) for parts in zip(*images, strict=True))),
-        STRIDE,
         People(*(torch.cat(parts) for parts in zip(*begun, strict=True))),
         torch.cat([K, wide]),
         HEIGHT_M,

@@ -1,5 +1,8 @@
 """The image encoder: scales meet in the right cells, and tokens say where they are."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -88,3 +91,18 @@ def test_a_part_of_the_square_gives_the_cells_of_that_part(encoder):
     rows = slice(8 * 2, 8 * 6)  # of 8 cells
     torch.testing.assert_close(of_part.key, of_whole.key[:, :, rows], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(of_part.value, of_whole.value[:, :, rows], atol=1e-5, rtol=1e-5)
+
+
+def test_a_finer_picture_has_more_cells_in_the_same_places(encoder):
+    """Twice as fine is what a network of twice the square sees, told in px of the square."""
+    strides = encoder.trunk.strides
+    maps = [torch.rand(1, c, 128 // s, 64 // s) for c, s in zip(encoder.trunk.channels, strides, strict=True)]
+    of_twice_the_square = copy.copy(encoder)
+    side_px = 2 * encoder.config.image_size_px
+    of_twice_the_square.config = replace(encoder.config, image_size_px=side_px)
+    with torch.no_grad():
+        finer, larger = encoder.tokens(maps, (8, 16), 2.0), of_twice_the_square.tokens(maps, (16, 32))
+    assert finer.cell_px.tolist() == [encoder.config.stride / 2]
+    assert finer.origin_px.tolist() == [[8, 16]]
+    torch.testing.assert_close(finer.key, larger.key, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(finer.value, larger.value, atol=1e-5, rtol=1e-5)

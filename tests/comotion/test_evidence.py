@@ -8,6 +8,7 @@ import torch
 from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 from choros.camera import project
 from choros.comotion.config import PRESETS
+from choros.comotion.encoder import ImageTokens
 from choros.comotion.evidence import N_EVIDENCE, NEAR, SPREADS, evidence, read
 from choros.comotion.network import ComotionNetwork
 
@@ -17,10 +18,11 @@ ORIGIN = torch.tensor([[0.0, 32], [16, 0]])  # of two frames
 
 def numbers(heatmaps, joints_px, size_px, sharers=None) -> torch.Tensor:
     """(B, N, 17, S, 4)"""
-    args = (heatmaps, ORIGIN[: len(heatmaps)], STRIDE)
+    cell_px = torch.full((len(heatmaps),), float(STRIDE))
+    image = ImageTokens(heatmaps, heatmaps, heatmaps, ORIGIN[: len(heatmaps)], cell_px)
     if sharers is not None:
-        return read(*args, joints_px[:, :, NEAR], size_px, SPREADS, sharers)
-    said = evidence(*args, joints_px, size_px)
+        return read(image, joints_px[:, :, NEAR], size_px, SPREADS, sharers)
+    said = evidence(image, joints_px, size_px)
     assert said.shape[-1] == N_EVIDENCE
     return said.unflatten(-1, (17, len(SPREADS), 4))
 
@@ -64,6 +66,23 @@ def test_equal_to_sums_over_all_cells(shared):
         other = heatmaps[b, MIRROR_COCO17[k]]
         expected = by_hand(heatmaps[b, k], other, ORIGIN[b], places, sizes[b], n, SPREADS[s], shared)
         torch.testing.assert_close(said[b, n, k, s], expected, atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_finer_cells_are_the_same_picture_in_smaller_px(shared):
+    generator = torch.Generator().manual_seed(1)
+    heatmaps = 2 * torch.randn(1, 17, 9, 12, generator=generator)
+    joints = torch.rand(1, 3, 17, 2, generator=generator) * torch.tensor([96.0, 72])
+    sizes = torch.rand(1, 3, generator=generator) * 60 + 20
+    sharers = torch.ones(1, 3, dtype=torch.bool) if shared else None
+    coarse, fine = (
+        read(
+            ImageTokens(heatmaps, heatmaps, heatmaps, ORIGIN[:1] * px, torch.tensor([STRIDE * px])),
+            (joints + ORIGIN[0]) * px, sizes * px, SPREADS, sharers,
+        )
+        for px in (1.0, 2 / 3)
+    )  # fmt: skip
+    torch.testing.assert_close(fine, coarse, atol=1e-4, rtol=1e-4)
 
 
 def test_a_keypoint_is_for_whom_it_is_near():

@@ -304,7 +304,7 @@ def test_the_network_is_asked_as_it_was_taught():
     network.encoder.trunk.register_forward_pre_hook(lambda _, inputs: asked.update(images=inputs[0]))
     K = intrinsics(WIDTH, HEIGHT, fov_deg=40)
     box = np.array([-20, 100.5, 180, 500])
-    stream_of(network, Told(box), K=K).update(PICTURE, 0.0)
+    stream_of(network, Told(box), TrackerConfig(finest=1.0), K).update(PICTURE, 0.0)
     sample = Sample(K=K, people=(PersonLabel(box_px=box),))
     taught = whole(clip_of_samples([PICTURE], [sample], network.body), TINY.image_size_px)
     x0, y0, x1, y1 = taught.content_px
@@ -313,6 +313,35 @@ def test_the_network_is_asked_as_it_was_taught():
     torch.testing.assert_close(asked["images"], frames, rtol=0, atol=1e-6)
     np.testing.assert_allclose(asked["boxes_px"][0], taught.first_box_px, atol=1e-3)
     np.testing.assert_allclose(asked["K"], taught.K, atol=1e-3)
+    # Looked at more finely it is another picture, of the same place under the same K.
+    stream_of(network, Told(box), TrackerConfig(finest=1.5, best_height_px=90.0), K).update(PICTURE, 0.0)
+    assert asked["images"].shape[-1] == 1.5 * frames.shape[-1]
+    np.testing.assert_allclose(asked["boxes_px"][0], taught.first_box_px, atol=1e-3)
+    np.testing.assert_allclose(asked["K"], taught.K, atol=1e-3)
+
+
+def test_small_people_are_looked_at_more_finely():
+    """Of a square of 64 px a person of 300 px in a picture of 640 fills 30."""
+    seen = []
+    network = ComotionNetwork(TINY, trunk=Glance()).eval()
+    network.encoder.trunk.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-1]))
+    small, large = (300, 100, 350, 200), (200, 20, 330, 470)
+    person = (80, 100, 180, 400)
+    for best_px, boxes, score, width_px in (
+        (30, [person], 0.9, 64),
+        (20, [person], 0.9, 64),
+        (36, [person], 0.9, 80),
+        (90, [person], 0.9, 96),
+        (36, [small, person, large], 0.9, 80),  # the one in the middle decides
+        (90, [person], 0.35, 64),  # somebody faint decides nothing
+        (90, [], 0.9, 64),
+    ):
+        stream_of(network, Told(*boxes, score=score), TrackerConfig(best_height_px=best_px)).look(PICTURE)
+        assert seen[-1] == width_px
+    blind = network_that()  # it reads no heatmaps
+    blind.encoder.trunk.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-1]))
+    stream_of(blind, Told(person), TrackerConfig(best_height_px=90)).look(PICTURE)
+    assert seen[-1] == 64
 
 
 # --- given people -------------------------------------------------------------------------------------

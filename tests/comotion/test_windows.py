@@ -86,7 +86,8 @@ def test_content_counts_beside_place():
     left, right = 8 * 4 + 2, 8 * 4 + 5  # (20, 36) and (44, 36) px
     key[0, :, right] = 30 * query
     beside = cells.expand(1, HEADS, -1, -1)
-    image = ImageTokens(torch.cat([key, beside], -1), torch.cat([key, beside], -1), key, torch.zeros(1, 2))
+    both = torch.cat([key, beside], -1)
+    image = ImageTokens(both, both, key, torch.zeros(1, 2), torch.full((1,), 8.0))
     seen = one.look(one.norm(tokens), image, anchors([32.0, 36.0]))
     way = seen[0, 0, -HEADS * N_WHERE :].unflatten(-1, (HEADS, 4))
     assert (way[:, 0] > 0).all()

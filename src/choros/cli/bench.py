@@ -86,6 +86,8 @@ class Bench:
     """full: the video and nothing else. oracle16, oracle48: followed for so many frames from boxes that are given."""
     accurate: Flag = False
     """The accurate keypoint network, about half as fast."""
+    fast: Flag = False
+    """For comotion: small people are not looked at more finely."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
     """JSON file for the whole table: every measure, whichever are shown, also of each clip."""
     plots: OptionalFolder = None
@@ -149,9 +151,12 @@ class Bench:
             return folder.name, Recorded(folder)
         name, _, weights = name.partition(":")
         label = (
-            name + (f", {Path(weights).stem}" if weights else "") + (", accurate" if self.accurate else "")
+            name
+            + (f", {Path(weights).stem}" if weights else "")
+            + (", accurate" if self.accurate else "")
+            + (", fast" if self.fast else "")
         )
-        return label, load(name, accurate=self.accurate, weights_path=weights or None)
+        return label, load(name, accurate=self.accurate, fast=self.fast, weights_path=weights or None)
 
 
 def _table(

@@ -10,7 +10,6 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from choros.cli.arguments import Flag, Seconds
 from choros.cli.tracking import Tracking
-from choros.errors import ChorosError
 
 
 @dataclass
@@ -29,8 +28,6 @@ class Track:
     """Also draw everyone over the video, as overlay.mp4."""
     world: Flag = False
     """Also bring everyone into one world, without gaps, as world.npz; `choros world` has more to choose."""
-    fast: Flag = False
-    """The fast keypoint network (this is the default)."""
     smooth: Flag = False
     """Smooth everyone's motion when it is complete (one-Euro filter); what is measured is never smoothed."""
     resume: Flag = False
@@ -42,8 +39,6 @@ class Track:
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.systems import track_to_file
 
-        if self.fast and self.tracking.accurate:
-            raise ChorosError("--fast and --accurate exclude each other; give one of them.")
         options = self.tracking.options(self.start, self.end)
         motion_path = self.output / "motion.npz"
         with TrackProgress() as progress:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, matrix_of
+from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.systems import System, TrackOptions
@@ -19,6 +20,8 @@ class Tracking:
     """Which system tracks: detect, lift and join (baseline), or update everyone from the pixels (comotion)."""
     accurate: Flag = False
     """The accurate keypoint network, about half as fast; for comotion, the accurate detector."""
+    fast: Flag = False
+    """For comotion: small people are not looked at more finely. The baseline's fast way is its default."""
     strict: Flag = False
     """Only people whom the detector is certain of (comotion)."""
     fov: Degrees = None
@@ -35,9 +38,12 @@ class Tracking:
     def loaded(self) -> System:
         from choros.systems import load
 
+        if self.fast and self.accurate:
+            raise ChorosError("--fast and --accurate exclude each other; give one of them.")
         return load(
             self.system,
             accurate=self.accurate,
+            fast=self.fast,
             strict=self.strict,
             body_path=self.body,
             weights_path=self.weights,
@@ -53,6 +59,7 @@ class Tracking:
         return {
             "system": self.system,
             "accurate": self.accurate,
+            "fast": self.fast,
             "strict": self.strict,
             "body": str(self.body) if self.body else "open",
             "weights": str(self.weights) if self.weights else "shipped",

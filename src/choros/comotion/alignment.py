@@ -47,7 +47,6 @@ class AlignmentConfig:
 def align(
     points: Points,
     image: ImageTokens,
-    stride: int,
     people: People,
     K: Tensor,
     height_m: float,
@@ -55,8 +54,8 @@ def align(
 ) -> People:
     """``people`` of B frames, seen through ``K`` (B, 3, 3), with their bodies on the heatmaps of ``image``.
 
-    ``points`` are of their body, ``stride`` px is of the heatmaps' cells, and ``height_m`` is what people measure
-    themselves by. Shapes, hidden states and the padding are left alone, and so is who is beside or behind the camera.
+    ``points`` are of their body, and ``height_m`` is what people measure themselves by. Shapes, hidden states and the
+    padding are left alone, and so is who is beside or behind the camera.
     """
     which = people.present & (people.pelvis_cam[..., 2] > NEAR_M)
     if not which.any():
@@ -87,7 +86,7 @@ def align(
         at_cam = points.keypoints(betas, rotations, transl)
         in_front = at_cam[..., 2] > NEAR_M
         at_px = project_safely(torch.from_numpy(at_cam), torch.from_numpy(K_of)).numpy()
-        shown_px, logits = _shown(image, stride, which, at_px, size_px, spread)
+        shown_px, logits = _shown(image, which, at_px, size_px, spread)
         certainty = 1 / (1 + np.exp(-(logits + 1)))
         std = config.keypoint_std * (size_px / focal_px)[:, None] * RELATIVE_SIGMAS / certainty
         target = said._replace(
@@ -103,12 +102,7 @@ def align(
 
 
 def _shown(
-    image: ImageTokens,
-    stride: int,
-    which: Tensor,
-    at_px: Floats,
-    size_px: Floats,
-    spread: float,
+    image: ImageTokens, which: Tensor, at_px: Floats, size_px: Floats, spread: float
 ) -> tuple[Floats, Floats]:
     """Where the heatmaps show keypoints near ``at_px`` (n, 17, 2) px, and their logits (n, 17).
 
@@ -118,6 +112,6 @@ def _shown(
     at[which] = torch.as_tensor(at_px).to(at)
     size = torch.ones(which.shape, device=which.device)
     size[which] = torch.as_tensor(size_px).to(size)
-    told = read(image.heatmaps, image.origin_px, stride, at, size, (spread,), which)[which]
+    told = read(image, at, size, (spread,), which)[which]
     shown = float64(told[:, :, 0])  # (n, 17, 4)
     return at_px + shown[..., :2] * size_px[:, None, None], CERTAIN * shown[..., 3]

@@ -24,8 +24,9 @@ class ImageTokens(NamedTuple):
 
     key: Tensor  # (B, heads, T, head_width), and N_WHERE numbers more in a network with anchors
     value: Tensor  # the same
-    heatmaps: Tensor  # (B, n_keypoints, H / stride, W / stride) logits, in the order of COCO-17
-    origin_px: Tensor  # (B, 2) x, y of their corner
+    heatmaps: Tensor  # (B, n_keypoints, h, w) logits, in the order of COCO-17
+    origin_px: Tensor  # (B, 2) x, y of their corner in the square
+    cell_px: Tensor  # (B,) side of their cells there, the config's stride or, of finer pictures, less
 
     def frames(self, which: slice) -> ImageTokens:
         """Some of the B frames."""
@@ -74,14 +75,18 @@ class ImageEncoder(nn.Module):
         self.value = nn.Linear(n_token, config.attention_width)
         self.heatmap_head = nn.Conv2d(config.image_width, config.n_keypoints, 1)
 
-    def forward(self, images: Tensor, origin_px: tuple[int, int] = (0, 0)) -> ImageTokens:
+    def forward(self, images: Tensor, origin_px: tuple[float, float] = (0, 0)) -> ImageTokens:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride; their corner's x, y."""
         return self.tokens(self.trunk(images), origin_px)
 
-    def tokens(self, maps: list[Tensor], origin_px: tuple[int, int] = (0, 0)) -> ImageTokens:
+    def tokens(
+        self, maps: list[Tensor], origin_px: tuple[float, float] = (0, 0), finer: float = 1.0
+    ) -> ImageTokens:
         """The trunk's maps to tokens: all that is left to do where the trunk is frozen and its maps are kept.
 
-        Heatmaps are an auxiliary signal for training (paper 4.2), and evidence for a network that asks for it.
+        ``finer`` is how many px of the picture that the trunk saw there are to a px of the square, along a side;
+        everything else is told in the square as ever. Heatmaps are an auxiliary signal for training (paper 4.2), and
+        evidence for a network that asks for it.
         """
         config = self.config
         features = self.norm(self.fusion(maps).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C, h, w)
@@ -89,7 +94,7 @@ class ImageEncoder(nn.Module):
         coarse = avg_pool2d(features, config.attention_stride // config.stride)
         height, width = coarse.shape[2:]
         centres = cell_centres(
-            height, width, config.attention_stride, config.image_size_px, features, origin_px
+            height, width, config.attention_stride / finer, config.image_size_px, features, origin_px
         )
         where = sinusoids(centres, config.bands)
         heads = config.attention_width // config.head_width
@@ -99,5 +104,6 @@ class ImageEncoder(nn.Module):
         if config.anchors:
             at = whereabouts(centres).expand(*key.shape[:2], -1, -1)
             key, value = torch.cat([key, at], -1), torch.cat([value, at], -1)
-        origin = torch.tensor(origin_px, dtype=centres.dtype, device=centres.device).expand(len(key), 2)
-        return ImageTokens(key.contiguous(), value.contiguous(), heatmaps, origin)
+        corner = centres.new_tensor(origin_px).expand(len(key), 2)
+        cell_px = centres.new_tensor(config.stride / finer).expand(len(key))
+        return ImageTokens(key.contiguous(), value.contiguous(), heatmaps, corner, cell_px)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
+from choros.comotion.encoder import ImageTokens
 from choros.comotion.windows import NARROWEST_CELLS
 
 #: Windows, standard deviations in sizes of the person.
@@ -40,20 +41,17 @@ CERTAIN, FAINT = 8.0, -5.0
 
 
 @torch.no_grad()
-def evidence(heatmaps: Tensor, origin_px: Tensor, stride: int, joints_px: Tensor, size_px: Tensor) -> Tensor:
+def evidence(image: ImageTokens, joints_px: Tensor, size_px: Tensor) -> Tensor:
     """What heatmaps say of people, (B, N, N_EVIDENCE); no gradient, for heatmaps have a loss of their own.
 
-    ``heatmaps`` (B, 17, h, w) are logits in cells of ``stride`` px whose corner is ``origin_px`` (B, 2);
     ``joints_px`` (B, N, 24, 2) of people of ``size_px`` (B, N), in the image or not.
     """
-    return read(heatmaps, origin_px, stride, joints_px[:, :, NEAR], size_px, SPREADS).flatten(2)
+    return read(image, joints_px[:, :, NEAR], size_px, SPREADS).flatten(2)
 
 
 @torch.no_grad()
 def read(
-    heatmaps: Tensor,
-    origin_px: Tensor,
-    stride: int,
+    image: ImageTokens,
     at_px: Tensor,
     size_px: Tensor,
     spreads: tuple[float, ...],
@@ -65,49 +63,60 @@ def read(
     Heatmaps do not say whose keypoints they show: with ``sharers`` (B, N) bool, each cell is shared out among these,
     by who is thought to be near it; without, everybody sees all.
     """
-    logits = heatmaps[:, :, None].float().clamp(-CERTAIN, CERTAIN)
+    logits = image.heatmaps[:, :, None].float().clamp(-CERTAIN, CERTAIN)
     height, width = logits.shape[-2:]
     at_px = at_px.transpose(1, 2)  # (B, 17, N, 2)
     size = size_px[:, None, :, None].clamp_min(1)  # (B, 1, N, 1)
-    spread_px = (size * torch.tensor(spreads, device=logits.device)).clamp_min(NARROWEST_CELLS * stride)
+    cell_px = image.cell_px[:, None, None, None]
+    narrowest_px = NARROWEST_CELLS * cell_px
+    spread_px = (size * torch.tensor(spreads, device=logits.device)).clamp_min(narrowest_px)
 
     def ways_px(axis: int, cells: int) -> Tensor:
         """From the places to the middles of cells along an axis, (B, 17, N, cells)."""
-        centres_px = origin_px[:, axis, None] + (torch.arange(cells, device=logits.device) + 0.5) * stride
+        along_px = (torch.arange(cells, device=logits.device) + 0.5) * image.cell_px[:, None]
+        centres_px = image.origin_px[:, axis, None] + along_px
         return centres_px[:, None, None] - at_px[..., axis, None]
 
     to_x_px, to_y_px = ways_px(0, width), ways_px(1, height)
     # Heatmaps show the other side's keypoint too, if fainter, and the mean of both is neither: what the other side
     # has the better claim to counts less, and what neither has the better claim to in full.
     odds = logits.exp() * 2 * (logits - logits[:, list(MIRROR_COCO17)]).sigmoid()
-    if sharers is not None:
-        claim_px = (CLAIM * size).clamp_min(NARROWEST_CELLS * stride)
-        near_x, near_y = (_bell(way_px / claim_px) for way_px in (to_x_px, to_y_px))
-        claims = (near_y[..., None] * near_x[..., None, :] + DOUBT) * sharers[:, None, :, None, None]
-        odds = odds * claims / claims.sum(2, keepdim=True).clamp_min(DOUBT)  # (B, 17, N, h, w)
-
     along_x, along_y = (
-        _bell(way_px[..., None, :] / spread_px[..., None]) for way_px in (to_x_px, to_y_px)
-    )  # (B, 17, N, S, cells)
-    way_x, way_y = (way_px[..., None, :] / size[..., None] for way_px in (to_x_px, to_y_px))
+        _bell(way_px[..., None, :] / spread_px[..., None])[..., None, :] for way_px in (to_x_px, to_y_px)
+    )  # (B, 17, N, S, 1, cells)
+    if sharers is not None:
+        # A claim is a bell and a doubt, each a product of what hangs on x and on y, as a window is: so they are two
+        # windows (the last dimension but one), and nothing is as large as the map for each person.
+        claim_px = (CLAIM * size).clamp_min(narrowest_px)
+        near_x, near_y = (_bell(way_px / claim_px)[..., None, None, :] for way_px in (to_x_px, to_y_px))
+        ours = sharers[:, None, :, None, None, None]
+        claims = torch.einsum("bknh,bknw->bkhw", (near_y * ours)[..., 0, 0, :], near_x[..., 0, 0, :])
+        claims = claims + DOUBT * sharers.sum(1)[:, None, None, None]
+        odds = odds / claims.clamp_min(DOUBT)[:, :, None]
+        along_x = torch.cat([along_x * near_x, along_x], -2)
+        along_y = torch.cat([along_y * near_y, DOUBT * along_y], -2) * ours
+    way_x, way_y = (way_px[..., None, None, :] / size[..., None, None] for way_px in (to_x_px, to_y_px))
 
-    def total(of_y: Tensor, of_x: Tensor, maps: Tensor) -> Tensor:
-        """Sums over all cells of products of what hangs on y, on x and on both, (B, 17, N, S)."""
-        if maps.shape[2] == 1:  # one product for all people, where matmul would copy the map for each
-            rows = of_y.flatten(2, 3) @ maps[:, :, 0]
-            return (rows.unflatten(2, of_y.shape[2:4]) * of_x).sum(-1)
-        return ((of_y @ maps) * of_x).sum(-1)
+    def down(of_y: Tensor, maps: Tensor) -> Tensor:
+        """Sums over columns' cells, (B, 17, N, S, 1 or 2, w); one product for all people, who share the map."""
+        return (of_y.flatten(2, 4) @ maps[:, :, 0]).unflatten(2, of_y.shape[2:5])
+
+    def across(columns: Tensor, of_x: Tensor) -> Tensor:
+        """Sums over the columns, (B, 17, N, S)."""
+        return (columns * of_x).sum((-2, -1))
 
     # Nothing seen counts as a faint heatmap all through the window, in the picture or beyond: so nobody is drawn
     # to nothing, nor back from beyond the edge.
-    nothing = math.exp(FAINT) * 2 * math.pi * (spread_px / stride).square()
+    nothing = math.exp(FAINT) * 2 * math.pi * (spread_px / cell_px).square()
     variance = (spread_px / size).square()  # along each axis
-    mass = total(along_y, along_x, odds) + nothing
-    x, y = total(along_y, along_x * way_x, odds) / mass, total(along_y * way_y, along_x, odds) / mass
-    squares = total(along_y, along_x * way_x**2, odds) + total(along_y * way_y**2, along_x, odds)
+    columns = down(along_y, odds)
+    mass = across(columns, along_x) + nothing
+    x = across(columns, along_x * way_x) / mass
+    y = across(down(along_y * way_y, odds), along_x) / mass
+    squares = across(columns, along_x * way_x**2) + across(down(along_y * way_y**2, odds), along_x)
     squares = (squares + 2 * nothing * variance) / mass
     spread = (squares - x.square() - y.square()).clamp_min(1e-4).sqrt()
-    peak = (total(along_y, along_x, odds * logits) + FAINT * nothing) / mass / CERTAIN
+    peak = (across(down(along_y, odds * logits), along_x) + FAINT * nothing) / mass / CERTAIN
     return torch.stack([x, y, spread, peak], -1).transpose(1, 2)
 
 

@@ -61,7 +61,7 @@ class Initialisation(nn.Module):
         side_px = rho.exp() * config.standing_height_m
         joints_px = middle_px[..., None, :] + rho.exp()[..., None, None] * self.standing_joints[:, :2]
         if config.evidence:
-            said = evidence(image.heatmaps, image.origin_px, config.stride, joints_px, side_px)
+            said = evidence(image, joints_px, side_px)
             encoded = encoded + self.encode_evidence(said)
         tokens = self.rounds(encoded, image, present, anchors_of(joints_px, side_px, config))
         answer = self.decode_person(tokens).to(K.dtype)

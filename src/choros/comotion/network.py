@@ -94,7 +94,7 @@ class ComotionNetwork(nn.Module):
         if not self.config.evidence:
             return people
         height_m = self.config.standing_height_m
-        return align(self._points, image, self.config.stride, people.detached(), K, height_m, how)
+        return align(self._points, image, people.detached(), K, height_m, how)
 
     def save(self, path: str | Path, metadata: dict[str, Any]) -> None:
         """Write the weights in half precision, with the configuration and what else is to be known of them.

@@ -35,6 +35,9 @@ from choros.tracking.lifecycle import LifeRules, confirmed, ended
 
 Floats = NDArray[np.floating]
 
+#: Pictures of few sizes, of sides that the trunk's strides divide: onnxruntime plans each size anew.
+FINER_STEP = 0.25
+
 
 @dataclass(frozen=True)
 class TrackerConfig:
@@ -65,6 +68,10 @@ class TrackerConfig:
     same_m: float = 0.5
     same_share: float = 0.15
     merge_s: float = 0.4
+    # Ours: up to so many times finer than the network's square the picture is shown to a network that reads heatmaps
+    # (`ComotionConfig.evidence`), so that people have about this height in it, which it is best at.
+    finest: float = 1.5
+    best_height_px: float = 180.0
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)  # ours, after every update
     cut: float = 0.07  # ours: change of colours above which the shot is another (`shot.change`)
 
@@ -211,14 +218,24 @@ class ComotionStream:
     def _look(self, image: NDArray[np.uint8], boxes_px: Floats, scores: Floats) -> Look:
         height, width = image.shape[:2]
         config = self._network.config
-        letterbox = Letterbox(width, height, config.image_size_px)
+        finer = self._finer(boxes_px * config.image_size_px / max(width, height), scores)
+        letterbox = Letterbox(width, height, round(config.image_size_px * finer))
         square = letterbox.image(image)
         x0, y0, x1, y1 = (0, 0, *square.shape[:2]) if config.padded else letterbox.content_px(COARSEST_PX)
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
-        tokens = self._network.encoder.tokens(maps, (x0, y0))
+        tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
         look = Look(tokens, boxes_px, scores, layout(image), width, height)
         return look._replace(boxes_px=_cut(boxes_px, look))
+
+    def _finer(self, boxes_px: Floats, scores: Floats) -> float:
+        """How many times finer than its square the network is to see a picture with people in these boxes of it."""
+        config = self._config
+        sure = boxes_px[scores >= config.begin_score]
+        if not len(sure) or not self._network.config.evidence:
+            return 1.0
+        wanted = config.best_height_px / float(np.median(sure[:, 3] - sure[:, 1]))
+        return min(max(1.0, round(wanted / FINER_STEP) * FINER_STEP), config.finest)
 
     def _letterbox(self, look: Look) -> Letterbox:
         return Letterbox(look.width, look.height, self._network.config.image_size_px)
@@ -356,8 +373,9 @@ class Comotion:
             network = ComotionNetwork.load(weights_path or weights.shipped(SYSTEM), body)
         self.network, self.body = network.eval(), network.body
         self._trunk = frozen(network.encoder.trunk)
+        threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
         self._detector = detector or NanoDet(
-            (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30
+            (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30, threads=threads
         )
 
     def stream(self, K: NDArray[np.float64] | None = None) -> ComotionStream:

@@ -61,7 +61,7 @@ class Update(nn.Module):
             encoded = encoded + self.encode_hidden(people.hidden)
         size_px = pixels_per_metre(people.pelvis_cam[..., 2], K[:, None]).exp() * config.standing_height_m
         if config.evidence:
-            said = evidence(image.heatmaps, image.origin_px, config.stride, joints_px, size_px)
+            said = evidence(image, joints_px, size_px)
             encoded = encoded + self.encode_evidence(said)
         anchors = anchors_of(joints_px, size_px, config)
         tokens = self.rounds(encoded, image, people.present, anchors)

@@ -20,7 +20,12 @@ def sinusoids(coordinates: Tensor, bands: int) -> Tensor:
 
 
 def cell_centres(
-    height: int, width: int, stride: int, size_px: int, like: Tensor, origin_px: tuple[int, int] = (0, 0)
+    height: int,
+    width: int,
+    stride: float,
+    size_px: int,
+    like: Tensor,
+    origin_px: tuple[float, float] = (0, 0),
 ) -> Tensor:
     """x and y of the cell centres of a feature map, (height * width, 2), row by row.
 
