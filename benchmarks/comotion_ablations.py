@@ -64,7 +64,7 @@ def beginning(path: Path, encoder: Path, options: tuple[str, ...]) -> Path:
     )
     network = ComotionNetwork(config)
     kept = {name: tensor for name, tensor in tensors.items() if name.startswith(ENCODER)}
-    network.load_state_dict(network.state_dict() | kept)
+    network.load_state_dict(kept, strict=False)
     network.save(path, {"steps": 0})
     return path
 

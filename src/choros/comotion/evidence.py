@@ -88,10 +88,12 @@ def read(
         # A claim is a bell and a doubt, each a product of what hangs on x and on y, as a window is: so they are two
         # windows (the last dimension but one), and nothing is as large as the map for each person.
         claim_px = (CLAIM * size).clamp_min(narrowest_px)
-        near_x, near_y = (_bell(way_px / claim_px)[..., None, None, :] for way_px in (to_x_px, to_y_px))
+        near_x, near_y = (_bell(way_px / claim_px) for way_px in (to_x_px, to_y_px))  # (B, 17, N, cells)
+        claims = (near_y * sharers[:, None, :, None]).mT @ near_x + DOUBT * sharers.sum(1)[
+            :, None, None, None
+        ]
+        near_x, near_y = near_x[..., None, None, :], near_y[..., None, None, :]
         ours = sharers[:, None, :, None, None, None]
-        claims = torch.einsum("bknh,bknw->bkhw", (near_y * ours)[..., 0, 0, :], near_x[..., 0, 0, :])
-        claims = claims + DOUBT * sharers.sum(1)[:, None, None, None]
         odds = odds / claims.clamp_min(DOUBT)[:, :, None]
         along_x = torch.cat([along_x * near_x, along_x], -2)
         along_y = torch.cat([along_y * near_y, DOUBT * along_y], -2) * ours
