@@ -75,6 +75,12 @@ SHIPPED = (
         "that trunk for onnxruntime, without its weights",
         "Apache-2.0",
     ),
+    Shipped(
+        "trunk-int8",
+        PACKAGE / "comotion/data/trunk-int8.onnx",
+        "that trunk with its weights, in eight bits",
+        "Apache-2.0",
+    ),
     Shipped("infiller", PACKAGE / "glamr/data/infiller.safetensors", "motion nobody saw", "Apache-2.0"),
     Shipped("trajectory", PACKAGE / "glamr/data/trajectory.safetensors", "paths in the world", "Apache-2.0"),
     Shipped("lifter", PACKAGE / "baseline/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from choros.comotion import trunk_movenet
 from choros.comotion.trunk import frozen, make_trunk
 from choros.comotion.trunk_movenet import MAPS, FrozenMoveNet, MoveNetTrunk, SameConv2d
 
@@ -109,7 +110,18 @@ def assert_same_maps(frozen_trunk, trunk: MoveNetTrunk, images: torch.Tensor) ->
 @pytest.mark.parametrize("batch", [1, 2])
 def test_onnxruntime_gives_the_same_maps(trunk, size, batch):
     images = torch.rand(batch, *size, 3, generator=torch.Generator().manual_seed(1))
-    assert_same_maps(frozen(trunk), trunk, images.permute(0, 3, 1, 2))
+    assert_same_maps(frozen(trunk, exact=True), trunk, images.permute(0, 3, 1, 2))
+
+
+def test_eight_bits_show_about_the_same(trunk):
+    images = picture(96, 128)
+    for rounded, exact in zip(frozen(trunk)(images), frozen(trunk, exact=True)(images), strict=True):
+        assert 0 < (rounded - exact).abs().mean() < 0.25 * (exact - exact.mean()).abs().mean()
+
+
+def test_eight_bits_that_overflow_are_not_used(trunk, monkeypatch):
+    monkeypatch.setattr(trunk_movenet, "OVERFLOW", 0.01)  # less than rounding alone does
+    assert_same_maps(frozen(trunk), trunk, picture(64, 96))
 
 
 def test_weights_of_the_frozen_are_those_that_the_trunk_had(trunk):

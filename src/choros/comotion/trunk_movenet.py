@@ -8,6 +8,7 @@ by onnxruntime, whose graph comes from `tools/build_trunk_graph.py`.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,6 +28,8 @@ STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
 PYRAMID = (64, 64, 32, 24)  # channels that 1/32, 1/16, 1/8 and 1/4 come down to before they are joined
 HEADS = {"heatmap": 17, "regress": 34}  # channels of MoveNet's own answers that are of use
 MAPS = ("answers", "fine", "middle", "coarse", "coarsest")
+#: Of the spread of a map: that eight bits move it by no more where their sums do not overflow.
+OVERFLOW = 0.25
 
 
 class SameConv2d(nn.Conv2d):
@@ -141,21 +144,38 @@ class MoveNetTrunk(nn.Module):
 
 
 class FrozenMoveNet:
-    """An `ImageTrunk`: a "multipose" `MoveNetTrunk` as it is now, in single precision on the CPU, by onnxruntime.
+    """An `ImageTrunk`: a "multipose" `MoveNetTrunk` as it is now, on the CPU, by onnxruntime, without gradients.
 
-    It gives the same maps within rounding, sooner and without gradients, with as many threads as torch has now.
-    It may be called from several threads. Raises `ChorosError` if the installation lacks its graph.
+    It gives the same maps within rounding, sooner, with as many threads as torch has now. Where its weights are
+    those that ship, MobileNetV2 is computed in whole numbers of eight bits, which halves the time and moves the maps
+    by some 5 to 20 % of their spread, unless the processor's sums of these overflow or ``exact`` forbids it.
+    It may be called from several threads. Raises `ChorosError` if the installation lacks its graphs.
     """
 
     strides = MoveNetTrunk.strides
 
-    def __init__(self, trunk: MoveNetTrunk) -> None:
+    def __init__(self, trunk: MoveNetTrunk, exact: bool = False) -> None:
         self.channels = trunk.channels
-        tensors = {name: tensor.numpy() for name, tensor in trunk.state_dict().items()}
+        state = trunk.state_dict()
+        tensors = {name: tensor.numpy() for name, tensor in state.items()}
         graph = weights.shipped("trunk-graph")  # it names the weights of "multipose" and holds none
         self._network = open_network(graph, torch.get_num_threads(), tensors)
+        shipped = MoveNetTrunk.pretrained().state_dict()
+        if not exact and all(torch.equal(state[name], tensor) for name, tensor in shipped.items()):
+            self._to_eight_bits()
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
         maps = self._network.run(MAPS, {"images": images.numpy(force=True)})  # channels last
         return [torch.from_numpy(features).permute(0, 3, 1, 2) for features in maps]
+
+    def _to_eight_bits(self) -> None:
+        """Take the graph in eight bits if it sees in noise about what the exact one does.
+
+        Without VNNI, x86 adds pairs of products in 16 bits, which overflow.
+        """
+        coarse = open_network(weights.shipped("trunk-int8"), torch.get_num_threads())
+        noise = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+        exact, seen = (network.run(["fine"], {"images": noise})[0] for network in (self._network, coarse))
+        if np.abs(seen - exact).mean() < OVERFLOW * np.abs(exact - exact.mean()).mean():
+            self._network = coarse
