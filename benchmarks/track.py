@@ -1,4 +1,4 @@
-"""How fast `choros track` is, decode to Motion without overlay, and the memory it takes.
+"""How fast `choros track --system baseline` is, decode to Motion without overlay, and the memory it takes.
 
     python benchmarks/track.py VIDEO [--accurate]
 

@@ -7,7 +7,7 @@ import sys
 
 import choros
 
-tracker = choros.load("baseline").stream()
+tracker = choros.load().stream()
 with choros.open_video(sys.argv[1]) as video:
     for frame in video:
         rows = tracker.update(frame.image, frame.pts_s)  # uint8 RGB and seconds in, one row a person out

@@ -13,8 +13,8 @@ from choros.evaluation.compare import evaluate_motion
 scene = Path(sys.argv[1])
 truth = choros.Motion.load(scene / "motion.npz")
 systems = {
-    "fast": choros.load("baseline"),
-    "accurate": choros.load("baseline", accurate=True),
+    "comotion": choros.load(),
+    "baseline": choros.load("baseline"),
 }
 print("system    HOTA   IDF1   MPJPE mm")
 for name, system in systems.items():

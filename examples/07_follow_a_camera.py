@@ -12,7 +12,7 @@ import time
 import choros
 
 source = int(sys.argv[1]) if sys.argv[1].isdecimal() else sys.argv[1]
-tracker = choros.load("baseline").stream()
+tracker = choros.load().stream()
 with choros.LiveSource(source) as camera:
     for frame in camera:  # until Ctrl-C, or the end of a file
         rows = tracker.update(frame.image, frame.pts_s)

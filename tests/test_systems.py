@@ -151,6 +151,11 @@ def test_an_error_of_the_system_reaches_the_caller_and_loses_nothing(clip, tmp_p
     assert len(Motion.load(tmp_path / "motion.npz")) == 30
 
 
+def test_fast_and_accurate_exclude_each_other():
+    with pytest.raises(ChorosError, match="fast and accurate"):
+        load(fast=True, accurate=True)
+
+
 def test_unknown_system_and_missing_video(tmp_path):
     with pytest.raises(ChorosError, match="baseline"):
         load("clairvoyant")

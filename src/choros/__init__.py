@@ -3,7 +3,7 @@
 ``import choros`` loads nothing heavy; names below are imported on first use.
 
 >>> motion = choros.track("clip.mp4")                # everyone's Motion
->>> tracker = choros.load("baseline").stream()       # or frame by frame
+>>> tracker = choros.load().stream()                 # or frame by frame
 >>> rows = tracker.update(image, time_s)             # (H, W, 3) uint8 RGB, seconds -> (n,) choros.motion.ROW
 """
 

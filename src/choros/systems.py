@@ -72,11 +72,12 @@ class System(Protocol):
         """A new video with intrinsics ``K`` (3, 3), px; None assumes ``camera.default_focal_px``."""
 
 
-SYSTEMS = ("baseline", "comotion")
+SYSTEMS = ("comotion", "baseline")
+DEFAULT = "comotion"
 
 
 def load(
-    name: str = "baseline",
+    name: str = DEFAULT,
     *,
     accurate: bool = False,
     fast: bool = False,
@@ -86,12 +87,14 @@ def load(
 ) -> System:
     """A system ready to track.
 
-    ``accurate`` takes the slower networks where a system has a choice; ``fast`` spares the time that CoMotion takes
-    to look more finely at small people (the baseline is fast unless it is accurate); ``strict`` follows only people
-    whom the detector is certain of (CoMotion's stricter score); ``body_path`` is a user's SMPL file,
-    ``weights_path`` a user's weights; None the ones that ship. Raises ``ChorosError`` on an unknown name, files
+    ``accurate`` takes slower and better networks; ``fast`` spares the time that CoMotion takes to look more finely at
+    small people (the baseline is fast unless it is accurate); ``strict`` follows only people whom the detector is
+    certain of (CoMotion's stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights;
+    None the ones that ship. Raises ``ChorosError`` on an unknown name, files
     that do not fit, or a choice that the system does not have.
     """
+    if fast and accurate:
+        raise ChorosError("fast and accurate exclude each other; give one of them.")
     if name == "comotion":
         from choros.comotion.tracker import Comotion, TrackerConfig
 
@@ -153,7 +156,7 @@ class Tracked:
 
 def track(
     source: str | Path,
-    system: str | System = "baseline",
+    system: str | System = DEFAULT,
     options: TrackOptions | None = None,
 ) -> Motion:
     """Everyone's motion in a video file, an image, a folder of images or a stream.

@@ -187,7 +187,6 @@ def test_inputs_that_are_no_video(capsys, files, tmp_path, name):
     [
         (["--K", 1, 2, 3], "--K"),
         (["--K", 0, 0, 0, 0], "K must"),
-        (["--fast", "--accurate"], "--fast and --accurate"),
         (["--fov", -5], "-5"),
         (["--fov", 50, "--focal", 100], "only one"),
         (["--focal", 0], "focal length"),

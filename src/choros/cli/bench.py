@@ -79,13 +79,13 @@ class Bench:
     """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
     system: Annotated[
         tuple[str, ...],
-        arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: baseline)"),
-    ] = ("baseline",)
+        arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: comotion)"),
+    ] = ("comotion",)
     """Systems, side by side. With your own weights, NAME:WEIGHTS; any other system's motions, motion:DIR."""
     protocol: Literal["full", "oracle16", "oracle48"] = "full"
     """full: the video and nothing else. oracle16, oracle48: followed for so many frames from boxes that are given."""
     accurate: Flag = False
-    """The accurate keypoint network, about half as fast."""
+    """Slower and better networks, as of choros track."""
     fast: Flag = False
     """For comotion: small people are not looked at more finely."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None

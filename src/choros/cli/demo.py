@@ -30,7 +30,7 @@ class Demo:
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-demo")
     """Folder for motion.npz, tracks.txt, overlay.mp4, and the scene with its truth."""
-    system: Literal["baseline", "comotion"] = "baseline"
+    system: Literal["comotion", "baseline"] = "comotion"
     """Which system tracks."""
     seed: int = 7
     """Another seed gives other people on other paths."""
@@ -39,7 +39,7 @@ class Demo:
     people: int = 5
     """How many people."""
     accurate: Flag = False
-    """The accurate keypoint network, about half as fast."""
+    """Slower and better networks, as of choros track."""
     world: Flag = False
     """Also bring everyone into one world, without gaps, as world.npz."""
 

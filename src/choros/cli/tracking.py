@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, matrix_of
-from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.systems import System, TrackOptions
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
 class Tracking:
     """Who tracks, and what is known of camera and people."""
 
-    system: Literal["baseline", "comotion"] = "baseline"
-    """Which system tracks: detect, lift and join (baseline), or update everyone from the pixels (comotion)."""
+    system: Literal["comotion", "baseline"] = "comotion"
+    """Which system tracks: update everyone from the pixels (comotion), or detect, lift and join (baseline)."""
     accurate: Flag = False
-    """The accurate keypoint network, about half as fast; for comotion, the accurate detector."""
+    """Slower and better networks: comotion's in single precision, with a finer detector; the baseline's keypoints."""
     fast: Flag = False
     """For comotion: small people are not looked at more finely. The baseline's fast way is its default."""
     strict: Flag = False
@@ -38,8 +37,6 @@ class Tracking:
     def loaded(self) -> System:
         from choros.systems import load
 
-        if self.fast and self.accurate:
-            raise ChorosError("--fast and --accurate exclude each other; give one of them.")
         return load(
             self.system,
             accurate=self.accurate,
