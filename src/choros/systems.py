@@ -11,7 +11,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -87,10 +87,10 @@ def load(
 ) -> System:
     """A system ready to track.
 
-    ``accurate`` takes slower and better networks; ``fast`` spares the time that CoMotion takes to look more finely at
-    small people (the baseline is fast unless it is accurate); ``strict`` follows only people whom the detector is
-    certain of (CoMotion's stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights;
-    None the ones that ship. Raises ``ChorosError`` on an unknown name, files
+    ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
+    baseline is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
+    stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
+    Raises ``ChorosError`` on an unknown name, files
     that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
@@ -99,9 +99,7 @@ def load(
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
-        if fast:
-            config = replace(config, finest=1.0)
-        return Comotion(config, accurate=accurate, body_path=body_path, weights_path=weights_path)
+        return Comotion(config, accurate=accurate, fast=fast, body_path=body_path, weights_path=weights_path)
     if name == "baseline":
         from choros.baseline.track import Baseline, BaselineConfig
 

@@ -87,7 +87,7 @@ class Bench:
     accurate: Flag = False
     """Slower and better networks, as of choros track."""
     fast: Flag = False
-    """For comotion: small people are not looked at more finely."""
+    """For comotion: image features in eight bits."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
     """JSON file for the whole table: every measure, whichever are shown, also of each clip."""
     plots: OptionalFolder = None

@@ -18,9 +18,9 @@ class Tracking:
     system: Literal["comotion", "baseline"] = "comotion"
     """Which system tracks: update everyone from the pixels (comotion), or detect, lift and join (baseline)."""
     accurate: Flag = False
-    """Slower and better networks: comotion's in single precision, with a finer detector; the baseline's keypoints."""
+    """Slower and better networks: a finer detector of people for comotion, keypoints for the baseline."""
     fast: Flag = False
-    """For comotion: small people are not looked at more finely. The baseline's fast way is its default."""
+    """For comotion: image features in eight bits, a little less exact. The baseline's fast way is its default."""
     strict: Flag = False
     """Only people whom the detector is certain of (comotion)."""
     fov: Degrees = None

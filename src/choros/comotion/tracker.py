@@ -349,8 +349,8 @@ def _cut(boxes_px: Floats, look: Look) -> Floats:
 class Comotion:
     """CoMotion's network with a detector and the rules of `TrackerConfig`.
 
-    Without a ``detector`` it is the embedded one, as the baseline has it; ``accurate`` lets that see finer, and the
-    trunk see exactly (`frozen`).
+    Without a ``detector`` it is the embedded one, as the baseline has it; ``accurate`` lets that see finer, ``fast``
+    lets the trunk round (`frozen`).
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
     None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now. Raises
     `ChorosError` where one of the files is missing or unfit.
@@ -364,6 +364,7 @@ class Comotion:
         *,
         detector: Detector | None = None,
         accurate: bool = False,
+        fast: bool = False,
         body_path: str | Path | None = None,
         weights_path: str | Path | None = None,
         network: ComotionNetwork | None = None,
@@ -373,7 +374,7 @@ class Comotion:
             body = None if body_path is None else BodyModel.load(body_path)
             network = ComotionNetwork.load(weights_path or weights.shipped(SYSTEM), body)
         self.network, self.body = network.eval(), network.body
-        self._trunk = frozen(network.encoder.trunk, exact=accurate)
+        self._trunk = frozen(network.encoder.trunk, rounded=fast)
         threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
         self._detector = detector or NanoDet(
             (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30, threads=threads

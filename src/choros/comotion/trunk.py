@@ -54,16 +54,16 @@ def make_trunk(name: str) -> ImageTrunk:
     return TRUNKS[name]()
 
 
-def frozen(trunk: ImageTrunk, exact: bool = False) -> ImageTrunk:
+def frozen(trunk: ImageTrunk, rounded: bool = False) -> ImageTrunk:
     """What gives the maps of ``trunk`` as it is now in the quickest way, without gradients.
 
-    That is onnxruntime for MoveNet on the CPU, which rounds unless it is to be ``exact`` (`FrozenMoveNet`), and
-    ``trunk`` itself for any other. Make it anew when weights change.
+    That is onnxruntime for MoveNet on the CPU, quicker still if it may be ``rounded`` (`FrozenMoveNet`), and ``trunk``
+    itself for any other. Make it anew when weights change.
     """
     if (
         isinstance(trunk, MoveNetTrunk)
         and trunk.variant == "multipose"
         and trunk.stem.weight.device.type == "cpu"
     ):
-        return FrozenMoveNet(trunk, exact)
+        return FrozenMoveNet(trunk, rounded)
     return trunk

@@ -146,23 +146,24 @@ class MoveNetTrunk(nn.Module):
 class FrozenMoveNet:
     """An `ImageTrunk`: a "multipose" `MoveNetTrunk` as it is now, on the CPU, by onnxruntime, without gradients.
 
-    It gives the same maps within rounding, sooner, with as many threads as torch has now. Where its weights are
-    those that ship, MobileNetV2 is computed in whole numbers of eight bits, which halves the time and moves the maps
-    by some 5 to 20 % of their spread, unless the processor's sums of these overflow or ``exact`` forbids it.
+    It gives the same maps within rounding, sooner, with as many threads as torch has now. If it may be ``rounded``
+    and its weights are those that ship, MobileNetV2 is computed in whole numbers of eight bits, unless the
+    processor's sums of these overflow: in half the time or less, while maps move by a quarter of their spread.
     It may be called from several threads. Raises `ChorosError` if the installation lacks its graphs.
     """
 
     strides = MoveNetTrunk.strides
 
-    def __init__(self, trunk: MoveNetTrunk, exact: bool = False) -> None:
+    def __init__(self, trunk: MoveNetTrunk, rounded: bool = False) -> None:
         self.channels = trunk.channels
         state = trunk.state_dict()
         tensors = {name: tensor.numpy() for name, tensor in state.items()}
         graph = weights.shipped("trunk-graph")  # it names the weights of "multipose" and holds none
         self._network = open_network(graph, torch.get_num_threads(), tensors)
-        shipped = MoveNetTrunk.pretrained().state_dict()
-        if not exact and all(torch.equal(state[name], tensor) for name, tensor in shipped.items()):
-            self._to_eight_bits()
+        if rounded:
+            shipped = MoveNetTrunk.pretrained().state_dict()
+            if all(torch.equal(state[name], tensor) for name, tensor in shipped.items()):
+                self._to_eight_bits()
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
