@@ -1,6 +1,6 @@
 """Kills `choros track` at random moments and resumes it; the files must be those of an undisturbed run.
 
-    python benchmarks/resume_after_kill.py [VIDEO] [--kills 20] [--seconds 20] [--seed 0]
+    python benchmarks/resume_after_kill.py [VIDEO] [--system comotion] [--kills 20] [--seconds 20] [--seed 0]
 
 Without a video it films a made-up scene. One kill in six falls into loading, one in six into the writing of
 the outputs, the others anywhere between. Prints a table of how much video each kill cost; exits with 1 if any
@@ -62,11 +62,12 @@ class Run:
             sys.exit(f"choros ended with {self.process.returncode}: {self.process.stderr.read().decode()}")
 
 
-def start(video: Path, output: Path, seconds: float, *, resume: bool = False) -> Run:
+def start(video: Path, output: Path, seconds: float, system: str, *, resume: bool = False) -> Run:
     log = output.with_name("notes.txt")
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
-    arguments = ["track", str(video), "-o", str(output), "--end", str(seconds)] + ["--resume"] * resume
+    arguments = ["track", str(video), "-o", str(output), "--end", str(seconds), "--system", system]
+    arguments += ["--resume"] * resume
     command = [sys.executable, __file__, "--victim", str(log), *arguments]
     return Run(log, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
 
@@ -104,9 +105,9 @@ class Times:
     finish_s: float  # from the last frame to the end of the process
 
 
-def undisturbed(video: Path, output: Path, seconds: float) -> Times:
+def undisturbed(video: Path, output: Path, seconds: float, system: str) -> Times:
     began = time.monotonic()
-    run = start(video, output, seconds)
+    run = start(video, output, seconds, system)
     first = last = None
     while run.running():
         notes = run.notes()
@@ -125,6 +126,7 @@ def undisturbed(video: Path, output: Path, seconds: float) -> Times:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video", type=Path, nargs="?")
+    parser.add_argument("--system", default="comotion")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20.0, help="of video that each run tracks")
     parser.add_argument("--seed", type=int, default=0)
@@ -137,7 +139,7 @@ def main() -> None:
 def measure(folder: Path, options: argparse.Namespace, chance: random.Random) -> int:
     """The exit code."""
     video = options.video or film(folder, options.seconds)
-    times = undisturbed(video, folder / "undisturbed" / "out", options.seconds)
+    times = undisturbed(video, folder / "undisturbed" / "out", options.seconds, options.system)
     expected = {name: (folder / "undisturbed" / "out" / name).read_bytes() for name in OUTPUTS}
     print(
         f"{video.name}: {times.frames} frames; loading {times.load_s:.1f} s, a frame {times.frame_s:.3f} s, "
@@ -149,14 +151,14 @@ def measure(folder: Path, options: argparse.Namespace, chance: random.Random) ->
     for kill in range(options.kills):
         output = folder / f"kill-{kill}" / "out"
         kind = {0: "loading", 1: "finishing"}.get(kill % 6, "running")
-        run = start(video, output, options.seconds)
+        run = start(video, output, options.seconds, options.system)
         moment = wait_for_moment(kind, run, output, chance, times)
         moment += "" if run.running() else " (it had ended)"
         run.process.kill()
         run.process.wait()
         done = run.notes()
 
-        run = start(video, output, options.seconds, resume=True)
+        run = start(video, output, options.seconds, options.system, resume=True)
         run.end()
         again = run.notes()
         kept = again[0][1] if again else times.frames
