@@ -90,8 +90,7 @@ def load(
     ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
     baseline is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
-    Raises ``ChorosError`` on an unknown name, files
-    that do not fit, or a choice that the system does not have.
+    Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
         raise ChorosError("fast and accurate exclude each other; give one of them.")

@@ -202,6 +202,14 @@ def test_options_that_make_no_sense(capsys, files, tmp_path, options, names):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("what", [["track", "clip.mp4"], ["bench", "runtime", "--data", "clip.mp4"]])
+def test_fast_and_accurate_exclude_each_other(capsys, files, tmp_path, what):
+    command = [files / word if word == "clip.mp4" else word for word in what]
+    said = refusal(capsys, *command, "--fast", "--accurate", "-o", tmp_path / "out")
+    assert "fast and accurate" in said
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [

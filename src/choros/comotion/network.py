@@ -23,7 +23,8 @@ from choros.comotion.config import TRUNK, ComotionConfig
 from choros.comotion.encoder import ImageEncoder, ImageTokens
 from choros.comotion.initialisation import make_initialisation
 from choros.comotion.people import People
-from choros.comotion.trunk import SHIPPED_TRUNKS, ImageTrunk, make_trunk
+from choros.comotion.trunk import SHIPPED_TRUNKS, ImageTrunk
+from choros.comotion.trunk_movenet import MoveNetTrunk
 from choros.comotion.update import Update
 from choros.errors import ChorosError
 
@@ -102,10 +103,9 @@ class ComotionNetwork(nn.Module):
         A trunk that ships with choros and was not trained on is left out.
         """
         state = self.state_dict()
-        if self.config.trunk in SHIPPED_TRUNKS:
-            shipped = make_trunk(self.config.trunk).state_dict()  # type: ignore[attr-defined]
-            if all(torch.equal(state[TRUNK + name].cpu(), tensor) for name, tensor in shipped.items()):
-                state = {name: tensor for name, tensor in state.items() if not name.startswith(TRUNK)}
+        trunk = self.encoder.trunk
+        if isinstance(trunk, MoveNetTrunk) and self.config.trunk in SHIPPED_TRUNKS and trunk.is_pretrained():
+            state = {name: tensor for name, tensor in state.items() if not name.startswith(TRUNK)}
         tensors = {
             name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()
         }

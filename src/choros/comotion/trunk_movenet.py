@@ -123,6 +123,11 @@ class MoveNetTrunk(nn.Module):
         trunk.load_state_dict(tensors)
         return trunk
 
+    def is_pretrained(self) -> bool:
+        """Whether its weights are still those that ship."""
+        shipped = MoveNetTrunk.pretrained().state_dict()
+        return all(torch.equal(mine.cpu(), shipped[name]) for name, mine in self.state_dict().items())
+
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
         x = self.stem((images * 2 - 1).contiguous(memory_format=torch.channels_last))
@@ -156,14 +161,11 @@ class FrozenMoveNet:
 
     def __init__(self, trunk: MoveNetTrunk, rounded: bool = False) -> None:
         self.channels = trunk.channels
-        state = trunk.state_dict()
-        tensors = {name: tensor.numpy() for name, tensor in state.items()}
+        tensors = {name: tensor.numpy() for name, tensor in trunk.state_dict().items()}
         graph = weights.shipped("trunk-graph")  # it names the weights of "multipose" and holds none
         self._network = open_network(graph, torch.get_num_threads(), tensors)
-        if rounded:
-            shipped = MoveNetTrunk.pretrained().state_dict()
-            if all(torch.equal(state[name], tensor) for name, tensor in shipped.items()):
-                self._to_eight_bits()
+        if rounded and trunk.is_pretrained():
+            self._to_eight_bits()
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
