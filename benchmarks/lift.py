@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy.spatial.transform import Rotation
 
-from choros.baseline.lift import LiftConfig, Lifting, Past
 from choros.body import BodyModel
 from choros.body import gauss_newton as gn
 from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
+from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.training.keypoint_noise import KeypointNoise
 from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
 

@@ -1,6 +1,6 @@
 """Latency of `choros live` on a real stream: a video sent over HTTP on this machine at its own rate.
 
-    python benchmarks/live.py vtest.avi [--seconds 30] [--system baseline] [--accurate]
+    python benchmarks/live.py vtest.avi [--seconds 30] [--system lifter] [--accurate]
 
 As MPEG-TS (H.264, no look-ahead in the encoder) and as JPEG pictures, the two ways in which cameras speak HTTP.
 A frame's latency is from when its bytes are sent to when its people are known. The bar is one frame interval plus
@@ -176,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video")
     parser.add_argument("--seconds", type=float, default=30.0, help="of the video that is sent")
-    parser.add_argument("--system", default="baseline")
+    parser.add_argument("--system", default="lifter")
     parser.add_argument("--accurate", action="store_true")
     options = parser.parse_args()
     leave_cores_to_the_networks()

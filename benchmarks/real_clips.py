@@ -1,11 +1,11 @@
 """Systems on real video without truth: agreement with MoveNet Thunder's keypoints, and how steady they are.
 
-    python benchmarks/real_clips.py CLIP... [--system baseline comotion[:WEIGHTS]] [--seconds 12] [--keep DIR]
+    python benchmarks/real_clips.py CLIP... [--system lifter comotion[:WEIGHTS]] [--seconds 12] [--keep DIR]
 
 Agreement is PCK@0.05: of the keypoints that Thunder is sure of, in people that the embedded detector is sure of, the
 share within 5 % of the longer side of the person's box of where the body that overlaps that box most has them; a
 person whom nobody overlaps by half counts as missed in all. "found" is the share of these people who are overlapped.
-Jitter is the median third derivative of all joints about the pelvis, over runs of one person. The baseline sees
+Jitter is the median third derivative of all joints about the pelvis, over runs of one person. The lifter system sees
 keypoints of MoveNet Lightning, so agreement favours it; identities are for eyes (``--keep`` writes motions, for
 ``choros show``).
 """
@@ -79,7 +79,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("clips", nargs="+")
-    parser.add_argument("--system", nargs="+", default=["baseline", "comotion"])
+    parser.add_argument("--system", nargs="+", default=["lifter", "comotion"])
     parser.add_argument("--seconds", type=float, default=12.0, help="of each clip")
     parser.add_argument("--keep", type=Path, help="folder for the motions")
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""How fast `choros track --system baseline` is, decode to Motion without overlay, and the memory it takes.
+"""How fast `choros track --system lifter` is, decode to Motion without overlay, and the memory it takes.
 
     python benchmarks/track.py VIDEO [--accurate]
 
@@ -67,7 +67,7 @@ def whole(video: str, accurate: bool, frames: int | None) -> dict[str, Any]:
     began = time.perf_counter()
     cpu_began = time.process_time()
     leave_cores_to_the_networks()
-    system = Clocked(load("baseline", accurate=accurate))
+    system = Clocked(load("lifter", accurate=accurate))
     loaded = time.perf_counter()
     ends = []
 
@@ -117,7 +117,7 @@ def parts(video: str, accurate: bool, frames: int | None) -> dict[str, Any]:
         return result
 
     leave_cores_to_the_networks()
-    system = load("baseline", accurate=accurate)
+    system = load("lifter", accurate=accurate)
     with open_video(video) as reader:
         stream = system.stream(intrinsics(reader.info.width, reader.info.height))
         incoming = iter(reader)

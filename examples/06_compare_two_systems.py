@@ -14,7 +14,7 @@ scene = Path(sys.argv[1])
 truth = choros.Motion.load(scene / "motion.npz")
 systems = {
     "comotion": choros.load(),
-    "baseline": choros.load("baseline"),
+    "lifter": choros.load("lifter"),
 }
 print("system    HOTA   IDF1   MPJPE mm")
 for name, system in systems.items():

@@ -1,4 +1,4 @@
-"""The whole baseline, networks included, on made-up people whose motion is known."""
+"""The whole lifter system, networks included, on made-up people whose motion is known."""
 
 from fractions import Fraction
 
@@ -25,7 +25,7 @@ def scene(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def system():
-    return choros.load("baseline")
+    return choros.load("lifter")
 
 
 @pytest.fixture(scope="module")

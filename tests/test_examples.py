@@ -82,7 +82,7 @@ def test_world(example, scene, tmp_path):
 
 def test_compare_two_systems(example, scene):
     said = example(6, scene)
-    assert [line.split()[0] for line in said] == ["system", "comotion", "baseline"]
+    assert [line.split()[0] for line in said] == ["system", "comotion", "lifter"]
     assert all(float(line.split()[1].rstrip("%")) > 20 for line in said[1:])
 
 

@@ -14,14 +14,14 @@ FLOORS = {
     "video": 1, "weights": 1,
     "body": 2, "layers": 2,
     "datasets": 3, "detection": 3, "evaluation.metrics": 3, "export": 3, "scenes": 3, "tracking": 3, "view": 3,
-    "baseline": 4, "comotion": 4, "glamr": 4,
+    "lifter": 4, "comotion": 4, "glamr": 4,
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
     "live": 5, "systems": 5, "training": 5,
     "evaluation": 6,
     "cli": 7,
 }  # fmt: skip
 
-WINGS = ("baseline", "comotion", "glamr")
+WINGS = ("lifter", "comotion", "glamr")
 
 
 def floor_of(module):

@@ -157,7 +157,7 @@ def test_fast_and_accurate_exclude_each_other():
 
 
 def test_unknown_system_and_missing_video(tmp_path):
-    with pytest.raises(ChorosError, match="baseline"):
+    with pytest.raises(ChorosError, match="lifter, comotion"):
         load("clairvoyant")
     with pytest.raises(ChorosError, match=r"nothing\.mp4"):
         track_to_file(tmp_path / "nothing.mp4", tmp_path / "motion.npz", Counter())
@@ -173,3 +173,7 @@ def test_looks_run_ahead_but_never_out_of_order(clip):
         pairs = list(systems._look_ahead(reader, Late(None, None), 5))
     assert [frame.index for frame, _ in pairs] == list(range(5, 70))
     assert all(look == frame.image.mean() for frame, look in pairs)
+
+
+def test_the_lifter_system_answers_to_its_old_name():
+    assert load("baseline").name == "lifter"

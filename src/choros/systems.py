@@ -72,8 +72,11 @@ class System(Protocol):
         """A new video with intrinsics ``K`` (3, 3), px; None assumes ``camera.default_focal_px``."""
 
 
-SYSTEMS = ("comotion", "baseline")
-DEFAULT = "comotion"
+SYSTEMS = ("lifter", "comotion")
+#: Best on real footage that nobody trained on, by the rule in docs/choosing.md.
+DEFAULT = "lifter"
+#: Older names of systems, which go on working.
+ALIASES = {"baseline": "lifter"}
 
 
 def load(
@@ -88,23 +91,26 @@ def load(
     """A system ready to track.
 
     ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
-    baseline is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
+    lifter is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
     Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
         raise ChorosError("fast and accurate exclude each other; give one of them.")
+    name = ALIASES.get(name, name)
     if name == "comotion":
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
         return Comotion(config, accurate=accurate, fast=fast, body_path=body_path, weights_path=weights_path)
-    if name == "baseline":
-        from choros.baseline.track import Baseline, BaselineConfig
+    if name == "lifter":
+        from choros.lifter.tracker import LifterSystem, LifterSystemConfig
 
         if strict:
-            raise ChorosError("the baseline has no strict choice; leave it out or take comotion.")
-        return Baseline(BaselineConfig(accurate=accurate), body_path=body_path, weights_path=weights_path)
+            raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")
+        return LifterSystem(
+            LifterSystemConfig(accurate=accurate), body_path=body_path, weights_path=weights_path
+        )
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
 

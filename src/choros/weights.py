@@ -83,7 +83,7 @@ SHIPPED = (
     ),
     Shipped("infiller", PACKAGE / "glamr/data/infiller.safetensors", "motion nobody saw", "Apache-2.0"),
     Shipped("trajectory", PACKAGE / "glamr/data/trajectory.safetensors", "paths in the world", "Apache-2.0"),
-    Shipped("lifter", PACKAGE / "baseline/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
+    Shipped("lifter", PACKAGE / "lifter/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 
 

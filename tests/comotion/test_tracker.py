@@ -515,7 +515,7 @@ def test_systems_load_it_with_weights_of_the_users_own(tmp_path):
     system._detector = Told(LEFT)
     assert len(system.stream().update(PICTURE, 0.0)) == 1
     with pytest.raises(ChorosError, match="strict"):
-        systems.load("baseline", strict=True)
+        systems.load("lifter", strict=True)
 
 
 @pytest.mark.slow

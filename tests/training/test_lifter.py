@@ -7,11 +7,11 @@ from safetensors.torch import load_file
 from scipy.spatial.transform import Rotation
 
 from choros import weights
-from choros.baseline.lifter import LifterConfig
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.body.skeleton import MIRROR_JOINTS
 from choros.errors import ChorosError
+from choros.lifter.network import LifterConfig
 from choros.training import lifter
 from choros.training.keypoint_noise import KeypointNoise, corrupt
 from choros.training.lifter_data import Clip, ClipConfig, sample

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from choros.baseline.lift import Lifting
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES
 from choros.camera import intrinsics, project
 from choros.cli.train_comotion import Comotion
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
+from choros.lifter.lift import Lifting
 from choros.motion import ROW
 from choros.training.comotion_footage import open_pseudo_labels, pseudo_labelled, with_footage
 from choros.training.pseudo_labels import Filters, Judge, Labelled, Labeller, Part, shrunk, write_set

@@ -79,8 +79,8 @@ class Bench:
     """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
     system: Annotated[
         tuple[str, ...],
-        arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: comotion)"),
-    ] = ("comotion",)
+        arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: lifter)"),
+    ] = ("lifter",)
     """Systems, side by side. With your own weights, NAME:WEIGHTS; any other system's motions, motion:DIR."""
     protocol: Literal["full", "oracle16", "oracle48"] = "full"
     """full: the video and nothing else. oracle16, oracle48: followed for so many frames from boxes that are given."""

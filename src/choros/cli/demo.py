@@ -30,7 +30,7 @@ class Demo:
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-demo")
     """Folder for motion.npz, tracks.txt, overlay.mp4, and the scene with its truth."""
-    system: Literal["comotion", "baseline"] = "comotion"
+    system: Literal["lifter", "comotion", "baseline"] = "lifter"
     """Which system tracks."""
     seed: int = 7
     """Another seed gives other people on other paths."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 class Tracking:
     """Who tracks, and what is known of camera and people."""
 
-    system: Literal["comotion", "baseline"] = "comotion"
-    """Which system tracks: update everyone from the pixels (comotion), or detect, lift and join (baseline)."""
+    system: Literal["lifter", "comotion", "baseline"] = "lifter"
+    """Which system: lifter (once called baseline) finds and lifts people; comotion updates everyone from pixels."""
     accurate: Flag = False
-    """Slower and better networks: a finer detector of people for comotion, keypoints for the baseline."""
+    """Slower and better networks: a finer detector of people for comotion, keypoints for lifter."""
     fast: Flag = False
-    """For comotion: image features in eight bits, a little less exact. The baseline's fast way is its default."""
+    """For comotion: image features in eight bits, a little less exact. The lifter's fast way is its default."""
     strict: Flag = False
     """Only people whom the detector is certain of (comotion)."""
     fov: Degrees = None

@@ -79,12 +79,12 @@ class FromMocap:
 
 @dataclass
 class Lifter(FromMocap):
-    """From 2D keypoints to bodies, for the baseline: two cores, under an hour."""
+    """From 2D keypoints to bodies, for the lifter system: two cores, under an hour."""
 
     network = "lifter"
 
     def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
-        from choros.baseline.lifter import LifterConfig
+        from choros.lifter.network import LifterConfig
         from choros.training.lifter import LifterTraining, train
         from choros.training.lifter_data import Clip, ClipConfig
 

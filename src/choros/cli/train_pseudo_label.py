@@ -1,4 +1,4 @@
-"""``choros train pseudo-label``: your own footage, labelled by the baseline, as data for ``choros train comotion``."""
+"""``choros train pseudo-label``: real footage, labelled by the lifter system, as data for ``choros train comotion``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from choros.errors import ChorosError
 
 @dataclass
 class PseudoLabel:
-    """Label real footage with the baseline; give the folder to choros train comotion as --data NAME=DIR."""
+    """Label real footage with the lifter system; give the folder to choros train comotion as --data NAME=DIR."""
 
     inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="VIDEO...", help_behavior_hint="")]]
     """Videos, pictures, and folders of a video's frames."""

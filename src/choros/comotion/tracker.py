@@ -349,7 +349,7 @@ def _cut(boxes_px: Floats, look: Look) -> Floats:
 class Comotion:
     """CoMotion's network with a detector and the rules of `TrackerConfig`.
 
-    Without a ``detector`` it is the embedded one, as the baseline has it; ``accurate`` lets that see finer, ``fast``
+    Without a ``detector`` it is the embedded one, as of the lifter system; ``accurate`` lets that see finer, ``fast``
     lets the trunk round (`frozen`).
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
     None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now. Raises

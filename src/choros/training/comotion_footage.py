@@ -77,7 +77,7 @@ def footage_of(parts: Sequence[Samples]) -> Callable[[int, int, int], Generator[
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """A part of a set that ``choros train pseudo-label`` wrote: frames, and what the baseline made of them."""
+    """A part of a set that ``choros train pseudo-label`` wrote: frames, and what the lifter system made of them."""
 
     folder: Path
     motion: Motion

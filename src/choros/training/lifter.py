@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from choros import weights
-from choros.baseline.lift import network_metadata
-from choros.baseline.lifter import Lift, Lifter, LifterConfig, look
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.body.skeleton import PARENTS
+from choros.lifter.lift import network_metadata
+from choros.lifter.network import Lift, Lifter, LifterConfig, look
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
 from choros.training.pace import follow, risen_and_fallen, set_rate

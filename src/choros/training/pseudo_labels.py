@@ -1,4 +1,4 @@
-"""Real footage labelled by our own baseline: which of its answers may teach, and the folder they are kept in.
+"""Real footage labelled by our own lifter system: which of its answers may teach, and the folder they are kept in.
 
 The filters are 4DHumans' (3.4, S.2): sure detections, at least five keypoints, betas within 3, a plausible pose and
 a small fitting error. Who fails in 3D alone keeps their keypoints, unless no body comes near them.
@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
-from choros.baseline.lift import Lifting
-from choros.baseline.track import Baseline, BaselineConfig
 from choros.camera import intrinsics, project
 from choros.comotion.shot import change, layout
 from choros.comotion.tracker import TrackerConfig
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
+from choros.lifter.lift import Lifting
+from choros.lifter.tracker import LifterSystem, LifterSystemConfig
 from choros.motion import FRAME, ROW, Header, Motion, atomic_write
 from choros.video import Frame, open_video
 from choros.video.images import STILL_SUFFIXES, natural_key
@@ -148,11 +148,11 @@ class Judge:
 
 
 class Labeller:
-    """The baseline with its slower networks, and what its answers are worth."""
+    """The lifter system with its slower networks, and what its answers are worth."""
 
     def __init__(self, filters: Filters | None = None, finder: PersonFinder | None = None) -> None:
         self._finder = finder or PersonFinder.default()
-        self._system = Baseline(BaselineConfig(accurate=True), finder=self._finder)
+        self._system = LifterSystem(LifterSystemConfig(accurate=True), finder=self._finder)
         self.judge = Judge(Lifting(self._system.body), filters or Filters())
 
     def video(self, frames: Iterable[Frame]) -> Iterator[Labelled]:
@@ -253,7 +253,7 @@ class Part:
 
     def save(self) -> None:
         about = {"choros": __version__, "everyone": self.everyone}
-        header = Header(self.fps, *self._size_px, self.source, "baseline", provenance=about)
+        header = Header(self.fps, *self._size_px, self.source, LifterSystem.name, provenance=about)
         Motion(header, np.array(self._frames, FRAME), np.concatenate(self._rows)).save(self.folder / MOTION)
 
 

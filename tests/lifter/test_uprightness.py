@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from choros.baseline.uprightness import UprightRules, nothing_seen, observe, up
 from choros.camera import intrinsics, project
+from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 
 K, RULES = intrinsics(960, 540), UprightRules()
 

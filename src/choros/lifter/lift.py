@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from choros import weights
-from choros.baseline.lifter import Lift, Lifter, LifterConfig, View, look
 from choros.body import BodyModel
 from choros.body.gauss_newton import (
     FitConfig,
@@ -30,6 +29,7 @@ from choros.body.gauss_newton import (
 )
 from choros.errors import ChorosError
 from choros.keypoints import RELATIVE_SIGMAS
+from choros.lifter.network import Lift, Lifter, LifterConfig, View, look
 
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
 

@@ -1,7 +1,7 @@
-"""The baseline system: detect people, lift each one, join them to tracks. Online.
+"""The lifter system: detect people, lift each one's keypoints to a body, join them to tracks. Online.
 
-What the recurrent systems have to beat. ``BaselineStream`` keeps one record a live track and nothing else, so
-its memory depends on the people in view and its state fits into a checkpoint.
+``LifterStream`` keeps one record a live track and nothing else, so its memory depends on the people in view and its
+state fits into a checkpoint.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.baseline.lift import LiftConfig, Lifting, Past
-from choros.baseline.uprightness import UprightRules, nothing_seen, observe, up
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.detection import People, PersonFinder
@@ -23,6 +21,8 @@ from choros.detection.neighbours import estimate_apart
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, oks
+from choros.lifter.lift import LiftConfig, Lifting, Past
+from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 from choros.motion import ROW
 from choros.tracking.appearance import PARTS, Colours, alikeness, read_colours, remember
 from choros.tracking.assignment import assign
@@ -31,8 +31,8 @@ from choros.tracking.similarity import Floats, SimilarityRules, similarity
 
 
 @dataclass(frozen=True)
-class BaselineConfig:
-    """Everything the baseline can be told. ``accurate`` takes MoveNet Thunder instead of Lightning."""
+class LifterSystemConfig:
+    """Everything the lifter system can be told. ``accurate`` takes MoveNet Thunder instead of Lightning."""
 
     accurate: bool = False
     lift: LiftConfig = field(default_factory=LiftConfig)
@@ -91,14 +91,14 @@ class Look(NamedTuple):
     height: int
 
 
-class BaselineStream:
+class LifterStream:
     """One video's tracks, frame by frame; ``update`` is all there is to it.
 
     ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size.
     """
 
     def __init__(
-        self, finder: PersonFinder, lifting: Lifting, config: BaselineConfig, K: Floats | None = None
+        self, finder: PersonFinder, lifting: Lifting, config: LifterSystemConfig, K: Floats | None = None
     ) -> None:
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
@@ -354,27 +354,27 @@ class BaselineStream:
         return transl + self._lifting.points.shaped(betas)[0][:, 0]
 
 
-class Baseline:
-    """Detect, lift, associate; see ``BaselineConfig``.
+class LifterSystem:
+    """Detect, lift, associate; see ``LifterSystemConfig``.
 
     ``body_path`` is a user's SMPL file; None takes the open body.
     """
 
-    name = "baseline"
+    name = "lifter"
 
     def __init__(
         self,
-        config: BaselineConfig | None = None,
+        config: LifterSystemConfig | None = None,
         *,
         finder: PersonFinder | None = None,
         body_path: str | Path | None = None,
         weights_path: str | Path | None = None,
     ) -> None:
-        self.config = config or BaselineConfig()
+        self.config = config or LifterSystemConfig()
         self.body = BodyModel.load(body_path)
         self._finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
 
-    def stream(self, K: Floats | None = None) -> BaselineStream:
+    def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""
-        return BaselineStream(self._finder, self._lifting, self.config, K)
+        return LifterStream(self._finder, self._lifting, self.config, K)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from choros.baseline.lift import LiftConfig, Lifting
-from choros.baseline.lifter import Lifter, LifterConfig, View, look
 from choros.body import BodyModel
 from choros.camera import intrinsics, project, unproject
+from choros.lifter.lift import LiftConfig, Lifting
+from choros.lifter.network import Lifter, LifterConfig, View, look
 from choros.training.lifter_data import ClipConfig, sample
 
 from ..training.test_lifter import SWINGING

@@ -1,15 +1,15 @@
-"""The baseline's tracks on people whose keypoints are known: identities, occlusion, streaming, state."""
+"""The lifter system's tracks on people whose keypoints are known: identities, occlusion, streaming, state."""
 
 import cv2
 import numpy as np
 import pytest
 
-from choros.baseline.lift import Lifting
-from choros.baseline.track import BaselineConfig, BaselineStream, Look
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.detection import People
 from choros.errors import ChorosError
+from choros.lifter.lift import Lifting
+from choros.lifter.tracker import LifterStream, LifterSystemConfig, Look
 from choros.tracking.appearance import Colours
 
 WIDTH, HEIGHT, FPS = 960, 540, 25
@@ -52,7 +52,7 @@ def crossing(lifting, n_frames=100, occlusion=range(40, 58)):
 
 
 def run(lifting, looks):
-    stream = BaselineStream(None, lifting, BaselineConfig(), K)
+    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
     return np.concatenate([stream.follow(one, t) for t, one in looks])
 
 
@@ -101,10 +101,10 @@ def test_swapped_order_of_detections_changes_nothing(lifting):
 def test_restored_state_continues_bit_for_bit(lifting):
     looks = list(crossing(lifting))
     whole = run(lifting, looks)
-    first = BaselineStream(None, lifting, BaselineConfig(), K)
+    first = LifterStream(None, lifting, LifterSystemConfig(), K)
     before = [first.follow(one, t) for t, one in looks[:47]]
     state = {name: array.copy() for name, array in first.state().items()}
-    second = BaselineStream(None, lifting, BaselineConfig())
+    second = LifterStream(None, lifting, LifterSystemConfig())
     second.restore(state)
     after = [second.follow(one, t) for t, one in looks[47:]]
     np.testing.assert_array_equal(np.concatenate(before + after), whole)
@@ -118,10 +118,10 @@ def test_a_checkpoint_on_disk_continues_bit_for_bit(lifting, tmp_path):
         for t in (2.4, 2.44, 3)
     ]
     whole = run(lifting, looks)
-    first = BaselineStream(None, lifting, BaselineConfig(), K)
+    first = LifterStream(None, lifting, LifterSystemConfig(), K)
     before = [first.follow(one, t) for t, one in looks[:47]]
     np.savez(tmp_path / "state.npz", **first.state())
-    second = BaselineStream(None, lifting, BaselineConfig())
+    second = LifterStream(None, lifting, LifterSystemConfig())
     with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
         second.restore(dict(state))
     after = [second.follow(one, t) for t, one in looks[47:]]
@@ -137,7 +137,7 @@ def test_the_future_changes_nothing(lifting):
 
 
 def test_state_is_of_the_living_only(lifting):
-    stream = BaselineStream(None, lifting, BaselineConfig(), K)
+    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
     for i in range(200):
         place = [[-2 + 0.4 * (i // 20 % 10), 0.2, 5 + (i // 20) % 3]]  # every 0.8 s somebody elsewhere
         stream.follow(look(lifting, place, [RED]), i / FPS)
@@ -151,7 +151,7 @@ def test_a_lost_person_ends_and_is_marked_until_then(lifting):
         (i / FPS, look(lifting, [[0, 0.2, 5]], [RED], hidden=() if i < 25 else (0,))) for i in range(120)
     ]
     rows = run(lifting, looks)
-    lost_s = BaselineConfig().life.lost_s
+    lost_s = LifterSystemConfig().life.lost_s
     assert rows["frame"].max() == pytest.approx(24 + lost_s * FPS, abs=1)
     assert rows["visible"].tolist() == [row["frame"] < 25 for row in rows]
     assert np.diff(rows["confidence"][25:]).max() < 0  # less sure from frame to frame
@@ -172,7 +172,7 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     """Given the second person's box alone: never dropped, however long hidden, and nobody joins them."""
     places, shirts = [[-2.2, 0.2, 6.0], [2.2, 0.2, 7.5]], [RED, BLUE]
     first = look(lifting, places, shirts)
-    stream = BaselineStream(KnownKeypoints(first.people), lifting, BaselineConfig(), K)
+    stream = LifterStream(KnownKeypoints(first.people), lifting, LifterSystemConfig(), K)
     blue = cv2.cvtColor(np.array([[BLUE]], np.float32), cv2.COLOR_LAB2RGB)
     image = np.tile((255 * blue).astype(np.uint8), (HEIGHT, WIDTH, 1))
     rows = [stream.begin(image, first.people.boxes_px[1:], 0.0)]
@@ -181,7 +181,7 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
         rows.append(stream.follow(look(lifting, places, shirts, hidden), i / FPS))
         if i == 60:  # also through a checkpoint
             state = stream.state()
-            stream = BaselineStream(None, lifting, BaselineConfig())
+            stream = LifterStream(None, lifting, LifterSystemConfig())
             stream.restore(state)
     rows = np.concatenate(rows)
     assert rows["frame"].tolist() == list(range(150))
@@ -191,14 +191,14 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     assert rows["visible"][141:].all()
     assert np.abs(rows["transl"][:, 0] - 2.2).max() < 0.5
 
-    both = BaselineStream(KnownKeypoints(first.people), lifting, BaselineConfig(), K)
+    both = LifterStream(KnownKeypoints(first.people), lifting, LifterSystemConfig(), K)
     rows = both.begin(image, first.people.boxes_px[::-1], 0.0)
     assert rows["person"].tolist() == [1, 2]  # in the order of the boxes
     assert rows["transl"][0, 0] > 1 > -1 > rows["transl"][1, 0]
 
 
 def test_nobody_and_a_bad_clock(lifting):
-    stream = BaselineStream(None, lifting, BaselineConfig(), K)
+    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
     empty = look(lifting, np.zeros((0, 3)), np.zeros((0, 3)))
     assert len(stream.follow(empty, 0.0)) == 0
     with pytest.raises(ChorosError, match="go back"):
