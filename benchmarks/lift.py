@@ -21,10 +21,8 @@ from choros.body import gauss_newton as gn
 from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.lifter.lift import LiftConfig, Lifting, Past
-from choros.training.keypoint_noise import KeypointNoise
+from choros.training.keypoint_noise import CLEAN, KeypointNoise
 from choros.training.lifter_data import Batch, Clip, ClipConfig, sample
-
-CLEAN = KeypointNoise((0, 0), 0.2, 0, (0, 0), (60, 700), 0, 0, 0, 0, 0, 0, 1)
 
 UP = np.array([0.0, -1.0, 0.0])
 

@@ -13,7 +13,7 @@ from choros.body.skeleton import MIRROR_JOINTS
 from choros.errors import ChorosError
 from choros.lifter.network import LifterConfig
 from choros.training import lifter
-from choros.training.keypoint_noise import KeypointNoise, corrupt
+from choros.training.keypoint_noise import CLEAN
 from choros.training.lifter_data import Clip, ClipConfig, sample
 
 
@@ -32,7 +32,6 @@ def swinging(n_frames=90):
 
 
 SWINGING = swinging()
-NOTHING = KeypointNoise((0, 0), 0.2, 0, (0, 0), (60, 700), 0, 0, 0, 0, 0, 0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def test_a_batch_follows_from_seed_and_step(points):
 
 def test_truth_projects_to_its_keypoints(points):
     """Without noise, what is inside the image is reported where the body's keypoints are."""
-    config = ClipConfig(batch=8, frames=4, noise=NOTHING, bend_rad=0)
+    config = ClipConfig(batch=8, frames=4, noise=CLEAN, bend_rad=0)
     batch = sample([SWINGING], points, config, 1, 0)
     sure = batch.keypoints[..., 2] > 0.7
     assert sure.mean() > 0.3
@@ -82,41 +81,6 @@ def test_mirror_rotations_are_those_of_a_mirrored_body(points):
     _, places = forward(rest, rotations[None])
     _, mirrored = forward(rest, (rotations[list(MIRROR_JOINTS)] * _MIRROR)[None])
     np.testing.assert_allclose(mirrored[0], places[0][list(MIRROR_JOINTS)] * [-1, 1, 1], atol=1e-3)
-
-
-def noisy(**changes):
-    rng = np.random.default_rng(0)
-    true = np.tile(np.linspace(-0.1, 0.1, 17)[:, None] * [0.3, 1], (200, 4, 1, 1))
-    window = np.tile([-1.0, -1, 1, 1], (200, 1))
-    noise = KeypointNoise(
-        **({"occluder_rate": 0, "flicker_rate": 0, "swap_rate": 0, "outlier_rate": 0} | changes)
-    )
-    depth = np.full((200, 4, 17), 5.0)
-    return true, corrupt(rng, true, depth, window, np.full(200, 0.1), noise)
-
-
-def test_noise_is_a_share_of_the_person():
-    true, seen = noisy(lasting_share=(0.02, 0.02), bias_share=0, pixel=(0, 0))
-    error = (seen[..., :2] - true) / 0.2  # of the longer side
-    assert np.sqrt((error**2).mean()) == pytest.approx(0.02, rel=0.25)
-
-
-def test_what_is_hidden_has_less_confidence():
-    _, clear = noisy()
-    _, dim = noisy(flicker_rate=1.0)
-    assert dim[..., 2].max() <= 0.6
-    assert clear[..., 2].mean() > 0.7
-
-
-def test_outside_the_image_nothing_is_sure():
-    true, _ = noisy()
-    rng = np.random.default_rng(1)
-    window = np.tile([-1.0, -1, 1, 0.0], (200, 1))  # the lower half is cut off
-    seen = corrupt(
-        rng, true, np.full((200, 4, 17), 5.0), window, np.full(200, 0.1), KeypointNoise(swap_rate=0)
-    )
-    assert seen[..., 2][true[..., 1] > 0].max() <= 0.6
-    assert seen[..., 1].max() <= 0.05 * 0.2 + 1e-9
 
 
 @pytest.mark.slow

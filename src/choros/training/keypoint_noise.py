@@ -1,45 +1,65 @@
-"""What a 2D keypoint network makes of true keypoints: noise, confidences, dropouts, swaps, truncation.
+"""What the keypoint networks make of true keypoints: errors, confidences, guesses, sides that change.
 
-A model of MoveNet as it behaves on people of all sizes: errors that last over frames, confidences that fall
-with the error, guesses with less confidence for what cannot be seen, legs and arms that change sides. The
-rates were set beside what ``PersonFinder`` does on made-up scenes, where the truth is known: half of the
-visible keypoints are within 1 to 2.5 % of the person's size, a tenth of wrists and ankles off by over 15 %.
+A model of MoveNet Thunder and Lightning as ``PersonFinder`` runs them, fitted to what they report on people
+with true joints (994 people of COCO val2017 under CC BY 2.0, boxes given; ``benchmarks/keypoint_noise.py``
+prints real beside modelled). A keypoint first draws its confidence, from how well it can be seen; its error
+follows from the confidence: a core of a few percent of the person's size, or a miss anywhere on the person.
+What lies outside the image, or behind something, is reported near the edge that hides it, and not seldom
+with confidence. Limbs and whole bodies change sides, or both limbs lie on one of the two.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.keypoints import RELATIVE_SIGMAS
+from choros.training.network_errors import (
+    CEILING,
+    FLOOR,
+    GROUP,
+    LIGHTNING_ERRORS,
+    THUNDER_ERRORS,
+    TOP,
+    Groups,
+    NetworkErrors,
+    no_errors,
+)
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
-#: Pairs of the limbs that a network confuses: elbows and wrists, knees and ankles.
-ARMS = np.array([[7, 8], [9, 10]])
-LEGS = np.array([[13, 14], [15, 16]])
-LIMBS = np.concatenate([ARMS, LEGS]).ravel()
-EVERYTHING = np.array([[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12], [13, 14], [15, 16]])
+#: The other side's keypoint; the nose is its own.
+OTHER_SIDE = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+
+WHOLE = np.arange(1, 17)
+SHOULDERS, ARMS, LEGS, LOWER = (
+    np.array(part) for part in ((5, 6), (7, 8, 9, 10), (13, 14, 15, 16), (11, 12, 13, 14, 15, 16))
+)
 
 
 @dataclass(frozen=True)
 class KeypointNoise:
-    """Rates and sizes; ``share`` means of the person's longer side in the image."""
+    """Networks, and what happens to the people before them. Each clip has one of ``networks``, at random."""
 
-    lasting_share: tuple[float, float] = (0.006, 0.025)  # per clip, at COCO's mean sigma
+    networks: tuple[NetworkErrors, ...] = (LIGHTNING_ERRORS, THUNDER_ERRORS)
     lasting_s: float = 0.2  # how long an error lasts
-    bias_share: float = 0.008  # per clip and keypoint: annotators' habits against our regressor
-    pixel: tuple[float, float] = (0.2, 1.5)  # px of white noise
-    person_px: tuple[float, float] = (60.0, 700.0)  # longer side
-    outlier_rate: float = 0.02  # of head and trunk; of arms and legs three times as much
-    outlier_share: float = 0.15
+    bias_share: float = 0.006  # per clip and keypoint: annotators' habits against the body's own keypoints
+    person_px: tuple[float, float] = (45.0, 700.0)  # longer side
+    # Shares of the annotated joints that were guessed; 1.8 times as many of the far side's, .5 of the near.
+    hidden_rate: Groups = (0.05, 0.08, 0.10, 0.10, 0.20, 0.14, 0.15)
+    hidden_face_rate: float = 0.8  # of the eyes and ears that look away
     occluder_rate: float = 0.35  # clips in which something stands before a part of the person
-    flicker_rate: float = 0.03  # single keypoints that go missing for a frame
-    swap_rate: float = 0.15  # clips in which limbs change sides for a while
-    hidden_share: float = 0.10  # error of a guess
-    far_side_share: float = 0.6  # confidence that is left to a limb behind the trunk
+    edge_scatter: float = 1.0  # of what is reported for keypoints outside the image or covered
+
+
+LIGHTNING = KeypointNoise((LIGHTNING_ERRORS,))
+THUNDER = KeypointNoise((THUNDER_ERRORS,))
+#: Nothing but the edges of the image.
+CLEAN = KeypointNoise((no_errors(),), 0.2, 0.0, (45.0, 700.0), (0.0,) * 7, 0.0, 0.0, 0.0)
 
 
 def corrupt(
@@ -52,43 +72,33 @@ def corrupt(
 ) -> Floats:  # (B, T, 17, 3) x, y, confidence
     """True keypoints as a network would report them."""
     B, T, J, _ = true.shape
-    size = np.ptp(true, axis=2).max(-1)  # (B, T)
-    size = np.maximum(size, 1e-3)[..., None, None]
-    sigma = RELATIVE_SIGMAS[:, None]
+    network = _Drawn(rng, noise.networks, B)
+    size = _longer_side(true)[..., None]  # (B, T, 1)
+    person_px = log_uniform(rng, noise.person_px, (B, 1, 1))
+    fields = _Fields.drawn(rng, T, dt_s, noise.lasting_s)
 
-    hidden = (true < window[:, None, None, :2]).any(-1) | (true > window[:, None, None, 2:]).any(-1)
-    hidden |= _occluded(rng, true, noise)
-    hidden |= rng.random((B, T, J)) < noise.flicker_rate
+    outside, covered = _beyond_window(true, window), _beyond_occluder(rng, true, noise.occluder_rate)
+    by_edge, by_cover = outside[0] > 0, covered[0] > 0
+    lost = by_edge | by_cover
+    beyond = np.where(by_edge, outside[0], covered[0]) / size
+    hidden = (_logit_of(fields.hidden) < _hidden_logit(depth, noise)) & ~lost
 
-    lasting = _lasting(rng, (B, T, J, 2), dt_s, noise.lasting_s)
-    error = lasting * sigma * rng.uniform(*noise.lasting_share, (B, 1, 1, 1))
-    error += rng.normal(size=(B, 1, J, 2)) * noise.bias_share
-    pixels = log_uniform(rng, noise.person_px, (B, 1, 1, 1))
-    error += rng.normal(size=error.shape) * rng.uniform(*noise.pixel, (B, 1, 1, 1)) / pixels
-    outlier = rng.random((B, T, J)) < noise.outlier_rate * np.where(np.isin(np.arange(J), LIMBS), 3, 1)
-    error += outlier[..., None] * rng.normal(size=error.shape) * noise.outlier_share
+    logit = _logits(fields, network, person_px, hidden, lost, by_edge, beyond)
+    error = _errors(fields, network, logit, person_px, hidden)
+    error += rng.standard_normal((B, 1, J, 2)) * noise.bias_share
+    seen = true + error * size[..., None]
+    if lost.any():
+        edge, normal = (np.where(by_edge[..., None], outside[i], covered[i])[lost] for i in (1, 2))
+        guess = _at_the_edge(fields, by_edge, lost, beyond[lost])
+        guess *= noise.edge_scatter * np.broadcast_to(size, lost.shape)[lost][:, None]
+        along = np.stack([-normal[:, 1], normal[:, 0]], -1)
+        seen[lost] = edge + guess[:, :1] * normal + guess[:, 1:] * along
 
-    # Arms and legs behind the trunk are guessed from less, and reported with less confidence.
-    trunk = depth[..., [5, 6, 11, 12]].mean(-1, keepdims=True)
-    behind = (depth > trunk + 0.08) & np.isin(np.arange(J), LIMBS)
-    error *= np.where(behind, 2.0, 1.0)[..., None]
-
-    size_of_error = np.linalg.norm(error, axis=-1)
-    confidence = rng.normal(0.85, 0.06, (B, 1, 1)) + rng.normal(0, 0.08, (B, T, J)) - 3.0 * size_of_error
-    confidence *= np.where(
-        behind, noise.far_side_share + (1 - noise.far_side_share) * rng.random((B, T, J)), 1
-    )
-    guess = _lasting(rng, (B, T, J, 2), dt_s, noise.lasting_s) * noise.hidden_share
-    error = np.where(hidden[..., None], guess, error)
-    confidence = np.where(hidden, rng.uniform(0.03, 0.6, (B, T, J)), np.clip(confidence, 0.05, 0.99))
-
-    seen = true + error * size
     # A network cannot point outside the crop, which ends at most a little outside the image.
-    margin = 0.05 * size
+    margin = 0.04 * size[..., None]
     seen = np.clip(seen, window[:, None, None, :2] - margin, window[:, None, None, 2:] + margin)
-    reported = np.concatenate([seen, confidence[..., None]], -1)
-    _swap_sides(rng, reported, noise)
-    return reported
+    reported = np.concatenate([seen, 1 / (1 + np.exp(-logit))[..., None]], -1)
+    return _change_sides(fields, network, reported)
 
 
 def log_uniform(rng: np.random.Generator, limits: tuple[float, float], size: int | tuple[int, ...]) -> Floats:
@@ -97,40 +107,201 @@ def log_uniform(rng: np.random.Generator, limits: tuple[float, float], size: int
     return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
-def _lasting(rng: np.random.Generator, shape: tuple[int, ...], dt_s: Floats, lasting_s: float) -> Floats:
-    """Unit Gaussian noise (B, T, ...) whose correlation over time falls as exp(-t / lasting_s)."""
-    white = rng.normal(size=shape)
-    keep = np.exp(-dt_s / lasting_s).reshape(-1, *[1] * (len(shape) - 2))
-    out = white.copy()
-    for t in range(1, shape[1]):
-        out[:, t] = keep * out[:, t - 1] + np.sqrt(1 - keep**2) * white[:, t]
-    return out
+class _Fields(NamedTuple):
+    """Standard normal fields over clips and frames, (B, T, ...): of the person, of groups, of each keypoint."""
+
+    clear_person: Floats  # 1
+    clear: Floats  # 17
+    x_group: Floats  # 7
+    x: Floats  # 17
+    y_group: Floats  # 7
+    y: Floats  # 17
+    miss_person: Floats  # 1
+    miss: Floats  # 17
+    spread_person: Floats  # 1
+    spread: Floats  # 17
+    hidden: Floats  # 17
+    swap: Floats  # 5
+    pair: Floats  # 7
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, T: int, dt_s: Floats, lasting_s: float) -> _Fields:
+        """Errors have a part that stays for the clip, one that lasts, and a little that is new in every frame;
+        what hides and what changes sides has only the first two."""
+        age_s = np.abs(np.arange(T)[:, None] - np.arange(T)) * dt_s[:, None, None]
+        lasting = np.exp(-age_s / lasting_s)
+        parts = []
+        for stays, fresh, widths in (
+            (0.4, 0.1, (1, 17, 7, 17, 7, 17, 1, 17)),
+            (0.6, 0.001, (1, 17, 17, 5, 7)),
+        ):
+            covariance = stays + (1 - stays - fresh) * lasting + fresh * np.eye(T)
+            root = np.linalg.cholesky(covariance).astype(np.float32)
+            field = root @ rng.standard_normal((len(dt_s), T, sum(widths)), np.float32)
+            parts += np.split(field, np.cumsum(widths)[:-1], axis=-1)
+        return cls(*parts)
 
 
-def _occluded(rng: np.random.Generator, true: Floats, noise: KeypointNoise) -> NDArray[np.bool_]:
-    """(B, T, 17) what a half plane hides for a part of the clip: furniture, a pole, somebody else."""
+#: How alike the errors of the two sides, and of all the points of the face, are; by group. Measured.
+_TOGETHER = np.sqrt(np.array([0.75, 0.1, 0.05, 0.05, 0.55, 0.2, 0.15], np.float32)[GROUP])
+_APART = np.sqrt(1 - _TOGETHER**2)
+_OF_PERSON = 0.39  # of the confidences' variance is the person's (the picture's), measured
+
+
+class _Drawn:
+    """The constants of a random network for each clip: (B, 1, 17), or (B, 1, 1) for single numbers."""
+
+    def __init__(self, rng: np.random.Generator, networks: tuple[NetworkErrors, ...], B: int) -> None:
+        which = rng.integers(len(networks), size=B)
+        for field in dataclasses.fields(NetworkErrors):
+            values = np.array([getattr(network, field.name) for network in networks])[which]
+            setattr(self, field.name, values[:, None, GROUP] if values.ndim == 2 else values[:, None, None])
+
+    def __getattr__(self, name: str) -> Floats:
+        raise AttributeError(name)
+
+
+def _hidden_logit(depth: Floats, noise: KeypointNoise) -> Floats:
+    """(B, T, 17) chance that an annotator would have to guess, as a logit: more on the side that looks away."""
+    base = np.clip(np.array(noise.hidden_rate)[GROUP], 1e-20, 0.5)
+    far, near = _logit(np.minimum(1.8 * base, 0.9)), _logit(0.5 * base)
+    chance = np.where(depth - depth[..., OTHER_SIDE] > 0.06, far, near)
+    face = depth[..., :5]
+    away = face > face.mean(-1, keepdims=True) + 0.03
+    away[..., 0] = False
+    chance[..., :5] = np.where(away, _logit(max(noise.hidden_face_rate, 1e-20)), chance[..., :5])
+    return chance
+
+
+def _logits(
+    fields: _Fields,
+    network: Any,
+    person_px: Floats,
+    hidden: Flags,
+    lost: Flags,
+    by_edge: Flags,
+    beyond: Floats,
+) -> Floats:
+    """Logits of the confidences (B, T, 17)."""
+    z = np.sqrt(_OF_PERSON) * fields.clear_person + np.sqrt(1 - _OF_PERSON) * fields.clear
+    median = np.where(hidden, network.hidden, network.visible)
+    median += network.visible_px * np.log(np.minimum(person_px, 400.0) / 200.0)
+    # Of a person half outside, what is inside is less clear as well.
+    median = np.minimum(median - 3.0 * lost.mean(-1, keepdims=True) ** 2, TOP - 1)
+    sd = np.where(hidden, network.hidden_sd, network.visible_sd)
+    if lost.any():
+        where = np.nonzero(lost)
+        edge = by_edge[where]
+        near, far, reach, spread = (
+            np.where(
+                edge,
+                getattr(network, f"outside_{part}")[where[0], 0, where[2]],
+                getattr(network, f"covered_{part}")[where[0], 0, where[2]],
+            )
+            for part in ("near", "far", "reach", "sd")
+        )
+        median[where] = far + (near - far) * np.exp(-beyond[where] / reach)
+        sd[where] = spread
+    room = TOP - median
+    logit = np.minimum(TOP - room * np.exp(-z * sd / room), CEILING)
+    # A soft floor, as the network's own confidence comes close to 0 and never to it.
+    return FLOOR + 0.4 * np.log1p(np.exp((logit - FLOOR) / 0.4))
+
+
+def _errors(fields: _Fields, network: Any, logit: Floats, person_px: Floats, hidden: Flags) -> Floats:
+    """Errors of what is inside the image (B, T, 17, 2), shares of the size."""
+    spread = np.sqrt(0.65) * fields.spread_person + np.sqrt(0.35) * fields.spread
+    core = network.core * np.exp(
+        -network.core_slope * (logit - 2.5) + network.core_spread * spread + network.hidden_core * hidden
+    )
+    core = np.sqrt(core**2 + (network.core_px / person_px) ** 2)
+    miss = network.miss - network.miss_slope * (logit - 2.5) + network.hidden_miss * hidden
+    off = _logit_of(np.sqrt(0.45) * fields.miss_person + np.sqrt(0.55) * fields.miss) < miss
+    scale = np.where(off, network.miss_share, core)
+    x = _TOGETHER * fields.x_group[..., GROUP] + _APART * fields.x
+    y = _TOGETHER * fields.y_group[..., GROUP] + _APART * fields.y
+    return np.stack([x * scale, y * scale], -1)
+
+
+def _at_the_edge(fields: _Fields, by_edge: Flags, lost: Flags, beyond: Floats) -> Floats:
+    """Where what is lost is reported: (n, 2) shares of the size beyond the edge, and along it.
+
+    Measured on people whose pictures were cut (they end a little inside) or covered (guessed a little behind
+    what covers them). Sides lie together, and heavy tails come from powers of normal numbers.
+    """
+    across = (np.sqrt(0.6) * fields.y_group[..., GROUP] + np.sqrt(0.4) * fields.y)[lost]
+    along = (np.sqrt(0.4) * fields.x_group[..., GROUP] + np.sqrt(0.6) * fields.x)[lost]
+    behind = 0.06 * (1 - np.exp(-beyond / 0.1)) + 0.1 * _power(across)
+    inside = 0.01 - 0.05 * across**2
+    return np.stack(
+        [np.where(by_edge[lost], inside, behind), (0.05 + 0.25 * np.minimum(beyond, 0.4)) * _power(along)], -1
+    )
+
+
+def _longer_side(true: Floats) -> Floats:
+    """Of the keypoints' extent, (B, T)."""
+    x, y = np.ascontiguousarray(np.moveaxis(true, -1, 0))
+    return np.maximum(np.maximum(np.ptp(x, axis=-1), np.ptp(y, axis=-1)), 1e-3)
+
+
+def _power(z: Floats) -> Floats:
+    """Standard normal numbers to the power of 1.5, with their signs."""
+    return z * np.sqrt(np.abs(z))
+
+
+def _logit(chance: Any) -> Any:
+    return np.log(chance) - np.log1p(-np.asarray(chance))
+
+
+def _logit_of(z: Floats) -> Floats:
+    """Logit of the share of standard normal numbers below z, the share within .0002."""
+    return z * (1.5976 + 0.07056 * z * z)
+
+
+def _beyond_window(true: Floats, window: Floats) -> tuple[Floats, Floats, Floats]:
+    """How far outside the image (B, T, 17), the nearest place on its edge, and the direction out (B, T, 17, 2)."""
+    edge = np.clip(true, window[:, None, None, :2], window[:, None, None, 2:])
+    out = true - edge
+    beyond = np.hypot(out[..., 0], out[..., 1])
+    return beyond, edge, out / np.maximum(beyond, 1e-9)[..., None]
+
+
+def _beyond_occluder(rng: np.random.Generator, true: Floats, rate: float) -> tuple[Floats, Floats, Floats]:
+    """The same for a half plane that hides a part for a part of the clip: furniture, a pole, somebody else."""
     B, T = true.shape[:2]
     centre = true.mean(axis=(1, 2))
-    reach = np.ptp(true, axis=2).max(-1).mean(1)
+    reach = _longer_side(true).mean(1)
     angle = np.where(rng.random(B) < 0.6, np.pi / 2, rng.uniform(0, 2 * np.pi, B))  # most hide the legs
-    normal = np.stack([np.cos(angle), np.sin(angle)], -1)
+    normal = np.stack([np.cos(angle), np.sin(angle)], -1)[:, None, None]
     offset = rng.uniform(-0.3, 0.4, B) * reach
-    beyond = ((true - centre[:, None, None]) * normal[:, None, None]).sum(-1) > offset[:, None, None]
+    beyond = ((true - centre[:, None, None]) @ normal[..., 0, :, None])[..., 0] - offset[:, None, None]
     begin, length = rng.integers(-T, T, B), rng.integers(1, 2 * T, B)
     frame = np.arange(T)
     during = (frame >= begin[:, None]) & (frame < (begin + length)[:, None])
-    active = np.asarray(rng.random(B) < noise.occluder_rate)
-    return beyond & during[..., None] & active[:, None, None]
+    during &= np.asarray(rng.random(B) < rate)[:, None]
+    beyond = np.where(during[..., None], beyond, -1.0)
+    return beyond, true - beyond[..., None] * normal, np.broadcast_to(normal, true.shape)
 
 
-def _swap_sides(rng: np.random.Generator, reported: Floats, noise: KeypointNoise) -> None:
-    """Exchange left and right limbs, in place, for a run of frames in some clips."""
-    B, T = reported.shape[:2]
-    for clip in np.flatnonzero(rng.random(B) < noise.swap_rate):
-        pairs = (LEGS, LEGS, ARMS, EVERYTHING)[rng.integers(4)]
-        begin = rng.integers(0, T)
-        run = slice(begin, begin + rng.integers(1, max(2, T // 3)))
-        left, right = pairs.T
-        both = np.concatenate([left, right])
-        reported[clip, run, both] = reported[clip, run, np.concatenate([right, left])]
-        reported[clip, run, both, 2] *= rng.uniform(0.4, 1.0)
+#: Keypoints of the parts that change sides together, in the order of the rates below.
+_PARTS = np.array([np.isin(np.arange(17), part) for part in (WHOLE, SHOULDERS, ARMS, LOWER, LEGS)])
+
+
+def _change_sides(fields: _Fields, network: Any, reported: Floats) -> Floats:
+    """Left and right exchanged, of the whole body or a part, and limbs that lie on the other one."""
+    rates = (
+        network.swap_whole,
+        network.swap_shoulders,
+        network.swap_arms,
+        network.swap_lower,
+        network.swap_legs,
+    )
+    swapped = _logit_of(fields.swap) < _logit(np.clip(np.concatenate(rates, -1), 1e-20, 0.9))  # (B, T, 5)
+    odd = np.mod(swapped.astype(np.int64) @ _PARTS, 2) == 1
+    order = np.where(odd, OTHER_SIDE, np.arange(17))
+    # Both on one: the side that is lost takes the other's place, one number for each pair.
+    pair, half = _logit_of(fields.pair)[..., GROUP], _logit(np.clip(network.collapse / 2, 1e-20, 0.9))
+    gone = np.where(np.arange(17) % 2 == 1, pair, -pair) < half
+    order = np.where(gone, order[..., OTHER_SIDE], order)
+    B, T = order.shape[:2]
+    return reported[np.arange(B)[:, None, None], np.arange(T)[:, None], order]
