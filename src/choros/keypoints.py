@@ -21,6 +21,34 @@ RELATIVE_SIGMAS.setflags(write=False)
 AREA_OF_BOX = 0.53
 
 
+# How far off MoveNet's keypoints are: see ``keypoint_std``. Per face, shoulders, elbows, wrists, hips, knees,
+# ankles, at odds of 12 to 1 that a keypoint is right (confidence .924): size of the core (per axis), its power
+# of the odds, misses per hit, and their power.
+_GROUP = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6])
+_CORE = np.array([0.0097, 0.0203, 0.0170, 0.0154, 0.0319, 0.0227, 0.0210])[_GROUP]
+_CORE_POWER = np.array([0.360, 0.182, 0.329, 0.367, 0.218, 0.288, 0.321])[_GROUP]
+_MISSES = np.exp([-4.59, -3.03, -3.07, -3.01, -3.99, -3.34, -3.47])[_GROUP]
+_MISS_POWER = np.array([1.09, 1.00, 0.85, 0.95, 1.00, 1.26, 1.26])[_GROUP]
+_TAIL = 1.2  # standard deviation over scale, of a Student t of 4 degrees of freedom within three of them
+_CONFIDENCES = 0.096, 0.9935  # least and most that ``MoveNet`` reports
+
+
+def keypoint_std(confidence: np.ndarray) -> np.ndarray:  # (..., 17) -> (..., 17)
+    """Standard deviation per axis of keypoints reported with ``confidence``, as shares of the person's size.
+
+    The size is the longer side of the keypoints' extent. ``1 / std²`` is what a keypoint tells a fit that
+    doubts keypoints three standard deviations away: the core's information, times the chance that the
+    keypoint is in the core and not a miss. Fitted by maximum likelihood (Student t of 4 degrees of freedom,
+    plus misses) to MoveNet Thunder's and Lightning's keypoints of 782 people of COCO val2017 (CC BY 2.0) with
+    true joints; joints without truth have the errors that their confidence has on people cut off or covered.
+    Thunder alone is up to 10 % better than this and Lightning as much worse. The errors of COCO's annotators are
+    in it; that the body's own keypoints lie elsewhere than COCO's is not.
+    """
+    sure = np.clip(np.asarray(confidence, np.float64), *_CONFIDENCES)
+    against = np.exp(2.5) * (1 - sure) / sure  # 1 at odds of 12 to 1
+    return _TAIL * _CORE * against**_CORE_POWER * np.sqrt(1 + _MISSES * against**_MISS_POWER)
+
+
 def oks(
     keypoints_a: np.ndarray,  # (n, 17, 3) x_px, y_px, confidence
     keypoints_b: np.ndarray,  # (m, 17, 3) x_px, y_px, confidence

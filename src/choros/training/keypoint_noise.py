@@ -187,25 +187,27 @@ def _logits(
     median = np.where(hidden, network.hidden, network.visible)
     median += network.visible_px * np.log(np.minimum(person_px, 400.0) / 200.0)
     # Of a person half outside, what is inside is less clear as well.
-    median = np.minimum(median - 3.0 * lost.mean(-1, keepdims=True) ** 2, TOP - 1)
+    share = lost.mean(-1, keepdims=True) ** 2
+    median = np.minimum(median - 3.0 * (share + share**3), TOP - 1)
+    room = TOP - median
     sd = np.where(hidden, network.hidden_sd, network.visible_sd)
+    logit = TOP - room * np.exp(-z * sd / room)
     if lost.any():
         where = np.nonzero(lost)
-        edge = by_edge[where]
         near, far, reach, spread = (
             np.where(
-                edge,
+                by_edge[where],
                 getattr(network, f"outside_{part}")[where[0], 0, where[2]],
                 getattr(network, f"covered_{part}")[where[0], 0, where[2]],
             )
             for part in ("near", "far", "reach", "sd")
         )
-        median[where] = far + (near - far) * np.exp(-beyond[where] / reach)
-        sd[where] = spread
-    room = TOP - median
-    logit = np.minimum(TOP - room * np.exp(-z * sd / room), CEILING)
+        # Most guesses are unsure and some are not: skewed the other way, about the same mean.
+        beyond = beyond[where]
+        skewed = (1 - 0.5 * np.minimum(beyond, 0.4)) * (z[where] + 0.2 * (z[where] ** 2 - 1))
+        logit[where] = far + (near - far) * np.exp(-beyond / reach) + spread * skewed
     # A soft floor, as the network's own confidence comes close to 0 and never to it.
-    return FLOOR + 0.4 * np.log1p(np.exp((logit - FLOOR) / 0.4))
+    return FLOOR + 0.4 * np.log1p(np.exp((np.minimum(logit, CEILING) - FLOOR) / 0.4))
 
 
 def _errors(fields: _Fields, network: Any, logit: Floats, person_px: Floats, hidden: Flags) -> Floats:
@@ -232,9 +234,9 @@ def _at_the_edge(fields: _Fields, by_edge: Flags, lost: Flags, beyond: Floats) -
     across = (np.sqrt(0.6) * fields.y_group[..., GROUP] + np.sqrt(0.4) * fields.y)[lost]
     along = (np.sqrt(0.4) * fields.x_group[..., GROUP] + np.sqrt(0.6) * fields.x)[lost]
     behind = 0.06 * (1 - np.exp(-beyond / 0.1)) + 0.1 * _power(across)
-    inside = 0.01 - 0.05 * across**2
+    inside = -0.05 * across**2
     return np.stack(
-        [np.where(by_edge[lost], inside, behind), (0.05 + 0.25 * np.minimum(beyond, 0.4)) * _power(along)], -1
+        [np.where(by_edge[lost], inside, behind), (0.06 + 0.24 * np.minimum(beyond, 0.4)) * _power(along)], -1
     )
 
 
