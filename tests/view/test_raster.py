@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from choros.compiled import compiled
 from choros.errors import ChorosError
-from choros.view.raster import Canvas, compiled, vertex_normals
+from choros.view.raster import Canvas, vertex_normals
 
 W, H = 96, 64
 K = np.array([[80.0, 0, W / 2], [0, 80.0, H / 2], [0, 0, 1]])

@@ -2,19 +2,20 @@
 
 Least squares over the 24 local rotations and the translation of each person, betas held: reprojection with a
 robust weight, the network's estimate with the errors it claims, a learned prior over body poses, and the
-previous frame. Plain NumPy with the Jacobian in closed form, all people at once.
+previous frame. The Jacobian is in closed form; the loops are compiled, in ``least_squares.py``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from choros.body import least_squares
 from choros.body.model import BodyModel
 from choros.body.skeleton import PARENTS
 
@@ -50,6 +51,11 @@ class PosePrior:
         """Of any pose as good as another."""
         return cls(np.zeros(63), np.zeros((63, 63)))
 
+    @cached_property
+    def information(self) -> Floats:
+        """(63, 63) inverse covariance."""
+        return self.precision_root.T @ self.precision_root
+
 
 @dataclass(frozen=True)
 class Points:
@@ -67,6 +73,32 @@ class Points:
         skinned = body.skinned_points("coco17")
         parts = (body.joint_template, body.joint_dirs, skinned.weights, skinned.offset, skinned.offset_betas)
         return cls(*(float64(part) for part in parts))
+
+    @cached_property
+    def hanging(self) -> least_squares.Hanging:
+        """The same without what is zero, for the fit."""
+        keypoints, joints = np.nonzero(
+            (self.weights != 0) | self.offset.any(-1) | self.offset_betas.any((-2, -1))
+        )
+        hangs = np.zeros((17, 24))
+        hangs[keypoints, joints] = 1
+        moved, movers = np.nonzero(hangs @ MOVES.T)
+        slots = np.full(24, -1)
+        slots[FREE] = np.arange(len(FREE))
+        return least_squares.Hanging(
+            np.array(PARENTS),
+            slots,
+            len(FREE),
+            _plain(self.joint_template),
+            _plain(self.joint_dirs),
+            np.searchsorted(keypoints, np.arange(18)),
+            joints,
+            _plain(self.weights[keypoints, joints]),
+            _plain(self.offset[keypoints, joints]),
+            _plain(self.offset_betas[keypoints, joints]),
+            np.searchsorted(moved, np.arange(18)),
+            movers,
+        )
 
     def shaped(self, betas: Floats) -> tuple[Floats, Floats]:
         """Rest joints (n, 24, 3) and offsets (n, 17, 24, 3) of people with ``betas`` (n, 10)."""
@@ -126,16 +158,8 @@ def logarithm(rotations: Floats) -> Floats:
 
     SciPy's own, but for its check by singular values, which costs more than all the rest of a fit.
     """
-    flat = rotations.reshape(-1, 3, 3)
-    sine = 0.5 * np.stack(
-        [flat[:, 2, 1] - flat[:, 1, 2], flat[:, 0, 2] - flat[:, 2, 0], flat[:, 1, 0] - flat[:, 0, 1]], -1
-    )
-    size = np.linalg.norm(sine, axis=-1)
-    angle = np.arctan2(size, 0.5 * (np.einsum("nii->n", flat) - 1))
-    out = sine * np.where(size > 1e-6, angle / np.maximum(size, 1e-12), 1)[:, None]
-    turned_over = angle > 3.0  # where the sine says little of the axis
-    if turned_over.any():
-        out[turned_over] = Rotation.from_matrix(flat[turned_over]).as_rotvec()
+    out = np.empty((rotations.size // 9, 3))
+    least_squares.logarithms(_plain(rotations).reshape(-1, 3, 3), out)
     return out.reshape(rotations.shape[:-1])
 
 
@@ -167,24 +191,50 @@ def fit(
     config: FitConfig,
 ) -> Fit:
     """The poses and places that agree best with ``target``, starting from those given."""
-    rest, offsets = points.shaped(betas)
-    rotations, transl = rotations.copy(), transl.copy()
+    rotations, transl = np.array(rotations, np.float64), np.array(transl, np.float64)
     residual = np.zeros((len(betas), 17, 2))
-    for _ in range(config.steps):
-        information, gradient, residual = _normal_equations(
-            points, prior, rest, offsets, rotations, transl, target, config
-        )
-        diagonal = np.einsum("nii->ni", information)
-        diagonal += config.damping * diagonal + 1e-9
-        step = -np.linalg.solve(information, gradient[..., None])[..., 0]
-        turn = step[:, :-3].reshape(-1, 3)
-        size = np.linalg.norm(turn, axis=-1, keepdims=True)
-        turn *= np.minimum(1, 0.5 / np.maximum(size, 1e-9))  # no joint turns over half a radian at once
-        deltas = Rotation.from_rotvec(turn).as_matrix().reshape(len(betas), len(FREE), 3, 3)
-        rotations[:, FREE] = rotations[:, FREE] @ deltas
-        transl += np.clip(step[:, -3:], -0.5, 0.5)
-        transl[:, 2] = np.maximum(transl[:, 2], 0.2)
+    least_squares.step_all(*loop_arguments(points, prior, betas, rotations, transl, target, config), residual)
     return Fit(rotations, transl, residual_error(residual, target))
+
+
+def loop_arguments(
+    points: Points,
+    prior: PosePrior,
+    betas: Floats,
+    rotations: Floats,
+    transl: Floats,
+    target: Target,
+    config: FitConfig,
+) -> tuple[Any, ...]:
+    """What the loops of ``least_squares.py`` go by; they change ``rotations`` and ``transl`` in place."""
+    rows = np.concatenate([np.arange(3) + 3 * (joint - 1) for joint in FREE if joint])
+    pull = config.prior_weight * prior.information[rows]
+    return (
+        points.hanging,
+        least_squares.Prior(_plain(prior.mean), _plain(pull[:, rows]), pull),
+        _plain(betas),
+        rotations,
+        transl,
+        least_squares.Aims(
+            _plain(target.keypoints_plane),
+            _plain(target.keypoint_std),
+            _plain(target.rotations),
+            _plain(target.rotation_std),
+            _plain(target.previous),
+            _plain(target.previous_std),
+            _plain(target.transl),
+            _plain(target.transl_information),
+            _plain(target.up_cam),
+            float(target.up_std),
+        ),
+        least_squares.Rules(config.steps, config.damping, config.keypoint_robust, config.lean_robust_rad),
+        least_squares.Bench.of(points.hanging),
+    )
+
+
+def _plain(numbers: Any) -> Floats:
+    """As the loops were compiled for: float64, contiguous and writeable, copied only where it is not."""
+    return np.require(numbers, np.float64, ["C", "W"])
 
 
 def place_information(towards: Floats, along_std: Floats, across_std: Floats) -> Floats:
@@ -199,74 +249,3 @@ def residual_error(residual: Floats, target: Target) -> Floats:
     shown = np.isfinite(target.keypoint_std)
     squared = np.where(shown, (residual**2).sum(-1), 0).sum(-1)
     return np.sqrt(squared / np.maximum(2 * shown.sum(-1), 1))
-
-
-def _normal_equations(
-    points: Points,
-    prior: PosePrior,
-    rest: Floats,
-    offsets: Floats,
-    rotations: Floats,
-    transl: Floats,
-    target: Target,
-    config: FitConfig,
-) -> tuple[Floats, Floats, Floats]:
-    """J^T J (n, 63, 63), J^T r (n, 63) and the reprojection residuals (n, 17, 2), in standard deviations.
-
-    Unknowns: a rotation vector applied on the right of each free joint's rotation, then the translation.
-    """
-    n, n_free = len(rest), len(FREE)
-    turned, places = forward(rest, rotations)
-    shares = place_points(points, offsets, turned, places)
-    keypoints = shares.sum(2) + transl[:, None]
-    moved = MOVES[FREE] @ shares  # (n, 17, a, 3)
-    moved -= (points.weights @ MOVES[FREE].T)[..., None] * places[:, None, FREE]
-
-    # A turn w of joint a about its place moves what hangs on it, q, by w x q; w is in the joint's own axes.
-    frames = turned[:, None, FREE]  # (n, 1, a, 3, 3), columns are the joint's axes
-    d_turn = np.cross(frames, moved[..., :, None], axisa=-2, axisb=-2, axisc=-2)  # (n, 17, a, 3, 3)
-    d_point = np.concatenate([d_turn, np.broadcast_to(np.eye(3), (n, 17, 1, 3, 3))], axis=2)
-    d_point = d_point.transpose(0, 1, 3, 2, 4).reshape(n, 17, 3, 3 * (n_free + 1))
-
-    depth = np.maximum(keypoints[..., 2:], 0.1)
-    image = keypoints[..., :2] / depth
-    d_image = (d_point[:, :, :2] - image[..., None] * d_point[:, :, 2:]) / depth[..., None]
-    std = target.keypoint_std[..., None]
-    residual = np.where(np.isfinite(std), (image - target.keypoints_plane) / std, 0)
-    squared = (residual**2).sum(-1) / config.keypoint_robust**2
-    weight = (1 / (1 + squared))[..., None]  # Geman-McClure's: (1 + e^2)^-2, once for r and once for J
-    J = np.where(np.isfinite(std)[..., None], d_image * (weight / std)[..., None], 0).reshape(n, 34, -1)
-    r = (residual * weight).reshape(n, 34)
-    information = J.transpose(0, 2, 1) @ J
-    gradient = (J.transpose(0, 2, 1) @ r[..., None])[..., 0]
-
-    # The network and the previous frame: differences of rotations, in the joint's axes, J about 1.
-    turns = information[:, :-3, :-3]  # a view
-    for reference, std_rad in (
-        (target.rotations, target.rotation_std[:, FREE]),
-        (target.previous, np.broadcast_to(target.previous_std[:, None], (n, n_free))),
-    ):
-        difference = reference[:, FREE].swapaxes(-1, -2) @ rotations[:, FREE]
-        rotvec = logarithm(difference)
-        precision = np.repeat(1 / std_rad**2, 3, axis=1)
-        turns[:, np.arange(3 * n_free), np.arange(3 * n_free)] += precision
-        gradient[:, :-3] += precision * rotvec.reshape(n, -1)
-
-    # Upright people: the pelvis' y axis against the world's, with little to say of those who lie or bend.
-    if np.isfinite(target.up_std):
-        lean = turned[:, 0, :, 1] - target.up_cam
-        weight = 1 / (target.up_std * (1 + (lean**2).sum(-1) / config.lean_robust_rad**2)) ** 2
-        d_lean = np.cross(turned[:, 0], turned[:, 0, :, 1:2], axisa=-2, axisb=-2, axisc=-2)  # (n, 3, 3)
-        turns[:, :3, :3] += weight[:, None, None] * d_lean.swapaxes(-1, -2) @ d_lean
-        gradient[:, :3] += weight[:, None] * (d_lean.swapaxes(-1, -2) @ lean[..., None])[..., 0]
-
-    # The prior over the 21 joints below the root that have one; J about 1 again.
-    body = logarithm(rotations[:, 1:22]).reshape(n, 63)
-    rows = np.concatenate([np.arange(3) + 3 * (joint - 1) for joint in FREE if joint])
-    root = prior.precision_root[:, rows]
-    turns[:, 3:, 3:] += config.prior_weight * (root.T @ root)
-    gradient[:, 3:-3] += config.prior_weight * (((body - prior.mean) @ prior.precision_root.T) @ root)
-
-    information[:, -3:, -3:] += target.transl_information
-    gradient[:, -3:] += (target.transl_information @ (transl - target.transl)[..., None])[..., 0]
-    return information, gradient, residual

@@ -17,7 +17,8 @@ import numpy as np
 from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from choros.view.raster import Canvas, compiled
+from choros.compiled import compiled
+from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 

@@ -15,13 +15,13 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.kinematics import forward_kinematics, rotation_matrices
+from choros.compiled import compiled
 from choros.scenes.cloth import Piece
 from choros.scenes.figure import Figure, Poses
 from choros.scenes.fitting import Rest
 from choros.scenes.looks import Look
 from choros.scenes.paths import Route
 from choros.scenes.wardrobe import Closet, Dressed, dress
-from choros.view.raster import compiled
 
 Floats = NDArray[np.float64]
 

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.compiled import compiled
 from choros.scenes.world import LINEAR, Backdrop, Light, blocked, texel
-from choros.view.raster import Canvas, compiled
+from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 

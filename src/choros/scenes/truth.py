@@ -22,12 +22,13 @@ from choros._version import __version__
 from choros.body import BodyParams
 from choros.body.skeleton import COCO17, POSETRACK15
 from choros.camera import project
+from choros.compiled import compiled
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion, atomic_write
 from choros.scenes.cameras import Film, View
 from choros.scenes.people import Actor, Casting, posed
 from choros.scenes.world import FAR_M, World, depth_of, hide_behind
-from choros.view.raster import Canvas, compiled
+from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.compiled import compiled
 from choros.scenes.textures import Colour
-from choros.view.raster import compiled
 
 Floats = NDArray[np.float64]
 

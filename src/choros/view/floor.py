@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.view.raster import compiled
+from choros.compiled import compiled
 from choros.view.viewpoint import Viewpoint
 
 Floats = NDArray[np.float64]

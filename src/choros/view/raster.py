@@ -7,25 +7,16 @@ colour: the overlay and the scene generator shade what lies in a ``Canvas`` as t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.compiled import compiled
 from choros.errors import ChorosError
 
 Z_NEAR_M = 0.05  # nothing nearer to the camera is drawn
 NARROW_PX = 8  # triangles up to that width are not worth finding the ends of their rows for
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first call, without the GIL, and keep the result on disk where there is a place for it."""
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
-        return numba.njit(nogil=True)(function)
 
 
 class Canvas:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.view.raster import Canvas, compiled, vertex_normals
+from choros.compiled import compiled
+from choros.view.raster import Canvas, vertex_normals
 
 # Okabe and Ito's colours that people with any colour vision tell apart (jfly.uni-koeln.de/color), without
 # black, then softer ones between them; neighbours in the list are far apart in hue and in lightness.
