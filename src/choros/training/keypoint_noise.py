@@ -46,7 +46,7 @@ class KeypointNoise:
     """Networks, and what happens to the people before them. Each clip has one of ``networks``, at random."""
 
     networks: tuple[NetworkErrors, ...] = (LIGHTNING_ERRORS, THUNDER_ERRORS)
-    lasting_s: float = 0.2  # how long an error lasts
+    lasting_s: float = 0.25  # how long an error lasts
     bias_share: float = 0.006  # per clip and keypoint: annotators' habits against the body's own keypoints
     person_px: tuple[float, float] = (45.0, 700.0)  # longer side
     # Shares of the annotated joints that were guessed; 1.8 times as many of the far side's, .5 of the near.
@@ -112,12 +112,12 @@ class _Fields(NamedTuple):
 
     clear_person: Floats  # 1
     clear: Floats  # 17
+    miss_person: Floats  # 1
+    miss: Floats  # 17
     x_group: Floats  # 7
     x: Floats  # 17
     y_group: Floats  # 7
     y: Floats  # 17
-    miss_person: Floats  # 1
-    miss: Floats  # 17
     spread_person: Floats  # 1
     spread: Floats  # 17
     hidden: Floats  # 17
@@ -126,14 +126,21 @@ class _Fields(NamedTuple):
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, T: int, dt_s: Floats, lasting_s: float) -> _Fields:
-        """Errors have a part that stays for the clip, one that lasts, and a little that is new in every frame;
-        what hides and what changes sides has only the first two."""
-        age_s = np.abs(np.arange(T)[:, None] - np.arange(T)) * dt_s[:, None, None]
-        lasting = np.exp(-age_s / lasting_s)
+        """All have a part that stays for the clip and one that lasts; some a little that is new in every frame.
+
+        Errors wander smoothly (Matérn's covariance, 3/2): in the four clips of ``people_ccby`` second
+        differences of sure keypoints are an eighth (hips, knees) to a third (wrists) of what errors are, moving
+        included. Confidences there keep nearly three quarters of their variance for a whole clip; what
+        is left is alike by .5 after 1/30 s, by .3 or less after .2 s.
+        """
+        age = np.abs(np.arange(T)[:, None] - np.arange(T)) * dt_s[:, None, None] / lasting_s
+        rough = np.exp(-age)
+        smooth = (1 + np.sqrt(3) * age) * np.exp(-np.sqrt(3) * age)
         parts = []
-        for stays, fresh, widths in (
-            (0.4, 0.1, (1, 17, 7, 17, 7, 17, 1, 17)),
-            (0.6, 0.001, (1, 17, 17, 5, 7)),
+        for stays, fresh, lasting, widths in (
+            (0.55, 0.1, rough, (1, 17, 1, 17)),
+            (0.5, 0.02, smooth, (7, 17, 7, 17)),
+            (0.6, 0.001, rough, (1, 17, 17, 5, 7)),
         ):
             covariance = stays + (1 - stays - fresh) * lasting + fresh * np.eye(T)
             root = np.linalg.cholesky(covariance).astype(np.float32)
@@ -163,13 +170,15 @@ class _Drawn:
 
 def _hidden_logit(depth: Floats, noise: KeypointNoise) -> Floats:
     """(B, T, 17) chance that an annotator would have to guess, as a logit: more on the side that looks away."""
-    base = np.clip(np.array(noise.hidden_rate)[GROUP], 1e-20, 0.5)
-    far, near = _logit(np.minimum(1.8 * base, 0.9)), _logit(0.5 * base)
+    rate = np.array(noise.hidden_rate)[GROUP]
+    far, near = (_logit(np.clip(times * rate, 1e-20, 1 - 1e-9)) for times in (1.8, 0.5))
     chance = np.where(depth - depth[..., OTHER_SIDE] > 0.06, far, near)
     face = depth[..., :5]
     away = face > face.mean(-1, keepdims=True) + 0.03
     away[..., 0] = False
-    chance[..., :5] = np.where(away, _logit(max(noise.hidden_face_rate, 1e-20)), chance[..., :5])
+    chance[..., :5] = np.where(
+        away, _logit(np.clip(noise.hidden_face_rate, 1e-20, 1 - 1e-9)), chance[..., :5]
+    )
     return chance
 
 
