@@ -111,8 +111,9 @@ def test_errors_last_and_fade():
         true, reported = seen(noise, B=3000, T=2, dt_s=dt_s)
         error = (reported[..., :2] - true).reshape(-1, 2, 34)
         likeness.append((error[:, 0] * error[:, 1]).mean() / (error**2).mean())
-    # .4 stays and .1 is new in every frame, whatever the time.
-    expected = [0.4 + 0.5 * np.exp(-dt_s / noise.lasting_s) for dt_s in (0.02, 0.2, 20.0)]
+    # Half of it stays and .02 is new in every frame, whatever the time; Matérn's covariance between.
+    age = np.sqrt(3) * np.array([0.02, 0.2, 20.0]) / noise.lasting_s
+    expected = 0.5 + 0.48 * (1 + age) * np.exp(-age)
     np.testing.assert_allclose(likeness, expected, atol=0.03)
 
 

@@ -46,7 +46,7 @@ class KeypointNoise:
     """Networks, and what happens to the people before them. Each clip has one of ``networks``, at random."""
 
     networks: tuple[NetworkErrors, ...] = (LIGHTNING_ERRORS, THUNDER_ERRORS)
-    lasting_s: float = 0.2  # how long an error lasts
+    lasting_s: float = 0.25  # how long an error lasts
     bias_share: float = 0.006  # per clip and keypoint: annotators' habits against the body's own keypoints
     person_px: tuple[float, float] = (45.0, 700.0)  # longer side
     # Shares of the annotated joints that were guessed; 1.8 times as many of the far side's, .5 of the near.
@@ -73,31 +73,38 @@ def corrupt(
     """True keypoints as a network would report them."""
     B, T, J, _ = true.shape
     network = _Drawn(rng, noise.networks, B)
-    size = _longer_side(true)[..., None]  # (B, T, 1)
+    xy = np.ascontiguousarray(np.moveaxis(true, -1, 0))  # (2, B, T, 17)
+    size = np.maximum(np.ptp(xy, axis=-1).max(0), 1e-3)[..., None]  # (B, T, 1)
     person_px = log_uniform(rng, noise.person_px, (B, 1, 1))
     fields = _Fields.drawn(rng, T, dt_s, noise.lasting_s)
 
-    outside, covered = _beyond_window(true, window), _beyond_occluder(rng, true, noise.occluder_rate)
-    by_edge, by_cover = outside[0] > 0, covered[0] > 0
-    lost = by_edge | by_cover
-    beyond = np.where(by_edge, outside[0], covered[0]) / size
+    low, high = window.T.reshape(2, 2, B, 1, 1)
+    inside = np.clip(xy, low, high)
+    outside = np.hypot(*(xy - inside))
+    covered, normal = _beyond_occluder(rng, xy, size, noise.occluder_rate)
+    by_edge = outside > 0
+    lost = by_edge | (covered > 0)
+    beyond = np.where(by_edge, outside, covered) / size
     hidden = (_logit_of(fields.hidden) < _hidden_logit(depth, noise)) & ~lost
 
     logit = _logits(fields, network, person_px, hidden, lost, by_edge, beyond)
     error = _errors(fields, network, logit, person_px, hidden)
-    error += rng.standard_normal((B, 1, J, 2)) * noise.bias_share
-    seen = true + error * size[..., None]
+    seen = xy + size * (error + rng.standard_normal((2, B, 1, J)) * noise.bias_share)
     if lost.any():
-        edge, normal = (np.where(by_edge[..., None], outside[i], covered[i])[lost] for i in (1, 2))
+        clip, frame, _ = np.nonzero(lost)
+        out, place = (xy - inside)[:, lost], inside[:, lost]
+        cover = ~by_edge[lost]
+        out[:, cover] = normal[:, clip[cover]]
+        place[:, cover] = xy[:, lost][:, cover] - covered[lost][cover] * out[:, cover]
+        out /= np.hypot(*out)
         guess = _at_the_edge(fields, by_edge, lost, beyond[lost])
-        guess *= noise.edge_scatter * np.broadcast_to(size, lost.shape)[lost][:, None]
-        along = np.stack([-normal[:, 1], normal[:, 0]], -1)
-        seen[lost] = edge + guess[:, :1] * normal + guess[:, 1:] * along
+        guess *= noise.edge_scatter * size[clip, frame, 0]
+        seen[:, lost] = place + guess[0] * out + guess[1] * np.stack([-out[1], out[0]])
 
     # A network cannot point outside the crop, which ends at most a little outside the image.
-    margin = 0.04 * size[..., None]
-    seen = np.clip(seen, window[:, None, None, :2] - margin, window[:, None, None, 2:] + margin)
-    reported = np.concatenate([seen, 1 / (1 + np.exp(-logit))[..., None]], -1)
+    margin = 0.04 * size
+    seen = np.clip(seen, low - margin, high + margin)
+    reported = np.stack([*seen, 1 / (1 + np.exp(-logit))], -1)
     return _change_sides(fields, network, reported)
 
 
@@ -112,12 +119,12 @@ class _Fields(NamedTuple):
 
     clear_person: Floats  # 1
     clear: Floats  # 17
+    miss_person: Floats  # 1
+    miss: Floats  # 17
     x_group: Floats  # 7
     x: Floats  # 17
     y_group: Floats  # 7
     y: Floats  # 17
-    miss_person: Floats  # 1
-    miss: Floats  # 17
     spread_person: Floats  # 1
     spread: Floats  # 17
     hidden: Floats  # 17
@@ -126,14 +133,21 @@ class _Fields(NamedTuple):
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, T: int, dt_s: Floats, lasting_s: float) -> _Fields:
-        """Errors have a part that stays for the clip, one that lasts, and a little that is new in every frame;
-        what hides and what changes sides has only the first two."""
-        age_s = np.abs(np.arange(T)[:, None] - np.arange(T)) * dt_s[:, None, None]
-        lasting = np.exp(-age_s / lasting_s)
+        """All have a part that stays for the clip and one that lasts; some a little that is new in every frame.
+
+        Errors wander smoothly (Matérn's covariance, 3/2): in the four clips of ``people_ccby`` second
+        differences of sure keypoints are an eighth (hips, knees) to a third (wrists) of what errors are, moving
+        included. Confidences there keep nearly three quarters of their variance for a whole clip; what
+        is left is alike by .5 after 1/30 s, by .3 or less after .2 s.
+        """
+        age = np.abs(np.arange(T)[:, None] - np.arange(T)) * dt_s[:, None, None] / lasting_s
+        rough = np.exp(-age)
+        smooth = (1 + np.sqrt(3) * age) * np.exp(-np.sqrt(3) * age)
         parts = []
-        for stays, fresh, widths in (
-            (0.4, 0.1, (1, 17, 7, 17, 7, 17, 1, 17)),
-            (0.6, 0.001, (1, 17, 17, 5, 7)),
+        for stays, fresh, lasting, widths in (
+            (0.55, 0.1, rough, (1, 17, 1, 17)),
+            (0.5, 0.02, smooth, (7, 17, 7, 17)),
+            (0.6, 0.001, rough, (1, 17, 17, 5, 7)),
         ):
             covariance = stays + (1 - stays - fresh) * lasting + fresh * np.eye(T)
             root = np.linalg.cholesky(covariance).astype(np.float32)
@@ -163,13 +177,15 @@ class _Drawn:
 
 def _hidden_logit(depth: Floats, noise: KeypointNoise) -> Floats:
     """(B, T, 17) chance that an annotator would have to guess, as a logit: more on the side that looks away."""
-    base = np.clip(np.array(noise.hidden_rate)[GROUP], 1e-20, 0.5)
-    far, near = _logit(np.minimum(1.8 * base, 0.9)), _logit(0.5 * base)
+    rate = np.array(noise.hidden_rate)[GROUP]
+    far, near = (_logit(np.clip(times * rate, 1e-20, 1 - 1e-9)) for times in (1.8, 0.5))
     chance = np.where(depth - depth[..., OTHER_SIDE] > 0.06, far, near)
     face = depth[..., :5]
     away = face > face.mean(-1, keepdims=True) + 0.03
     away[..., 0] = False
-    chance[..., :5] = np.where(away, _logit(max(noise.hidden_face_rate, 1e-20)), chance[..., :5])
+    chance[..., :5] = np.where(
+        away, _logit(np.clip(noise.hidden_face_rate, 1e-20, 1 - 1e-9)), chance[..., :5]
+    )
     return chance
 
 
@@ -211,7 +227,7 @@ def _logits(
 
 
 def _errors(fields: _Fields, network: Any, logit: Floats, person_px: Floats, hidden: Flags) -> Floats:
-    """Errors of what is inside the image (B, T, 17, 2), shares of the size."""
+    """Errors of what is inside the image (2, B, T, 17), shares of the size."""
     spread = np.sqrt(0.65) * fields.spread_person + np.sqrt(0.35) * fields.spread
     core = network.core * np.exp(
         -network.core_slope * (logit - 2.5) + network.core_spread * spread + network.hidden_core * hidden
@@ -222,11 +238,11 @@ def _errors(fields: _Fields, network: Any, logit: Floats, person_px: Floats, hid
     scale = np.where(off, network.miss_share, core)
     x = _TOGETHER * fields.x_group[..., GROUP] + _APART * fields.x
     y = _TOGETHER * fields.y_group[..., GROUP] + _APART * fields.y
-    return np.stack([x * scale, y * scale], -1)
+    return np.stack([x * scale, y * scale])
 
 
 def _at_the_edge(fields: _Fields, by_edge: Flags, lost: Flags, beyond: Floats) -> Floats:
-    """Where what is lost is reported: (n, 2) shares of the size beyond the edge, and along it.
+    """Where what is lost is reported: (2, n) shares of the size beyond the edge, and along it.
 
     Measured on people whose pictures were cut (they end a little inside) or covered (guessed a little behind
     what covers them). Sides lie together, and heavy tails come from powers of normal numbers.
@@ -235,15 +251,8 @@ def _at_the_edge(fields: _Fields, by_edge: Flags, lost: Flags, beyond: Floats) -
     along = (np.sqrt(0.4) * fields.x_group[..., GROUP] + np.sqrt(0.6) * fields.x)[lost]
     behind = 0.06 * (1 - np.exp(-beyond / 0.1)) + 0.1 * _power(across)
     inside = -0.05 * across**2
-    return np.stack(
-        [np.where(by_edge[lost], inside, behind), (0.06 + 0.24 * np.minimum(beyond, 0.4)) * _power(along)], -1
-    )
-
-
-def _longer_side(true: Floats) -> Floats:
-    """Of the keypoints' extent, (B, T)."""
-    x, y = np.ascontiguousarray(np.moveaxis(true, -1, 0))
-    return np.maximum(np.maximum(np.ptp(x, axis=-1), np.ptp(y, axis=-1)), 1e-3)
+    scatter = 0.06 + 0.24 * np.minimum(beyond, 0.4)
+    return np.stack([np.where(by_edge[lost], inside, behind), scatter * _power(along)])
 
 
 def _power(z: Floats) -> Floats:
@@ -260,29 +269,23 @@ def _logit_of(z: Floats) -> Floats:
     return z * (1.5976 + 0.07056 * z * z)
 
 
-def _beyond_window(true: Floats, window: Floats) -> tuple[Floats, Floats, Floats]:
-    """How far outside the image (B, T, 17), the nearest place on its edge, and the direction out (B, T, 17, 2)."""
-    edge = np.clip(true, window[:, None, None, :2], window[:, None, None, 2:])
-    out = true - edge
-    beyond = np.hypot(out[..., 0], out[..., 1])
-    return beyond, edge, out / np.maximum(beyond, 1e-9)[..., None]
+def _beyond_occluder(
+    rng: np.random.Generator, xy: Floats, size: Floats, rate: float
+) -> tuple[Floats, Floats]:
+    """How far behind the edge of a half plane keypoints are (B, T, 17), and where its edge faces (2, B).
 
-
-def _beyond_occluder(rng: np.random.Generator, true: Floats, rate: float) -> tuple[Floats, Floats, Floats]:
-    """The same for a half plane that hides a part for a part of the clip: furniture, a pole, somebody else."""
-    B, T = true.shape[:2]
-    centre = true.mean(axis=(1, 2))
-    reach = _longer_side(true).mean(1)
+    It hides a part for a part of the clip: furniture, a pole, somebody else. Nothing is hidden below 0.
+    """
+    B, T = xy.shape[1:3]
     angle = np.where(rng.random(B) < 0.6, np.pi / 2, rng.uniform(0, 2 * np.pi, B))  # most hide the legs
-    normal = np.stack([np.cos(angle), np.sin(angle)], -1)[:, None, None]
-    offset = rng.uniform(-0.3, 0.4, B) * reach
-    beyond = ((true - centre[:, None, None]) @ normal[..., 0, :, None])[..., 0] - offset[:, None, None]
+    normal = np.stack([np.cos(angle), np.sin(angle)])
+    height = normal[0, :, None, None] * xy[0] + normal[1, :, None, None] * xy[1]
+    offset = height.mean(axis=(1, 2)) + rng.uniform(-0.3, 0.4, B) * size.mean(axis=(1, 2))
     begin, length = rng.integers(-T, T, B), rng.integers(1, 2 * T, B)
     frame = np.arange(T)
     during = (frame >= begin[:, None]) & (frame < (begin + length)[:, None])
     during &= np.asarray(rng.random(B) < rate)[:, None]
-    beyond = np.where(during[..., None], beyond, -1.0)
-    return beyond, true - beyond[..., None] * normal, np.broadcast_to(normal, true.shape)
+    return np.where(during[..., None], height - offset[:, None, None], -1.0), normal
 
 
 #: Keypoints of the parts that change sides together, in the order of the rates below.
