@@ -11,10 +11,11 @@ from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.body.skeleton import MIRROR_JOINTS
 from choros.errors import ChorosError
-from choros.lifter.network import LifterConfig
+from choros.lifter.network import Lifter, LifterConfig, look
 from choros.training import lifter
 from choros.training.keypoint_noise import CLEAN
-from choros.training.lifter_data import Clip, ClipConfig, sample
+from choros.training.lifter_data import ClipConfig, sample
+from choros.training.lifter_poses import NOTHING_MIXED, Clip
 
 
 def swinging(n_frames=90):
@@ -50,7 +51,7 @@ def test_a_batch_follows_from_seed_and_step(points):
 
 def test_truth_projects_to_its_keypoints(points):
     """Without noise, what is inside the image is reported where the body's keypoints are."""
-    config = ClipConfig(batch=8, frames=4, noise=CLEAN, bend_rad=0)
+    config = ClipConfig(batch=8, frames=4, noise=CLEAN, variety=NOTHING_MIXED, cut_off_rate=0, rolled_rate=0)
     batch = sample([SWINGING], points, config, 1, 0)
     sure = batch.keypoints[..., 2] > 0.7
     assert sure.mean() > 0.3
@@ -64,7 +65,7 @@ def test_truth_projects_to_its_keypoints(points):
 
 def test_people_keep_their_path(points):
     """Places change from frame to frame by the clip's own steps, whatever camera looks."""
-    config = ClipConfig(batch=8, frames=6, other_limbs_rate=0, still_rate=0)
+    config = ClipConfig(batch=8, frames=6, variety=NOTHING_MIXED)
     batch = sample([SWINGING], points, config, 2, 0)
     step = np.linalg.norm(np.diff(batch.joints_cam[:, :, 0], axis=1), axis=-1)
     frames_per_step = np.round(step / (1.2 / 30))
@@ -75,7 +76,7 @@ def test_mirror_rotations_are_those_of_a_mirrored_body(points):
     rng = np.random.default_rng(0)
     rotations = Rotation.from_rotvec(rng.normal(0, 0.4, (24, 3))).as_matrix()
     from choros.body.gauss_newton import forward
-    from choros.training.lifter_data import _MIRROR
+    from choros.training.lifter_poses import _MIRROR
 
     rest = points.joint_template[None]
     _, places = forward(rest, rotations[None])
@@ -143,3 +144,47 @@ def test_weights_of_something_else_are_refused(tmp_path):
             weights.load(tmp_path / name, "lifter")
     with pytest.raises(ChorosError, match="missing"):
         weights.load(tmp_path / "missing", "lifter")
+
+
+def test_joints_of_the_loss_are_those_of_the_body(points):
+    rng = np.random.default_rng(0)
+    rotations = Rotation.from_rotvec(rng.normal(0, 0.5, (5 * 24, 3))).as_matrix().reshape(5, 24, 3, 3)
+    rest, _ = points.shaped(rng.normal(size=(5, 10)))
+    from choros.body.gauss_newton import forward
+
+    _, places = forward(rest, rotations)
+    found = lifter.place_joints(torch.from_numpy(rotations), torch.from_numpy(rest))
+    np.testing.assert_allclose(found.numpy(), places - places[:, :1], atol=1e-12)
+
+
+def test_of_two_equally_likely_poses_one_is_answered_and_not_their_mean():
+    """The same keypoints, knees straight in half of the people and bent by a radian in the other half."""
+    torch.manual_seed(0)
+    network = Lifter(LifterConfig(width=32, hypotheses=3))
+    run = lifter.LifterTraining(sharpness=(0.1, 0.1))
+    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
+    B = 16
+    bend = torch.zeros(B, 1, 24, 3, dtype=torch.float64)
+    bend[B // 2 :, :, 4:6, 0] = 1.0
+    rotations = torch.from_numpy(Rotation.from_rotvec(bend.reshape(-1, 3).numpy()).as_matrix())
+    rotations = rotations.reshape(B, 1, 24, 3, 3).float()
+    rotations[:, :, 0] = torch.diag(torch.tensor([1.0, -1, -1]))
+    template = torch.from_numpy(Points.of(BodyModel.load(detail="light")).joint_template).float()
+    rest = template.expand(B, 1, 24, 3)
+    keypoints = torch.rand(1, 1, 17, 3).expand(B, 1, 17, 3) * torch.tensor([0.2, 0.5, 1.0])
+    view = look(keypoints, torch.eye(3).expand(B, 1, 3, 3), torch.zeros(B, 1))
+    joints = lifter.place_joints(rotations, rest) + torch.tensor([0.0, 0, 4])
+    truth = {"rotations": rotations, "joints": joints, "betas": torch.zeros(B, 10), "spread": view.spread}
+    for _ in range(250):
+        found, _ = network(view, torch.zeros(B, 32))
+        loss = lifter.losses(found, truth, rest, run, 0.1)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    found, _ = network(view, torch.zeros(B, 32))
+    chance = found.log_chance[0, 0].exp()
+    knee = Rotation.from_matrix(found.rotations[0, 0, :, 4].detach().numpy()).magnitude()
+    straight, bent = (chance[torch.from_numpy(np.abs(knee - angle) < 0.25)].sum() for angle in (0.0, 1.0))
+    assert straight > 0.3
+    assert bent > 0.3
+    assert straight + bent > 0.9

@@ -1,7 +1,8 @@
 """The lift: 2D keypoints with confidences -> SMPL pose, shape and place, and how sure that is.
 
-The network of ``lifter.py`` proposes, the fit of ``body/gauss_newton.py`` puts the proposal on the keypoints. What
-is known of a person from earlier frames comes in as ``Past`` and goes out the same way.
+The network of ``network.py`` proposes several likely bodies, the fit of ``body/gauss_newton.py`` puts the likeliest on
+the keypoints, and the one that agrees best with keypoints, past and network together is taken. What is known of a
+person from earlier frames comes in as ``Past`` and goes out the same way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from choros import weights
 from choros.body import BodyModel
 from choros.body.gauss_newton import (
+    Fit,
     FitConfig,
     Floats,
     Points,
@@ -25,11 +27,12 @@ from choros.body.gauss_newton import (
     Target,
     fit,
     float64,
+    logarithm,
     place_information,
 )
 from choros.errors import ChorosError
-from choros.keypoints import RELATIVE_SIGMAS
-from choros.lifter.network import Lift, Lifter, LifterConfig, View, look
+from choros.keypoints import keypoint_std
+from choros.lifter.network import Hypotheses, Lifter, LifterConfig, View, look
 
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
 
@@ -60,10 +63,15 @@ class Lifted(NamedTuple):
 
 @dataclass(frozen=True)
 class LiftConfig:
-    """``refine`` off leaves the network's estimate as it is."""
+    """``refine`` off leaves the network's likeliest estimate as it is."""
 
     refine: bool = True
+    tried: int = 3  # likeliest hypotheses that are put on the keypoints before one is chosen
+    chance_weight: float = 2.0  # of a hypothesis' log chance against squared errors in standard deviations
+    keypoint_share: float = 1.0  # of the errors that keypoints are known to have
+    from_afar: float = 3.0  # times those errors for the first steps, so that limbs far off are drawn in too
     fit: FitConfig = field(default_factory=FitConfig)
+    last_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2))  # of the chosen one
 
 
 class Lifting:
@@ -118,21 +126,34 @@ class Lifting:
         """
         n = len(keypoints)
         past = past or self.no_past(n)
-        view, lift, hidden = self._propose(keypoints, K, past)
-        rotations, pelvis_cam = float64(lift.rotations), float64(lift.pelvis_cam)
+        view, found, hidden = self._propose(keypoints, K, past)
         sight = np.clip(keypoints[..., 2], 0, 1).mean(-1).astype(np.float64)
         betas_weight = np.minimum(past.betas_weight + sight, MAX_BETAS_WEIGHT)
         share = (sight / np.maximum(betas_weight, 1e-6))[:, None]
-        betas = past.betas + share * (float64(lift.betas) - past.betas) * self.knows_shape
+        betas = past.betas + share * (float64(found.betas) - past.betas) * self.knows_shape
         betas = np.clip(betas, -3, 3)
-        transl = pelvis_cam - self.points.shaped(betas)[0][:, 0]
-        error = np.zeros(n)
+        pelvis_rest = self.points.shaped(betas)[0][:, 0]
+
+        # Everybody's likeliest hypotheses, side by side: row i belongs to person who[i].
+        chances = float64(found.log_chance)
+        tried = np.argsort(-chances, axis=-1)[:, : self.config.tried if self.config.refine else 1]
+        who = np.repeat(np.arange(n), tried.shape[1])
+        which = tried.ravel()
+        rotations, pelvis_cam = float64(found.rotations)[who, which], float64(found.pelvis_cam)[who, which]
+        transl = pelvis_cam - pelvis_rest[who]
+        error, best = np.zeros(n), np.arange(n)
         if self.config.refine and n:
-            target = self._target(keypoints, K, past, view, lift, rotations, transl, up)
+            target = self._target(keypoints, K, past, view, found, who, which, transl, up)
+            afar = target._replace(keypoint_std=self.config.from_afar * target.keypoint_std)
+            fitted = fit(self.points, self.prior, betas[who], rotations, transl, afar, self.config.fit)
+            fitted = fit(self.points, self.prior, betas[who], fitted.rotations, fitted.transl, target, self.config.fit)
+            cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
+            best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
+            chosen = Target(*(part[best] if len(np.shape(part)) and len(part) == len(who) else part for part in target))
             rotations, transl, error = fit(
-                self.points, self.prior, betas, rotations, transl, target, self.config.fit
+                self.points, self.prior, betas, fitted.rotations[best], fitted.transl[best], chosen, self.config.last_fit
             )
-        expected = float64(lift.std_m).mean(-1)
+        expected = float64(found.std_m)[np.arange(n), which[best]].mean(-1)
         confidence = np.exp(-expected / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))
         return Lifted(
             rotations, betas, betas_weight, transl, hidden.numpy(), expected, error, np.clip(confidence, 0, 1)
@@ -140,20 +161,22 @@ class Lifting:
 
     def glance(self, keypoints: NDArray[Any], K: Floats) -> Floats:
         """Where people stand, from one look and nothing of the past: pelvis (n, 3) metres, camera axes."""
-        return float64(self._propose(keypoints, K, self.no_past(len(keypoints)))[1].pelvis_cam)
+        found = self._propose(keypoints, K, self.no_past(len(keypoints)))[1]
+        likeliest = float64(found.log_chance).argmax(-1)
+        return float64(found.pelvis_cam)[np.arange(len(keypoints)), likeliest]
 
     def keypoints_cam(self, rotations: Floats, betas: Floats, transl: Floats) -> Floats:
         """COCO-17 keypoints of bodies, (n, 17, 3) metres, camera axes."""
         return self.points.keypoints(betas, rotations, transl)
 
-    def _propose(self, keypoints: NDArray[Any], K: Floats, past: Past) -> tuple[View, Lift, torch.Tensor]:
+    def _propose(self, keypoints: NDArray[Any], K: Floats, past: Past) -> tuple[View, Hypotheses, torch.Tensor]:
         with torch.inference_mode():
             points = torch.as_tensor(np.asarray(keypoints, np.float32))
             intrinsics = torch.as_tensor(K, dtype=torch.float32).expand(len(points), 3, 3)
             view = look(points, intrinsics, torch.as_tensor(past.dt_s, dtype=torch.float32))
             view = View(*(part[:, None] for part in view))  # one frame long
-            lift, hidden = self.network(view, torch.as_tensor(past.hidden))
-            return View(*(part[:, 0] for part in view)), Lift(*(part[:, 0] for part in lift)), hidden
+            found, hidden = self.network(view, torch.as_tensor(past.hidden))
+            return View(*(part[:, 0] for part in view)), Hypotheses(*(part[:, 0] for part in found)), hidden
 
     def _target(
         self,
@@ -161,43 +184,60 @@ class Lifting:
         K: Floats,
         past: Past,
         view: View,
-        lift: Lift,
-        rotations: Floats,
-        transl: Floats,
+        found: Hypotheses,
+        who: NDArray[np.intp],  # (m,) the person of each hypothesis that is fitted
+        which: NDArray[np.intp],  # (m,) which of theirs it is
+        transl: Floats,  # (m, 3) theirs
         up: tuple[Floats, float],
     ) -> Target:
         config = self.config.fit
         plane = (keypoints[..., :2] - K[:2, 2]) / [K[0, 0], K[1, 1]]
         confidence = np.clip(keypoints[..., 2].astype(np.float64), 1e-3, 1)
         size = 3.5 * float64(view.spread)[:, None]  # of a person standing, from the spread of the keypoints
-        std = config.keypoint_std * size * RELATIVE_SIGMAS / confidence
+        std = self.config.keypoint_share * size * keypoint_std(confidence)
         std[confidence < config.min_confidence] = np.inf
 
         seen, dt_s = past.dt_s > 0, np.maximum(past.dt_s, 1e-3)
         drift = dt_s * np.maximum(dt_s, 0.1)
-        depth = transl[:, 2] * float64(lift.std_log_depth)
+        depth = transl[:, 2] * float64(found.std_log_depth)[who, which]
         network = place_information(transl, depth, 0.5 * depth)
         motion = place_information(
             past.transl + 1e-9, 0.02 + config.depth_std_m_s2 * drift, 0.02 + config.side_std_m_s2 * drift
         )
-        motion *= seen[:, None, None]
+        motion = (motion * seen[:, None, None])[who]
         information = network + motion
-        pull = (network @ transl[..., None] + motion @ past.transl[..., None])[..., 0]
+        pull = (network @ transl[..., None] + motion @ past.transl[who][..., None])[..., 0]
         expected = np.linalg.solve(information, pull[..., None])[..., 0]
-        std_rad = float64(lift.std_rad)
+        rotations, std_rad = float64(found.rotations)[who, which], float64(found.std_rad)[who, which]
         if np.isfinite(up[1]):  # something else knows the camera's pitch, which the network can only guess
             std_rad[:, 0] *= config.root_doubt
         return Target(
-            plane,
-            std,
+            plane[who],
+            std[who],
             rotations,
             std_rad,
-            np.where(seen[:, None, None, None], past.rotations, rotations),
-            np.where(seen, config.turn_std_rad_s * dt_s, np.inf),
+            np.where(seen[who, None, None, None], past.rotations[who], rotations),
+            np.where(seen, config.turn_std_rad_s * dt_s, np.inf)[who],
             np.asarray(expected, np.float64),
             information,
             *up,
         )
+
+
+def misfit(fitted: Fit, target: Target) -> Floats:  # (m,)
+    """What the fit could not bring together, squared, in standard deviations: keypoints, network and past."""
+    shown = np.isfinite(target.keypoint_std).sum(-1)
+    keypoints = 2 * shown * np.minimum(fitted.error, 4) ** 2
+
+    def turned(reference: Floats, std_rad: Floats) -> Floats:
+        angle = np.linalg.norm(logarithm(reference.swapaxes(-1, -2) @ fitted.rotations), axis=-1)[:, :22]
+        return (np.minimum(angle / std_rad, 3) ** 2).sum(-1)
+
+    return (
+        keypoints
+        + turned(target.rotations, target.rotation_std[:, :22])
+        + turned(target.previous, target.previous_std[:, None])
+    )
 
 
 def network_metadata(config: LifterConfig) -> dict[str, Any]:

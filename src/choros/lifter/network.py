@@ -1,8 +1,10 @@
-"""The learned half of the lift: COCO-17 keypoints of one person over time -> SMPL pose, shape and place.
+"""The learned half of the lift: COCO-17 keypoints of one person over time -> likely SMPL poses, shape and places.
 
 A recurrent residual network, causal, one hidden state a person; it looks at the keypoints from a camera
-turned to face them, so one network serves any K and any place in the image. It also says how far off each
-rotation and joint probably is; ``gauss_newton.py`` uses that to fit the keypoints of the frame exactly.
+turned to face them, so one network serves any K and any place in the image. Keypoints tell nearer from
+farther badly, so it answers with several likely bodies and the chance of each (a mixture, as in mixture density
+networks: Bishop 1994; for poses Li and Lee, CVPR 2019) instead of their mean, which is nobody's pose. Of each it
+also says how far off every rotation and joint probably is; ``lift.py`` fits them to the keypoints and chooses.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ class LifterConfig:
     width: int = 384
     expansion: int = 2
     blocks: int = 2  # before the recurrence, and as many after it
+    hypotheses: int = 6
     min_std_rad: float = 0.03
     min_std_m: float = 0.01
 
@@ -38,15 +41,16 @@ class View(NamedTuple):
     spread: Tensor  # (...,) rms distance of the keypoints from the centre, at z = 1
 
 
-class Lift(NamedTuple):
-    """What the network says of a person, in the camera's axes."""
+class Hypotheses(NamedTuple):
+    """Likely bodies of a person, H of them, in the camera's axes."""
 
-    rotations: Tensor  # (..., 24, 3, 3) global_orient, then body_pose
-    betas: Tensor  # (..., 10)
-    pelvis_cam: Tensor  # (..., 3) metres
-    std_rad: Tensor  # (..., 24) expected error of each rotation
-    std_m: Tensor  # (..., 24) expected error of each joint about the pelvis
-    std_log_depth: Tensor  # (...,) expected error of the logarithm of the depth
+    rotations: Tensor  # (..., H, 24, 3, 3) global_orient, then body_pose
+    betas: Tensor  # (..., 10) of all alike
+    pelvis_cam: Tensor  # (..., H, 3) metres
+    std_rad: Tensor  # (..., H, 24) expected error of each rotation, if it is this one
+    std_m: Tensor  # (..., H, 24) expected error of each joint about the pelvis, if it is this one
+    std_log_depth: Tensor  # (..., H) expected error of the logarithm of the depth
+    log_chance: Tensor  # (..., H) that it is this one
 
 
 N_INPUTS = 17 * 3 + 5
@@ -103,9 +107,9 @@ class Block(nn.Module):
 
 
 class Lifter(nn.Module):
-    """Keypoints in a person's view and their hidden state -> ``Lift`` and the next hidden state."""
+    """Keypoints in a person's view and their hidden state -> ``Hypotheses`` and the next hidden state."""
 
-    n_outputs = 24 * 6 + 10 + 3 + 24 + 24 + 1
+    n_of_each = 24 * 6 + 3 + 24 + 24 + 1 + 1
 
     def __init__(self, config: LifterConfig | None = None) -> None:
         super().__init__()
@@ -116,7 +120,7 @@ class Lifter(nn.Module):
         self.memory = nn.GRU(width, width, batch_first=True)
         self.after = nn.Sequential(*[Block(width, config.expansion) for _ in range(config.blocks)])
         self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, self.n_outputs)
+        self.out = nn.Linear(width, config.hypotheses * self.n_of_each + 10)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)
         # Upright and facing the camera: SMPL's y up and z forward in OpenCV's y down and z away.
@@ -125,30 +129,34 @@ class Lifter(nn.Module):
         self.rest: Tensor
         self.register_buffer("rest", rest[..., :2].mT.reshape(24 * 6).contiguous())
 
-    def forward(self, view: View, hidden: Tensor) -> tuple[Lift, Tensor]:
+    def forward(self, view: View, hidden: Tensor) -> tuple[Hypotheses, Tensor]:
         """``view`` (B, T, ...) frames of B people; ``hidden`` (B, width), zero for a new person."""
         x = self.before(self.into(view.inputs))
         recalled, last = self.memory(x, hidden[None].contiguous())
         y = self.out(self.norm(self.after(x + recalled)))
-        pose6, betas, place, std_rad, std_m, std_depth = y.split([144, 10, 3, 24, 24, 1], -1)
+        betas, each = y[..., :10], y[..., 10:].unflatten(-1, (self.config.hypotheses, self.n_of_each))
+        pose6, place, std_rad, std_m, std_depth, chance = each.split([144, 3, 24, 24, 1, 1], -1)
 
         columns = (pose6 + self.rest).reshape(*pose6.shape[:-1], 24, 2, 3).mT
         rotations = roma.special_gramschmidt(columns)
-        root = view.R_camera_view @ rotations[..., 0, :, :]
+        R_camera_view = view.R_camera_view[..., None, :, :]  # the same for all hypotheses
+        root = R_camera_view @ rotations[..., 0, :, :]
         rotations = torch.cat([root[..., None, :, :], rotations[..., 1:, :, :]], -3)
 
         # The spread of the keypoints in metres tells the depth; half a metre is where it starts.
-        depth = 0.5 * place[..., 2:].exp() / view.spread[..., None]
-        across = view.centre + place[..., :2] * view.spread[..., None]
+        spread = view.spread[..., None, None]
+        depth = 0.5 * place[..., 2:].exp() / spread
+        across = view.centre[..., None, :] + place[..., :2] * spread
         pelvis = torch.cat([across, torch.ones_like(depth)], -1) * depth
-        pelvis_cam = (view.R_camera_view @ pelvis[..., None])[..., 0]
+        pelvis_cam = (R_camera_view @ pelvis[..., None])[..., 0]
         config = self.config
-        lift = Lift(
+        found = Hypotheses(
             rotations,
             betas,
             pelvis_cam,
             nn.functional.softplus(std_rad - 1) + config.min_std_rad,
             nn.functional.softplus(std_m - 3) + config.min_std_m,
             nn.functional.softplus(std_depth[..., 0] - 2) + 0.01,
+            chance[..., 0].log_softmax(-1),
         )
-        return lift, last[0]
+        return found, last[0]

@@ -14,28 +14,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.body.gauss_newton import Points, forward, place_points
-from choros.body.skeleton import MIRROR_JOINTS
-from choros.datasets.mocap import MocapClip
 from choros.training.keypoint_noise import KeypointNoise, corrupt, log_uniform
+from choros.training.lifter_poses import Clip, PoseVariety, poses
 
 Floats = NDArray[np.float64]
-
-LEG_JOINTS = (1, 2, 4, 5, 7, 8, 10, 11)
-ARM_JOINTS = (13, 14, 16, 17, 18, 19, 20, 21)
-
-
-class Clip(NamedTuple):
-    """Motion at 30 frames/s in a world with y up."""
-
-    rotations: NDArray[np.float32]  # (T, 24, 3, 3)
-    transl: NDArray[np.float32]  # (T, 3) metres
-
-    @classmethod
-    def of(cls, motion: MocapClip) -> Clip:
-        pose = np.concatenate([motion.global_orient, motion.body_pose], -1).reshape(-1, 3)
-        rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
-        return cls(rotations.astype(np.float32), motion.transl)
-
 
 class Batch(NamedTuple):
     """B clips of T frames; camera axes, metres, keypoints on the plane z = 1 (K is the identity)."""
@@ -52,17 +34,19 @@ class Batch(NamedTuple):
 class ClipConfig:
     """Ranges of the cameras and bodies."""
 
-    batch: int = 48
+    batch: int = 64
     frames: int = 12
     strides: tuple[int, ...] = (1, 1, 2, 3, 4)  # of 30 frames/s
-    other_limbs_rate: float = 0.25  # clips with the legs of another clip, and as many with other arms
-    still_rate: float = 0.1  # clips of a single pose
-    bend_rad: float = 0.1  # constant turn of each joint, so that no pose is exactly the actor's
-    focal: tuple[float, float] = (0.5, 2.5)  # of the longer side of the image
+    variety: PoseVariety = field(default_factory=PoseVariety)
+    field_of_view_deg: tuple[float, float] = (15.0, 110.0)  # across the longer side of the image
     height_share: tuple[float, float] = (0.08, 1.3)  # of the person in the image
     pitch_rad: float = 0.22
-    high_camera_rate: float = 0.25  # cameras that look down from above, up to a right angle and a half
+    tilted_rate: float = 0.3  # cameras that look down from above, up to a right angle and a half, or up
+    tilt_rad: tuple[float, float] = (-0.5, 1.0)  # down is positive
     roll_rad: float = 0.06
+    rolled_rate: float = 0.4  # cameras held anyhow, by up to ``rolled_rad``
+    rolled_rad: float = 0.8
+    cut_off_rate: float = 0.25  # people of whom the picture ends somewhere between head and feet
     noise: KeypointNoise = field(default_factory=KeypointNoise)
 
 
@@ -70,28 +54,16 @@ def sample(clips: Sequence[Clip], points: Points, config: ClipConfig, seed: int,
     """The batch of ``step``."""
     rng = np.random.default_rng([seed, step])
     B, T = config.batch, config.frames
-    lengths = np.array([len(clip.rotations) for clip in clips], np.float64)
-    rotations, transl = np.zeros((B, T, 24, 3, 3)), np.zeros((B, T, 3))
-    dt_s = np.zeros(B)
-    for b in range(B):
-        stride = int(rng.choice(config.strides))
-        rotations[b], transl[b] = _cut(rng, clips, lengths, stride, T)
-        for limbs in (LEG_JOINTS, ARM_JOINTS):
-            if rng.random() < config.other_limbs_rate:
-                other, _ = _cut(rng, clips, lengths, stride, T)
-                rotations[b, :, limbs] = other[:, limbs].swapaxes(0, 1)
-        if rng.random() < config.still_rate:
-            rotations[b], transl[b] = rotations[b, :1], transl[b, :1]
-        dt_s[b] = stride / 30 * rng.uniform(0.8, 1.25)
-    bend = Rotation.from_rotvec(rng.normal(0, config.bend_rad, (B * 24, 3))).as_matrix()
-    rotations = rotations @ bend.reshape(B, 1, 24, 3, 3)
+    strides = rng.choice(config.strides, B)
+    rotations, transl = poses(rng, clips, B, T, strides, config.variety)
+    dt_s = strides / 30 * rng.uniform(0.8, 1.25, B)
 
     betas = np.clip(rng.normal(size=(B, 10)), -2.5, 2.5)
     R_camera_world, focal, aspect = _cameras(rng, config)
     rotations[:, :, 0] = R_camera_world[:, None] @ rotations[:, :, 0]
     rest, offsets = points.shaped(betas)
     rest, offsets = np.repeat(rest, T, 0), np.repeat(offsets, T, 0)
-    turned, places = forward(rest, rotations.reshape(B * T, 24, 3, 3))
+    turned, places = forward(rest, rotations.reshape(B * T, 24, 3, 3).astype(np.float64))
     joints = places.reshape(B, T, 24, 3)
     keypoints = place_points(points, offsets, turned, places).sum(2).reshape(B, T, 17, 3)
 
@@ -105,37 +77,36 @@ def sample(clips: Sequence[Clip], points: Points, config: ClipConfig, seed: int,
     depth = np.maximum(keypoints[..., 2], 0.3)
     plane = keypoints[..., :2] / depth[..., None]
     half = 0.5 * np.stack([np.minimum(aspect, 1), np.minimum(1 / aspect, 1)], -1) / focal[:, None]
-    reported = corrupt(rng, plane, depth, np.concatenate([-half, half], -1), dt_s, config.noise)
+    window = _cut_off(rng, plane, np.concatenate([-half, half], -1), config)
+    reported = corrupt(rng, plane, depth, window, dt_s, config.noise)
     steps = np.where(np.arange(T) > 0, dt_s[:, None], 0)
     return Batch(reported, steps, rotations, betas, joints, plane)
 
 
-def _cut(
-    rng: np.random.Generator, clips: Sequence[Clip], lengths: Floats, stride: int, T: int
-) -> tuple[Floats, Floats]:
-    """T frames of a random clip, mirrored half of the time; one that is too short stands still at its end."""
-    clip = clips[int(rng.choice(len(clips), p=lengths / lengths.sum()))]
-    start = rng.integers(0, max(1, len(clip.rotations) - (T - 1) * stride))
-    frames = np.minimum(start + stride * np.arange(T), len(clip.rotations) - 1)
-    rotations, transl = clip.rotations[frames].astype(np.float64), clip.transl[frames].astype(np.float64)
-    if rng.random() < 0.5:
-        rotations = rotations[:, list(MIRROR_JOINTS)] * _MIRROR
-        transl = transl * [-1, 1, 1]
-    return rotations, transl
-
-
-#: Mirroring x: M R M with M = diag(-1, 1, 1).
-_MIRROR = np.outer([-1, 1, 1], [-1, 1, 1])
+def _cut_off(rng: np.random.Generator, plane: Floats, window: Floats, config: ClipConfig) -> Floats:
+    """Windows (B, 4) that end within some people: mostly below, seldom above or at a side."""
+    low, high = plane.min(axis=(1, 2)), plane.max(axis=(1, 2))
+    edge = low + rng.uniform(0.15, 0.95, low.shape) * (high - low)
+    side = rng.choice(4, len(plane), p=(0.08, 0.07, 0.08, 0.77))  # left, top, right, bottom
+    cut = np.where(side < 2, np.maximum, np.minimum)
+    where = np.flatnonzero(rng.random(len(plane)) < config.cut_off_rate)
+    window = window.copy()
+    for b in where:
+        window[b, side[b]] = cut[b](window[b, side[b]], edge[b, side[b] % 2])
+    return window
 
 
 def _cameras(rng: np.random.Generator, config: ClipConfig) -> tuple[Floats, Floats, Floats]:
     """R_camera_world (B, 3, 3) from y up to OpenCV's axes, focal lengths and widths over heights (B,)."""
     B = config.batch
     pitch = rng.normal(0, config.pitch_rad, B)
-    pitch = np.where(rng.random(B) < config.high_camera_rate, rng.uniform(0.1, 1.0, B), pitch)
+    pitch = np.where(rng.random(B) < config.tilted_rate, rng.uniform(*config.tilt_rad, B), pitch)
     yaw, roll = rng.uniform(-np.pi, np.pi, B), rng.normal(0, config.roll_rad, B)
+    rolled = rng.uniform(-config.rolled_rad, config.rolled_rad, B)
+    roll = np.where(rng.random(B) < config.rolled_rate, rolled, roll)
     turn = Rotation.from_euler("ZXY", np.stack([roll, pitch, yaw], -1)).as_matrix()
-    focal = log_uniform(rng, config.focal, B)
+    narrow, wide = (0.5 / np.tan(np.deg2rad(fov) / 2) for fov in config.field_of_view_deg)
+    focal = log_uniform(rng, (wide, narrow), B)
     aspect = log_uniform(rng, (0.56, 1.8), B)
     return np.diag([1.0, -1.0, -1.0]) @ turn, focal, aspect
 

@@ -62,6 +62,7 @@ def read_bvh(
     name: str,
     *,
     reference_frame: int | None = None,
+    reference_text: str | None = None,
     unit_m: float | None = None,
     roles: Mapping[str, str] | None = None,
 ) -> SourceMotion:
@@ -72,6 +73,7 @@ def read_bvh(
         name: of the motion.
         reference_frame: a frame in which the subject stands upright (a T- or A-pose), for files whose
             rest pose is something else.
+        reference_text: another file of the same skeleton, in which that frame is to be found; this file when None.
         unit_m: length of the file's unit in metres; guessed from the length of the legs when None.
         roles: SMPL joint name -> the file's joint, for names that are not understood by themselves.
 
@@ -79,7 +81,10 @@ def read_bvh(
         ChorosError: the file is incomplete, or the person in it was not understood; says what to pass.
     """
     bvh = parse_bvh(text, name)
-    return read_bvh_file(bvh, name, reference_frame=reference_frame, unit_m=unit_m, roles=roles)
+    upright = None if reference_text is None else parse_bvh(reference_text, name)
+    return read_bvh_file(
+        bvh, name, reference_frame=reference_frame, reference=upright, unit_m=unit_m, roles=roles
+    )
 
 
 def read_bvh_file(
@@ -87,6 +92,7 @@ def read_bvh_file(
     name: str,
     *,
     reference_frame: int | None = None,
+    reference: BvhFile | None = None,
     unit_m: float | None = None,
     roles: Mapping[str, str] | None = None,
 ) -> SourceMotion:
@@ -100,26 +106,31 @@ def read_bvh_file(
         )
     local, places = _local_motion(bvh)
     if reference_frame is not None:
-        reference_local = local[reference_frame : reference_frame + 1]
+        upright = local
+        if reference is not None:
+            if unknown := set(bvh.joints) - set(reference.joints):
+                raise ChorosError(f"{name}: the file with its reference pose has no {min(unknown)}; pass another")
+            upright = _local_motion(reference)[0][:, [reference.joints.index(joint) for joint in bvh.joints]]
+        reference_local = upright[reference_frame : reference_frame + 1]
         if not len(reference_local):
-            raise ChorosError(f"{name}: has {len(local)} frames, no frame {reference_frame}; pass another")
+            raise ChorosError(f"{name}: has {len(upright)} frames, no frame {reference_frame}; pass another")
     else:
         reference_local = _posed(bvh.joints, BANDAI_REFERENCE if is_bandai(bvh.joints) else {})
     rotations, positions = forward(bvh.parents, places, local, places[:, 0])
-    at_reference, reference = forward(bvh.parents, bvh.offsets, reference_local, np.zeros((1, 3)))
+    at_reference, standing = forward(bvh.parents, bvh.offsets, reference_local, np.zeros((1, 3)))
     motion = SourceMotion(
         name=name,
         fps=bvh.fps,
         joints=bvh.joints,
         parents=bvh.parents,
-        reference=reference[0],
+        reference=standing[0],
         rotations=rotations @ at_reference.swapaxes(-1, -2),
         positions=positions,
         roles=found,
     )
     if unit_m is None:
         unit_m = _guess_unit_m(motion)
-    return replace(motion, reference=reference[0] * unit_m, positions=positions * unit_m)
+    return replace(motion, reference=standing[0] * unit_m, positions=positions * unit_m)
 
 
 def is_bandai(joints: Sequence[str]) -> bool:
@@ -173,8 +184,8 @@ def find_roles(joints: Sequence[str]) -> dict[str, str]:
 
 
 def _plain(joint: str) -> str:
-    """A joint's name as side + part: "mixamorig:LeftUpLeg" is "leftupleg", "Foot_L" is "leftfoot"."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.split(r"[:|]", joint)[-1])
+    """A joint's name as side + part: "mixamorig:LeftUpLeg" is "leftupleg", "CC_Base_L_Foot" is "leftfoot"."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.split(r"[:|]|^CC_Base_", joint)[-1])
     words = [word.lower() for word in words]
     sides = {"l": "left", "r": "right", "left": "left", "right": "right"}
     side = next((sides[word] for word in words if word in sides), "")

@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -27,7 +27,7 @@ from choros.datasets.mocap.clip import (
 )
 from choros.datasets.mocap.deepmimic import read_deepmimic
 from choros.datasets.mocap.expmap import read_expmap
-from choros.datasets.mocap.retarget import retarget
+from choros.datasets.mocap.retarget import nearest_axis, retarget, swing
 from choros.datasets.mocap.source import SourceMotion
 from choros.errors import ChorosError
 
@@ -35,6 +35,7 @@ from choros.errors import ChorosError
 LICENCES = {
     "cmu-asf": ("CMU Graphics Lab Motion Capture Database: any use, no resale of the data", True),
     "cmu-expmap": ("CMU Graphics Lab Motion Capture Database: any use, no resale of the data", True),
+    "cmu-bvh": ("CMU Graphics Lab Motion Capture Database: any use, no resale of the data", True),
     "deepmimic": ("MIT", True),
     "jump": ("MIT; CMU Graphics Lab Motion Capture Database", True),
     "bandai-namco": ("CC BY-NC 4.0", False),
@@ -44,6 +45,9 @@ LICENCES = {
 _DEEPMIMIC_EXCEPTIONS = {"sie": "CC BY-NC 4.0", "amass": "AMASS, non-commercial"}
 
 _EXPMAP_SKELETON = "cmu_expmap_skeleton.json"
+
+#: How the archive begins that holds CMU's captures on iClone's skeleton, and the file there that begins with a T-pose.
+_CMU_BVH, _CMU_BVH_T_POSE = "cmu_bvh", "007_01.bvh"
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,9 @@ def _motions(
         if suffix == ".amc" and "cmu-asf" in wanted:
             skeleton = read_asf(_asf_of(entry, entries).text(), entry.label)
             yield "cmu-asf", LICENCES["cmu-asf"][0], read_amc(entry.text(), skeleton, entry.name)
+        elif suffix == ".bvh" and entry.label.startswith(_CMU_BVH):
+            if "cmu-bvh" in wanted:
+                yield "cmu-bvh", LICENCES["cmu-bvh"][0], _cmu_bvh(entry, entries)
         elif suffix == ".bvh" and {"bvh", "bandai-namco"} & set(wanted):
             motion = read_bvh(entry.text(), entry.name)
             source = "bandai-namco" if is_bandai(motion.joints) else "bvh"
@@ -166,6 +173,33 @@ def _motions(
         elif entry.path.name == "bandai_namco.npz" and "bandai-namco" in wanted:
             for motion in _bandai_motions(entry.path):
                 yield "bandai-namco", LICENCES["bandai-namco"][0], motion
+
+
+def _cmu_bvh(entry: _Entry, entries: list[_Entry]) -> SourceMotion:
+    """A capture of the archive ``_CMU_BVH``, whose first frame is left out: it is the T-pose in some files.
+
+    All files have one skeleton, but some have its root turned by a right angle: the T-pose is stood up as the
+    people of the file stand.
+    """
+    posed = [other for other in entries if other.path == entry.path and other.label.endswith(_CMU_BVH_T_POSE)]
+    if not posed:
+        raise ChorosError(f"{entry.path}: {_CMU_BVH_T_POSE} is missing, which shows its T-pose; get it again")
+    motion = read_bvh(
+        entry.text(),
+        entry.name,
+        reference_frame=0,
+        reference_text=posed[0].text(),
+        roles={"pelvis": "CC_Base_Hip"},
+    )
+    trunk = [motion.index("pelvis"), motion.index("head")]
+    lying, standing = (nearest_axis(np.diff(place[trunk], axis=0)[0]) for place in (motion.reference, motion.positions[1]))
+    turn = swing(lying, standing)
+    return replace(
+        motion,
+        reference=motion.reference @ turn.T,
+        rotations=motion.rotations[1:] @ turn.T,
+        positions=motion.positions[1:],
+    )
 
 
 def _text_source(entry: _Entry) -> str:

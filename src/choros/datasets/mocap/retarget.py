@@ -99,8 +99,8 @@ def upright(motion: SourceMotion) -> SourceMotion:
         )
     at = {role: motion.reference[motion.index(role)] for role in REQUIRED_ROLES}
     hips = (at["left_hip"] + at["right_hip"]) / 2
-    up = _nearest_axis(at["head"] - hips)
-    left = _nearest_axis(at["left_hip"] - at["right_hip"])
+    up = nearest_axis(at["head"] - hips)
+    left = nearest_axis(at["left_hip"] - at["right_hip"])
     knees = (at["left_knee"] + at["right_knee"]) / 2
     legs = [at[f"{side}_knee"] - at[f"{side}_hip"] for side in ("left", "right")]
     standing = all(np.dot(leg, up) < -0.5 * np.linalg.norm(leg) for leg in legs)
@@ -119,7 +119,8 @@ def upright(motion: SourceMotion) -> SourceMotion:
     )
 
 
-def _nearest_axis(direction: np.ndarray) -> np.ndarray:
+def nearest_axis(direction: np.ndarray) -> np.ndarray:
+    """The coordinate axis, or its opposite, (3,) that a direction (3,) is nearest to."""
     axis = np.zeros(3)
     axis[np.argmax(np.abs(direction))] = np.sign(direction[np.argmax(np.abs(direction))])
     return axis
@@ -163,21 +164,21 @@ def _limb_alignments(motion: SourceMotion, rest_joints: np.ndarray, side: str) -
         return _bone(rest_joints, f"{side}_{start}", f"{side}_{end}")
 
     # Thumbs and toes keep the heading they have in the reference pose, so hands and feet only swing.
-    hand = _swing(our("shoulder", "wrist"), theirs("shoulder", "wrist"))
-    shoulder = _swing(our("shoulder", "elbow"), theirs("shoulder", "elbow"))
+    hand = swing(our("shoulder", "wrist"), theirs("shoulder", "wrist"))
+    shoulder = swing(our("shoulder", "elbow"), theirs("shoulder", "elbow"))
     hinge = motion.hinges.get(f"{side}_elbow")
     if hinge is not None:
         shoulder = (
             _twist(shoulder @ _OUR_HINGES[f"{side}_elbow"], hinge, theirs("shoulder", "elbow")) @ shoulder
         )
-    hip = _swing(our("hip", "knee"), theirs("hip", "knee"))
-    foot = _swing(our("hip", "ankle"), theirs("hip", "ankle"))
+    hip = swing(our("hip", "knee"), theirs("hip", "knee"))
+    foot = swing(our("hip", "ankle"), theirs("hip", "ankle"))
     alignments = {
         "shoulder": shoulder,
-        "elbow": _swing(shoulder @ our("elbow", "wrist"), theirs("elbow", "wrist")) @ shoulder,
+        "elbow": swing(shoulder @ our("elbow", "wrist"), theirs("elbow", "wrist")) @ shoulder,
         "wrist": hand,
         "hip": hip,
-        "knee": _swing(hip @ our("knee", "ankle"), theirs("knee", "ankle")) @ hip,
+        "knee": swing(hip @ our("knee", "ankle"), theirs("knee", "ankle")) @ hip,
         "ankle": foot,
     }
     if f"{side}_foot" in motion.roles:
@@ -263,7 +264,7 @@ def _bone_of(joints: np.ndarray, start: int, end: int) -> np.ndarray:  # (3,) un
     return bone / np.linalg.norm(bone)
 
 
-def _swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:  # (3, 3)
+def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:  # (3, 3)
     """The smallest rotation that carries one unit vector onto another."""
     axis = np.cross(start, end)
     sine = np.linalg.norm(axis)
