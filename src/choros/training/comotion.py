@@ -24,6 +24,7 @@ from torch import nn
 from choros import weights
 from choros.comotion.config import PRESETS, TRUNK, ComotionConfig
 from choros.comotion.network import SYSTEM, ComotionNetwork
+from choros.datasets.test_footage import refuse_test_footage
 from choros.errors import ChorosError
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.comotion_feed import Feed, Options, watched_clips
@@ -57,8 +58,10 @@ def train(
     they know nothing of the optimiser, but from a file of a tenth of the size.
 
     Raises ``ChorosError`` if there is a run already and ``resume`` is not asked for, if it was begun with something
-    else, if a source's data is not given, and whatever the stream of scenes raises.
+    else, if a source's data is not given, if test footage is among what scenes are made of, and whatever the stream
+    of scenes raises.
     """
+    refuse_test_footage([options.scene.mocap, options.scene.photos, options.scene.wardrobe])
     rank = dist.get_rank() if dist.is_initialized() else 0
     checkpoint = output / "checkpoint.safetensors"
     if checkpoint.exists() and not resume:

@@ -26,6 +26,7 @@ from choros.datasets.mpii import MPII, read_mpii
 from choros.datasets.official import Official
 from choros.datasets.posetrack import read_posetrack
 from choros.datasets.sample import Sample, Samples
+from choros.datasets.test_footage import refuse_test_footage, refuse_test_sources
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.training.comotion_data import LabelledClip
@@ -50,10 +51,11 @@ TRIES = 1000
 def open_set(name: str, labels: str | Path, images: str | Path) -> Samples:
     """The samples of a set that the user has. Of JRDB: the root and a sequence's name.
 
-    Raises ``ChorosError`` for an unknown name and for what the reader refuses.
+    Raises ``ChorosError`` for an unknown name, for test footage, and for what the reader refuses.
     """
     if name not in SETS:
         raise ChorosError(f'there is no reader for "{name}"; there are: {", ".join(SETS)}.')
+    refuse_test_footage([labels, images])
     return SETS[name](Path(labels), Path(images))
 
 
@@ -102,15 +104,18 @@ class PseudoLabels:
 
 
 def open_pseudo_labels(folder: str | Path) -> list[PseudoLabels]:
-    """The parts of a set. Raises ``ChorosError`` if the folder is none."""
+    """The parts of a set. Raises ``ChorosError`` if the folder is none, and if test footage is among it."""
     folder = Path(folder)
+    refuse_test_footage([folder])
     try:
         about = json.loads((folder / ABOUT).read_bytes())
         licence, names = about["licence"], [part["folder"] for part in about["parts"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        sources = [part.get("source", "") for part in about["parts"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ChorosError(
             f"{folder / ABOUT} cannot be read; give a folder that `choros train pseudo-label` wrote."
         ) from error
+    refuse_test_sources(sources, folder / ABOUT)
     return [PseudoLabels(folder / name, Motion.load(folder / name / MOTION), licence) for name in names]
 
 

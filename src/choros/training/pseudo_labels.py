@@ -25,6 +25,7 @@ from choros._version import __version__
 from choros.camera import intrinsics, project
 from choros.comotion.shot import change, layout
 from choros.comotion.tracker import TrackerConfig
+from choros.datasets.test_footage import refuse_test_footage
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.lifter.lift import Lifting
@@ -270,9 +271,10 @@ def write_set(
 
     A source is a video, a picture, or a folder: of a video's frames, or, with ``pictures``, of pictures that have
     nothing to do with each other, in folders below it too. What was done is a whole set after each source.
-    Raises ``ChorosError`` if the folder is not empty, nobody is found anywhere, or a video cannot be read;
-    pictures that cannot be read are left out and counted.
+    Raises ``ChorosError`` if the folder is not empty, test footage is among the sources, nobody is found anywhere,
+    or a video cannot be read; pictures that cannot be read are left out and counted.
     """
+    refuse_test_footage(sources)
     if output.exists() and any(output.iterdir()):
         raise ChorosError(f"{output} is not empty; give a new folder for the set.")
     labeller = labeller or Labeller()

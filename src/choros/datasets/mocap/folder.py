@@ -29,6 +29,7 @@ from choros.datasets.mocap.deepmimic import read_deepmimic
 from choros.datasets.mocap.expmap import read_expmap
 from choros.datasets.mocap.retarget import nearest_axis, retarget, swing
 from choros.datasets.mocap.source import SourceMotion
+from choros.datasets.test_footage import refuse_test_footage
 from choros.errors import ChorosError
 
 #: Source -> licence of its clips, and whether weights trained on them may be published.
@@ -268,8 +269,10 @@ def _bandai_motions(path: Path) -> Iterator[SourceMotion]:
 def learned_and_held_out(path: Path, shippable_only: bool = True) -> tuple[list[MocapClip], list[MocapClip]]:
     """Clips to learn from and clips that `split` holds out: of a folder, or of a packed .npz, which is all to learn.
 
-    What is in a folder twice counts once. Raises ``ChorosError`` as `load_folder` and `load_packed` do.
+    What is in a folder twice counts once. Raises ``ChorosError`` as `load_folder` and `load_packed` do, and if test
+    footage is among it (`choros.datasets.test_footage`).
     """
+    refuse_test_footage([path])
     if path.is_file():
         return load_packed(path), []
     return split(without_duplicates(load_folder(path, shippable_only=shippable_only)))
