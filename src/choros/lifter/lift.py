@@ -70,6 +70,7 @@ class LiftConfig:
     chance_weight: float = 2.0  # of a hypothesis' log chance against squared errors in standard deviations
     keypoint_share: float = 1.0  # of the errors that keypoints are known to have
     from_afar: float = 3.0  # times those errors for the first steps, so that limbs far off are drawn in too
+    network_robust: float = 2.0  # standard deviations at which keypoints make the network's word doubtful
     fit: FitConfig = field(default_factory=FitConfig)
     last_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2))  # of the chosen one
 
@@ -146,6 +147,7 @@ class Lifting:
             target = self._target(keypoints, K, past, view, found, who, which, transl, up)
             afar = target._replace(keypoint_std=self.config.from_afar * target.keypoint_std)
             fitted = fit(self.points, self.prior, betas[who], rotations, transl, afar, self.config.fit)
+            target = doubted(target, fitted.rotations, self.config.network_robust)
             fitted = fit(self.points, self.prior, betas[who], fitted.rotations, fitted.transl, target, self.config.fit)
             cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
             best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
@@ -222,6 +224,14 @@ class Lifting:
             information,
             *up,
         )
+
+
+def doubted(target: Target, rotations: Floats, robust: float) -> Target:
+    """The network's rotations counting less where keypoints, at a first try, pulled joints far from them (Cauchy)."""
+    away = np.linalg.norm(logarithm(target.rotations.swapaxes(-1, -2) @ rotations), axis=-1)
+    return target._replace(
+        rotation_std=target.rotation_std * np.sqrt(1 + (away / (robust * target.rotation_std)) ** 2)
+    )
 
 
 def misfit(fitted: Fit, target: Target) -> Floats:  # (m,)
