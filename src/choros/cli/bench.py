@@ -102,6 +102,8 @@ class Bench:
     """For real: only these rows (pose2sim, pictures3d, lsp_extended, coco_bysa, fixtures)."""
     clips: Annotated[tuple[Path, ...], arg(metavar="FILE...", help_behavior_hint="")] = ()
     """For real: any videos, for agreement with MoveNet Thunder's keypoints and jitter."""
+    eyes: OptionalFile = None
+    """For real: file that keeps what was seen in every picture, so that a run with other weights is quicker."""
     sheets: OptionalFolder = None
     """For real: folder for sheets of pictures with the bodies drawn over them."""
 

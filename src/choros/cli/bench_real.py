@@ -28,7 +28,14 @@ def bench_real(options: Bench, systems: Mapping[str, System]) -> None:
             progress.say(what)
             progress.count(done, total)
 
-        results = run_real(systems, options.footage, rows=options.rows, clips=options.clips, progress=tell)
+        results = run_real(
+            systems,
+            options.footage,
+            rows=options.rows,
+            clips=options.clips,
+            eyes=options.eyes,
+            progress=tell,
+        )
     for table in tables(results):
         Console().print(table)
     if options.output:

@@ -91,13 +91,14 @@ def share_within(errors: ArrayLike, threshold: float) -> float:
 
 
 def likeness_to(points_px: Floats, keypoints_px: Floats, area_px: Floats) -> Floats:
-    """OKS (n,) of points (n, 17, 2) with the labelled keypoints (n, 17, 3) of the same person; 0 where none is shown.
+    """OKS (n,) of points (n, 17, 2) with the labelled keypoints (n, 17, 3) of the same person.
 
-    Over all labelled keypoints, as COCO has it.
+    Over all labelled keypoints, as COCO has it; 0 for who is not shown, NaN for who has no keypoint labelled.
     """
     shown = np.isfinite(points_px).all(-1, keepdims=True)
     points = np.concatenate([np.where(shown, points_px, 1e9), np.ones_like(shown, np.float64)], axis=-1)
-    return np.array([
+    likeness = [
         oks(truth[None], mine[None], area[None])[0, 0]
         for truth, mine, area in zip(keypoints_px, points, np.asarray(area_px, np.float64), strict=True)
-    ])  # fmt: skip
+    ]
+    return np.where((keypoints_px[..., 2] > 0).any(-1), np.array(likeness).reshape(-1), np.nan)

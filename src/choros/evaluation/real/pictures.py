@@ -202,6 +202,7 @@ def pooled(scores: Sequence[Scored], *, found: bool) -> dict[str, float]:
     body = np.concatenate([score.body for score in scores])
     eyes = np.concatenate([score.eyes for score in scores])
     oks = np.concatenate([score.oks for score in scores])
+    oks = oks[np.isfinite(oks)]
     return {
         "people": float(len(seen)),
         "found": float(seen.mean()) if found and len(seen) else float("nan"),
@@ -243,7 +244,9 @@ def _streams(
 def _result(
     row: str, label: str, name: str, scores: Sequence[Scored], shots: list[Shot], *, found: bool
 ) -> Result:
-    return Result(row, label, name, pooled(scores, found=found), [score.part() for score in scores], shots)
+    return Result(
+        row, label, name, pooled(scores, found=found), [score.part() for score in scores], shots, scores
+    )
 
 
 def body_of(system: System) -> BodyModel:

@@ -35,6 +35,7 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)  # NaN where one does not apply
     parts: list[dict[str, Any]] = field(default_factory=list)  # a view, a picture, a set
     shots: list[Shot] = field(default_factory=list)
+    scores: Any = None  # what the metrics were made of, for rows made of several and for plots
     needs: str | None = None
 
     def record(self) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.evaluation.real import clips as on_clips
-from choros.evaluation.real import footage, pictures, pictures3d, pose2sim
+from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose2sim
 from choros.evaluation.real.record import Result
+from choros.evaluation.real.remembered import Memory
 from choros.evaluation.sources import ProgressCall
 from choros.systems import System
 
@@ -54,11 +56,16 @@ def _coco_bysa(name: str, system: System, root: Path, progress: ProgressCall) ->
     ]
 
 
+def _fixtures(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
+    return [fixtures.measure(name, system, footage.fixtures(root), progress)]
+
+
 ROWS: dict[str, Row] = {
     "pose2sim": Row("Pose2Sim, four views", footage.POSE2SIM, _pose2sim),
     "pictures3d": Row("8 pictures with 3D", footage.PICTURES_3D, _pictures3d),
     "lsp_extended": Row("LSP extended", footage.LSP_EXTENDED, _lsp),
     "coco_bysa": Row("COCO by-sa", footage.COCO_BYSA, _coco_bysa),
+    "fixtures": Row("people of fixtures", footage.FIXTURES, _fixtures),
 }
 
 
@@ -68,18 +75,26 @@ def run_real(
     *,
     rows: Sequence[str] = (),
     clips: Sequence[Path] = (),
+    eyes: Path | None = None,
     seconds: float = 12.0,
     progress: ProgressCall = lambda what, done, total: None,
 ) -> list[Result]:
     """Every row of every system; row by row, so that systems stand side by side.
 
     root: the folder of the footage; None measures the clips alone. rows: keys of ``ROWS``, none for all. clips: any
-    videos, of which the first ``seconds`` are looked at. Rows whose footage is missing come back with ``needs``.
+    videos, of which the first ``seconds`` are looked at. eyes: a file that keeps what the systems' person finders
+    say of every picture (see ``remembered``), for this run's other systems and for other runs. Rows whose footage is
+    missing come back with ``needs``.
     Raises ChorosError on a row that there is not.
     """
     for name in rows:
         if name not in ROWS:
             raise ChorosError(f"there is no row called {name!r}; choose among: {', '.join(ROWS)}.")
+    if eyes:
+        memory = Memory(eyes)
+        for system in systems.values():
+            if isinstance(finder := getattr(system, "finder", None), PersonFinder):
+                system.finder = memory.finder(finder)  # type: ignore[attr-defined]
     results = []
     for key in (rows or ROWS) if root is not None else ():
         row = ROWS[key]
