@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from choros.body import BodyModel
     from choros.cli.bench import Bench
     from choros.systems import System
+
+_WIDTH = 100  # that the widest table needs
 
 
 def bench_real(options: Bench, systems: Mapping[str, System]) -> None:
@@ -17,11 +20,16 @@ def bench_real(options: Bench, systems: Mapping[str, System]) -> None:
 
     from choros.cli.progress import TrackProgress
     from choros.errors import ChorosError
+    from choros.evaluation.plots import check_matplotlib
+    from choros.evaluation.real.curves import plot_real
     from choros.evaluation.real.run import run_real
+    from choros.evaluation.real.sheets import write_sheets
     from choros.evaluation.real.table import tables
 
     if options.footage is None and not options.clips:
         raise ChorosError("give the folder of the footage, --footage DIR, or any video with --clips FILE.")
+    if options.plots:
+        check_matplotlib()  # not after an hour of tracking
     with TrackProgress("loading") as progress:
 
         def tell(what: str, done: int, total: int | None) -> None:
@@ -36,10 +44,28 @@ def bench_real(options: Bench, systems: Mapping[str, System]) -> None:
             eyes=options.eyes,
             progress=tell,
         )
+    console = Console()
+    console = Console(width=max(console.width, _WIDTH))  # what is cut off cannot be read from a log
     for table in tables(results):
-        Console().print(table)
+        console.print(table)
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         records = [result.record() for result in results]
         options.output.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n")
         print(options.output)
+    if options.plots:
+        for path in plot_real(results, options.plots):
+            print(path)
+    if options.sheets:
+        for path in write_sheets(
+            results, {name: _light(system) for name, system in systems.items()}, options.sheets
+        ):
+            print(path)
+
+
+def _light(system: System) -> BodyModel:
+    """The body to draw a system's people with: the light one, where it is the open body."""
+    from choros.body import BodyModel
+
+    body = getattr(system, "body", None)
+    return BodyModel.load(detail="light") if body is None or body.name == "open" else body

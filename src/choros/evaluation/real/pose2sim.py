@@ -236,7 +236,7 @@ def measure(
     metrics["missed"] = float(sum(part["missed"] for part in parts))
     for limb, triples in ANGLES.items():
         metrics[f"{limb}_agreement_deg"] = agreement_deg(views, triples)
-    return Result("pose2sim", "Pose2Sim, four views", name, metrics, parts, shots)
+    return Result("pose2sim", "Pose2Sim, four views", name, metrics, parts, shots, views)
 
 
 def _shots(video: Path, motion: Motion, view: View, count: int = 6) -> list[Shot]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from choros.detection import PersonFinder
@@ -13,7 +15,7 @@ from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose
 from choros.evaluation.real.record import Result
 from choros.evaluation.real.remembered import Memory
 from choros.evaluation.sources import ProgressCall
-from choros.systems import System
+from choros.systems import System, track
 
 #: Measures one row of one system on the footage under a folder.
 Measure = Callable[[str, System, Path, ProgressCall], list[Result]]
@@ -60,6 +62,17 @@ def _fixtures(name: str, system: System, root: Path, progress: ProgressCall) -> 
     return [fixtures.measure(name, system, footage.fixtures(root), progress)]
 
 
+def _vtest(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
+    """The measures of ``tracking``, of one run over vtest, and twelve of its frames."""
+    progress(f"{name}: vtest", 0, None)
+    motion = track(root / footage.VTEST.files[0], system)
+    measures = import_module(_TRACKING).vtest_row(motion, root)
+    shots = on_clips.shots_of(root / footage.VTEST.files[0], motion, 12)
+    return [Result("vtest", "vtest", name, measures, [], shots)]
+
+
+_TRACKING = "choros.evaluation.real.tracking"
+
 ROWS: dict[str, Row] = {
     "pose2sim": Row("Pose2Sim, four views", footage.POSE2SIM, _pose2sim),
     "pictures3d": Row("8 pictures with 3D", footage.PICTURES_3D, _pictures3d),
@@ -67,6 +80,8 @@ ROWS: dict[str, Row] = {
     "coco_bysa": Row("COCO by-sa", footage.COCO_BYSA, _coco_bysa),
     "fixtures": Row("people of fixtures", footage.FIXTURES, _fixtures),
 }
+if find_spec(_TRACKING):
+    ROWS["vtest"] = Row("vtest", footage.VTEST, _vtest)
 
 
 def run_real(

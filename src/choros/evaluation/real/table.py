@@ -56,6 +56,15 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[Column, ...]]] = {
             ("oks", "\nOKS", 100, 1),
         ),
     ),
+    "identities": (
+        ("vtest",),
+        (
+            ("HOTA", "HOTA", 100, 1),
+            ("IDF1", "IDF1", 100, 1),
+            ("MOTA", "MOTA", 100, 1),
+            ("id_switches", "switches", 1, 0),
+        ),
+    ),
     "clips without truth": (
         ("clips",),
         (
@@ -68,12 +77,10 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[Column, ...]]] = {
 }
 
 
-def tables(
-    results: Sequence[Result], more: dict[str, tuple[tuple[str, ...], tuple[Column, ...]]] | None = None
-) -> list[Table]:
+def tables(results: Sequence[Result]) -> list[Table]:
     """A table for each kind of which some row was asked for, in the order of ``TABLES``."""
     made = []
-    for title, (rows, columns) in (TABLES | (more or {})).items():
+    for title, (rows, columns) in TABLES.items():
         mine = [result for result in results if result.row in rows]
         if mine:
             made.append(_table(title, mine, columns))
