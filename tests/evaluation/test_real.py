@@ -99,7 +99,9 @@ def test_evidence_that_was_not_read_and_bodies_behind_the_camera_are_wrong(body,
 def view(body_cam, truth_cam, K, lens=(0, 0, 0, 0)):
     px = pose2sim.distorted(body_cam, K, np.array(lens, float))
     true = pose2sim.distorted(truth_cam, K, np.array(lens, float))
-    return pose2sim.View(np.arange(len(body_cam)), body_cam, px, px, truth_cam, true, len(body_cam) + 3)
+    return pose2sim.View(
+        np.arange(len(body_cam)), body_cam, px, px, truth_cam, true, len(body_cam) + 3, px[:, 0, [0, 1, 0, 1]]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -346,7 +348,10 @@ def test_missing_footage_is_named_and_nothing_is_run(tmp_path, capsys):
 
 def test_sheets_show_the_worst_and_a_choice(picture, body, truth, tmp_path):
     light, rows, K = BodyModel.load(detail="light"), truth.in_frame(0), truth.K[0]
-    many = [Shot(picture.image, None, rows, K, f"{n}", float(n)) for n in range(30)]
+    many = [
+        Shot(picture.image, None, rows, K, f"{n}", np.array([0.0, 0, 20 + n, 90]), float(n))
+        for n in range(30)
+    ]
     few = [Shot(picture.image, None, np.zeros(0, ROW), K, "nobody")]
     results = [
         Result("lsp_extended", "LSP, given", "same", shots=many),

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.cli.bench import Bench
+    from choros.evaluation.benchmark import Recorded
     from choros.systems import System
 
 _WIDTH = 100  # that the widest table needs
 
 
-def bench_real(options: Bench, systems: Mapping[str, System]) -> None:
+def bench_real(options: Bench, asked: Mapping[str, System | Recorded]) -> None:
     """Measures, prints the tables, and writes what else was asked for."""
     from rich.console import Console
 
     from choros.cli.progress import TrackProgress
     from choros.errors import ChorosError
+    from choros.evaluation.benchmark import Recorded
     from choros.evaluation.plots import check_matplotlib
     from choros.evaluation.real.curves import plot_real
     from choros.evaluation.real.run import run_real
@@ -28,6 +30,9 @@ def bench_real(options: Bench, systems: Mapping[str, System]) -> None:
 
     if options.footage is None and not options.clips:
         raise ChorosError("give the folder of the footage, --footage DIR, or any video with --clips FILE.")
+    systems = {name: system for name, system in asked.items() if not isinstance(system, Recorded)}
+    if len(systems) < len(asked):
+        raise ChorosError("recorded motions cannot be asked about pictures; give --system a system.")
     if options.plots:
         check_matplotlib()  # not after an hour of tracking
     with TrackProgress("loading") as progress:
@@ -42,6 +47,7 @@ def bench_real(options: Bench, systems: Mapping[str, System]) -> None:
             rows=options.rows,
             clips=options.clips,
             eyes=options.eyes,
+            keep=options.keep,
             progress=tell,
         )
     console = Console()

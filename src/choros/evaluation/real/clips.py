@@ -48,9 +48,9 @@ class Agreement(NamedTuple):
     people: int
 
 
-def look_at(clip: Path, seconds: float, progress: ProgressCall) -> Seen:
-    """What Thunder sees in each frame of the first ``seconds`` of a clip, people that are sure only."""
-    finder, seen = PersonFinder.default(), {}
+def look_at(clip: Path, finder: PersonFinder, seconds: float, progress: ProgressCall) -> Seen:
+    """What ``finder`` (Thunder's) sees in each frame of the first ``seconds`` of a clip, people that are sure only."""
+    seen = {}
     with open_video(clip, None, seconds) as video:
         for frame in video:
             progress(f"Thunder: {clip.name}", frame.index, video.info.n_frames_hint)

@@ -29,7 +29,7 @@ def plot_real(results: Sequence[Result], folder: Path) -> list[Path]:
     """
     check_matplotlib()
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {}
+    figures: dict[str, Figure] = {}
     for label in dict.fromkeys(result.label for result in results):
         mine = [result for result in results if result.label == label and result.scores]
         if mine and mine[0].row == "pose2sim":

@@ -78,7 +78,7 @@ def measure(name: str, system: System, root: Path, progress: ProgressCall) -> Re
     parts = [{"set": data} | part for data, result in results.items() for part in result.parts]
     shots = [shot for result in results.values() for shot in result.shots]
     scores: Sequence[Scored] = [score for result in results.values() for score in result.scores]
-    return Result("fixtures", "people of fixtures", name, pooled(scores, found=True), parts, shots, scores)
+    return Result("fixtures", "mmpose's pictures", name, pooled(scores, found=True), parts, shots, scores)
 
 
 def _usable(sample: Sample) -> bool:

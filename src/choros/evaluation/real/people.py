@@ -77,7 +77,7 @@ def relative_errors(points_px: Floats, keypoints_px: Floats, size_px: Floats) ->
 
     NaN where nothing is labelled, infinite where nothing is shown.
     """
-    shown = np.isfinite(points_px).all(-1)
+    shown = np.asarray(np.isfinite(points_px).all(-1))
     apart = np.where(shown[..., None], points_px, 0.0) - keypoints_px[..., :2]
     errors = np.where(shown, np.linalg.norm(apart, axis=-1), np.inf) / np.asarray(size_px)[..., None]
     return np.where(keypoints_px[..., 2] > 0, errors, np.nan)

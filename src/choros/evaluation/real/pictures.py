@@ -46,7 +46,7 @@ from choros.evaluation.real.people import (
 from choros.evaluation.real.record import Result, Shot
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
-from choros.systems import GivenStream, System
+from choros.systems import GivenStream, Stream, System
 
 _LSP_GROWN = 1.25  # of the box around the limb joints; see above
 _MIN_LABELLED = 8
@@ -181,7 +181,7 @@ class Scored:
     def shot(self, rows: NDArray[np.void], K: Floats) -> Shot:
         score = share_within(self.body, 0.1)
         caption = f"{self.picture.image.stem} {share_within(self.body, 0.05):.2f}/{score:.2f}"
-        return Shot(self.picture.image, None, rows, K, caption, score)
+        return Shot(self.picture.image, None, rows, K, caption, score=score)
 
 
 def excused(box_px: Floats, picture: Picture) -> bool:
@@ -233,7 +233,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 def _streams(
     system: System, pictures: Sequence[Picture], what: str, progress: ProgressCall
-) -> Iterator[tuple[Picture, NDArray[np.uint8], Floats, object]]:
+) -> Iterator[tuple[Picture, NDArray[np.uint8], Floats, Stream]]:
     for number, picture in enumerate(pictures):
         progress(what, number, len(pictures))
         image = read_picture(picture.image)

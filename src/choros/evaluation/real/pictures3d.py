@@ -73,7 +73,7 @@ def measure(name: str, system: System, samples: Sequence[Sample], progress: Prog
         mine = shared_joints(joints_m(row, body), JOINT_NAMES)[0]
         assert person.joints_m is not None
         true = shared_joints(person.joints_m, person.joint_names)
-        known = np.isfinite(true).all(-1)  # of one picture of MPI-INF-3DHP the wrists are not
+        known = np.asarray(np.isfinite(true).all(-1))  # of one picture of MPI-INF-3DHP the wrists are not
         hips = [int(known[:hip].sum()) for hip in _HIPS]
         part: dict[str, Any] = {
             "picture": _path(sample).name,
@@ -83,8 +83,8 @@ def measure(name: str, system: System, samples: Sequence[Sample], progress: Prog
             "mpjpe_mm": float(mpjpe_mm(mine[known], true[known], root=hips)),
         }
         parts.append(part)
-        caption = f"{part['picture'][:18]} PA {part['pa_mpjpe_mm']:.0f} mm"
-        shots.append(Shot(_path(sample), None, row, _K(sample), caption, -part["pa_mpjpe_mm"]))
+        caption = f"{part['picture'][:12]} PA {part['pa_mpjpe_mm']:.0f} mm"
+        shots.append(Shot(_path(sample), None, row, _K(sample), caption, box, -part["pa_mpjpe_mm"]))
     metrics = mean_of(parts, ("pa_mpjpe_mm",)) | {"missed": float(sum(not part["found"] for part in parts))}
     for data in dict.fromkeys(part["set"] for part in parts):
         metrics[f"{data} pa_mpjpe_mm"] = mean_of([p for p in parts if p["set"] == data], ("pa_mpjpe_mm",))[

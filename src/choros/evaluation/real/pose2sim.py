@@ -120,6 +120,7 @@ class View:
     truth_cam: Floats  # (n, 17, 3) metres
     truth_px: Floats  # (n, 17, 2)
     asked: int  # frames with the person in them
+    boxes_px: Floats  # (n, 4) the true ones
 
     def scores(self) -> dict[str, Any]:
         """This view's figures; see the module."""
@@ -209,6 +210,7 @@ def view_of(motion: Motion, truth: Truth, number: int, body: BodyModel) -> View:
         truth_cam,
         distorted(truth_cam, truth.K[number], truth.lens[number]),
         count,
+        truth.boxes_px[frames, number],
     )
 
 
@@ -236,11 +238,11 @@ def measure(
     metrics["missed"] = float(sum(part["missed"] for part in parts))
     for limb, triples in ANGLES.items():
         metrics[f"{limb}_agreement_deg"] = agreement_deg(views, triples)
-    return Result("pose2sim", "Pose2Sim, four views", name, metrics, parts, shots, views)
+    return Result("pose2sim", "Pose2Sim", name, metrics, parts, shots, views)
 
 
 def _shots(video: Path, motion: Motion, view: View, count: int = 6) -> list[Shot]:
-    shots = []
+    shots, boxes = [], dict(zip(view.frames.tolist(), view.boxes_px, strict=True))
     errors = dict(
         zip(
             view.frames.tolist(),
@@ -250,7 +252,7 @@ def _shots(video: Path, motion: Motion, view: View, count: int = 6) -> list[Shot
     )
     for frame in np.linspace(0, len(motion) - 1, count).astype(int).tolist():
         rows, mm = motion.in_frame(frame), errors.get(frame, float("nan"))
-        caption = f"{video.stem} {float(motion.pts[frame]):.2f} s  PA {mm:.0f} mm"
+        caption = f"{float(motion.pts[frame]):.2f} s, PA {mm:.0f} mm"
         K = motion.frames["K"][frame]
-        shots.append(Shot(video, motion.pts[frame], rows[rows["visible"]], K, caption, -mm))
+        shots.append(Shot(video, motion.pts[frame], rows[rows["visible"]], K, caption, boxes.get(frame), -mm))
     return shots

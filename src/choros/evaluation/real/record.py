@@ -22,6 +22,7 @@ class Shot:
     rows: NDArray[np.void]  # (n,) motion.ROW, camera space
     K: NDArray[np.float64]  # (3, 3) px
     caption: str
+    around_px: NDArray[np.float64] | None = None  # (4,) xyxy: the part worth seeing; None for all of it
     score: float = math.nan  # lower is worse; NaN where the row has none for one picture
 
 

@@ -15,10 +15,19 @@ from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose
 from choros.evaluation.real.record import Result
 from choros.evaluation.real.remembered import Memory
 from choros.evaluation.sources import ProgressCall
+from choros.motion import Motion
 from choros.systems import System, track
 
-#: Measures one row of one system on the footage under a folder.
-Measure = Callable[[str, System, Path, ProgressCall], list[Result]]
+
+@dataclass(frozen=True)
+class Job:
+    """One system to measure on the footage under a folder."""
+
+    name: str
+    system: System
+    root: Path
+    progress: ProgressCall
+    tracked: Callable[[str, Motion], None]  # told the motion of every clip
 
 
 @dataclass(frozen=True)
@@ -27,58 +36,61 @@ class Row:
 
     label: str
     part: footage.Part
-    measure: Measure
+    measure: Callable[[Job], list[Result]]
 
 
-def _pose2sim(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
-    *videos, truth = (root / file for file in footage.POSE2SIM.files)
-    return [pose2sim.measure(name, system, videos, truth, progress)]
+def _pose2sim(job: Job) -> list[Result]:
+    *videos, truth = (job.root / file for file in footage.POSE2SIM.files)
+    return [pose2sim.measure(job.name, job.system, videos, truth, job.progress, job.tracked)]
 
 
-def _pictures3d(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
-    folder = footage.fixtures(root)
+def _pictures3d(job: Job) -> list[Result]:
+    folder = footage.fixtures(job.root)
     samples = pictures3d.read_pictures(folder / "h36m", folder / "mpi_inf_3dhp")
-    return [pictures3d.measure(name, system, samples, progress)]
+    return [pictures3d.measure(job.name, job.system, samples, job.progress)]
 
 
-def _lsp(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
-    labelled = pictures.read_lsp(root / "real/lsp_extended")
-    return [
-        way("lsp_extended", "LSP extended", name, system, labelled, progress)
-        for way in (pictures.measure_given, pictures.measure_found)
-    ]
+def _lsp(job: Job) -> list[Result]:
+    return _both_ways("lsp_extended", job, pictures.read_lsp(job.root / "real/lsp_extended"))
 
 
-def _coco_bysa(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
-    folder = root / "real/coco_bysa"
+def _coco_bysa(job: Job) -> list[Result]:
+    folder = job.root / "real/coco_bysa"
     labelled = pictures.read_coco_pictures(folder / "person_keypoints.json", folder / "images")
+    return _both_ways("coco_bysa", job, labelled)
+
+
+def _both_ways(row: str, job: Job, labelled: Sequence[pictures.Picture]) -> list[Result]:
+    """With boxes given, and found."""
+    label = ROWS[row].label
     return [
-        way("coco_bysa", "COCO by-sa", name, system, labelled, progress)
+        way(row, label, job.name, job.system, labelled, job.progress)
         for way in (pictures.measure_given, pictures.measure_found)
     ]
 
 
-def _fixtures(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
-    return [fixtures.measure(name, system, footage.fixtures(root), progress)]
+def _fixtures(job: Job) -> list[Result]:
+    return [fixtures.measure(job.name, job.system, footage.fixtures(job.root), job.progress)]
 
 
-def _vtest(name: str, system: System, root: Path, progress: ProgressCall) -> list[Result]:
+def _vtest(job: Job) -> list[Result]:
     """The measures of ``tracking``, of one run over vtest, and twelve of its frames."""
-    progress(f"{name}: vtest", 0, None)
-    motion = track(root / footage.VTEST.files[0], system)
-    measures = import_module(_TRACKING).vtest_row(motion, root)
-    shots = on_clips.shots_of(root / footage.VTEST.files[0], motion, 12)
-    return [Result("vtest", "vtest", name, measures, [], shots)]
+    job.progress(f"{job.name}: vtest", 0, None)
+    clip = job.root / footage.VTEST.files[0]
+    motion = track(clip, job.system)
+    job.tracked(clip.stem, motion)
+    measures = import_module(_TRACKING).vtest_row(motion, job.root)
+    return [Result("vtest", "vtest", job.name, measures, [], on_clips.shots_of(clip, motion, 12))]
 
 
 _TRACKING = "choros.evaluation.real.tracking"
 
 ROWS: dict[str, Row] = {
-    "pose2sim": Row("Pose2Sim, four views", footage.POSE2SIM, _pose2sim),
+    "pose2sim": Row("Pose2Sim", footage.POSE2SIM, _pose2sim),
     "pictures3d": Row("8 pictures with 3D", footage.PICTURES_3D, _pictures3d),
     "lsp_extended": Row("LSP extended", footage.LSP_EXTENDED, _lsp),
     "coco_bysa": Row("COCO by-sa", footage.COCO_BYSA, _coco_bysa),
-    "fixtures": Row("people of fixtures", footage.FIXTURES, _fixtures),
+    "fixtures": Row("mmpose's pictures", footage.FIXTURES, _fixtures),
 }
 if find_spec(_TRACKING):
     ROWS["vtest"] = Row("vtest", footage.VTEST, _vtest)
@@ -91,6 +103,7 @@ def run_real(
     rows: Sequence[str] = (),
     clips: Sequence[Path] = (),
     eyes: Path | None = None,
+    keep: Path | None = None,
     seconds: float = 12.0,
     progress: ProgressCall = lambda what, done, total: None,
 ) -> list[Result]:
@@ -98,28 +111,55 @@ def run_real(
 
     root: the folder of the footage; None measures the clips alone. rows: keys of ``ROWS``, none for all. clips: any
     videos, of which the first ``seconds`` are looked at. eyes: a file that keeps what the systems' person finders
-    say of every picture (see ``remembered``), for this run's other systems and for other runs. Rows whose footage is
-    missing come back with ``needs``.
+    say of every picture (see ``remembered``), for this run's other systems and for other runs. keep: a folder for
+    the predicted motions of clips, SYSTEM/CLIP/motion.npz. Rows whose footage is missing come back with ``needs``.
     Raises ChorosError on a row that there is not.
     """
     for name in rows:
         if name not in ROWS:
             raise ChorosError(f"there is no row called {name!r}; choose among: {', '.join(ROWS)}.")
+    judge = PersonFinder.default()
     if eyes:
         memory = Memory(eyes)
+        judge = memory.finder(judge)
         for system in systems.values():
             if isinstance(finder := getattr(system, "finder", None), PersonFinder):
                 system.finder = memory.finder(finder)  # type: ignore[attr-defined]
+    results = _of_rows(systems, root, rows, keep, progress) if root else []
+    for clip in clips:
+        seen = on_clips.look_at(clip, judge, seconds, progress)
+        for name, system in systems.items():
+            tracked = _keeper(keep, name)
+            results.append(on_clips.measure(name, system, clip, seen, seconds, progress, tracked))
+    return results
+
+
+def _of_rows(
+    systems: Mapping[str, System], root: Path, rows: Sequence[str], keep: Path | None, progress: ProgressCall
+) -> list[Result]:
     results = []
-    for key in (rows or ROWS) if root is not None else ():
+    for key in rows or ROWS:
         row = ROWS[key]
         if needs := row.part.missing(root):
             results.append(Result(key, row.label, "", needs=needs))
             continue
-        for name, system in systems.items():
-            results += row.measure(name, system, root, progress)
-    for clip in clips:
-        seen = on_clips.look_at(clip, seconds, progress)
-        for name, system in systems.items():
-            results.append(on_clips.measure(name, system, clip, seen, seconds, progress))
+        made = [
+            result
+            for name, system in systems.items()
+            for result in row.measure(Job(name, system, root, progress, _keeper(keep, name)))
+        ]
+        labels = list(dict.fromkeys(result.label for result in made))
+        results += sorted(made, key=lambda result: labels.index(result.label))
     return results
+
+
+def _keeper(folder: Path | None, system: str) -> Callable[[str, Motion], None]:
+    """Saves motions for another time, if a folder is given."""
+
+    def save(clip: str, motion: Motion) -> None:
+        if folder:
+            path = folder / system / clip / "motion.npz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            motion.save(path)
+
+    return save

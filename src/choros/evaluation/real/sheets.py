@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.errors import ChorosError
-from choros.evaluation.real.pictures import read_picture
+from choros.evaluation.real.pictures import grown, read_picture
 from choros.evaluation.real.record import Result, Shot
 from choros.video import open_video
 from choros.view.overlay import OverlayStyle, draw
 from choros.view.sheet import contact_sheet
 
 _CELL_PX = 300  # longer side of a picture on a sheet
+_ROOM = 1.5  # around the part worth seeing
 _COUNT, _COLUMNS = 24, 6
 
 
@@ -45,14 +46,27 @@ def sheet(shots: Sequence[Shot], body: BodyModel) -> NDArray[np.uint8]:  # (H, W
 
 
 def drawn(shot: Shot, image: NDArray[np.uint8], body: BodyModel) -> NDArray[np.uint8]:
-    """One picture (H, W, 3) RGB at the size of a sheet's cell, with its people over it."""
+    """One picture (H, W, 3) RGB, or the part worth seeing, at the size of a sheet's cell, its people over it."""
+    image, K = _part(image, shot)
     scale = _CELL_PX / max(image.shape[:2])
     width, height = (max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
-    K = np.diag([width / image.shape[1], height / image.shape[0], 1.0]) @ shot.K
+    K = np.diag([width / image.shape[1], height / image.shape[0], 1.0]) @ K
     style = OverlayStyle(opacity=0.75, labels=shot.pts is not None)
     return draw(small, shot.rows, K, body, style) if len(shot.rows) else small
+
+
+def _part(image: NDArray[np.uint8], shot: Shot) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """What of the picture is worth seeing, and its K."""
+    if shot.around_px is None:
+        return image, shot.K
+    size = np.array([image.shape[1], image.shape[0]] * 2)
+    box = np.clip(np.round(grown(shot.around_px, _ROOM)), 0, size).astype(int)
+    x0, y0, x1, y1 = box.tolist()
+    if x1 <= x0 or y1 <= y0:
+        return image, shot.K
+    return image[y0:y1, x0:x1], np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1.0]]) @ shot.K
 
 
 def write_png(image: NDArray[np.uint8], path: Path) -> None:
