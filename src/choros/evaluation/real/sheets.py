@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
+from choros.datasets.sample import square_box
 from choros.errors import ChorosError
-from choros.evaluation.real.pictures import grown, read_picture
+from choros.evaluation.real.pictures import read_picture
 from choros.evaluation.real.record import Result, Shot
 from choros.video import open_video
 from choros.view.overlay import OverlayStyle, draw
 from choros.view.sheet import contact_sheet
 
 _CELL_PX = 300  # longer side of a picture on a sheet
-_ROOM = 1.5  # around the part worth seeing
+_ROOM = 1.2  # around the part worth seeing
 _COUNT, _COLUMNS = 24, 6
 
 
@@ -62,7 +63,9 @@ def _part(image: NDArray[np.uint8], shot: Shot) -> tuple[NDArray[np.uint8], NDAr
     if shot.around_px is None:
         return image, shot.K
     size = np.array([image.shape[1], image.shape[0]] * 2)
-    box = np.clip(np.round(grown(shot.around_px, _ROOM)), 0, size).astype(int)
+    side = (shot.around_px[2:] - shot.around_px[:2]).max() * _ROOM  # a square, for captions need width too
+    box = square_box((shot.around_px[:2] + shot.around_px[2:]) / 2, side)
+    box = np.clip(np.round(box), 0, size).astype(int)
     x0, y0, x1, y1 = box.tolist()
     if x1 <= x0 or y1 <= y0:
         return image, shot.K
