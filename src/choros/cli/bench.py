@@ -73,9 +73,9 @@ RECORDED = "motion:"
 class Bench:
     """Measure systems on test sets: a table here, everything in the JSON file."""
 
-    what: Positional[Literal["tracking", "pose", "world", "runtime"]]
-    """What the table shows: who is who, body poses, motion in the world, or speed and memory."""
-    data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...")]
+    what: Positional[Literal["tracking", "pose", "world", "runtime", "real"]]
+    """What the table shows: who is who, body poses, motion in the world, speed and memory, or all of real footage."""
+    data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...", help_behavior_hint="")] = ()
     """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips (or any video to time)."""
     system: Annotated[
         tuple[str, ...],
@@ -96,16 +96,30 @@ class Bench:
     """Folder with pictures/coco128, makehuman/base and mocap, for the sets called *_mocap."""
     keep: OptionalFolder = None
     """Folder for the predicted motions, SYSTEM/CLIP/motion.npz."""
+    footage: OptionalFolder = None
+    """For real: folder of the footage, filled as docs/benchmarks.md says."""
+    rows: Annotated[tuple[str, ...], arg(metavar="NAME...", help_behavior_hint="(default: all)")] = ()
+    """For real: only these rows (pose2sim, pictures3d, lsp_extended, coco_bysa, fixtures)."""
+    clips: Annotated[tuple[Path, ...], arg(metavar="FILE...", help_behavior_hint="")] = ()
+    """For real: any videos, for agreement with MoveNet Thunder's keypoints and jitter."""
+    eyes: OptionalFile = None
+    """For real: file that keeps what was seen in every picture, so that a run with other weights is quicker."""
+    sheets: OptionalFolder = None
+    """For real: folder for sheets of pictures with the bodies drawn over them."""
 
     def run(self) -> None:
         from rich.console import Console
 
+        from choros.cli.bench_real import bench_real
         from choros.cli.progress import TrackProgress
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.errors import ChorosError
         from choros.evaluation.benchmark import run_benchmark
         from choros.evaluation.sources import open_data
 
+        if self.what == "real":
+            leave_cores_to_the_networks()
+            return bench_real(self, self._systems())
         if not (self.data and self.system):
             raise ChorosError("--data and --system take at least one name each; try --data easy.")
         if self.plots:
@@ -114,9 +128,7 @@ class Bench:
             check_matplotlib()  # not after an hour of tracking
         with TrackProgress("loading") as progress:
             leave_cores_to_the_networks()
-            systems = dict(map(self._system, self.system))
-            if len(systems) < len(self.system):
-                raise ChorosError(f"--system names {', '.join(self.system)}; give each a name of its own.")
+            systems = self._systems()
 
             def tell(what: str, done: int, total: int | None) -> None:
                 progress.say(what)
@@ -140,6 +152,15 @@ class Bench:
         if self.plots:
             for path in plot_runs(runs, self.plots):
                 print(path)
+
+    def _systems(self) -> dict[str, System | Recorded]:
+        """By the names that the table calls them."""
+        from choros.errors import ChorosError
+
+        systems = dict(map(self._system, self.system))
+        if len(systems) < len(self.system):
+            raise ChorosError(f"--system names {', '.join(self.system)}; give each a name of its own.")
+        return systems
 
     def _system(self, name: str) -> tuple[str, System | Recorded]:
         """How the table calls a system, and the system."""

@@ -372,9 +372,9 @@ class LifterSystem:
     ) -> None:
         self.config = config or LifterSystemConfig()
         self.body = BodyModel.load(body_path)
-        self._finder = finder or PersonFinder.default(fast=not self.config.accurate)
+        self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
 
     def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""
-        return LifterStream(self._finder, self._lifting, self.config, K)
+        return LifterStream(self.finder, self._lifting, self.config, K)

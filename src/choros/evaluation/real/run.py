@@ -1,0 +1,165 @@
+"""All rows of the bench of real footage, for every system: what ``choros bench real`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from choros.detection import PersonFinder
+from choros.errors import ChorosError
+from choros.evaluation.real import clips as on_clips
+from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose2sim
+from choros.evaluation.real.record import Result
+from choros.evaluation.real.remembered import Memory
+from choros.evaluation.sources import ProgressCall
+from choros.motion import Motion
+from choros.systems import System, track
+
+
+@dataclass(frozen=True)
+class Job:
+    """One system to measure on the footage under a folder."""
+
+    name: str
+    system: System
+    root: Path
+    progress: ProgressCall
+    tracked: Callable[[str, Motion], None]  # told the motion of every clip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row, what it needs, and what measures it."""
+
+    label: str
+    part: footage.Part
+    measure: Callable[[Job], list[Result]]
+
+
+def _pose2sim(job: Job) -> list[Result]:
+    *videos, truth = (job.root / file for file in footage.POSE2SIM.files)
+    return [pose2sim.measure(job.name, job.system, videos, truth, job.progress, job.tracked)]
+
+
+def _pictures3d(job: Job) -> list[Result]:
+    folder = footage.fixtures(job.root)
+    samples = pictures3d.read_pictures(folder / "h36m", folder / "mpi_inf_3dhp")
+    return [pictures3d.measure(job.name, job.system, samples, job.progress)]
+
+
+def _lsp(job: Job) -> list[Result]:
+    return _both_ways("lsp_extended", job, pictures.read_lsp(job.root / "real/lsp_extended"))
+
+
+def _coco_bysa(job: Job) -> list[Result]:
+    folder = job.root / "real/coco_bysa"
+    labelled = pictures.read_coco_pictures(folder / "person_keypoints.json", folder / "images")
+    return _both_ways("coco_bysa", job, labelled)
+
+
+def _both_ways(row: str, job: Job, labelled: Sequence[pictures.Picture]) -> list[Result]:
+    """With boxes given, and found."""
+    label = ROWS[row].label
+    return [
+        way(row, label, job.name, job.system, labelled, job.progress)
+        for way in (pictures.measure_given, pictures.measure_found)
+    ]
+
+
+def _fixtures(job: Job) -> list[Result]:
+    return [fixtures.measure(job.name, job.system, footage.fixtures(job.root), job.progress)]
+
+
+def _vtest(job: Job) -> list[Result]:
+    """The measures of ``tracking``, of one run over vtest, and twelve of its frames."""
+    job.progress(f"{job.name}: vtest", 0, None)
+    clip = job.root / footage.VTEST.files[0]
+    motion = track(clip, job.system)
+    job.tracked(clip.stem, motion)
+    measures = import_module(_TRACKING).vtest_row(motion, job.root)
+    return [Result("vtest", "vtest", job.name, measures, [], on_clips.shots_of(clip, motion, 12))]
+
+
+_TRACKING = "choros.evaluation.real.tracking"
+
+ROWS: dict[str, Row] = {
+    "pose2sim": Row("Pose2Sim", footage.POSE2SIM, _pose2sim),
+    "pictures3d": Row("8 pictures with 3D", footage.PICTURES_3D, _pictures3d),
+    "lsp_extended": Row("LSP extended", footage.LSP_EXTENDED, _lsp),
+    "coco_bysa": Row("COCO by-sa", footage.COCO_BYSA, _coco_bysa),
+    "fixtures": Row("mmpose's pictures", footage.FIXTURES, _fixtures),
+}
+if find_spec(_TRACKING):
+    ROWS["vtest"] = Row("vtest", footage.VTEST, _vtest)
+
+
+def run_real(
+    systems: Mapping[str, System],
+    root: Path | None,
+    *,
+    rows: Sequence[str] = (),
+    clips: Sequence[Path] = (),
+    eyes: Path | None = None,
+    keep: Path | None = None,
+    seconds: float = 12.0,
+    progress: ProgressCall = lambda what, done, total: None,
+) -> list[Result]:
+    """Every row of every system; row by row, so that systems stand side by side.
+
+    root: the folder of the footage; None measures the clips alone. rows: keys of ``ROWS``, none for all. clips: any
+    videos, of which the first ``seconds`` are looked at. eyes: a file that keeps what the systems' person finders
+    say of every picture (see ``remembered``), for this run's other systems and for other runs. keep: a folder for
+    the predicted motions of clips, SYSTEM/CLIP/motion.npz. Rows whose footage is missing come back with ``needs``.
+    Raises ChorosError on a row that there is not.
+    """
+    for name in rows:
+        if name not in ROWS:
+            raise ChorosError(f"there is no row called {name!r}; choose among: {', '.join(ROWS)}.")
+    judge = PersonFinder.default()
+    if eyes:
+        memory = Memory(eyes)
+        judge = memory.finder(judge)
+        for system in systems.values():
+            if isinstance(finder := getattr(system, "finder", None), PersonFinder):
+                system.finder = memory.finder(finder)  # type: ignore[attr-defined]
+    results = _of_rows(systems, root, rows, keep, progress) if root else []
+    for clip in clips:
+        seen = on_clips.look_at(clip, judge, seconds, progress)
+        for name, system in systems.items():
+            tracked = _keeper(keep, name)
+            results.append(on_clips.measure(name, system, clip, seen, seconds, progress, tracked))
+    return results
+
+
+def _of_rows(
+    systems: Mapping[str, System], root: Path, rows: Sequence[str], keep: Path | None, progress: ProgressCall
+) -> list[Result]:
+    results = []
+    for key in rows or ROWS:
+        row = ROWS[key]
+        if needs := row.part.missing(root):
+            results.append(Result(key, row.label, "", needs=needs))
+            continue
+        made = [
+            result
+            for name, system in systems.items()
+            for result in row.measure(Job(name, system, root, progress, _keeper(keep, name)))
+        ]
+        labels = list(dict.fromkeys(result.label for result in made))
+        results += sorted(made, key=lambda result: labels.index(result.label))
+    return results
+
+
+def _keeper(folder: Path | None, system: str) -> Callable[[str, Motion], None]:
+    """Saves motions for another time, if a folder is given."""
+
+    def save(clip: str, motion: Motion) -> None:
+        if folder:
+            path = folder / system / clip / "motion.npz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            motion.save(path)
+
+    return save
