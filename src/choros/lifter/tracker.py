@@ -20,7 +20,7 @@ from choros.detection import People, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.errors import ChorosError
 from choros.journal import State
-from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, oks
+from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
 from choros.lifter.ghosts import Ghosts, ghosts_of_the_seen, pushed_behind
 from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
@@ -35,7 +35,6 @@ from choros.tracking.likelihood import (
     Predicted,
     Seen,
     evidence,
-    log_colours,
     log_likelihood_ratio,
     log_place,
     shape_of,
@@ -58,10 +57,12 @@ class LifterSystemConfig:
     max_belief: float = 4.0
     min_belief: float = -1.0  # below it, somebody shown turns out to be nobody
     min_ghost_ratio: float = 0.0  # log likelihood ratio of an unseen track and a person who is another track
-    smooth_share: float = 0.0
+    smooth_share: float = 0.4  # of the filtered box in the box that is reported; the rest is as detected
     hidden_iou: float = 0.5  # an unseen person's box overlapping a seen one's by this is hidden behind it
     hidden_gap_m: float = 0.3
-    same_place_log: float = 1.0  # log density of place, per height² and log height, above which two stand in one
+    same_place_log: float = (
+        1.0  # log density of place, per height² and log height, above which two stand in one
+    )
     upright: UprightRules = field(default_factory=UprightRules)
     same_person_oks: float = 0.6  # a new person this like a tracked one is not new
     crowded_iou: float = 0.2  # overlap with somebody tracked that makes a new person doubtful
@@ -173,7 +174,10 @@ class LifterStream:
         glance_cam = self._lifting.glance(keypoints, self.K) if len(people) else np.zeros((0, 3))
         expected = self._expected(time_s)
         sure = evidence(people.scores.astype(np.float64), keypoints, config.alike)
-        seen = Seen(people.boxes_px.astype(np.float64), keypoints, glance_cam[:, 2], dress, sure)
+        overlap = box_iou(people.boxes_px, people.boxes_px)
+        np.fill_diagonal(overlap, 0)
+        overlap = overlap.max(-1, initial=0)
+        seen = Seen(people.boxes_px.astype(np.float64), keypoints, glance_cam[:, 2], dress, sure, overlap)
         bodily = (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
         ratio = log_likelihood_ratio(expected, seen, config.alike, config.box)
         mine, theirs = assign(np.where(bodily, ratio, -np.inf), 0.0)
@@ -181,7 +185,7 @@ class LifterStream:
         ghosts = ghosts_of_the_seen(ratio, self._together, mine, theirs, config.min_ghost_ratio)
 
         self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
-        self._outline(tracks, mine, people, theirs)
+        self._outline(tracks, mine, people, theirs, overlap)
         learned = sure[theirs] * min(dt_s, config.belief_step_s) / config.belief_s
         tracks["belief"][mine] = np.minimum(tracks["belief"][mine] + learned, config.max_belief)
         rules = config.upright
@@ -207,7 +211,7 @@ class LifterStream:
         self._dress(tracks, born, people, dress, new, dt_s)
         tracks["belief"][born] = np.minimum(sure[new], config.max_belief)
         tracks["box"][born] = box_filter.begin(people.boxes_px[new], config.box)
-        self._outline(tracks, born, people, new, first=True)
+        self._outline(tracks, born, people, new, overlap, first=True)
         present = np.concatenate([mine, born])
         self._together = np.pad(self._together, (0, len(new)))
         self._together[np.ix_(present, present)] = True
@@ -260,13 +264,16 @@ class LifterStream:
         which: NDArray[np.intp],
         people: People,
         seen_as: NDArray[np.intp],
+        overlap: Floats,
         *,
         first: bool = False,
     ) -> None:
         """Remember the boxes of the tracks ``which``, and how their keypoints lie in them."""
         boxes_px = people.boxes_px[seen_as]
         if not first:
-            tracks["box"][which] = box_filter.update(tracks["box"][which], boxes_px, self._config.box)
+            tracks["box"][which] = box_filter.update(
+                tracks["box"][which], boxes_px, self._config.box, overlap[seen_as]
+            )
         tracks["shape"][which] = shape_of(boxes_px, people.keypoints[seen_as])
 
     def _see(
@@ -342,7 +349,9 @@ class LifterStream:
         in_sight = np.zeros(len(tracks), bool)
         in_sight[seen] = True
         depth = tracks["transl"][:, 2]
-        behind = pushed_behind(boxes_of(tracks["box"]), depth, in_sight, config.hidden_iou, config.hidden_gap_m)
+        behind = pushed_behind(
+            boxes_of(tracks["box"]), depth, in_sight, config.hidden_iou, config.hidden_gap_m
+        )
         tracks["transl"] *= (behind / np.maximum(depth, 1e-6))[:, None]
 
     def _newcomers(
@@ -371,7 +380,10 @@ class LifterStream:
             life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
         )
         shown &= (tracks["id"] > 0) | self._given | (tracks["belief"] > 0)
-        stay = self._given | (~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"]) & ((tracks["belief"] >= config.min_belief) | ~shown))
+        stay = self._given | (
+            ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
+            & ((tracks["belief"] >= config.min_belief) | ~shown)
+        )
         tracks = self._tracks = tracks[stay]
         self._together = self._together[np.ix_(stay, stay)]
         shown, seen, body = shown[stay], seen[stay], body[stay]

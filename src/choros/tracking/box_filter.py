@@ -35,8 +35,11 @@ class BoxRules:
     Lengths are shares of the person's height in the image.
     """
 
-    centre_std: float = 0.04  # of a detected box
-    log_size_std: tuple[float, float] = (0.15, 0.06)  # width, height
+    centre_std: float = 0.02  # of a detected box
+    centre_std_px: float = 2.5
+    crowded: float = 3.0  # these grow by this times the overlap (IoU) with somebody else's box
+    log_size_std: tuple[float, float] = (0.1, 0.03)  # width, height
+    log_size_std_px: float = 3.5  # added, over width and height
     first_speed_std: float = 0.6  # per second: of somebody seen for the first time
     speed_drift: float = 0.35  # per second, after one second
     log_size_drift: tuple[float, float] = (0.15, 0.1)  # after one second
@@ -44,14 +47,25 @@ class BoxRules:
     coast_memory_s: float = 2.0  # how soon an unseen person's speed is forgotten
 
 
+def noise_of(boxes_px: Floats, rules: BoxRules, overlap: Floats | None = None) -> tuple[Floats, Floats]:
+    """Standard deviations of detected boxes, (n, 4) xyxy px: of centres (n, 1) px, and of log sizes (n, 2).
+
+    ``overlap`` (n,) is the IoU with whoever is nearest; None for people who stand alone.
+    """
+    size = np.maximum(np.asarray(boxes_px, np.float64)[:, 2:] - boxes_px[:, :2], 1.0)
+    more = np.ones((len(size), 1)) if overlap is None else 1 + rules.crowded * overlap[:, None]
+    centre = np.hypot(rules.centre_std * size[:, 1:], rules.centre_std_px)
+    return centre * more, np.hypot(rules.log_size_std, rules.log_size_std_px / size) * more
+
+
 def begin(boxes_px: Floats, rules: BoxRules) -> NDArray[np.void]:
     """States, (n,) BOX_STATE, of boxes seen for the first time, (n, 4) xyxy px."""
     state = np.zeros(len(boxes_px), BOX_STATE)
     state["centre_px"], state["log_size"] = _measured(boxes_px)
-    height = np.exp(state["log_size"][:, 1:])
-    state["place_var"] = (rules.centre_std * height) ** 2
-    state["speed_var"] = (rules.first_speed_std * height) ** 2
-    state["log_size_var"] = np.square(rules.log_size_std)
+    centre_std, size_std = noise_of(boxes_px, rules)
+    state["place_var"] = centre_std**2
+    state["speed_var"] = (rules.first_speed_std * np.exp(state["log_size"][:, 1:])) ** 2
+    state["log_size_var"] = size_std**2
     return state
 
 
@@ -60,7 +74,9 @@ def predict(state: NDArray[np.void], dt_s: float, rules: BoxRules) -> NDArray[np
     after = state.copy()
     drift = (rules.speed_drift * np.exp(state["log_size"][:, 1:])) ** 2
     after["centre_px"] += dt_s * state["speed_px_s"]
-    after["place_var"] += dt_s * (2 * state["place_speed_cov"] + dt_s * state["speed_var"]) + drift * dt_s**3 / 3
+    after["place_var"] += (
+        dt_s * (2 * state["place_speed_cov"] + dt_s * state["speed_var"]) + drift * dt_s**3 / 3
+    )
     after["place_speed_cov"] += dt_s * state["speed_var"] + drift * dt_s**2 / 2
     after["speed_var"] += drift * dt_s
     after["log_size_var"] += np.square(rules.log_size_drift) * dt_s
@@ -74,13 +90,15 @@ def coast(state: NDArray[np.void], dt_s: float, rules: BoxRules) -> NDArray[np.v
     return after
 
 
-def update(state: NDArray[np.void], boxes_px: Floats, rules: BoxRules) -> NDArray[np.void]:
-    """The states after boxes were seen, (n, 4) xyxy px, one each."""
+def update(
+    state: NDArray[np.void], boxes_px: Floats, rules: BoxRules, overlap: Floats | None = None
+) -> NDArray[np.void]:
+    """The states after boxes were seen, (n, 4) xyxy px, one each; ``overlap`` as in ``noise_of``."""
     after = state.copy()
     centre, log_size = _measured(boxes_px)
-    noise = (rules.centre_std * np.exp(state["log_size"][:, 1:])) ** 2
+    centre_std, size_std = noise_of(boxes_px, rules, overlap)
     miss = centre - state["centre_px"]
-    total = state["place_var"] + _doubted(noise, miss, state["place_var"], rules)
+    total = state["place_var"] + _doubted(centre_std**2, miss, state["place_var"], rules)
     gain, speed_gain = state["place_var"] / total, state["place_speed_cov"] / total
     after["centre_px"] += gain * miss
     after["speed_px_s"] += speed_gain * miss
@@ -88,10 +106,8 @@ def update(state: NDArray[np.void], boxes_px: Floats, rules: BoxRules) -> NDArra
     after["place_speed_cov"] -= gain * state["place_speed_cov"]
     after["place_var"] -= gain * state["place_var"]
     miss = log_size - state["log_size"]
-    noise = np.broadcast_to(np.square(rules.log_size_std), miss.shape)
-    gain = state["log_size_var"] / (
-        state["log_size_var"] + _doubted(noise, miss, state["log_size_var"], rules)
-    )
+    total = state["log_size_var"] + _doubted(size_std**2, miss, state["log_size_var"], rules)
+    gain = state["log_size_var"] / total
     after["log_size"] += gain * miss
     after["log_size_var"] -= gain * state["log_size_var"]
     return after

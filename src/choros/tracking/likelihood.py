@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from choros.tracking.appearance import Colours
-from choros.tracking.box_filter import BoxRules
+from choros.tracking.box_filter import BoxRules, noise_of
 
 Floats = NDArray[np.float64]
 
@@ -31,10 +31,15 @@ class LikelihoodRules:
     """
 
     freedom: float = 5.0  # of Student's t
+    reach: float = 0.75  # nobody is farther from where they are expected than this and
+    reach_std: float = 4.0  # so many standard deviations, however alike
     log_depth_std: float = 0.15
     log_depth_drift: float = 0.1  # after one second
     log_depth_std_others: float = 0.5  # of anybody's depth
-    pose_std: tuple[float, float] = (0.03, 0.055)  # of a keypoint in its box: from frame to frame, and long after
+    pose_std: tuple[float, float] = (
+        0.03,
+        0.055,
+    )  # of a keypoint in its box: from frame to frame, and long after
     pose_memory_s: float = 0.3
     pose_std_others: float = 0.09
     pose_keypoints: float = 3.0  # how many of the 17 count as independent
@@ -69,6 +74,7 @@ class Seen(NamedTuple):
     depth_m: Floats  # (m,)
     colours: Colours
     evidence: Floats  # (m,) see ``evidence``
+    overlap: Floats  # (m,) IoU with the box nearest to theirs
 
 
 def log_place(a: Predicted, b: Seen, rules: LikelihoodRules, box: BoxRules) -> Floats:  # (n, m)
@@ -76,12 +82,14 @@ def log_place(a: Predicted, b: Seen, rules: LikelihoodRules, box: BoxRules) -> F
     height = np.exp(a.boxes["log_size"][:, 1])
     centre = 0.5 * (b.boxes_px[:, :2] + b.boxes_px[:, 2:])
     miss = (centre[None] - a.boxes["centre_px"][:, None]) / height[:, None, None]
-    std = np.sqrt(a.boxes["place_var"] / height[:, None] ** 2 + box.centre_std**2)
+    centre_std, size_std = noise_of(b.boxes_px, box, b.overlap)
+    std = np.sqrt(a.boxes["place_var"][:, None] + centre_std[None] ** 2) / height[:, None, None]
     log_height = np.log(np.maximum(b.boxes_px[:, 3] - b.boxes_px[:, 1], 1.0))
     taller = log_height[None] - a.boxes["log_size"][:, None, 1]
-    std_size = np.sqrt(a.boxes["log_size_var"][:, 1] + box.log_size_std[1] ** 2)
-    place = log_student(miss, std[:, None], rules.freedom).sum(-1)
-    return place + log_student(taller, std_size[:, None], rules.freedom)
+    std_size = np.sqrt(a.boxes["log_size_var"][:, None, 1] + size_std[None, :, 1] ** 2)
+    density = log_student(miss, std, rules.freedom).sum(-1) + log_student(taller, std_size, rules.freedom)
+    within = (abs(miss) <= rules.reach + rules.reach_std * std).all(-1)
+    return np.where(within, density, -np.inf)
 
 
 def log_depth(a: Predicted, b: Seen, rules: LikelihoodRules) -> Floats:  # (n, m)
@@ -100,7 +108,9 @@ def log_pose(a: Predicted, b: Seen, rules: LikelihoodRules, min_confidence: floa
     early, late = rules.pose_std
     std = late - (late - early) * np.exp(-a.unseen_s / rules.pose_memory_s)
     std = std[:, None, None]
-    each = 0.5 * squared * (1 / rules.pose_std_others**2 - 1 / std**2) + 2 * np.log(rules.pose_std_others / std)
+    each = 0.5 * squared * (1 / rules.pose_std_others**2 - 1 / std**2) + 2 * np.log(
+        rules.pose_std_others / std
+    )
     share = rules.pose_keypoints / both.shape[-1]
     return np.where(both, np.maximum(each, -2 * np.log(rules.pose_std_others / early)), 0).sum(-1) * share
 
@@ -108,7 +118,7 @@ def log_pose(a: Predicted, b: Seen, rules: LikelihoodRules, min_confidence: floa
 def log_colours(a: Predicted, b: Seen, rules: LikelihoodRules) -> Floats:  # (n, m)
     """log p(colours | person) / p(colours | anybody); 0 where no part of both was read."""
     weight = a.colours.weight[:, None] * b.colours.weight[None]
-    miss = b.colours.lab[None] - a.colours.lab[:, None]
+    miss = b.colours.lab[None] - a.colours.lab[:, None]  # (n, m, 3 parts, 3)
     same = log_student(miss, np.array(rules.lab_std), rules.freedom).sum(-1)
     anybody = log_student(miss, np.array(rules.lab_std_others), rules.freedom).sum(-1)
     return rules.lab_parts * (weight * (same - anybody)).sum(-1)
@@ -118,7 +128,12 @@ def log_likelihood_ratio(a: Predicted, b: Seen, rules: LikelihoodRules, box: Box
     """log p(seen | that person) / p(seen | somebody new or nobody); above 0 they are rather the same."""
     found = rules.found_lost + (rules.found - rules.found_lost) * np.exp(-a.unseen_s / rules.found_memory_s)
     found = found * np.where(a.confirmed, 1, rules.found_unconfirmed)
-    alike = log_place(a, b, rules, box) + log_depth(a, b, rules) + log_pose(a, b, rules) + log_colours(a, b, rules)
+    alike = (
+        log_place(a, b, rules, box)
+        + log_depth(a, b, rules)
+        + log_pose(a, b, rules)
+        + log_colours(a, b, rules)
+    )
     return alike + np.log(found / (1 - found))[:, None] - rules.log_new + np.minimum(b.evidence, 0)
 
 

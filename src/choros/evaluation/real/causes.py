@@ -83,9 +83,7 @@ def switches(motion: Motion, truth: Boxes) -> list[Switch]:
                 other = _other(track, who, owner, age_s, there.get((f - 1, track)))
                 hidden = _overlapped(truth, who, f) or _overlapped(truth, who, last)
                 since_s = float(motion.pts_s[f] - motion.pts_s[last])
-                out.append(
-                    Switch(float(motion.pts_s[f]), f, who, before, track, since_s, own, other, hidden)
-                )
+                out.append(Switch(float(motion.pts_s[f]), f, who, before, track, since_s, own, other, hidden))
             holder[who] = (f, track)
         owner |= on
     return out

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body import BodyModel
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.evaluation.bodies import joints_m
-from choros.body import BodyModel
 from choros.evaluation.metrics.hota import hota
 from choros.evaluation.metrics.tracking import (
     TrackingFrames,
@@ -180,7 +180,9 @@ def box_tracker_row(found: Iterable[Found], footage: Path) -> dict[str, float]:
         from supervision import Detections
         from trackers import CBIoUTracker
     except ImportError as error:
-        raise ChorosError("the tracker of bare boxes needs trackers 2.6.1: pip install trackers==2.6.1") from error
+        raise ChorosError(
+            "the tracker of bare boxes needs trackers 2.6.1: pip install trackers==2.6.1"
+        ) from error
     tracker, parts = CBIoUTracker(), []
     for frame, (boxes_px, confidence) in enumerate(found):
         given = Detections(
@@ -192,7 +194,11 @@ def box_tracker_row(found: Iterable[Found], footage: Path) -> dict[str, float]:
         ids = np.full(len(tracked), -1) if tracked.tracker_id is None else tracked.tracker_id
         known = ids >= 0  # the rest are not confirmed
         parts.append(
-            Boxes(np.full(int(known.sum()), frame), ids[known].astype(np.int64), tracked.xyxy[known].astype(float))
+            Boxes(
+                np.full(int(known.sum()), frame),
+                ids[known].astype(np.int64),
+                tracked.xyxy[known].astype(float),
+            )
         )
     said = Boxes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     truth = read_truth(footage).boxes
