@@ -11,7 +11,7 @@ SOURCE = Path(choros.__file__).parent
 
 FLOORS = {
     "_version": 1, "errors": 1, "camera": 1, "compiled": 1, "motion": 1, "journal": 1, "keypoints": 1,
-    "restricted_pickle": 1, "video": 1, "weights": 1,
+    "restricted_pickle": 1, "settling": 1, "video": 1, "weights": 1,
     "body": 2, "layers": 2,
     "datasets": 3, "detection": 3, "evaluation.metrics": 3, "export": 3, "scenes": 3, "tracking": 3, "view": 3,
     "lifter": 4, "comotion": 4, "glamr": 4,

@@ -7,7 +7,14 @@ from choros.errors import ChorosError
 from choros.journal import MotionJournal, folder_of, frames_if_finished
 from choros.motion import Motion
 
-from .test_motion import make_motion
+from . import test_motion
+
+
+def make_motion(**options):
+    """Everybody in sight all the time: nothing that the end of a video would tell (see ``settling``)."""
+    motion = test_motion.make_motion(**options)
+    motion.rows["visible"] = True
+    return motion
 
 
 def write(journal, motion, frames):

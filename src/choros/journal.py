@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, atomic_write, write_mot, write_npz
+from choros.settling import settle, sights, tentative
 
 State = Mapping[str, NDArray[Any]]
 
@@ -107,13 +108,20 @@ class MotionJournal:
             file.write(_pack({"n_frames": self.n_frames, "n_rows": self.n_rows}, state))
 
     def finish(self, *, keep: bool = False) -> None:
-        """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``."""
+        """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``.
+
+        Both hold nobody after their last sight (see ``settling``), and ``tracks.txt`` nobody who is tentative.
+        """
         self._frames.flush()
         self._rows.flush()
         frames = _Records(self.folder / "frames.bin", FRAME, self.n_frames)
         rows = _Records(self.folder / "rows.bin", ROW, self.n_rows)
-        write_mot(self.output.with_name("tracks.txt"), rows)
+        settled = self.folder / "settled.bin"
+        rows = _Records(settled, ROW, settle(rows, settled))
+        doubtful = tentative(sights(rows), frames, float(self.header.fps))
+        write_mot(self.output.with_name("tracks.txt"), rows, without=doubtful)
         write_npz(self.output, self.header, frames, rows)
+        settled.unlink()
         if not keep:
             self.close()
             _remove(self.folder)

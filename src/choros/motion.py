@@ -48,6 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.settling import sights, tentative
 
 VERSION = 1
 
@@ -294,6 +295,16 @@ class Motion:
         keep = np.isin(self.rows["person"], list(people))
         return replace(self, rows=self.rows[keep])
 
+    @property
+    def tentative(self) -> list[int]:
+        """People who were in sight for less than .2 s, and may be nobody; see ``settling``."""
+        return tentative(sights(self.rows), self.frames, float(self.fps))
+
+    def settled(self) -> Motion:
+        """Without tentative people: what exports, overlays, views and plots take unless told otherwise."""
+        doubtful = self.tentative
+        return replace(self, rows=self.rows[~np.isin(self.rows["person"], doubtful)]) if doubtful else self
+
     # --- in and out -------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
@@ -429,13 +440,11 @@ def _table(dtype: np.dtype[np.void], stored: Any, length: int) -> NDArray[np.voi
     return table
 
 
-def write_mot(path: str | Path, rows: Table) -> None:
-    """Rows as MOT text; see ``Motion.write_mot``."""
-    last_seen: dict[int, int] = {}
-    for start in range(0, len(rows), CHUNK):
-        seen = rows[start : start + CHUNK]
-        seen = seen[seen["visible"]]
-        last_seen.update(zip(seen["person"].tolist(), seen["frame"].tolist(), strict=True))
+def write_mot(path: str | Path, rows: Table, without: Iterable[int] = ()) -> None:
+    """Rows as MOT text, but for these people; see ``Motion.write_mot``."""
+    last_seen = {person: sight.last for person, sight in sights(rows).items()}
+    for person in without:
+        last_seen.pop(person, None)
     with atomic_write(path) as file:
         for start in range(0, len(rows), CHUNK):
             for row in rows[start : start + CHUNK]:

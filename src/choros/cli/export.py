@@ -34,6 +34,8 @@ class Export:
     """The frame, counted from 0, that formats of one moment hold."""
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
+    tentative: Flag = False
+    """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
     """Your own SMPL file, if the motion was tracked with it."""
     list: Flag = False
@@ -55,9 +57,9 @@ class Export:
             raise ChorosError(f"{self.output} is a file; name a folder after -o.")
 
         from choros.body import BodyModel
-        from choros.motion import Motion
+        from choros.cli.motions import loaded
 
-        motion = Motion.load(self.motion)
+        motion = loaded(self.motion, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         options = ExportOptions(self.space, self.people, body, self.frame, self.quantised)
         for name in dict.fromkeys(self.to):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import OptionalFile
+from choros.cli.arguments import Flag, OptionalFile
 
 
 @dataclass
@@ -25,15 +25,17 @@ class Plot:
     """Whose angles to draw: hip, knee, ankle, shoulder, elbow, wrist, spine1, spine2, spine3, neck or head."""
     people: Annotated[tuple[int, ...], arg(metavar="ID...", help_behavior_hint="")] = ()
     """Only these people."""
+    tentative: Flag = False
+    """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
         from choros.body import BodyModel
-        from choros.motion import Motion
+        from choros.cli.motions import loaded
         from choros.view.curves import DEFAULT_JOINTS, write_report
 
-        motion = Motion.load(self.motion)
+        motion = loaded(self.motion, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         write_report(motion, self.output, self.motion.stem, self.joints or DEFAULT_JOINTS, self.people, body)
         print(f"{self.output}: {self.output.stat().st_size / 1000:,.0f} kB")

@@ -34,20 +34,22 @@ class Show:
     """Also draw the 2D keypoints."""
     no_ghosts: Flag = False
     """Leave out people where they were predicted and not seen."""
+    tentative: Flag = False
+    """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
         from choros.body import BodyModel
+        from choros.cli.motions import loaded
         from choros.cli.progress import TrackProgress
-        from choros.motion import Motion
         from choros.view.overlay import OverlayStyle, render_video
         from choros.view.world import WorldStyle, render_world
 
         if self.world == (self.video is not None):
             raise ChorosError(f"give {self.motion} a video to be drawn over, or --world, one of the two.")
         self._check_output()
-        motion = Motion.load(self.motion)
+        motion = loaded(self.motion, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("drawing") as progress:
             if self.video is None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import OptionalFile
+from choros.cli.arguments import Flag, OptionalFile
 from choros.errors import ChorosError
 
 
@@ -24,6 +24,8 @@ class View:
     """Write one page that opens in any browser without a server, instead of serving a view."""
     port: Annotated[int, arg(metavar="NUMBER")] = 8080
     """Where the view is served, on this machine."""
+    tentative: Flag = False
+    """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
     """Your own SMPL file, if the motions were tracked with it."""
 
@@ -34,9 +36,9 @@ class View:
             self._check_html(self.html)
 
         from choros.body import BodyModel
-        from choros.motion import Motion
+        from choros.cli.motions import loaded
 
-        motions = [(self._name(path), Motion.load(path)) for path in self.motions]
+        motions = [(self._name(path), loaded(path, self.tentative)) for path in self.motions]
         body = BodyModel.load(self.body) if self.body else None
         if self.html is not None:
             from choros.view.page import write_page

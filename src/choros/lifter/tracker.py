@@ -20,14 +20,27 @@ from choros.detection import People, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.errors import ChorosError
 from choros.journal import State
-from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, oks
+from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
+from choros.lifter.ghosts import Ghosts, ghosts_of_the_seen, pushed_behind
 from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 from choros.motion import ROW
-from choros.tracking.appearance import PARTS, Colours, alikeness, read_colours, remember
+from choros.tracking import box_filter
+from choros.tracking.appearance import PARTS, Colours, read_colours, remember
 from choros.tracking.assignment import assign
+from choros.tracking.box_filter import BOX_STATE, BoxRules, boxes_of
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
-from choros.tracking.similarity import Floats, SimilarityRules, similarity
+from choros.tracking.likelihood import (
+    LikelihoodRules,
+    Predicted,
+    Seen,
+    evidence,
+    log_likelihood_ratio,
+    log_place,
+    shape_of,
+)
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,15 +50,20 @@ class LifterSystemConfig:
     accurate: bool = False
     lift: LiftConfig = field(default_factory=LiftConfig)
     life: LifeRules = field(default_factory=LifeRules)
-    alike: SimilarityRules = field(default_factory=SimilarityRules)
-    dress_share: float = 0.3  # of the similarity; the rest is where people are
-    min_place: float = 0.1  # similarity of place without which no dress helps
-    min_dress: float = 0.15  # alikeness that a person unseen for ``lost_dress_s`` must come back with
-    lost_dress_s: float = 0.5
+    box: BoxRules = field(default_factory=BoxRules)
+    alike: LikelihoodRules = field(default_factory=LikelihoodRules)
+    belief_s: float = 0.5  # seconds of sights that count as one independent one
+    belief_step_s: float = 0.2  # the most that one sight counts
+    max_belief: float = 4.0
+    min_belief: float = -1.0  # below it, somebody shown turns out to be nobody
+    min_ghost_ratio: float = 0.0  # log likelihood ratio of an unseen track and a person who is another track
+    smooth_share: float = 0.4  # of the filtered box in the box that is reported; the rest is as detected
+    hidden_iou: float = 0.5  # an unseen person's box overlapping a seen one's by this is hidden behind it
+    hidden_gap_m: float = 0.3
+    same_place_log: float = (
+        1.0  # log density of place, per height² and log height, above which two stand in one
+    )
     upright: UprightRules = field(default_factory=UprightRules)
-    min_similarity: float = 0.25  # of a person seen with certainty
-    min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
-    faint_s: float = 0.3  # that was seen this short a time ago
     same_person_oks: float = 0.6  # a new person this like a tracked one is not new
     crowded_iou: float = 0.2  # overlap with somebody tracked that makes a new person doubtful
     min_keypoints: int = 5  # confident ones that anybody must show
@@ -55,7 +73,7 @@ class LifterSystemConfig:
     velocity_memory_s: float = 0.4
     depth_velocity_share: float = 0.4  # of what is learned of the speed along the ray: it is mostly noise
     max_speed_m_s: float = 4.0
-    coast_memory_s: float = 0.6  # how soon an unseen person's speed is forgotten
+    coast_memory_s: float = 2.0  # how soon an unseen person's speed is forgotten
 
 
 def _track_type(hidden_width: int) -> np.dtype[np.void]:
@@ -63,6 +81,7 @@ def _track_type(hidden_width: int) -> np.dtype[np.void]:
         [
             ("id", "i4"),  # 0 until confirmed
             ("sights", "i4"),
+            ("belief", "f8"),  # log odds that this is somebody
             ("score", "f8"),  # best detection so far
             ("crowded", "?"),  # first seen where somebody else was
             ("born_s", "f8"),
@@ -74,6 +93,8 @@ def _track_type(hidden_width: int) -> np.dtype[np.void]:
             ("transl", "f8", (3,)),
             ("velocity_m_s", "f8", (3,)),
             ("confidence", "f8"),
+            ("box", BOX_STATE),
+            ("shape", "f8", (17, 3)),  # keypoints in the box when last seen, see ``likelihood.shape_of``
             ("dress_lab", "f8", (len(PARTS), 3)),
             ("dress_weight", "f8", (len(PARTS),)),
             ("hidden", "f4", (hidden_width,)),
@@ -103,6 +124,7 @@ class LifterStream:
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
         self._tracks = np.zeros(0, _track_type(lifting.hidden_width))
+        self._together = np.zeros((0, 0), bool)  # which tracks were ever seen in one frame
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
         self._given = False  # the people of the first frame were given, and stay the only ones
         self._people_upright = nothing_seen()
@@ -147,26 +169,25 @@ class LifterStream:
 
         tracks["transl"] += tracks["velocity_m_s"] * dt_s
         tracks["transl"][:, 2] = np.maximum(tracks["transl"][:, 2], 0.3)
-        predicted = self._project(tracks)
+        tracks["box"] = box_filter.predict(tracks["box"], dt_s, config.box)
         keypoints = people.keypoints.astype(np.float64)
         glance_cam = self._lifting.glance(keypoints, self.K) if len(people) else np.zeros((0, 3))
-        place = similarity(
-            predicted, self._pelvis(tracks["betas"], tracks["transl"]), time_s - tracks["seen_s"],
-            keypoints, glance_cam, config.alike,
-        )  # fmt: skip
-
-        worn = alikeness(Colours(tracks["dress_lab"], tracks["dress_weight"]), dress)
-        # The longer unseen, the less a prediction says and the more the clothes do.
-        share = config.dress_share * (1 + np.minimum(time_s - tracks["seen_s"], 1))[:, None]
-        # What stands where a lost person was predicted, and looks like nobody, is a signpost.
-        possible = place >= config.min_place
-        possible &= (worn >= config.min_dress) | (time_s - tracks["seen_s"] < config.lost_dress_s)[:, None]
+        expected = self._expected(time_s)
+        sure = evidence(people.scores.astype(np.float64), keypoints, config.alike)
+        overlap = box_iou(people.boxes_px, people.boxes_px)
+        np.fill_diagonal(overlap, 0)
+        overlap = overlap.max(-1, initial=0)
+        seen = Seen(people.boxes_px.astype(np.float64), keypoints, glance_cam[:, 2], dress, sure, overlap)
         bodily = (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
-        possible &= bodily
-        likeness = np.where(possible, (1 - share) * place + share * worn, -1)
-        mine, theirs = self._match(likeness, people.scores < config.life.birth_score)
+        ratio = log_likelihood_ratio(expected, seen, config.alike, config.box)
+        mine, theirs = assign(np.where(bodily, ratio, -np.inf), 0.0)
+        place = log_place(expected, seen, config.alike, config.box) > config.same_place_log
+        ghosts = ghosts_of_the_seen(ratio, self._together, mine, theirs, config.min_ghost_ratio)
 
         self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
+        self._outline(tracks, mine, people, theirs, overlap)
+        learned = sure[theirs] * min(dt_s, config.belief_step_s) / config.belief_s
+        tracks["belief"][mine] = np.minimum(tracks["belief"][mine] + learned, config.max_belief)
         rules = config.upright
         self._people_upright = observe(self._people_upright, keypoints[theirs], self.K, dt_s, rules)
         self._up = up(self._people_upright, rules)
@@ -176,8 +197,9 @@ class LifterStream:
         seen_keypoints = np.zeros((len(tracks), 17, 3))
         seen_box[mine], seen_keypoints[mine] = people.boxes_px[theirs], keypoints[theirs]
 
+        self._haunt(ghosts, mine)
         new = self._newcomers(people, bodily, theirs, seen_keypoints[mine])
-        crowded = (place[:, new] >= config.min_place).any(0)
+        crowded = place[:, new].any(0)
         crowded |= (
             box_iou(people.boxes_px[new], people.boxes_px[theirs]).max(-1, initial=0) > config.crowded_iou
         )
@@ -187,6 +209,12 @@ class LifterStream:
         tracks["crowded"][born] = crowded
         self._see(tracks, born, keypoints[new], people.scores[new], time_s, first=True)
         self._dress(tracks, born, people, dress, new, dt_s)
+        tracks["belief"][born] = np.minimum(sure[new], config.max_belief)
+        tracks["box"][born] = box_filter.begin(people.boxes_px[new], config.box)
+        self._outline(tracks, born, people, new, overlap, first=True)
+        present = np.concatenate([mine, born])
+        self._together = np.pad(self._together, (0, len(new)))
+        self._together[np.ix_(present, present)] = True
         seen_box = np.concatenate([seen_box, people.boxes_px[new]])
         seen_keypoints = np.concatenate([seen_keypoints, keypoints[new]])
         return self._report(seen_box, seen_keypoints, width, height)
@@ -196,6 +224,7 @@ class LifterStream:
         clock = np.array([self._frame, self._last_id], np.int64)
         return {
             "tracks": self._tracks,
+            "together": self._together,
             "clock": clock,
             "now_s": np.array(self._now_s),
             "K": self.K,
@@ -210,31 +239,42 @@ class LifterStream:
         # A type that went through a file has forgotten its alignment.
         self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
         self._frame, self._last_id = (int(v) for v in state["clock"])
+        self._together = state["together"].copy()
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._people_upright = state["upright"].copy()
         self._up = up(self._people_upright, self._config.upright)
 
     # ----------------------------------------------------------------------------------------------
 
-    def _match(self, likeness: Floats, faint: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Tracks and the people they are, in three rounds.
+    def _expected(self, time_s: float) -> Predicted:
+        """The tracks as they are expected in this frame."""
+        tracks = self._tracks
+        return Predicted(
+            tracks["box"],
+            tracks["shape"],
+            self._pelvis(tracks["betas"], tracks["transl"])[:, 2],
+            Colours(tracks["dress_lab"], tracks["dress_weight"]),
+            time_s - tracks["seen_s"],
+            (tracks["id"] > 0) | self._given,
+        )
 
-        Known people take certain detections first, then what faint ones may continue them; only then do
-        unconfirmed tracks get what is left.
-        """
-        config, known = self._config, self._tracks["id"] > 0
-        recent = self._now_s - self._tracks["seen_s"] <= config.faint_s
-        mine, theirs = np.zeros(0, np.intp), np.zeros(0, np.intp)
-        for who, what, minimum in (
-            (known, ~faint, config.min_similarity),
-            (known & recent, faint, config.min_similarity_faint),
-            (~known, ~faint, config.min_similarity),
-        ):
-            free = np.where(who[:, None] & what, likeness, -1)
-            free[mine], free[:, theirs] = -1, -1
-            rows, columns = assign(free, minimum)
-            mine, theirs = np.r_[mine, rows], np.r_[theirs, columns]
-        return mine, theirs
+    def _outline(
+        self,
+        tracks: NDArray[np.void],
+        which: NDArray[np.intp],
+        people: People,
+        seen_as: NDArray[np.intp],
+        overlap: Floats,
+        *,
+        first: bool = False,
+    ) -> None:
+        """Remember the boxes of the tracks ``which``, and how their keypoints lie in them."""
+        boxes_px = people.boxes_px[seen_as]
+        if not first:
+            tracks["box"][which] = box_filter.update(
+                tracks["box"][which], boxes_px, self._config.box, overlap[seen_as]
+            )
+        tracks["shape"][which] = shape_of(boxes_px, people.keypoints[seen_as])
 
     def _see(
         self,
@@ -296,6 +336,23 @@ class LifterStream:
         keep = np.exp(-dt_s / self._config.coast_memory_s)
         self._tracks["velocity_m_s"][which] *= keep
         self._tracks["confidence"][which] *= keep
+        self._tracks["box"][which] = box_filter.coast(self._tracks["box"][which], dt_s, self._config.box)
+
+    def _haunt(self, ghosts: Ghosts, seen: NDArray[np.intp]) -> None:
+        """Ghosts end, and leave their number to whoever they are the ghost of and has none; the hidden stand behind."""
+        tracks, config = self._tracks, self._config
+        for ghost, one in zip(*ghosts, strict=True):
+            if tracks["id"][one] == 0 and tracks["id"][ghost] > 0:
+                tracks["id"][one] = tracks["id"][ghost]
+        if not self._given:
+            tracks["seen_s"][ghosts.ghost], tracks["id"][ghosts.ghost] = -np.inf, 0
+        in_sight = np.zeros(len(tracks), bool)
+        in_sight[seen] = True
+        depth = tracks["transl"][:, 2]
+        behind = pushed_behind(
+            boxes_of(tracks["box"]), depth, in_sight, config.hidden_iou, config.hidden_gap_m
+        )
+        tracks["transl"] *= (behind / np.maximum(depth, 1e-6))[:, None]
 
     def _newcomers(
         self, people: People, bodily: NDArray[np.bool_], taken: NDArray[np.intp], tracked: Floats
@@ -313,7 +370,7 @@ class LifterStream:
 
     def _report(self, seen_box: Floats, seen_keypoints: Floats, width: int, height: int) -> NDArray[np.void]:
         """End what must end, number who is new, and write the rows of this frame."""
-        tracks, life, now_s = self._tracks, self._config.life, self._now_s
+        tracks, config, life, now_s = self._tracks, self._config, self._config.life, self._now_s
         seen = np.isfinite(seen_box[:, 0])
         body = self._project(tracks)[..., :2]
         inside = ((body >= 0) & (body < [width, height])).all(-1).mean(-1) > 0.15
@@ -322,8 +379,13 @@ class LifterStream:
         shown |= confirmed(
             life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
         )
-        stay = self._given | ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
+        shown &= (tracks["id"] > 0) | self._given | (tracks["belief"] > 0)
+        stay = self._given | (
+            ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
+            & ((tracks["belief"] >= config.min_belief) | ~shown)
+        )
         tracks = self._tracks = tracks[stay]
+        self._together = self._together[np.ix_(stay, stay)]
         shown, seen, body = shown[stay], seen[stay], body[stay]
         seen_box, seen_keypoints = seen_box[stay], seen_keypoints[stay]
         unnamed = np.flatnonzero(shown & (tracks["id"] == 0))
@@ -338,8 +400,8 @@ class LifterStream:
         for name in ("betas", "transl", "confidence"):
             rows[name] = tracks[name][shown]
         rows["visible"] = seen[shown]
-        margin = np.concatenate([body, np.ones_like(body[..., :1])], -1)
-        rows["box_px"] = np.where(seen[:, None], seen_box, box_of_keypoints(margin))[shown]
+        mixed = seen_box + config.smooth_share * (boxes_of(tracks["box"]) - seen_box)
+        rows["box_px"] = np.where(seen[:, None], mixed, boxes_of(tracks["box"]))[shown]
         rows["keypoints_px"] = seen_keypoints[shown]
         return rows[np.argsort(rows["person"])]
 
