@@ -6,6 +6,7 @@ import pytest
 
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
+from choros.camera_motion.background import background
 from choros.detection import People
 from choros.errors import ChorosError
 from choros.lifter.lift import Lifting
@@ -22,11 +23,11 @@ def lifting():
     return Lifting(BodyModel.load(detail="light"))
 
 
-def look(lifting, places, shirts, hidden=()):
+def look(lifting, places, shirts, hidden=(), facing=UPRIGHT):
     """People standing at ``places`` (n, 3) metres, seen without error, in shirts of a colour each."""
     n = len(places)
     rotations = np.tile(np.eye(3), (n, 24, 1, 1))
-    rotations[:, 0] = UPRIGHT
+    rotations[:, 0] = facing
     points = lifting.keypoints_cam(rotations, np.zeros((n, 10)), np.asarray(places))
     keypoints = np.concatenate([project(points, K), np.full((n, 17, 1), 0.9)], -1)
     boxes = np.concatenate([keypoints[..., :2].min(1) - 10, keypoints[..., :2].max(1) + 10], -1)
@@ -144,6 +145,48 @@ def test_state_is_of_the_living_only(lifting):
     assert len(stream.state()["tracks"]) <= 4
     size = sum(array.nbytes for array in stream.state().values())
     assert size < 16_384 * 4
+
+
+def panning(lifting, hidden):
+    """A camera torn to and fro at 60 degrees a second past three people; one is ``hidden`` in some frames.
+
+    Gives times, looks, and the middle of everybody's box, px.
+    """
+    rng = np.random.default_rng(0)
+    wall = sum(cv2.GaussianBlur(rng.normal(size=(1400, 2600)), (0, 0), size) * size for size in (4, 9, 25))
+    wall = np.clip(128 + 50 * wall, 0, 255).astype(np.uint8)
+    pelvis = lifting.points.shaped(np.zeros((1, 10)))[0][0, 0]  # of a body at rest at the origin
+    places = np.array([[-1.3, 0.2, 6.0], [0.2, 0.2, 7.5], [1.4, 0.2, 6.5]])
+    for i in range(60):
+        ahead_deg = (
+            12 * 2 / np.pi * np.arcsin(np.sin(2 * np.pi * 60 / 48 * i / FPS))
+        )  # a saw of 48 degrees a period
+        R = cv2.Rodrigues(np.array([0, np.radians(ahead_deg), 0]))[0]  # world to camera
+        warp = K @ R @ np.linalg.inv(intrinsics(2600, 1400, focal_px=K[0, 0]))
+        picture = cv2.warpPerspective(wall, warp, (WIDTH, HEIGHT))[..., None].repeat(3, -1)
+        now = (places + pelvis) @ R.T - pelvis
+        everybody = look(lifting, now, [RED] * 3, (), R @ UPRIGHT)
+        one = look(lifting, now, [RED] * 3, (1,) if i in hidden else (), R @ UPRIGHT)
+        behind = background(picture, one.people.boxes_px)
+        yield i / FPS, one._replace(behind=behind), everybody.people.boxes_px[:, [0, 2]].mean(1)
+
+
+def test_a_fast_pan_leaves_everybody_who_they_are(lifting):
+    """Also somebody hidden, who goes on being where the camera would show them; and through a checkpoint."""
+    hidden = range(12, 24)
+    looks = list(panning(lifting, hidden))
+    rows = run(lifting, [(t, one) for t, one, _ in looks])
+    assert rows["person"].reshape(60, 3).tolist() == [[1, 2, 3]] * 60
+    assert [i for i, seen in enumerate(rows["visible"].reshape(60, 3)[:, 1]) if not seen] == list(hidden)
+    middle_px = rows["box_px"][:, [0, 2]].mean(1).reshape(60, 3)
+    assert np.abs(middle_px - [true_px for *_, true_px in looks]).max() < 15  # it moves by 40 in each frame
+
+    first = LifterStream(None, lifting, LifterSystemConfig(), K)
+    before = [first.follow(one, t) for t, one, _ in looks[:17]]
+    second = LifterStream(None, lifting, LifterSystemConfig())
+    second.restore({name: array.copy() for name, array in first.state().items()})
+    after = [second.follow(one, t) for t, one, _ in looks[17:]]
+    np.testing.assert_array_equal(np.concatenate(before + after), rows)
 
 
 def test_a_lost_person_ends_and_is_marked_until_then(lifting):

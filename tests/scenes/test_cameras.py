@@ -76,6 +76,22 @@ def test_travel_goes_as_far_as_it_is_told(travel_m):
     np.testing.assert_allclose(np.diff(along), travel_m / 149, atol=1e-9)
 
 
+def test_swing_turns_about_the_vertical_at_sixty_degrees_a_second():
+    one = filmed("swing")
+    assert np.ptp(one.T_world_camera[:, :3, 3], axis=0).max() == 0
+    np.testing.assert_allclose(one.T_world_camera[:, 2, :3], one.T_world_camera[:1, 2, :3].repeat(150, 0))
+    R = one.T_world_camera[:, :3, :3]
+    cosine = (np.einsum("tij,tij->t", R[1:], R[:-1]) - 1) / 2
+    assert np.rad2deg(np.arccos(cosine)).max() / 0.04 == pytest.approx(60, abs=1)
+
+
+def test_shake_turns_every_way_at_once():
+    R = filmed("shake").T_world_camera[:, :3, :3]
+    way = R[:-1].mT @ R[1:]
+    turns = np.rad2deg(np.stack([way[:, 2, 1], way[:, 0, 2], way[:, 1, 0]])) / 0.04  # nod, look, roll, deg/s
+    assert (np.ptp(turns, axis=1) > 10).all()
+
+
 def test_handheld_trembles_and_a_dolly_rides_level():
     assert np.abs(np.diff(filmed("handheld").T_world_camera[:, 2, 0])).min() > 0  # it rolls
     dolly = filmed("dolly").T_world_camera

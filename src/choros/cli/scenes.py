@@ -43,7 +43,7 @@ class SceneOptions:
     fov: Degrees = None
     """Field of view across the longer side; else drawn."""
     camera: Name = None
-    """How the camera moves: static, pan, dolly, handheld, zoom, travel; else the kind says."""
+    """How the camera moves: static, pan, dolly, handheld, zoom, travel, swing, shake; else the kind says."""
     children: float = 0.0
     """Share of the people who are children."""
     damage: float = 1.0

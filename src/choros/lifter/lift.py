@@ -151,9 +151,14 @@ class Lifting:
             fitted = fit(self.points, self.prior, betas[who], fitted.rotations, fitted.transl, target, self.config.fit)
             cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
             best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
-            chosen = Target(*(part[best] if len(np.shape(part)) and len(part) == len(who) else part for part in target))
             rotations, transl, error = fit(
-                self.points, self.prior, betas, fitted.rotations[best], fitted.transl[best], chosen, self.config.last_fit
+                self.points,
+                self.prior,
+                betas,
+                fitted.rotations[best],
+                fitted.transl[best],
+                Target(*(part[best] for part in target[:-2]), *target[-2:]),
+                self.config.last_fit,
             )
         expected = float64(found.std_m)[np.arange(n), which[best]].mean(-1)
         confidence = np.exp(-expected / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))

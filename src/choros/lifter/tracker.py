@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
+from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
 from choros.detection import People, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.errors import ChorosError
@@ -74,6 +75,7 @@ class LifterSystemConfig:
     depth_velocity_share: float = 0.4  # of what is learned of the speed along the ray: it is mostly noise
     max_speed_m_s: float = 4.0
     coast_memory_s: float = 2.0  # how soon an unseen person's speed is forgotten
+    background: BackgroundRules = field(default_factory=BackgroundRules)
 
 
 def _track_type(hidden_width: int) -> np.dtype[np.void]:
@@ -110,6 +112,7 @@ class Look(NamedTuple):
     dress: Colours
     width: int
     height: int
+    behind: Background | None = None  # the people; without it the camera counts as standing still
 
 
 class LifterStream:
@@ -129,12 +132,11 @@ class LifterStream:
         self._given = False  # the people of the first frame were given, and stay the only ones
         self._people_upright = nothing_seen()
         self._up = up(self._people_upright, config.upright)
+        self._background = BackgroundMotion(config.background)
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
-        people = self._finder.find(image)
-        dress = read_colours(image, people.keypoints.astype(np.float64), self._config.confident)
-        return Look(people, dress, image.shape[1], image.shape[0])
+        return self._look(image, self._finder.find(image))
 
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
@@ -151,12 +153,11 @@ class LifterStream:
         boxes = np.asarray(boxes_px, np.float32)
         keypoints = estimate_apart(self._finder.keypoints, image, boxes)
         people = People(boxes, np.ones(len(boxes), np.float32), keypoints)
-        dress = read_colours(image, keypoints.astype(np.float64), self._config.confident)
-        return self.follow(Look(people, dress, image.shape[1], image.shape[0]), time_s)
+        return self.follow(self._look(image, people), time_s)
 
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
-        people, dress, width, height = look
+        people, dress, width, height, behind = look
         if not self.K.any():
             self.K = intrinsics(width, height)
         if self._frame >= 0 and time_s < self._now_s:
@@ -168,6 +169,8 @@ class LifterStream:
         tracks, config = self._tracks, self._config
 
         tracks["transl"] += tracks["velocity_m_s"] * dt_s
+        if behind is not None:
+            self._turn(self._background.step(behind, self.K, time_s))
         tracks["transl"][:, 2] = np.maximum(tracks["transl"][:, 2], 0.3)
         tracks["box"] = box_filter.predict(tracks["box"], dt_s, config.box)
         keypoints = people.keypoints.astype(np.float64)
@@ -230,6 +233,7 @@ class LifterStream:
             "K": self.K,
             "upright": self._people_upright,
             "given": np.array(self._given),
+            **self._background.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -243,6 +247,7 @@ class LifterStream:
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._people_upright = state["upright"].copy()
         self._up = up(self._people_upright, self._config.upright)
+        self._background.restore(state)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -257,6 +262,23 @@ class LifterStream:
             time_s - tracks["seen_s"],
             (tracks["id"] > 0) | self._given,
         )
+
+    def _look(self, image: NDArray[np.uint8], people: People) -> Look:
+        config, height, width = self._config, *image.shape[:2]
+        dress = read_colours(image, people.keypoints.astype(np.float64), config.confident)
+        behind = background(image, people.boxes_px, config.background)
+        return Look(people, dress, width, height, behind)
+
+    def _turn(self, turn: Floats | None) -> None:
+        """The camera turned: everybody is, and walks and faces, where ``turn`` (3, 3) takes them; None leaves all."""
+        tracks = self._tracks
+        if turn is None or not len(tracks):
+            return
+        at_rest = self._pelvis(tracks["betas"], np.zeros((len(tracks), 3)))
+        tracks["transl"] = (tracks["transl"] + at_rest) @ turn.T - at_rest
+        tracks["velocity_m_s"] = tracks["velocity_m_s"] @ turn.T
+        tracks["rotations"][:, 0] = turn @ tracks["rotations"][:, 0]
+        tracks["box"] = box_filter.turn(tracks["box"], self.K @ turn @ np.linalg.inv(self.K))
 
     def _outline(
         self,

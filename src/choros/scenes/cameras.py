@@ -18,7 +18,8 @@ Floats = NDArray[np.float64]
 
 HEADROOM_M = 2.0  # what the picture shows of height, at the far end of the floor that people use
 HALF_WIDTH_M = 1.3  # of floor that the picture shows at least, where people are nearest
-MOVES = ("static", "pan", "dolly", "handheld", "zoom", "travel")
+MOVES = ("static", "pan", "dolly", "handheld", "zoom", "travel", "swing", "shake")
+SWING_DEG_S = 60.0  # how fast a camera turns that is torn to and fro, at its fastest
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def film(rng: np.random.Generator, view: View, times_s: Floats, move: str) -> Fi
 
     ``pan`` turns a tripod about the vertical; ``dolly`` rides on a short rail; ``handheld`` sways, looks about
     and shakes; ``zoom`` changes the focal length of a camera that stands still; ``travel`` goes ``travel_m``
-    ahead at a steady pace, carried by somebody who walks.
+    ahead at a steady pace, carried by somebody who walks; ``swing`` is a pan to and fro at ``SWING_DEG_S``, and
+    ``shake`` a hand that cannot keep still.
     """
     T = np.tile(view.T_world_camera, (len(times_s), 1, 1))
     K = np.tile(view.K, (len(times_s), 1, 1))
@@ -118,6 +120,11 @@ def film(rng: np.random.Generator, view: View, times_s: Floats, move: str) -> Fi
 
     if move == "pan":
         turn(0.0, sway(float(rng.uniform(0.25, 0.6)) * half_fov, float(rng.uniform(7, 14))), 0.0)
+    elif move == "swing":
+        reach = float(rng.uniform(0.35, 0.6)) * half_fov
+        turn(0.0, reach * np.sin(np.deg2rad(SWING_DEG_S) / reach * times_s + rng.uniform(0, 2 * np.pi)), 0.0)
+    elif move == "shake":
+        shaken(float(rng.uniform(0.04, 0.08)) * half_fov)
     elif move == "dolly":
         period = float(rng.uniform(7, 12))
         T[:, 0, 3] += sway(float(rng.uniform(0.3, 1.0)), period)

@@ -69,6 +69,20 @@ def begin(boxes_px: Floats, rules: BoxRules) -> NDArray[np.void]:
     return state
 
 
+def turn(state: NDArray[np.void], homography: Floats) -> NDArray[np.void]:
+    """The states after the camera turned, which moves image points by ``homography`` (3, 3); sizes stay."""
+
+    def moved(points_px: Floats) -> Floats:
+        across = np.concatenate([points_px, np.ones((len(points_px), 1))], -1) @ homography.T
+        return across[:, :2] / np.maximum(across[:, 2:], 0.05)
+
+    after, step_s = state.copy(), 1e-3
+    after["centre_px"] = moved(state["centre_px"])
+    ahead = moved(state["centre_px"] + step_s * state["speed_px_s"])
+    after["speed_px_s"] = (ahead - after["centre_px"]) / step_s
+    return after
+
+
 def predict(state: NDArray[np.void], dt_s: float, rules: BoxRules) -> NDArray[np.void]:
     """The states ``dt_s`` later."""
     after = state.copy()

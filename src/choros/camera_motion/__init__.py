@@ -1,0 +1,1 @@
+"""How the camera moved, told from what stands still behind the people."""
