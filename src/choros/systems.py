@@ -120,13 +120,14 @@ Matrix = tuple[Row, Row, Row]
 
 @dataclass(frozen=True)
 class TrackOptions:
-    """What to track and with which camera; at most one of the last three."""
+    """What to track and with which camera; at most one of ``focal_px``, ``fov_deg`` and ``K``."""
 
     start_s: float | None = None
     end_s: float | None = None
     focal_px: float | None = None
     fov_deg: float | None = None
     K: Matrix | None = None
+    image_fps: Fraction = Fraction(30)  # of a folder of pictures
 
     def __post_init__(self) -> None:
         for time_s in (self.start_s, self.end_s):
@@ -193,7 +194,9 @@ def track_to_file(
     Raises ``ChorosError`` if the source cannot be read or the journal belongs to something else.
     """
     options, output = options or TrackOptions(), Path(output)
-    with open_video(source, options.start_s, options.end_s, prefetch=4) as reader:
+    with open_video(
+        source, options.start_s, options.end_s, prefetch=4, image_fps=options.image_fps
+    ) as reader:
         info = reader.info
         K = options.intrinsics(info.width, info.height)
         header = header_of(info, source, system, K, provenance)

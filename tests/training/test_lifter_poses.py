@@ -43,7 +43,9 @@ def test_straightened_legs_bend_less_and_keep_their_feet_where_they_were():
         was, now = (places[:, ankle] - places[:, hip] for places in (old, new))
         cosine = (was * now).sum(-1) / np.linalg.norm(was, axis=-1) / np.linalg.norm(now, axis=-1)
         assert np.degrees(np.arccos(cosine)).max() < 3  # the foot stays below the hip
-        assert angle(turned[:, ankle].swapaxes(-1, -2) @ again[:, ankle]).max() < 0.02  # and as level as it was
+        assert (
+            angle(turned[:, ankle].swapaxes(-1, -2) @ again[:, ankle]).max() < 0.02
+        )  # and as level as it was
         assert (np.linalg.norm(now, axis=-1) > np.linalg.norm(was, axis=-1)).all()
 
 

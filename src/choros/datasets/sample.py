@@ -82,6 +82,7 @@ class Sample:
     ignore_px: tuple[
         Floats, ...
     ] = ()  # polygons (corners, 2): whoever is found there is neither right nor wrong
+    neither_px: tuple[Floats, ...] = ()  # boxes (4,): whoever matches one is neither right nor wrong
     labelled: bool = True  # False: nobody looked for people in this frame
     quarter_turns_cw: int = 0  # turn the stored picture so often, clockwise, before anything else fits
 

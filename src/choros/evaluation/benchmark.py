@@ -17,11 +17,12 @@ from typing import Any
 from choros.body import BodyModel
 from choros.errors import ChorosError
 from choros.evaluation.compare import ON_KEYPOINTS, POSE_MEANS, Comparison, compare, pooled_scores
+from choros.evaluation.labelled import Labelled, compare_labelled
 from choros.evaluation.oracle import unroll
 from choros.evaluation.sources import Clip, ProgressCall, SceneSource, Source
 from choros.evaluation.world_errors import WORLD_MEANS
 from choros.motion import Motion
-from choros.systems import Progress, System, track_to_file
+from choros.systems import Progress, System, TrackOptions, track_to_file
 
 #: What a record holds, in its order.
 METRICS = (
@@ -153,8 +154,14 @@ def _on_one_set(
                 else:
                     pairs = _track(run, system, clip, Path(folder), keep, told)
                 given = oracle_frames is not None
-                run.comparisons.append([compare(true, said, body, given=given) for true, said in pairs])
+                run.comparisons.append([_compared(true, said, body, given) for true, said in pairs])
     yield from runs.values()
+
+
+def _compared(truth: Motion | Labelled, said: Motion, body: BodyModel, given: bool) -> Comparison:
+    if isinstance(truth, Labelled):
+        return compare_labelled(truth, said, body)
+    return compare(truth, said, body, given=given)
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,7 @@ class _Told:
 
 def _track(
     run: Run, system: System | Recorded, clip: Clip, folder: Path, keep: Path | None, told: _Told
-) -> list[tuple[Motion, Motion]]:
+) -> list[tuple[Motion | Labelled, Motion]]:
     """The clip's truth and what the system says of it; nothing for a video without truth."""
     name = run.clips[-1]
     if isinstance(system, Recorded):
@@ -180,7 +187,8 @@ def _track(
         path = folder / "predicted.npz" if keep is None else keep / run.system / name / "motion.npz"
         _forget_peak_memory()
         began = time.perf_counter()
-        tracked = track_to_file(clip.video, path, system, progress=lambda p: _tell(told, p))
+        options = TrackOptions(image_fps=clip.image_fps)
+        tracked = track_to_file(clip.video, path, system, options, progress=lambda p: _tell(told, p))
         run.seconds += time.perf_counter() - began
         run.peak_mb = max(filter(None, (run.peak_mb, _peak_memory_mb())), default=None)
         run.clip_frames.append(tracked.n_frames)
@@ -194,17 +202,18 @@ def _tell(told: _Told, now: Progress) -> None:
 
 def _unroll(
     run: Run, system: System | Recorded, clip: Clip, n_frames: int, told: _Told
-) -> list[tuple[Motion, Motion]]:
+) -> list[tuple[Motion | Labelled, Motion]]:
     if isinstance(system, Recorded):
         raise ChorosError(f"{run.system} was recorded and cannot be given boxes; use the full protocol.")
-    assert clip.truth is not None
+    if not isinstance(clip.truth, Motion):
+        raise ChorosError(f"{clip.video} has labels and no bodies to begin from; use the full protocol.")
     _forget_peak_memory()
     began = time.perf_counter()
     pairs = unroll(system, clip.video, clip.truth, n_frames, told)
     run.seconds += time.perf_counter() - began
     run.peak_mb = max(filter(None, (run.peak_mb, _peak_memory_mb())), default=None)
     run.clip_frames.append(len(pairs) * n_frames)
-    return pairs
+    return list(pairs)
 
 
 def _metrics(clips: Sequence[Comparison]) -> dict[str, float | None]:

@@ -89,6 +89,7 @@ class Comparison:
     said: Rows  # (k,) ... and as whom
     mpjpe_mm: Floats  # (k,)
     said_px: Floats  # (k, 17, 2) keypoints of the predicted body in the image
+    unmeasured: frozenset[str] = frozenset()  # scores that the truth cannot tell
 
     def pck(self, threshold: float) -> Mean:
         """Sum and number of the true keypoints that can be seen and are nearer than threshold x crop."""
@@ -133,6 +134,8 @@ def pooled_scores(clips: Sequence[Comparison]) -> dict[str, float]:
     for name in (*POSE_MEANS, *WORLD_MEANS):
         total, weight = means.get(name, (0.0, 0.0))
         scores[name] = total / weight if weight else float("nan")
+    for name in frozenset.intersection(*(clip.unmeasured for clip in clips)):
+        scores[name] = float("nan")
     return scores
 
 

@@ -1,17 +1,19 @@
 """What benchmarks are run on: a name or a path becomes clips, each a video with its truth.
 
 ``open_data`` takes a named test set, ``scene:KIND:SEED[:COUNT]``, a folder that ``Scene.write`` made, a folder
-of such folders, or a plain video, which has no truth and serves for timing only.
+of such folders, a public set that the user has (``SET:DIR``, see ``owned``), or a plain video, which has no truth
+and serves for timing only.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 from choros.errors import ChorosError
+from choros.evaluation.clip import Clip, ProgressCall
+from choros.evaluation.owned import SETS, open_owned
 from choros.motion import Motion
 from choros.scenes import KINDS, SceneConfig, make_scene
 
@@ -81,18 +83,6 @@ def with_ingredients(config: SceneConfig, assets: Path | None) -> SceneConfig:
             raise ChorosError(f"{assets / path} is no folder; sets called *_mocap need it.")
     photos, wardrobe, mocap = (assets / INGREDIENTS[name] for name in ("photos", "wardrobe", "mocap"))
     return replace(config, photos=photos, wardrobe=wardrobe, mocap=mocap)
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A video and what is true of it."""
-
-    video: Path
-    truth: Motion | None
-
-
-#: Told of work under way: what it is, frames done, frames in all if known.
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class Source(Protocol):
@@ -180,6 +170,9 @@ def open_data(name: str, assets: Path | None = None) -> list[Source]:
             )
         seeds = range(int(parts[2]), int(parts[2]) + int(parts[3] or 1))
         return [SceneSource(parts[1], seed, SceneConfig(device="cpu")) for seed in seeds]
+    owned, _, place = name.partition(":")
+    if owned in SETS and place:
+        return list(open_owned(owned, Path(place)))
     path = Path(name)
     if path.is_file():
         return [VideoSource(path)]
@@ -191,5 +184,6 @@ def open_data(name: str, assets: Path | None = None) -> list[Source]:
             f"{path} holds no clip; give a folder with video.mp4 and motion.npz, or a folder of such folders."
         )
     raise ChorosError(
-        f"{name} is neither a test set ({', '.join(TEST_SETS)}) nor a file or folder; check the name."
+        f"{name} is neither a test set ({', '.join(TEST_SETS)}), nor a set of yours ({':DIR, '.join(SETS)}:DIR), nor a "
+        "file or folder; check the name."
     )

@@ -148,7 +148,9 @@ class Lifting:
             afar = target._replace(keypoint_std=self.config.from_afar * target.keypoint_std)
             fitted = fit(self.points, self.prior, betas[who], rotations, transl, afar, self.config.fit)
             target = doubted(target, fitted.rotations, self.config.network_robust)
-            fitted = fit(self.points, self.prior, betas[who], fitted.rotations, fitted.transl, target, self.config.fit)
+            fitted = fit(
+                self.points, self.prior, betas[who], fitted.rotations, fitted.transl, target, self.config.fit
+            )
             cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
             best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
             rotations, transl, error = fit(
@@ -176,7 +178,9 @@ class Lifting:
         """COCO-17 keypoints of bodies, (n, 17, 3) metres, camera axes."""
         return self.points.keypoints(betas, rotations, transl)
 
-    def _propose(self, keypoints: NDArray[Any], K: Floats, past: Past) -> tuple[View, Hypotheses, torch.Tensor]:
+    def _propose(
+        self, keypoints: NDArray[Any], K: Floats, past: Past
+    ) -> tuple[View, Hypotheses, torch.Tensor]:
         with torch.inference_mode():
             points = torch.as_tensor(np.asarray(keypoints, np.float32))
             intrinsics = torch.as_tensor(K, dtype=torch.float32).expand(len(points), 3, 3)

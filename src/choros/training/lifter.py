@@ -49,7 +49,10 @@ class LifterTraining:
     place: float = 1.0
     betas: float = 0.03
     spread: float = 0.05  # of the three heads that say how large the errors are
-    sharpness: tuple[float, float] = (1.0, 0.08)  # error by which one hypothesis beats another, at first and later
+    sharpness: tuple[float, float] = (
+        1.0,
+        0.08,
+    )  # error by which one hypothesis beats another, at first and later
     sharpened_by: float = 0.25  # of the steps
     shared: float = 0.03  # of the blame that all hypotheses share alike, so that none dies
 
@@ -87,7 +90,9 @@ def losses(
     error = error + run.place * (log_depth.abs() + across.abs().mean(-1))
     at, true_at = joints + pelvis[..., None, :], batch["joints"][..., None, :, :]
     flat, true_flat = (p[..., :2] / p[..., 2:].clamp_min(0.2) for p in (at, true_at))
-    error = error + run.reprojection * ((flat - true_flat) / spread[..., None]).clamp(-3, 3).abs().mean((-1, -2))
+    error = error + run.reprojection * ((flat - true_flat) / spread[..., None]).clamp(-3, 3).abs().mean(
+        (-1, -2)
+    )
 
     evidence = found.log_chance - error / sharpness
     likelihood = -sharpness * torch.logsumexp(evidence, -1)

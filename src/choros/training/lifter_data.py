@@ -19,6 +19,7 @@ from choros.training.lifter_poses import Clip, PoseVariety, poses
 
 Floats = NDArray[np.float64]
 
+
 class Batch(NamedTuple):
     """B clips of T frames; camera axes, metres, keypoints on the plane z = 1 (K is the identity)."""
 

@@ -24,7 +24,10 @@ def _joints(*names: str) -> list[int]:
     return [JOINT_NAMES.index(name) for name in names]
 
 
-LEGS = {side: _joints(*(f"{side}_{part}" for part in ("hip", "knee", "ankle", "foot"))) for side in ("left", "right")}
+LEGS = {
+    side: _joints(*(f"{side}_{part}" for part in ("hip", "knee", "ankle", "foot")))
+    for side in ("left", "right")
+}
 ARMS = {
     side: _joints(*(f"{side}_{part}" for part in ("collar", "shoulder", "elbow", "wrist", "hand")))
     for side in ("left", "right")
@@ -59,7 +62,9 @@ class Clip(NamedTuple):
 class PoseVariety:
     """Shares of the clips of a batch to which each is done; all are drawn independently."""
 
-    length_power: float = 0.6  # a clip is drawn in proportion to its length to this power: rare motions count more
+    length_power: float = (
+        0.6  # a clip is drawn in proportion to its length to this power: rare motions count more
+    )
     other_legs: float = 0.2  # both legs of another clip
     other_leg: float = 0.06  # each leg by itself
     other_arms: float = 0.2
@@ -193,7 +198,9 @@ def _place_limbs(rng: np.random.Generator, rotations: Floats, variety: PoseVarie
         # From the T-pose: forward and back, down and up, about its own axis; the elbow bends forward.
         forward, up, twist = rng.uniform(-1.7, 0.7, n), rng.uniform(-1.5, 1.4, n), rng.normal(0, 0.6, n)
         arm = Rotation.from_euler("YZX", np.stack([sign * forward, sign * up, twist], -1)).as_matrix()
-        elbow_turn = np.stack([rng.normal(0, 0.2, n), -sign * rng.uniform(0, 2.4, n), rng.normal(0, 0.1, n)], -1)
+        elbow_turn = np.stack(
+            [rng.normal(0, 0.2, n), -sign * rng.uniform(0, 2.4, n), rng.normal(0, 0.1, n)], -1
+        )
         rotations[which, :, shoulder] = arm[which, None]
         rotations[which, :, elbow] = _matrices(elbow_turn)[which, None]
 

@@ -109,7 +109,9 @@ def read_bvh_file(
         upright = local
         if reference is not None:
             if unknown := set(bvh.joints) - set(reference.joints):
-                raise ChorosError(f"{name}: the file with its reference pose has no {min(unknown)}; pass another")
+                raise ChorosError(
+                    f"{name}: the file with its reference pose has no {min(unknown)}; pass another"
+                )
             upright = _local_motion(reference)[0][:, [reference.joints.index(joint) for joint in bvh.joints]]
         reference_local = upright[reference_frame : reference_frame + 1]
         if not len(reference_local):

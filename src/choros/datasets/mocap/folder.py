@@ -192,9 +192,9 @@ def _cmu_bvh(entry: _Entry, entries: list[_Entry]) -> SourceMotion:
         reference_text=posed[0].text(),
         roles={"pelvis": "CC_Base_Hip"},
     )
-    trunk = [motion.index("pelvis"), motion.index("head")]
-    lying, standing = (nearest_axis(np.diff(place[trunk], axis=0)[0]) for place in (motion.reference, motion.positions[1]))
-    turn = swing(lying, standing)
+    pelvis, head = motion.index("pelvis"), motion.index("head")
+    poses = motion.reference, motion.positions[1]
+    turn = swing(*(nearest_axis(joints[head] - joints[pelvis]) for joints in poses))
     return replace(
         motion,
         reference=motion.reference @ turn.T,
