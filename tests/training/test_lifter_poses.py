@@ -39,7 +39,7 @@ def test_straightened_legs_bend_less_and_keep_their_feet_where_they_were():
     points = Points.of(BodyModel.load(detail="light"))
     rest = np.repeat(points.joint_template[None], len(before), 0)
     (turned, old), (again, new) = forward(rest, before.astype(float)), forward(rest, after.astype(float))
-    for hip, knee, ankle, _ in LEGS.values():
+    for hip, _knee, ankle, _ in LEGS.values():
         was, now = (places[:, ankle] - places[:, hip] for places in (old, new))
         cosine = (was * now).sum(-1) / np.linalg.norm(was, axis=-1) / np.linalg.norm(now, axis=-1)
         assert np.degrees(np.arccos(cosine)).max() < 3  # the foot stays below the hip
