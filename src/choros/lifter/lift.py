@@ -129,9 +129,8 @@ class Lifting:
         error = np.zeros(n)
         if self.config.refine and n:
             target = self._target(keypoints, K, past, view, lift, rotations, transl, up)
-            rotations, transl, error = fit(
-                self.points, self.prior, betas, rotations, transl, target, self.config.fit
-            )
+            fitted = fit(self.points, self.prior, betas, rotations, transl, target, self.config.fit)
+            rotations, transl, error = fitted.rotations, fitted.transl, fitted.error
         expected = float64(lift.std_m).mean(-1)
         confidence = np.exp(-expected / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))
         return Lifted(
