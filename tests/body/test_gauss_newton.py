@@ -428,9 +428,9 @@ def shape_of_a_track(points, views, said_rotations, expected, expected_informati
     return betas, information - expected_information
 
 
-def bone_lengths(points, betas):
+def bone_lengths(points, betas, joints):
     rest = points.shaped(betas[None])[0][0]
-    return np.array([np.linalg.norm(rest[joint] - rest[PARENTS[joint]]) for joint in gn.FREE if joint])
+    return np.array([np.linalg.norm(rest[joint] - rest[PARENTS[joint]]) for joint in joints])
 
 
 def test_views_from_many_sides_say_how_long_limbs_are_to_one_another_but_not_how_long():
@@ -445,7 +445,7 @@ def test_views_from_many_sides_say_how_long_limbs_are_to_one_another_but_not_how
     firm_size = np.diag([1.0, *[1e-4] * 9])  # what is expected: next to nothing, but a size
     betas, said = shape_of_a_track(points, views, views[0], np.zeros(10), firm_size, 0.002)
 
-    true, found, mean = (bone_lengths(points, each) for each in (truth, betas, np.zeros(10)))
+    true, found, mean = (bone_lengths(points, each, gn.FREE[1:]) for each in (truth, betas, np.zeros(10)))
     wrong = np.abs(found / true * (true.sum() / found.sum()) - 1)
     assert np.abs(mean / true * (true.sum() / mean.sum()) - 1).mean() > 0.05
     assert wrong.mean() < 0.002
@@ -462,6 +462,7 @@ def test_a_real_body_gets_its_proportions_though_the_network_errs():
     views = views_from_all_sides(points, truth, rng, 60)
     noise = Rotation.from_rotvec(rng.normal(0, 0.1, (60 * 24, 3))).as_matrix().reshape(60, 24, 3, 3)
     betas, _ = shape_of_a_track(points, views, views[0] @ noise, np.zeros(10), np.eye(10), 0.002)
-    true, found, mean = (bone_lengths(points, each) for each in (truth, betas, np.zeros(10)))
+    limbs = (4, 5, 7, 8, 18, 19, 20, 21)  # of the trunk's bones keypoints show little
+    true, found, mean = (bone_lengths(points, each, limbs) for each in (truth, betas, np.zeros(10)))
     wrong, at_first = (np.abs(each / true * (true.sum() / each.sum()) - 1).mean() for each in (found, mean))
-    assert wrong < 0.5 * at_first
+    assert wrong < 0.4 * at_first
