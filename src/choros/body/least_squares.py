@@ -1,7 +1,8 @@
 """The loops of ``gauss_newton.fit``, compiled: one person after another, nothing but the numbers that matter.
 
-A keypoint hangs on a few joints and is moved by those above them, so its two rows of the Jacobian hold 12 to 27
-numbers of the 63, and the normal equations are summed from these alone. What every term means is said in
+Unknown are the turns of the free joints, the place, and, where they are asked for, the betas, in this order. A
+keypoint hangs on a few joints and is moved by those above them, so its two rows of the Jacobian hold 12 to 27
+numbers of the first 63, and the normal equations are summed from these alone. What every term means is said in
 ``gauss_newton.py``; its slow twin, whole arrays in NumPy, is in ``tests/body/test_gauss_newton.py``.
 """
 
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.compiled import compiled
+from choros.compiled import compiled, inner
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -57,6 +58,8 @@ class Aims(NamedTuple):
     transl_information: Floats
     up_cam: Floats
     up_std: float
+    betas: Floats  # these two (0, ...) where betas are held
+    betas_information: Floats
 
 
 class Rules(NamedTuple):
@@ -66,6 +69,25 @@ class Rules(NamedTuple):
     damping: float
     keypoint_robust: float
     lean_robust_rad: float
+    solve_betas: bool
+
+
+class Said(NamedTuple):
+    """What the loops give back, of all people."""
+
+    rotations: Floats  # (n, 24, 3, 3) where to start, then where they ended
+    transl: Floats  # (n, 3) likewise
+    betas: Floats  # (n, 10) likewise
+    residual: Floats  # (n, 17, 2) in standard deviations, where the normal equations were last set up
+    betas_information: Floats  # (n, 10, 10)
+    betas_pull: Floats  # (n, 10)
+
+    @classmethod
+    def of(cls, betas: Floats, rotations: Floats, transl: Floats) -> Said:
+        """To start from copies of these."""
+        n = len(betas)
+        turns, places, shapes = (np.array(part, np.float64, order="C") for part in (rotations, transl, betas))
+        return cls(turns, places, shapes, np.zeros((n, 17, 2)), np.zeros((n, 10, 10)), np.zeros((n, 10)))
 
 
 class Bench(NamedTuple):
@@ -75,6 +97,8 @@ class Bench(NamedTuple):
     offsets: Floats  # (pairs, 3)
     turned: Floats  # (24, 3, 3) global rotations
     places: Floats  # (24, 3)
+    place_betas: Floats  # (24, 3, 10) how places go with betas
+    point_betas: Floats  # (3, 10) how a keypoint does
     hung: Floats  # (24, 4) of one keypoint: the shares, and their weight, of all that a joint moves
     rows: Floats  # (2, unknowns) of one keypoint's Jacobian
     columns: Integers  # (unknowns,) what these numbers are by
@@ -85,13 +109,15 @@ class Bench(NamedTuple):
     scales: Floats  # (unknowns,) diagonal of the information
 
     @classmethod
-    def of(cls, hanging: Hanging) -> Bench:
-        unknowns = 3 * hanging.free + 3
+    def of(cls, hanging: Hanging, solve_betas: bool) -> Bench:
+        unknowns = 3 * hanging.free + 3 + 10 * solve_betas
         return cls(
             rest=np.zeros((24, 3)),
             offsets=np.zeros((len(hanging.pair_joints), 3)),
             turned=np.zeros((24, 3, 3)),
             places=np.zeros((24, 3)),
+            place_betas=np.zeros((24, 3, 10)),
+            point_betas=np.zeros((3, 10)),
             hung=np.zeros((24, 4)),
             rows=np.zeros((2, unknowns)),
             columns=np.zeros(unknowns, np.int64),
@@ -104,41 +130,43 @@ class Bench(NamedTuple):
 
 
 @compiled
-def step_all(hanging, prior, betas, rotations, transl, aims, rules, bench, residual):  # type: ignore[no-untyped-def]
-    """Move ``rotations`` and ``transl`` of n people in place; ``residual`` (n, 17, 2) is that before the last step."""
-    for person in range(len(betas)):
-        shape(hanging, betas[person], bench)
-        for _ in range(rules.steps):
-            normal_equations(
-                hanging,
-                prior,
-                person,
-                rotations[person],
-                transl[person],
-                aims,
-                rules,
-                bench,
-                residual[person],
-            )
+def step_all(hanging, prior, aims, rules, bench, said):  # type: ignore[no-untyped-def]
+    """Fit n people, one after another, and say what their keypoints tell of their betas."""
+    for person in range(len(said.betas)):
+        for step in range(rules.steps + rules.solve_betas):
+            if step == 0 or rules.solve_betas:
+                shape(hanging, said.betas[person], bench)
+            normal_equations(hanging, prior, person, aims, rules, bench, said)
+            if step == rules.steps:  # only to see where it ended
+                tell_of_betas(hanging, person, bench, said)
+                break
+            add_place(hanging, person, aims, bench, said)
+            if rules.solve_betas:
+                add_betas(hanging, person, aims, bench, said)
             solve(bench.information, bench.gradient, bench.scales, rules.damping)
-            move(hanging, bench, rotations[person], transl[person])
+            move(hanging, bench, said.rotations[person], said.transl[person])
+            if rules.solve_betas:
+                for beta in range(10):
+                    change = bench.gradient[3 * hanging.free + 3 + beta]
+                    said.betas[person, beta] += min(max(change, -1.0), 1.0)
 
 
 @compiled
-def normal_equations_all(hanging, prior, betas, rotations, transl, aims, rules, bench, residual):  # type: ignore[no-untyped-def]
+def normal_equations_all(hanging, prior, aims, rules, bench, said):  # type: ignore[no-untyped-def]
     """Information (n, unknowns, unknowns), upper triangles, and gradient (n, unknowns): for the tests."""
-    n, unknowns = len(betas), len(bench.gradient)
+    n, unknowns = len(said.betas), len(bench.gradient)
     information, gradient = np.zeros((n, unknowns, unknowns)), np.zeros((n, unknowns))
     for person in range(n):
-        shape(hanging, betas[person], bench)
-        normal_equations(
-            hanging, prior, person, rotations[person], transl[person], aims, rules, bench, residual[person]
-        )
+        shape(hanging, said.betas[person], bench)
+        normal_equations(hanging, prior, person, aims, rules, bench, said)
+        add_place(hanging, person, aims, bench, said)
+        if rules.solve_betas:
+            add_betas(hanging, person, aims, bench, said)
         information[person], gradient[person] = bench.information, bench.gradient
     return information, gradient
 
 
-@compiled
+@inner
 def shape(hanging, betas, bench):  # type: ignore[no-untyped-def]
     """Rest joints and offsets of keypoints from their joints, for ``betas`` (10,)."""
     for joint in range(24):
@@ -155,7 +183,7 @@ def shape(hanging, betas, bench):  # type: ignore[no-untyped-def]
             bench.offsets[pair, axis] = at
 
 
-@compiled
+@inner
 def pose(parents, rest, rotations, turned, places):  # type: ignore[no-untyped-def]
     """Forward kinematics: ``gauss_newton.forward`` of one person."""
     for axis in range(3):
@@ -180,10 +208,31 @@ def pose(parents, rest, rotations, turned, places):  # type: ignore[no-untyped-d
             )
 
 
-@compiled
-def normal_equations(hanging, prior, person, rotations, transl, aims, rules, bench, residual):  # type: ignore[no-untyped-def]
-    """Upper triangle of J^T J, and J^T r, of one person at ``rotations`` (24, 3, 3) and ``transl`` (3,)."""
+@inner
+def place_by_betas(hanging, turned, place_betas):  # type: ignore[no-untyped-def]
+    """How the places of joints go with betas: every bone's change, turned as the bone is."""
+    for axis in range(3):
+        for beta in range(10):
+            place_betas[0, axis, beta] = hanging.joint_dirs[0, axis, beta]
+    for joint in range(1, 24):
+        parent = hanging.parents[joint]
+        for axis in range(3):
+            for beta in range(10):
+                place_betas[joint, axis, beta] = place_betas[parent, axis, beta]
+            for other in range(3):
+                share = turned[parent, axis, other]
+                for beta in range(10):
+                    bone = hanging.joint_dirs[joint, other, beta] - hanging.joint_dirs[parent, other, beta]
+                    place_betas[joint, axis, beta] += share * bone
+
+
+@inner
+def normal_equations(hanging, prior, person, aims, rules, bench, said):  # type: ignore[no-untyped-def]
+    """Upper triangle of J^T J, and J^T r, of all but what is expected of place and betas."""
+    rotations, residual = said.rotations[person], said.residual[person]
     pose(hanging.parents, bench.rest, rotations, bench.turned, bench.places)
+    if rules.solve_betas:
+        place_by_betas(hanging, bench.turned, bench.place_betas)
     information, gradient = bench.information, bench.gradient
     gradient[:] = 0
     information[:] = 0
@@ -195,8 +244,8 @@ def normal_equations(hanging, prior, person, rotations, transl, aims, rules, ben
         residual[keypoint, 0] = residual[keypoint, 1] = 0.0
         if 0 < aims.keypoint_std[person, keypoint] < math.inf:
             add_keypoint(
-                hanging, keypoint, transl, bench, aims.keypoints_plane[person, keypoint],
-                aims.keypoint_std[person, keypoint], rules.keypoint_robust, residual[keypoint],
+                hanging, keypoint, said.transl[person], bench, aims.keypoints_plane[person, keypoint],
+                aims.keypoint_std[person, keypoint], rules, residual[keypoint],
             )  # fmt: skip
     add_references(hanging, person, rotations, aims, bench)
     if math.isfinite(aims.up_std):
@@ -214,16 +263,35 @@ def normal_equations(hanging, prior, person, rotations, transl, aims, rules, ben
             pull += prior.pull[row, at] * bench.body[at]
         gradient[3 + row] += pull
 
+
+@inner
+def add_place(hanging, person, aims, bench, said):  # type: ignore[no-untyped-def]
+    """Where the person is expected."""
     first = 3 * hanging.free
     for row in range(3):
         for column in range(3):
-            said = aims.transl_information[person, row, column]
-            information[first + row, first + column] += said
-            gradient[first + row] += said * (transl[column] - aims.transl[person, column])
+            precision = aims.transl_information[person, row, column]
+            bench.information[first + row, first + column] += precision
+            bench.gradient[first + row] += precision * (
+                said.transl[person, column] - aims.transl[person, column]
+            )
 
 
-@compiled
-def add_keypoint(hanging, keypoint, transl, bench, plane, std, robust, residual):  # type: ignore[no-untyped-def]
+@inner
+def add_betas(hanging, person, aims, bench, said):  # type: ignore[no-untyped-def]
+    """What betas are expected."""
+    first = 3 * hanging.free + 3
+    for row in range(10):
+        for column in range(10):
+            precision = aims.betas_information[person, row, column]
+            bench.information[first + row, first + column] += precision
+            bench.gradient[first + row] += precision * (
+                said.betas[person, column] - aims.betas[person, column]
+            )
+
+
+@inner
+def add_keypoint(hanging, keypoint, transl, bench, plane, std, rules, residual):  # type: ignore[no-untyped-def]
     """Reprojection of one keypoint, seen at ``plane`` (2,) to ``std``."""
     turned, places, hung, rows, columns = bench.turned, bench.places, bench.hung, bench.rows, bench.columns
     first, end = hanging.chain_starts[keypoint], hanging.chain_starts[keypoint + 1]
@@ -249,7 +317,8 @@ def add_keypoint(hanging, keypoint, transl, bench, plane, std, robust, residual)
     u, v = (hung[0, 0] + transl[0]) / depth, (hung[0, 1] + transl[1]) / depth
     residual[0], residual[1] = (u - plane[0]) / std, (v - plane[1]) / std
     # Geman-McClure's weight is (1 + e^2)^-2: once for r and once for J.
-    weight = 1 / (1 + (residual[0] * residual[0] + residual[1] * residual[1]) / (robust * robust))
+    squared = (residual[0] * residual[0] + residual[1] * residual[1]) / rules.keypoint_robust**2
+    weight = 1 / (1 + squared)
     scale = weight / (std * depth)
 
     # A turn w of a joint moves what hangs on it, at q from its place, by w x q; w is in the joint's own axes. The
@@ -275,6 +344,14 @@ def add_keypoint(hanging, keypoint, transl, bench, plane, std, robust, residual)
         count += 1
     rows[0, count - 3], rows[0, count - 1] = scale, -scale * u
     rows[1, count - 2], rows[1, count - 1] = scale, -scale * v
+    if rules.solve_betas:
+        point_by_betas(hanging, keypoint, bench)
+        for beta in range(10):
+            along = bench.point_betas[2, beta]
+            rows[0, count] = scale * (bench.point_betas[0, beta] - u * along)
+            rows[1, count] = scale * (bench.point_betas[1, beta] - v * along)
+            columns[count] = 3 * hanging.free + 3 + beta
+            count += 1
 
     for a in range(count):
         at, x, y = columns[a], rows[0, a], rows[1, a]
@@ -284,7 +361,23 @@ def add_keypoint(hanging, keypoint, transl, bench, plane, std, robust, residual)
             into[columns[b]] += x * rows[0, b] + y * rows[1, b]
 
 
-@compiled
+@inner
+def point_by_betas(hanging, keypoint, bench):  # type: ignore[no-untyped-def]
+    """How a keypoint goes with betas: its joints do, and its offsets from them, turned as they are."""
+    out = bench.point_betas
+    out[:] = 0
+    for pair in range(hanging.pair_starts[keypoint], hanging.pair_starts[keypoint + 1]):
+        joint, weight = hanging.pair_joints[pair], hanging.pair_weights[pair]
+        for axis in range(3):
+            for beta in range(10):
+                out[axis, beta] += weight * bench.place_betas[joint, axis, beta]
+            for other in range(3):
+                share = bench.turned[joint, axis, other]
+                for beta in range(10):
+                    out[axis, beta] += share * hanging.pair_offset_betas[pair, other, beta]
+
+
+@inner
 def add_references(hanging, person, rotations, aims, bench):  # type: ignore[no-untyped-def]
     """The network's rotations and the previous frame's: differences in the joint's axes, J about 1."""
     for joint in range(24):
@@ -310,7 +403,7 @@ def add_references(hanging, person, rotations, aims, bench):  # type: ignore[no-
                 bench.information[3 * slot + axis, 3 * slot + axis] += precision
 
 
-@compiled
+@inner
 def add_lean(aims, robust_rad, bench):  # type: ignore[no-untyped-def]
     """Upright people: the pelvis' y axis against the world's up, with little to say of those who lie or bend."""
     turned = bench.turned[0]
@@ -323,7 +416,7 @@ def add_lean(aims, robust_rad, bench):  # type: ignore[no-untyped-def]
     bench.gradient[2] -= precision * (turned[0, 0] * x + turned[1, 0] * y + turned[2, 0] * z)
 
 
-@compiled
+@inner
 def solve(information, gradient, scales, damping):  # type: ignore[no-untyped-def]
     """Damp, factor U^T U in the upper triangle, and leave the step in ``gradient``.
 
@@ -341,7 +434,23 @@ def solve(information, gradient, scales, damping):  # type: ignore[no-untyped-de
         gradient[row] = -left / diagonal if diagonal > 0 else 0.0
 
 
-@compiled
+@inner
+def tell_of_betas(hanging, person, bench, said):  # type: ignore[no-untyped-def]
+    """The Schur complement of pose and place, and what it pulls towards, as the betas' information form."""
+    information, gradient, first = bench.information, bench.gradient, 3 * hanging.free + 3
+    for row in range(first):
+        information[row, row] += 1e-9
+        bench.scales[row] = information[row, row]
+    eliminate(information, gradient, bench.scales, 0, first)
+    for row in range(10):
+        said.betas_pull[person, row] = -gradient[first + row]
+        for column in range(10):
+            upper = information[first + min(row, column), first + max(row, column)]
+            said.betas_information[person, row, column] = upper
+            said.betas_pull[person, row] += upper * said.betas[person, column]
+
+
+@inner
 def eliminate(information, gradient, scales, first, end):  # type: ignore[no-untyped-def]
     """Rows ``first`` to ``end`` of the Cholesky factor U, and U^-T times the gradient, in place.
 
@@ -368,7 +477,7 @@ def eliminate(information, gradient, scales, first, end):  # type: ignore[no-unt
             gradient[below] -= factor * gradient[row]
 
 
-@compiled
+@inner
 def move(hanging, bench, rotations, transl):  # type: ignore[no-untyped-def]
     """Apply the step in ``bench.gradient``, of which none is large."""
     step, now = bench.gradient, bench.apart
@@ -402,7 +511,7 @@ def move(hanging, bench, rotations, transl):  # type: ignore[no-untyped-def]
     transl[2] = max(transl[2], 0.2)
 
 
-@compiled
+@inner
 def logarithm(rotation):  # type: ignore[no-untyped-def]
     """Axis-angle x, y, z, rad, of a rotation matrix (3, 3)."""
     x = 0.5 * (rotation[2, 1] - rotation[1, 2])

@@ -93,7 +93,8 @@ def align(
             keypoints_plane=unproject(shown_px, np.ones(logits.shape), K_of)[..., :2],
             keypoint_std=np.where(in_front & (logits > config.least_logit), std, np.inf),
         )
-        rotations, transl, _ = fit(points, PosePrior.none(), betas, rotations, transl, target, config.fit)
+        fitted = fit(points, PosePrior.none(), betas, rotations, transl, target, config.fit)
+        rotations, transl = fitted.rotations, fitted.transl
 
     aligned_rotations, aligned_pelvis = people.rotations.clone(), people.pelvis_cam.clone()
     aligned_rotations[which] = torch.from_numpy(rotations).to(aligned_rotations)
