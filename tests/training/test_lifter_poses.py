@@ -32,10 +32,19 @@ def test_without_variety_the_clips_are_as_captured():
 
 
 def test_straightened_legs_bend_less_and_keep_their_feet_where_they_were():
-    before, after = still(), still(straightened=1.0, straightened_rad=(0.1, 0.2))
-    less = angle(before[:, [4, 5]]) - angle(after[:, [4, 5]])
-    assert (less > 0.1 - 1e-3).all()
-    assert (less < 0.2 + 1e-3).all()
+    before, after = still(), still(straightened=1.0, straightened_rad=(0.3, 0.5))
+    left = angle(after[:, [4, 5]]) / angle(before[:, [4, 5]])  # 0.3 rad before
+    assert (left > 0.1 - 1e-3).all()  # 0.3 / 0.5 - 0.5
+    assert (left < 0.5 + 1e-3).all()  # 0.3 / 0.3 - 0.5
+    bent = np.zeros((1, 1, 24, 3))
+    bent[..., [4, 5], 0] = 0.9
+    swinging = Clip(
+        Rotation.from_rotvec(bent.reshape(-1, 3)).as_matrix().reshape(1, 24, 3, 3).astype("f4"),
+        np.zeros((1, 3)),
+    )
+    variety = replace(NOTHING_MIXED, straightened=1.0, straightened_rad=(0.3, 0.5))
+    kept, _ = poses(np.random.default_rng(0), [swinging], 4, 1, ONE_FRAME[:4], variety)
+    np.testing.assert_allclose(angle(kept[:, 0, [4, 5]]), 0.9, atol=1e-4)
     points = Points.of(BodyModel.load(detail="light"))
     rest = np.repeat(points.joint_template[None], len(before), 0)
     (turned, old), (again, new) = forward(rest, before.astype(float)), forward(rest, after.astype(float))

@@ -159,7 +159,13 @@ class Lifting:
                 known = np.eye(10) / self.config.shape_std**2
                 chosen = chosen._replace(betas=betas, betas_information=np.broadcast_to(known, (n, 10, 10)))
             fitted = fit(
-                self.points, self.prior, betas, fitted.rotations[best], fitted.transl[best], chosen, self.config.last_fit
+                self.points,
+                self.prior,
+                betas,
+                fitted.rotations[best],
+                fitted.transl[best],
+                chosen,
+                self.config.last_fit,
             )
             rotations, transl, betas, error = fitted.rotations, fitted.transl, fitted.betas, fitted.error
         expected = float64(found.std_m)[np.arange(n), which[best]].mean(-1)

@@ -33,7 +33,7 @@ from choros.training.pace import follow, risen_and_fallen, set_rate
 class LifterTraining:
     """A run. Weights of the errors are for metres, radians and shares of the keypoints' spread."""
 
-    steps: int = 11000
+    steps: int = 12000
     seed: int = 1
     lr: float = 1e-3
     warmup: int = 200

@@ -70,8 +70,11 @@ class PoseVariety:
     other_arms: float = 0.2
     other_arm: float = 0.08
     other_trunk: float = 0.15
-    straightened: float = 0.8  # knees bent less, feet staying below the hips
-    straightened_rad: tuple[float, float] = (0.1, 0.6)  # by so much, or to nothing
+    straightened: float = 0.8  # knees that are bent a little stand straight, feet staying below the hips
+    straightened_rad: tuple[float, float] = (
+        0.3,
+        0.7,
+    )  # bends of half of it become 0, of one and a half times it stay
     still: float = 0.12  # a single pose
     turned: tuple[float, float] = (0.3, 2.0)  # scale of REACH_RAD, log-uniform
     any_legs: float = 0.08  # anywhere a hip and a knee go, each leg for itself
@@ -155,17 +158,17 @@ def _straighten(rng: np.random.Generator, rotations: Floats, variety: PoseVariet
     """Unbend knees in place, the foot staying on the line from the hip and as level as it was.
 
     The captured people of CMU stand with knees bent by 15 to 25 degrees on their fitted skeletons, and walk so; people
-    who stand and walk in pictures do not.
+    who stand and walk in pictures do not. Knees that are plainly bent, of a leg that swings, stay as they are.
     """
     which = np.flatnonzero(rng.random(len(rotations)) < variety.straightened)
     if not len(which):
         return
-    less = rng.uniform(*variety.straightened_rad, (len(which), 1, 1))
+    middle = rng.uniform(*variety.straightened_rad, (len(which), 1, 1))
     for hip, knee, ankle, _ in LEGS.values():
         bend = Rotation.from_matrix(rotations[which, :, knee].reshape(-1, 3, 3)).as_rotvec()
         bend = bend.reshape(len(which), -1, 3)
         angle = np.linalg.norm(bend, axis=-1, keepdims=True)
-        share = np.maximum(angle - less, 0) / np.maximum(angle, 1e-6)
+        share = np.clip(angle / middle - 0.5, 0, 1)
         lost = (1 - share) * bend
         rotations[which, :, knee] = _matrices(share * bend)
         half = np.zeros_like(lost)
