@@ -9,7 +9,7 @@ from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 from choros.camera import project
 from choros.comotion.config import PRESETS
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.evidence import N_EVIDENCE, NEAR, SPREADS, evidence, read
+from choros.comotion.evidence import N_EVIDENCE, NEAR, SPREADS, evidence, peaks, read
 from choros.comotion.network import ComotionNetwork
 
 STRIDE = 8
@@ -177,3 +177,72 @@ def test_a_new_network_follows_people_by_their_heatmaps():
     moved_px = project(after.pelvis_cam, K[:, None]) - project(before.pelvis_cam, K[:, None])
     torch.testing.assert_close(moved_px[0, 0], shift_px, atol=1.5, rtol=0)
     torch.testing.assert_close(after.rotations, before.rotations, atol=1e-5, rtol=0)
+
+
+# --- peaks --------------------------------------------------------------------------------------------
+
+
+def drawn(places_px, top=0.9, size=(60, 64)) -> ImageTokens:
+    """Heatmaps of one frame with a blob of chances at every place (N, 17, 2) px that is a number."""
+    y, x = torch.meshgrid(*((torch.arange(n) + 0.5) * STRIDE for n in size), indexing="ij")
+    cells = torch.stack([x, y], -1) + ORIGIN[0]
+    away_px = (cells - places_px[:, :, None, None]).norm(dim=-1).nan_to_num(1e6)
+    chances = (top * (-0.5 * (away_px / STRIDE).square()).exp()).amax(0)
+    heatmaps = chances.clamp(1e-4).logit()[None]
+    return ImageTokens(heatmaps, heatmaps, heatmaps, ORIGIN[:1], torch.full((1,), float(STRIDE)))
+
+
+def scattered(n: int, seed=0):
+    """Keypoints (n, 17, 2) px of people 160 px tall side by side."""
+    g = torch.Generator().manual_seed(seed)
+    return (
+        torch.tensor([70.0, 240])
+        + torch.tensor([110.0, 0]) * torch.arange(n)[:, None, None]
+        + torch.cat(
+            [60 * torch.rand(n, 17, 1, generator=g) - 30, 160 * torch.rand(n, 17, 1, generator=g) - 80], -1
+        )
+    )
+
+
+def test_peaks_are_found_where_they_are_and_not_where_they_are_looked_for():
+    true_px, size_px = scattered(3), torch.full((3,), 160.0)
+    g = torch.Generator().manual_seed(5)
+    at_px = true_px + 8 * torch.randn(true_px.shape, generator=g)
+    found = peaks(drawn(true_px), at_px, size_px, 0.25, -2.0)
+    seen = found[..., 2] > 0
+    assert seen.float().mean() > 0.9
+    away_px = (found[..., :2] - true_px).norm(dim=-1)[seen]
+    assert away_px.median() < 1
+    assert (away_px < 1.5).float().mean() > 0.9  # two of a kind may have run into each other
+    assert found[..., 2].max() < 0.91
+    assert found[..., 2][seen].median() > 0.75
+    # A body a little elsewhere finds the same: nothing of it is in what is found.
+    again = peaks(drawn(true_px), at_px + torch.tensor([2.0, -1.5]), size_px, 0.25, -2.0)
+    both = seen & (again[..., 2] > 0)
+    assert (found == again).all(-1)[both].float().mean() > 0.95
+
+
+def test_what_is_not_shown_is_nothing():
+    true_px = scattered(2)
+    shown_px = true_px.clone()
+    shown_px[0, 9:] = torch.nan
+    found = peaks(drawn(shown_px), true_px, torch.full((2,), 160.0), 0.1, -2.0)
+    assert not found[0, 9:].any()
+    assert (found[0, :9, 2] > 0).float().mean() > 0.8
+    for faint in (0.0, 0.1):  # chances of less than what ``least_logit`` asks for
+        assert not peaks(drawn(true_px, faint), true_px, torch.full((2,), 160.0), 0.1, -2.0).any()
+    far_px = true_px + torch.tensor([0.0, 10_000])
+    assert not peaks(drawn(true_px), far_px, torch.full((2,), 160.0), 0.1, -2.0).any()
+    assert peaks(drawn(true_px), true_px[:0], torch.zeros(0), 0.1, -2.0).shape == (0, 17, 3)
+
+
+def test_a_peak_is_evidence_of_the_nearer_of_two():
+    """One shoulder shows, between two people: it is that one's who is nearer for their size."""
+    true_px = torch.full((1, 17, 2), 204.0)  # the middle of a cell
+    at_px = torch.cat([true_px + torch.tensor([-9.0, 0]), true_px + torch.tensor([11.0, 0])])
+    found = peaks(drawn(true_px), at_px, torch.tensor([160.0, 160]), 0.15, -2.0)
+    assert (found[0, :, 2] > 0).all()
+    assert not found[1].any()
+    found = peaks(drawn(true_px), at_px, torch.tensor([100.0, 300]), 0.15, -2.0)
+    assert (found[1, :, 2] > 0).all()
+    assert not found[0].any()

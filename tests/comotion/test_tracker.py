@@ -8,13 +8,14 @@ import io
 from dataclasses import replace
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from choros import systems
 from choros.body import BodyModel, BodyParams
-from choros.camera import intrinsics, project
+from choros.camera import Letterbox, intrinsics, project
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.tracker import Comotion, ComotionStream, TrackerConfig
@@ -115,6 +116,17 @@ def life(network, times_s, seen_until_s, boxes=(LEFT,), **options):
     return rows
 
 
+def body_of(rows):
+    fields = ("global_orient", "body_pose", "betas", "transl")
+    return BodyModel.load(detail="light"), BodyParams(*(torch.tensor(rows[name].copy()) for name in fields))
+
+
+def projected(rows, K):
+    """The keypoints of the rows' bodies, (n, 17, 2) px."""
+    body, params = body_of(rows)
+    return project(body.keypoints(params).numpy().astype(np.float64), K)
+
+
 # --- birth and death ----------------------------------------------------------------------------------
 
 
@@ -151,11 +163,8 @@ def test_out_of_view_for_more_than_half_a_second_ends(fps):
         network_that(4.0 / fps), times_s, seen_until_s=0.0, boxes=(RIGHT,),
         config=TrackerConfig(life=replace(TrackerConfig().life, lost_s=60.0)),
     )  # fmt: skip
-    inside = [
-        ((r["keypoints_px"][0, :, :2] >= 0) & (r["keypoints_px"][0, :, :2] < [WIDTH, HEIGHT])).all(-1).mean()
-        for r in rows
-        if len(r)
-    ]
+    shown_px = [projected(r, intrinsics(WIDTH, HEIGHT))[0] for r in rows if len(r)]
+    inside = [((px >= 0) & (px < [WIDTH, HEIGHT])).all(-1).mean() for px in shown_px]
     last_inside = times_s[np.flatnonzero(np.array(inside) > 0.15).max()]
     assert 0 < last_inside < 1.2
     assert times_s[len(inside) - 1] == times_s[times_s - last_inside <= 0.5 + 1e-6].max()
@@ -275,21 +284,68 @@ def test_people_stand_in_their_boxes_whatever_the_picture_and_camera(still, widt
 def test_rows_hold_smpl_in_camera_axes(lively):
     K = intrinsics(WIDTH, HEIGHT)
     rows = stream_of(lively, Told(LEFT, RIGHT), K=K).update(PICTURE, 0.0)
-    body = BodyModel.load(detail="light")
-    fields = ("global_orient", "body_pose", "betas", "transl")
-    params = BodyParams(*(torch.tensor(rows[name].copy()) for name in fields))
-    points = body.keypoints(params).numpy().astype(np.float64)
-    np.testing.assert_allclose(rows["keypoints_px"][..., :2], project(points, K), atol=0.05)
+    body, params = body_of(rows)
     skin = project(body.vertices(params).numpy().astype(np.float64), K)
     # Boxes have room for 3 cm of clothes and hair, at the pelvis' distance, and end with the picture.
     clothes = 0.03 * K[0, 0] / body.joints(params)[:, 0, 2:].numpy()
     box = np.concatenate([skin.min(1) - clothes, skin.max(1) + clothes], -1)
     box = np.clip(box, 0, [WIDTH, HEIGHT] * 2)
     np.testing.assert_allclose(rows["box_px"], box, atol=0.05)
-    inside = ((rows["keypoints_px"][..., :2] >= 0) & (rows["keypoints_px"][..., :2] < [WIDTH, HEIGHT])).all(
-        -1
+
+
+def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
+    K, detector = intrinsics(WIDTH, HEIGHT), Told(LEFT, RIGHT)
+    stream = stream_of(lively, detector, K=K)
+    look = stream.look(PICTURE)
+    heatmaps = 3 * torch.randn(look.image.heatmaps.shape, generator=torch.Generator().manual_seed(0))
+    rows = stream.follow(look._replace(image=look.image._replace(heatmaps=heatmaps)), 0.0)
+    seen = rows["keypoints_px"][..., 2] > 0
+    assert seen.sum() > 5
+    assert (rows["keypoints_px"][~seen] == 0).all()
+    assert rows["keypoints_px"][..., 2].max() <= 1
+    away_px = np.linalg.norm(rows["keypoints_px"][..., :2] - projected(rows, K), axis=-1)[seen]
+    assert np.median(away_px) > 5  # random heatmaps have little to do with bodies
+    square = Letterbox(WIDTH, HEIGHT, TINY.image_size_px)
+    cells = (
+        square.to_square(rows["keypoints_px"][..., :2].astype(np.float64)) - look.image.origin_px[0].numpy()
     )
-    np.testing.assert_array_equal(rows["keypoints_px"][..., 2] > 0, inside)
+    cells = cells / float(look.image.cell_px[0]) - 0.5
+    height, width = heatmaps.shape[-2:]
+    for n, k in np.argwhere(seen):
+        x, y = cells[n, k]
+        near = [
+            (i, j) for j in range(height) for i in range(width) if abs(i - x) <= 0.501 and abs(j - y) <= 0.501
+        ]
+        logits = heatmaps[0, k]
+        tops = [
+            logits[max(j - 1, 0) : j + 2, i].max() == logits[j, i] == logits[j, max(i - 1, 0) : i + 2].max()
+            for i, j in near
+        ]
+        assert any(tops)
+    detector.boxes = (RIGHT,)
+    hidden = [stream.update(PICTURE, i / 25) for i in range(1, 10)][-1]
+    for row in hidden[~hidden["visible"]]:
+        assert not row["keypoints_px"].any()
+
+
+def test_a_network_without_evidence_shows_none(still):
+    rows = stream_of(still, Told(LEFT)).update(PICTURE, 0.0)
+    assert len(rows) == 1
+    assert not rows["keypoints_px"].any()
+
+
+def test_who_is_followed_turns_with_the_camera(still):
+    """The picture moves by 60 px; a network that moves nobody finds them where the camera shows them now."""
+    K, detector = intrinsics(WIDTH, HEIGHT), Told(LEFT, RIGHT)
+    stream = stream_of(still, detector, K=K)
+    wide = cv2.GaussianBlur(np.random.default_rng(1).normal(size=(HEIGHT, WIDTH + 60)), (0, 0), 6)
+    wide = np.clip(128 + 600 * wide, 0, 255).astype(np.uint8)[..., None].repeat(3, -1)
+    before = stream.update(np.ascontiguousarray(wide[:, 60:]), 0.0)
+    detector.boxes = ()
+    after = stream.update(np.ascontiguousarray(wide[:, :-60]), 0.04)
+    assert after["person"].tolist() == before["person"].tolist()
+    moved_px = projected(after, K)[..., 0] - projected(before, K)[..., 0]
+    assert np.abs(moved_px - 60).max() < 8  # a turn moves what is far from the middle by more
 
 
 def test_the_network_is_asked_as_it_was_taught():
@@ -377,7 +433,8 @@ def test_one_more_person_far_away_hardly_matters():
     # Heatmaps that nobody has taught are noise, after which everyone would run in their own way.
     network = ComotionNetwork(replace(TINY, evidence=False)).eval()
     rows, more = given(network, [LEFT, RIGHT])[-1], given(network, [LEFT, RIGHT, (630, 2, 634, 12)])[-1]
-    assert np.abs(rows["keypoints_px"] - more["keypoints_px"][:2]).max() < 0.05 * (LEFT[3] - LEFT[1])
+    K = intrinsics(WIDTH, HEIGHT)
+    assert np.abs(projected(rows, K) - projected(more[:2], K)).max() < 0.05 * (LEFT[3] - LEFT[1])
 
 
 # --- streams and their state --------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from choros.comotion.people import People
-from choros.comotion.tracks import alike, outdone, people_of, remember, track_type
+from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
 
 CPU = torch.device("cpu")
 
@@ -67,3 +68,16 @@ def test_of_any_number_on_one_person_exactly_one_stays():
     for n in range(1, 8):
         tracks = tracks_of(*zip(rng.integers(0, 2, n), rng.uniform(0, 1, n), strict=True))
         assert (~outdone(tracks, ~np.eye(n, dtype=bool))).sum() == 1
+
+
+def test_a_turn_takes_places_and_facings_along_and_nothing_else():
+    rng = np.random.default_rng(0)
+    tracks = np.zeros(2, track_type(3))
+    tracks["rotations"] = Rotation.random(48, random_state=1).as_matrix().reshape(2, 24, 3, 3)
+    tracks["pelvis_cam"], tracks["hidden"] = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+    turn = Rotation.from_rotvec([0.1, -0.3, 0.05]).as_matrix()
+    after = turned(tracks, turn)
+    np.testing.assert_allclose(after["pelvis_cam"][0], turn @ tracks["pelvis_cam"][0], atol=1e-6)
+    np.testing.assert_allclose(after["rotations"][1, 0], turn @ tracks["rotations"][1, 0], atol=1e-6)
+    np.testing.assert_array_equal(after["rotations"][:, 1:], tracks["rotations"][:, 1:])
+    np.testing.assert_array_equal(after["hidden"], tracks["hidden"])

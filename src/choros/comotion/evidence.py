@@ -12,6 +12,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 from choros.comotion.encoder import ImageTokens
@@ -120,6 +121,67 @@ def read(
     spread = (squares - x.square() - y.square()).clamp_min(1e-4).sqrt()
     peak = (across(down(along_y, odds * logits), along_x) + FAINT * nothing) / mass / CERTAIN
     return torch.stack([x, y, spread, peak], -1).transpose(1, 2)
+
+
+@torch.no_grad()
+def peaks(
+    image: ImageTokens, at_px: Tensor, size_px: Tensor, reach: float, least_logit: float
+) -> Tensor:  # (N, 17, 3)
+    """Where the heatmaps of one frame have their peaks near ``at_px`` (N, 17, 2), and how sure they are: x, y, 0..1.
+
+    People are of ``size_px`` (N,), and a peak within ``reach`` sizes is theirs to whom it is nearest, by their size.
+    All three are 0 where none is higher than ``least_logit``; nothing of ``at_px`` is in what is found.
+    """
+    logits = image.heatmaps[0].float().clamp(-CERTAIN, CERTAIN)
+    height, width = logits.shape[-2:]
+    if not len(at_px):
+        return at_px.new_zeros(0, len(COCO17), 3)
+    cell_px, origin_px = image.cell_px[0], image.origin_px[0]
+    at = (at_px - origin_px) / cell_px - 0.5  # whole numbers are middles of cells
+    size = size_px.clamp_min(1) / cell_px
+    cells = int((reach * size).clamp(1, max(height, width)).max().ceil())
+    around = torch.arange(-cells, cells + 1, device=at.device)
+    x, y = (at[..., axis, None].round().long() + around for axis in (0, 1))  # (N, 17, k)
+    keypoint = torch.arange(len(COCO17), device=at.device)[:, None, None]
+
+    def heights(maps: Tensor, dx: int = 0, dy: int = 0) -> Tensor:
+        """Of every cell about every keypoint, (N, 17, k, k), or of its neighbour."""
+        rows, columns = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
+        return maps[keypoint, rows[..., :, None], columns[..., None, :]]
+
+    def away(places: Tensor, sizes: Tensor) -> Tensor:
+        """From places (N or 1, 17, 2) in sizes squared, (N, 17, k, k)."""
+        to_x, to_y = x - places[..., 0, None], y - places[..., 1, None]
+        return (to_y[..., :, None] ** 2 + to_x[..., None, :] ** 2) / sizes[:, None, None, None] ** 2
+
+    here, mirror = heights(logits), heights(logits[list(MIRROR_COCO17)])
+    nearest = own = away(at, size)
+    for n in range(len(at)):  # one after another: all at once would take as many times the memory
+        nearest = torch.minimum(nearest, away(at[n : n + 1], size[n : n + 1]))
+    theirs = (own <= nearest) & (own <= reach**2)
+    theirs &= ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
+    for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        theirs &= here >= heights(logits, dx, dy)
+    # What the other side's keypoint has the better claim to is theirs less.
+    chance = here.sigmoid() * (2 * (here - mirror).sigmoid()).clamp_max(1)
+    chance = torch.where(theirs & (here > least_logit), chance, 0).flatten(2)
+    confidence, best = chance.max(-1)
+
+    def picked(cells_of: Tensor) -> Tensor:
+        return cells_of.flatten(2).gather(-1, best[..., None])[..., 0]
+
+    def between(dx: int, dy: int) -> Tensor:
+        """The top of the parabola through the logarithms of three chances, cells from the middle one."""
+        low, middle, high = (logsigmoid(picked(heights(logits, i * dx, i * dy))) for i in (-1, 0, 1))
+        return (0.5 * (high - low) / (2 * middle - low - high).clamp_min(1e-3)).clamp(-0.5, 0.5)
+
+    k = len(around)
+    found_x = x.gather(-1, (best % k)[..., None])[..., 0]
+    found_y = y.gather(-1, (best // k)[..., None])[..., 0]
+    found = torch.stack([found_x + between(1, 0), found_y + between(0, 1)], -1)
+    found_px = (found + 0.5) * cell_px + origin_px
+    seen = confidence > 0
+    return torch.cat([torch.where(seen[..., None], found_px, 0), confidence[..., None]], -1)
 
 
 def _bell(x: Tensor) -> Tensor:

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from choros import weights
 from choros.body import BodyModel
 from choros.camera import Letterbox, intrinsics
+from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
+from choros.comotion.evidence import peaks
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.people import NEAR_M, People, project_safely
 from choros.comotion.shot import change, layout
-from choros.comotion.tracks import alike, outdone, people_of, remember, track_type
+from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
 from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.detection import Detector, NanoDet
 from choros.detection.protocols import check_image, checked_detections
@@ -74,6 +76,12 @@ class TrackerConfig:
     best_height_px: float = 180.0
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)  # ours, after every update
     cut: float = 0.07  # ours: change of colours above which the shot is another (`shot.change`)
+    background: BackgroundRules = field(
+        default_factory=BackgroundRules
+    )  # ours: predictions turn with the camera
+    # Ours: evidence of a keypoint is the heatmap's peak within so many sizes of the person, and higher than this.
+    evidence_reach: float = 0.15
+    least_logit: float = -2.0
 
     def strict(self) -> TrackerConfig:
         """The same for certain people only (paper 5)."""
@@ -89,6 +97,7 @@ class Look(NamedTuple):
     layout: NDArray[np.float32]  # of its colours
     width: int
     height: int
+    behind: Background  # the people
 
 
 class Bodies(NamedTuple):
@@ -131,6 +140,7 @@ class ComotionStream:
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
         self._given = False  # the people of the first frame were given, and stay the only ones
         self._layout = np.zeros(0, np.float32)  # of the frame before
+        self._background = BackgroundMotion(config.background)
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """A picture, (H, W, 3) uint8 RGB, encoded, and its people's boxes; needs nothing of other frames."""
@@ -173,7 +183,9 @@ class ComotionStream:
 
         letterbox = self._letterbox(look)
         K = self._tensor(letterbox.K(self.K))[None]
+        turn = self._background.step(look.behind, self.K, time_s)
         if len(tracks):
+            tracks = tracks if turn is None else turned(tracks, turn)
             people = self._updated(look, people_of(tracks, K.device), K)
             tracks = tracks.copy()
             remember(tracks, people)
@@ -200,6 +212,7 @@ class ComotionStream:
             "K": self.K,
             "given": np.array(self._given),
             "layout": self._layout,
+            **self._background.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -211,6 +224,7 @@ class ComotionStream:
         self._frame, self._last_id = (int(v) for v in state["clock"])
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._layout = state["layout"].copy()
+        self._background.restore(state)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -225,7 +239,8 @@ class ComotionStream:
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
         tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
-        look = Look(tokens, boxes_px, scores, layout(image), width, height)
+        behind = background(image, boxes_px, self._config.background)
+        look = Look(tokens, boxes_px, scores, layout(image), width, height, behind)
         return look._replace(boxes_px=_cut(boxes_px, look))
 
     def _finer(self, boxes_px: Floats, scores: Floats) -> float:
@@ -332,10 +347,24 @@ class ComotionStream:
         rows["visible"], rows["confidence"] = visible, tracks["agreement"][shown]
         boxes_px = bodies.boxes_px[shown]
         rows["box_px"] = np.where(visible[:, None], _cut(boxes_px, look), boxes_px)
-        rows["keypoints_px"][..., :2] = bodies.keypoints[shown, :, :2]
-        evidence = bodies.inside[shown] & visible[:, None]
-        rows["keypoints_px"][..., 2] = np.where(evidence, rows["confidence"][:, None], 0)
+        rows["keypoints_px"][visible] = self._evidence(tracks, bodies, look)[shown][visible]
         return rows[np.argsort(rows["person"])]
+
+    def _evidence(self, tracks: NDArray[np.void], bodies: Bodies, look: Look) -> Floats:
+        """What the heatmaps show of everybody, (n, 17, 3) x_px, y_px, confidence; 0 where they show nothing."""
+        network, config, letterbox = self._network, self._config, self._letterbox(look)
+        if not network.config.evidence:
+            return np.zeros_like(bodies.keypoints)
+        metre_px = letterbox.K(self.K)[0, 0] / np.maximum(tracks["pelvis_cam"][:, 2], NEAR_M)
+        at_px = letterbox.to_square(bodies.keypoints[..., :2])
+        found = peaks(
+            look.image, self._tensor(at_px), self._tensor(network.config.standing_height_m * metre_px),
+            config.evidence_reach, config.least_logit,
+        ).cpu().numpy().astype(np.float64)  # fmt: skip
+        found[..., :2] = letterbox.to_image(found[..., :2])
+        there = (found[..., 2] > 0) & (bodies.keypoints[..., 2] > 0)
+        there &= ((found[..., :2] >= 0) & (found[..., :2] < [look.width, look.height])).all(-1)
+        return np.where(there[..., None], found, 0)
 
     def _tensor(self, array: Floats) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._network.body.device)

@@ -57,6 +57,14 @@ def remember(tracks: NDArray[np.void], people: People) -> None:
         tracks[name] = getattr(people, name)[0].cpu().numpy()
 
 
+def turned(tracks: NDArray[np.void], turn: Floats) -> NDArray[np.void]:
+    """The tracks (n,) as a camera sees them for which what was at p is at ``turn`` (3, 3) p; a copy."""
+    tracks = tracks.copy()
+    tracks["pelvis_cam"] = tracks["pelvis_cam"] @ turn.T
+    tracks["rotations"][:, 0] = turn @ tracks["rotations"][:, 0]
+    return tracks
+
+
 def alike(
     keypoints: Floats,  # (n, 17, 3) x_px, y_px, 1 in front of the camera and 0 behind
     boxes_px: Floats,  # (n, 4) xyxy
