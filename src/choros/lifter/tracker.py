@@ -6,6 +6,7 @@ state fits into a checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +18,14 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.detection import People, PersonFinder
+from choros.detection.silhouette import Segmenter
 from choros.detection.neighbours import estimate_apart
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, oks
 from choros.lifter.lift import LiftConfig, Lifting, Past
+from choros.lifter.floor import nobody_gone
+from choros.lifter.shape import FIELDS, ShapeEstimator, ShapeRules
 from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 from choros.motion import ROW
 from choros.tracking.appearance import PARTS, Colours, alikeness, read_colours, remember
@@ -43,6 +47,8 @@ class LifterSystemConfig:
     min_dress: float = 0.15  # alikeness that a person unseen for ``lost_dress_s`` must come back with
     lost_dress_s: float = 0.5
     upright: UprightRules = field(default_factory=UprightRules)
+    shape: ShapeRules = field(default_factory=ShapeRules)
+    heights_m: Mapping[int, float] = field(default_factory=dict)  # statures that are known, by person
     min_similarity: float = 0.25  # of a person seen with certainty
     min_similarity_faint: float = 0.4  # of a detection below the birth score, which may only continue a track
     faint_s: float = 0.3  # that was seen this short a time ago
@@ -69,8 +75,7 @@ def _track_type(hidden_width: int) -> np.dtype[np.void]:
             ("seen_s", "f8"),
             ("inside_s", "f8"),
             ("rotations", "f8", (24, 3, 3)),
-            ("betas", "f8", (10,)),
-            ("betas_weight", "f8"),
+            *FIELDS,  # of the shape
             ("transl", "f8", (3,)),
             ("velocity_m_s", "f8", (3,)),
             ("confidence", "f8"),
@@ -89,6 +94,7 @@ class Look(NamedTuple):
     dress: Colours
     width: int
     height: int
+    image: NDArray[np.uint8] | None = None  # for a look at outlines, if wanted
 
 
 class LifterStream:
@@ -107,12 +113,16 @@ class LifterStream:
         self._given = False  # the people of the first frame were given, and stay the only ones
         self._people_upright = nothing_seen()
         self._up = up(self._people_upright, config.upright)
+        self._shapes = ShapeEstimator(
+            lifting.body, lifting.prior, config.shape, config.heights_m, lifting.segmenter
+        )
+        self._gone = nobody_gone()
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
         people = self._finder.find(image)
         dress = read_colours(image, people.keypoints.astype(np.float64), self._config.confident)
-        return Look(people, dress, image.shape[1], image.shape[0])
+        return Look(people, dress, image.shape[1], image.shape[0], image)
 
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
@@ -130,11 +140,11 @@ class LifterStream:
         keypoints = estimate_apart(self._finder.keypoints, image, boxes)
         people = People(boxes, np.ones(len(boxes), np.float32), keypoints)
         dress = read_colours(image, keypoints.astype(np.float64), self._config.confident)
-        return self.follow(Look(people, dress, image.shape[1], image.shape[0]), time_s)
+        return self.follow(Look(people, dress, image.shape[1], image.shape[0], image), time_s)
 
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
-        people, dress, width, height = look
+        people, dress, width, height, image = look
         if not self.K.any():
             self.K = intrinsics(width, height)
         if self._frame >= 0 and time_s < self._now_s:
@@ -151,7 +161,7 @@ class LifterStream:
         keypoints = people.keypoints.astype(np.float64)
         glance_cam = self._lifting.glance(keypoints, self.K) if len(people) else np.zeros((0, 3))
         place = similarity(
-            predicted, self._pelvis(tracks["betas"], tracks["transl"]), time_s - tracks["seen_s"],
+            predicted, self._pelvis(_shape(tracks), tracks["transl"]), time_s - tracks["seen_s"],
             keypoints, glance_cam, config.alike,
         )  # fmt: skip
 
@@ -189,6 +199,7 @@ class LifterStream:
         self._dress(tracks, born, people, dress, new, dt_s)
         seen_box = np.concatenate([seen_box, people.boxes_px[new]])
         seen_keypoints = np.concatenate([seen_keypoints, keypoints[new]])
+        self._measure_shapes(seen_box, seen_keypoints, people.boxes_px, image)
         return self._report(seen_box, seen_keypoints, width, height)
 
     def state(self) -> State:
@@ -201,6 +212,7 @@ class LifterStream:
             "K": self.K,
             "upright": self._people_upright,
             "given": np.array(self._given),
+            "gone": self._gone,
         }
 
     def restore(self, state: State) -> None:
@@ -213,6 +225,12 @@ class LifterStream:
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._people_upright = state["upright"].copy()
         self._up = up(self._people_upright, self._config.upright)
+        self._gone = state["gone"].copy()
+
+    def statures(self) -> dict[int, tuple[float, float]]:
+        """Stature and its standard deviation, metres, of everybody named who is still followed."""
+        named = self._tracks[self._tracks["id"] > 0]
+        return {int(t["id"]): (float(t["stature_m"]), float(t["stature_std_m"])) for t in named}
 
     # ----------------------------------------------------------------------------------------------
 
@@ -252,9 +270,12 @@ class LifterStream:
         old, config = tracks[which], self._config
         dt_s = np.zeros(len(which)) if first else np.maximum(time_s - old["seen_s"], 1e-3)
         predicted = old["transl"].copy()
-        past = Past(dt_s, old["hidden"], old["rotations"], old["betas"], old["betas_weight"], predicted)
+        if first:
+            self._shapes.begin(old, time_s)
+        known = np.full(len(which), np.inf)
+        past = Past(dt_s, old["hidden"], old["rotations"], _shape(old), known, predicted)
         lifted = self._lifting(keypoints, self.K, past, self._up)
-        for name in ("rotations", "betas", "betas_weight", "transl", "hidden", "confidence"):
+        for name in ("rotations", "transl", "hidden", "confidence"):
             old[name] = getattr(lifted, name)
         if not first:
             # An alpha-beta filter: the prediction's miss corrects the velocity that made it.
@@ -291,6 +312,22 @@ class LifterStream:
         )
         tracks["dress_lab"][which], tracks["dress_weight"][which] = new.lab, new.weight
 
+    def _measure_shapes(
+        self,
+        seen_box: Floats,
+        seen_keypoints: Floats,
+        boxes_px: NDArray[np.float32],
+        image: NDArray[np.uint8] | None,
+    ) -> None:
+        """What this frame tells of the shapes of those seen in it."""
+        seen = np.flatnonzero(np.isfinite(seen_box[:, 0]))
+        tracks, everybody = self._tracks[seen], boxes_px.astype(np.float64)
+        self._shapes.see(
+            tracks, seen_keypoints[seen], seen_box[seen], everybody, self.K, self._now_s, image
+        )
+        self._tracks[seen] = tracks
+        self._shapes.settle(self._tracks, self._gone)
+
     def _coast(self, which: NDArray[np.intp], dt_s: float) -> None:
         """Nobody saw the tracks ``which``: they drift on, ever slower and less sure."""
         keep = np.exp(-dt_s / self._config.coast_memory_s)
@@ -323,6 +360,7 @@ class LifterStream:
             life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
         )
         stay = self._given | ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
+        self._gone = self._shapes.retire(self._gone, tracks[~stay & (tracks["id"] > 0)])
         tracks = self._tracks = tracks[stay]
         shown, seen, body = shown[stay], seen[stay], body[stay]
         seen_box, seen_keypoints = seen_box[stay], seen_keypoints[stay]
@@ -335,7 +373,7 @@ class LifterStream:
         pose = pose.reshape(-1, 72)
         rows["frame"], rows["person"] = self._frame, tracks["id"][shown]
         rows["global_orient"], rows["body_pose"] = pose[:, :3], pose[:, 3:]
-        for name in ("betas", "transl", "confidence"):
+        for name in ("betas", "kid", "transl", "confidence"):
             rows[name] = tracks[name][shown]
         rows["visible"] = seen[shown]
         margin = np.concatenate([body, np.ones_like(body[..., :1])], -1)
@@ -345,13 +383,18 @@ class LifterStream:
 
     def _project(self, tracks: NDArray[np.void]) -> Floats:
         """Keypoints of the tracks as they stand, (n, 17, 3) px, confidence 1 in front of the camera."""
-        points = self._lifting.keypoints_cam(tracks["rotations"], tracks["betas"], tracks["transl"])
+        points = self._lifting.keypoints_cam(tracks["rotations"], _shape(tracks), tracks["transl"])
         in_front = points[..., 2:] > 0.1
         points_px = project(np.where(in_front, points, [0, 0, 1]), self.K)
         return np.concatenate([points_px, in_front], -1)
 
     def _pelvis(self, betas: Floats, transl: Floats) -> Floats:
         return transl + self._lifting.points.shaped(betas)[0][:, 0]
+
+
+def _shape(tracks: NDArray[np.void]) -> Floats:
+    """Betas and kid, (n, 11)."""
+    return np.concatenate([tracks["betas"], tracks["kid"][:, None]], 1)
 
 
 class LifterSystem:
@@ -374,6 +417,7 @@ class LifterSystem:
         self.body = BodyModel.load(body_path)
         self._finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
+        self._lifting.segmenter = Segmenter()
 
     def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""
