@@ -48,7 +48,11 @@ class Belief(NamedTuple):
 
     shape: Floats  # (11,)
     covariance: Floats  # (11, 11), zero in kid for an adult
-    child: float  # 0 to 1, probability that this is a child
+    evidence: float  # log of how well the hypothesis foretold the sights, up to what adult and child share
+
+    def length(self, row: Floats) -> tuple[float, float]:
+        """Mean and standard deviation, metres, of a length (12,), such as ``Shapes.stature``."""
+        return float(row[0] + row[1:] @ self.shape), float(np.sqrt(row[1:] @ self.covariance @ row[1:]))
 
 
 class Points3D(NamedTuple):
@@ -206,27 +210,20 @@ def without_pose(
     return information, pull
 
 
-def believe(information: Floats, pull: Floats, prior: ShapePrior, *, may_be_child: bool) -> Belief:
-    """The shape that information (11, 11) and pull (11,), of the shape itself, leave; priors are added here."""
-    adult_precision = np.eye(KID)
-    A, b = information[:KID, :KID] + adult_precision, pull[:KID]
-    mean = np.linalg.solve(A, b)
+def believe(information: Floats, pull: Floats, prior: ShapePrior, *, child: bool) -> Belief:
+    """The shape of an adult, or of a child, after sights of some information (11, 11) and pull (11,)."""
+    free = N_SHAPE if child else KID
+    own = np.ones(free)  # precision of the prior
+    kid_precision = 1 / prior.child_kid_std**2
+    A, b = information[:free, :free].copy(), pull[:free].copy()
     shape, covariance = np.zeros(N_SHAPE), np.zeros((N_SHAPE, N_SHAPE))
-    shape[:KID], covariance[:KID, :KID] = mean, np.linalg.inv(A)
-    if not may_be_child:
-        return Belief(shape, covariance, 0.0)
-    precision = 1 / prior.child_kid_std**2
-    child_A, child_b = information.copy(), pull.copy()
-    child_A[range(N_SHAPE), range(N_SHAPE)] += np.r_[np.ones(KID), precision]
-    child_b[KID] += precision * prior.child_kid
-    child_mean = np.linalg.solve(child_A, child_b)
-    # Evidences of the two, Gaussian integrals over the shape; what both share is left out.
-    adult = 0.5 * (b @ mean) - 0.5 * np.linalg.slogdet(A)[1]
-    child = 0.5 * (child_b @ child_mean) - 0.5 * np.linalg.slogdet(child_A)[1]
-    child += 0.5 * np.log(precision) - 0.5 * precision * prior.child_kid**2
-    odds = np.log(prior.child_rate / (1 - prior.child_rate)) + child - adult
-    probability = float(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
-    if probability < 0.5 or child_mean[KID] < 0.2:
-        return Belief(shape, covariance, probability)
-    child_mean[KID] = min(child_mean[KID], 1.0)
-    return Belief(child_mean, np.linalg.inv(child_A), probability)
+    evidence = 0.0
+    if child:
+        own[KID] = kid_precision
+        b[KID] += kid_precision * prior.child_kid
+        evidence = 0.5 * np.log(kid_precision) - 0.5 * kid_precision * prior.child_kid**2
+    A[range(free), range(free)] += own
+    covariance[:free, :free] = np.linalg.inv(A)
+    shape[:free] = covariance[:free, :free] @ b
+    evidence += 0.5 * float(b @ shape[:free]) - 0.5 * float(np.linalg.slogdet(A)[1])
+    return Belief(shape, covariance, evidence)

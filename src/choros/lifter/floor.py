@@ -7,7 +7,8 @@ the ratios of their lengths; with what is believed of everybody's length before,
 ruler. n strangers leave an error of a population's spread over the root of n, one given height nearly none.
 
 Every pitch on a grid keeps its own account of each person, so nothing has to be known of the camera beforehand;
-a camera that turns or climbs shows as scatter, and its rulers count for little.
+a camera that turns or climbs shows as scatter, and its rulers count for little. Pitch and height of the camera are
+weighed together on a grid, because people come in two sizes: among adults the small one may be a child.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from choros.lifter.uprightness import ANKLES, HIPS, KNEES, PITCHES_RAD, SHOULDER
 Floats = NDArray[np.float64]
 
 N_PITCHES = len(PITCHES_RAD)
+#: Heights of the camera above people's ankles that are thought of, log of metres: .25 to 12.
+LOG_HEIGHTS = np.arange(np.log(0.25), np.log(12.0), 0.03)
+N_HEIGHTS = len(LOG_HEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,16 @@ class FloorRules:
 
 
 class Ruler(NamedTuple):
-    """What the floor says of n people's lengths from ankle to shoulder, others' lengths considered, not their own."""
+    """What is known of n people's lengths from ankle to shoulder, the floor considered."""
 
-    log_length: Floats  # (n,) of metres
-    variance: Floats  # (n,) infinite where the floor says nothing
-
-
-def no_sights(n: int) -> Floats:
-    """The account of people before they are seen: (n, 3, N_PITCHES) weight, mean and squares about it."""
-    return np.zeros((n, 3, N_PITCHES))
+    child: Floats  # (n,) chance
+    log_length: Floats  # (n, 2) of metres, as an adult and as a child
+    variance: Floats  # (n, 2)
 
 
 def nobody_gone() -> Floats:
-    """The account of those who left: (4, N_PITCHES) weight, mean, squares, and cost of the pitch."""
-    return np.zeros((4, N_PITCHES))
+    """The account of those who left: log of what they said of pitch and height, (N_PITCHES, N_HEIGHTS)."""
+    return np.zeros((N_PITCHES, N_HEIGHTS))
 
 
 def observe(
@@ -91,65 +91,85 @@ def observe(
 
 def rulers(
     memory: Floats,  # (n, 3, N_PITCHES)
-    log_length: Floats,  # (n,) believed of each without the floor
-    log_std: Floats,  # (n,)
-    gone: Floats,  # (4, N_PITCHES)
+    log_length: Floats,  # (n, 2) believed of each without the floor, as an adult and as a child
+    log_std: Floats,  # (n, 2)
+    child: Floats,  # (n,) chance that they are a child, without the floor
+    gone: Floats,  # (N_PITCHES, N_HEIGHTS)
     rules: FloorRules,
-) -> tuple[Ruler, Floats]:  # and the chance of each pitch (N_PITCHES,)
-    """What everybody's length is beside the others'."""
-    weight, camera, squares = memory.transpose(1, 0, 2)
-    own = _own_variance(weight, squares, rules)  # (n, N_PITCHES), infinite for those without a sight
-    height = camera + log_length[:, None]  # log of the camera's height above the ankles, by each person
-    precision = 1 / (log_std[:, None] ** 2 + own)
-    first, first_precision = np.log(rules.camera_height_m), 1 / rules.camera_height_std**2
-    total = precision.sum(0) + first_precision + gone[0]
-    pull = (precision * height).sum(0) + first_precision * first + gone[0] * gone[1]
-    mean = pull / total
-    cost = 0.5 * ((PITCHES_RAD - rules.pitch_rad) / rules.pitch_std_rad) ** 2 + gone[3]
-    cost = cost + 0.5 * squares.sum(0) / rules.sight_std**2
-    cost = cost + 0.5 * (precision * (height - mean) ** 2).sum(0) + 0.5 * first_precision * (first - mean) ** 2
-    cost = cost + 0.5 * (gone[2] + gone[0] * (gone[1] - mean) ** 2)
-    cost = cost + 0.5 * np.log(total) - 0.5 * np.log(np.where(precision > 0, precision, 1)).sum(0)
-    chance = np.exp(cost.min() - cost)
-    chance /= chance.sum()
-
-    others = total - precision  # of the camera's height, without each person's own word
-    length = (pull - precision * height) / others - camera  # (n, N_PITCHES)
-    seen = weight[:, 0] > 0
-    expected = (chance * length).sum(-1)
-    variance = (chance * (1 / others + np.where(seen[:, None], own, 0) + (length - expected[:, None]) ** 2)).sum(-1)
-    return Ruler(np.where(seen, expected, 0), np.where(seen, variance, np.inf)), chance
+) -> Ruler:
+    """Everybody's length, the others' and their own taken together."""
+    own = _own_variance(memory, rules)  # (n, N_PITCHES)
+    words = [_word(*person) for person in zip(memory, own, log_length, log_std, child, strict=True)]
+    everything = _start(rules) + gone + sum((whole for whole, _ in words), np.zeros(()))
+    everything = everything + -0.5 * memory[:, 2].sum(0)[:, None] / rules.sight_std**2
+    out = Ruler(child.copy(), log_length.copy(), log_std**2)
+    for i, (whole, halves) in enumerate(words):
+        if memory[i, 0, 0] <= 0:
+            continue
+        others = everything - whole
+        each = np.stack([others + half for half in halves])  # (2, N_PITCHES, N_HEIGHTS)
+        weight = np.exp(each - each.max())
+        out.child[i] = weight[1].sum() / weight.sum()
+        measured = LOG_HEIGHTS - memory[i, 1, :, None]  # log of the length, (N_PITCHES, N_HEIGHTS)
+        for k in range(2):
+            if not weight[k].any():
+                continue
+            share = weight[k] / weight[k].sum()
+            prior, noise = log_std[i, k] ** 2, own[i, :, None]
+            mean = (log_length[i, k] * noise + measured * prior) / (prior + noise)
+            expected = (share * mean).sum()
+            variance = (share * (prior * noise / (prior + noise) + (mean - expected) ** 2)).sum()
+            out.log_length[i, k], out.variance[i, k] = expected, variance
+    return out
 
 
 def retire(
-    gone: Floats,  # (4, N_PITCHES)
-    memory: Floats,  # (n, 3, N_PITCHES) of those who leave
-    log_length: Floats,  # (n,)
-    log_std: Floats,  # (n,)
+    gone: Floats,  # (N_PITCHES, N_HEIGHTS)
+    memory: Floats,  # (n, 3, N_PITCHES) of those who leave, and as for ``rulers``
+    log_length: Floats,
+    log_std: Floats,
+    child: Floats,
     rules: FloorRules,
-) -> Floats:  # (4, N_PITCHES)
+) -> Floats:  # (N_PITCHES, N_HEIGHTS)
     """The account of everybody gone, with these people in it."""
-    gone = gone.copy()
-    for (weight, camera, squares), length, std in zip(memory, log_length, log_std, strict=True):
-        if weight[0] <= 0:
-            continue
-        precision = 1 / (std**2 + _own_variance(weight, squares, rules))
-        step = camera + length - gone[1]
-        gone[0] += precision
-        gone[1] += step * precision / gone[0]
-        gone[2] += precision * step * (camera + length - gone[1])
-        gone[3] += 0.5 * squares / rules.sight_std**2
+    own = _own_variance(memory, rules)
+    for person in zip(memory, own, log_length, log_std, child, strict=True):
+        gone = gone + _word(*person)[0] - 0.5 * person[0][2][:, None] / rules.sight_std**2
     return gone
 
 
 def faded(gone: Floats, dt_s: float, rules: FloorRules) -> Floats:
     """The account of everybody gone, some time later."""
-    keep = np.exp(-dt_s / rules.memory_s)
-    return gone * np.array([[keep], [1], [keep], [keep]])
+    return gone * np.exp(-dt_s / rules.memory_s)
 
 
-def _own_variance(weight: Floats, squares: Floats, rules: FloorRules) -> Floats:
+def _start(rules: FloorRules) -> Floats:
+    """Log of what is believed of pitch and height before anybody is seen, (N_PITCHES, N_HEIGHTS)."""
+    pitch = ((PITCHES_RAD - rules.pitch_rad) / rules.pitch_std_rad) ** 2
+    height = ((LOG_HEIGHTS - np.log(rules.camera_height_m)) / rules.camera_height_std) ** 2
+    return np.asarray(-0.5 * (pitch[:, None] + height))
+
+
+def _word(
+    memory: Floats, own: Floats, log_length: Floats, log_std: Floats, child: float
+) -> tuple[Floats, tuple[Floats, Floats]]:
+    """Log of what one person says of pitch and height, and its parts as an adult and as a child."""
+    if memory[0, 0] <= 0:
+        nothing = np.zeros((N_PITCHES, N_HEIGHTS))
+        return nothing, (nothing, nothing)
+    measured = LOG_HEIGHTS - memory[1, :, None]
+    parts = []
+    for k, chance in enumerate((1 - child, child)):
+        variance = log_std[k] ** 2 + own[:, None]
+        parts.append(
+            np.log(max(chance, 1e-30)) - 0.5 * np.log(variance) - 0.5 * (measured - log_length[k]) ** 2 / variance
+        )
+    return np.logaddexp(*parts), (parts[0], parts[1])
+
+
+def _own_variance(memory: Floats, rules: FloorRules) -> Floats:
     """Of what people's sights say together: (n, N_PITCHES), infinite for those without one."""
+    weight, squares = memory[:, 0], memory[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
         one = rules.sight_std**2 + squares / weight
         return np.where(weight > 0, one / weight, np.inf) + rules.own_std**2

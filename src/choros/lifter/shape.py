@@ -136,24 +136,30 @@ class ShapeEstimator:
         """Everybody's shape as all accounts have it; who is seen keeps their place in the picture."""
         if not len(tracks):
             return
-        beliefs = [self._believe(track) for track in tracks]
-        length = self.shapes.ankle_to_shoulder
-        log_length, log_std = self._log_lengths(beliefs)
-        ruler, _ = floor.rulers(tracks["floor"], log_length, log_std, gone, self.rules.floor)
-        for track, belief, log_m, variance in zip(tracks, beliefs, *ruler, strict=True):
-            if np.isfinite(variance):
-                now = float(length[0] + length[1:] @ belief.shape)
-                # log l is linear enough in l over a person's doubt.
-                residual = now * (log_m - np.log(now)) + length[1:] @ belief.shape
-                belief = self._believe(track, (length[1:], residual, 1 / (now**2 * variance)))
+        accounts = [self._account(track) for track in tracks]
+        beliefs = [self._beliefs(*account) for account in accounts]
+        row = self.shapes.ankle_to_shoulder
+        ruler = floor.rulers(tracks["floor"], *self._log_lengths(beliefs), gone, self.rules.floor)
+        for i, track in enumerate(tracks):
+            kind = int(ruler.child[i] > 0.5)
+            belief = beliefs[i][kind]
+            length, std = belief.length(row)
+            # What the floor added, as one more measurement of the length: logs are linear over so small a doubt.
+            more = 1 / ruler.variance[i, kind] - (length / std) ** 2
+            if more > 1e-6:
+                pull = (ruler.log_length[i, kind] - np.log(length)) / ruler.variance[i, kind] / more
+                precision, value = more / length**2, length * pull + row[1:] @ belief.shape
+                information, sights = accounts[i]
+                information = information + precision * np.outer(row[1:], row[1:])
+                belief = believe(information, sights + precision * value * row[1:], self.rules.prior, child=kind > 0)
             self._take(track, belief)
 
     def retire(self, gone: Floats, tracks: NDArray[np.void]) -> Floats:
         """The account of those who left, with these tracks in it."""
         if not len(tracks):
             return gone
-        log_length, log_std = self._log_lengths([self._believe(track) for track in tracks])
-        return floor.retire(gone, tracks["floor"], log_length, log_std, self.rules.floor)
+        beliefs = [self._beliefs(*self._account(track)) for track in tracks]
+        return floor.retire(gone, tracks["floor"], *self._log_lengths(beliefs), self.rules.floor)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -185,23 +191,29 @@ class ShapeEstimator:
         track["shape_information"] = keep * track["shape_information"] + weight * information
         track["shape_pull"] = keep * track["shape_pull"] + weight * (pull + information @ shape)
 
-    def _believe(self, track: np.void, more: tuple[Floats, float, float] | None = None) -> Belief:
-        """What a track's own account says, with a given height, and ``more``: a row, its value and precision."""
+    def _account(self, track: np.void) -> tuple[Floats, Floats]:
+        """Information and pull of a track's own sights, and of its height if that is given."""
         information, pull = track["shape_information"].copy(), track["shape_pull"].copy()
-        rows = [] if more is None else [more]
         if (height_m := self._heights_m.get(int(track["id"]))) is not None:
-            stature = self.shapes.stature
-            rows.append((stature[1:], height_m - stature[0], self.rules.given_height_std_m**-2))
-        for row, value, precision in rows:
-            information += precision * np.outer(row, row)
-            pull += precision * value * row
-        return believe(information, pull, self.rules.prior, may_be_child=self._has_kid)
+            stature, precision = self.shapes.stature, self.rules.given_height_std_m**-2
+            information += precision * np.outer(stature[1:], stature[1:])
+            pull += precision * (height_m - stature[0]) * stature[1:]
+        return information, pull
 
-    def _log_lengths(self, beliefs: list[Belief]) -> tuple[Floats, Floats]:
-        row = self.shapes.ankle_to_shoulder
-        lengths = np.array([row[0] + row[1:] @ belief.shape for belief in beliefs])
-        variance = np.array([row[1:] @ belief.covariance @ row[1:] for belief in beliefs])
-        return np.log(np.maximum(lengths, 0.2)), np.sqrt(variance) / np.maximum(lengths, 0.2)
+    def _beliefs(self, information: Floats, pull: Floats) -> tuple[Belief, Belief]:
+        """As an adult and as a child."""
+        prior = self.rules.prior
+        return tuple(believe(information, pull, prior, child=child) for child in (False, True))
+
+    def _log_lengths(self, beliefs: list[tuple[Belief, Belief]]) -> tuple[Floats, Floats, Floats]:
+        """Log lengths and their standard deviations (n, 2), as adults and children, and chances of children (n,)."""
+        row, rate = self.shapes.ankle_to_shoulder, self.rules.prior.child_rate
+        lengths = np.array([[belief.length(row) for belief in both] for both in beliefs])  # (n, 2, 2)
+        mean = np.maximum(lengths[..., 0], 0.2)
+        odds = np.array([child.evidence - adult.evidence for adult, child in beliefs])
+        odds = np.clip(odds + np.log(rate / (1 - rate)), -50, 50)
+        chance = np.where(self._has_kid, 1 / (1 + np.exp(-odds)), 0.0)
+        return np.log(mean), lengths[..., 1] / mean, chance
 
     def _take(self, track: np.void, belief: Belief) -> None:
         """Give a track its shape; the body grows or shrinks about the camera, so that it looks the same."""
@@ -211,5 +223,5 @@ class ShapeEstimator:
         before = self.shapes.joints[0] @ np.r_[1.0, track["betas"], track["kid"]]
         after = self.shapes.joints[0] @ np.r_[1.0, shape]
         track["transl"] = (track["transl"] + before) * (height / track["stature_m"]) - after
-        track["betas"], track["kid"], track["stature_m"] = shape[:KID], shape[KID], height
+        track["betas"], track["kid"], track["stature_m"] = shape[:KID], min(shape[KID], 1.0), height
         track["stature_std_m"] = np.sqrt(stature[1:] @ belief.covariance @ stature[1:])
