@@ -210,6 +210,15 @@ def without_pose(
     return information, pull
 
 
+def without(information: Floats, pull: Floats, direction: Floats) -> tuple[Floats, Floats]:
+    """The same knowledge, but for anything about how far along a direction (11,) the shape lies."""
+    about = information @ direction
+    size = direction @ about
+    if size <= 1e-12:
+        return information, pull
+    return information - np.outer(about, about) / size, pull - about * (direction @ pull) / size
+
+
 def believe(information: Floats, pull: Floats, prior: ShapePrior, *, child: bool) -> Belief:
     """The shape of an adult, or of a child, after sights of some information (11, 11) and pull (11,)."""
     free = N_SHAPE if child else KID

@@ -27,7 +27,6 @@ from choros.body.gauss_newton import (
     float64,
     place_information,
 )
-from choros.detection.silhouette import Segmenter
 from choros.errors import ChorosError
 from choros.keypoints import RELATIVE_SIGMAS
 from choros.lifter.network import Lift, Lifter, LifterConfig, View, look
@@ -89,7 +88,6 @@ class Lifting:
             raise ChorosError(f"{weights_path} does not fit the lifter (first: {', '.join(wrong)}).")
         self.prior = PosePrior(*(float64(tensor) for tensor in prior.values()))
         self.body, self.points = body, Points.of(body)
-        self.segmenter: Segmenter | None = None  # outlines are looked at if there is one
         self.knows_shape = body.name == "open"
 
     @property

@@ -27,7 +27,7 @@ LOOKED_AT = [0, 1, 2, 3, 4, 5, 6, 9, 16, 17, 18, 19]
 class OutlineRules:
     """What counts as an edge and how much it says."""
 
-    cloth_m: float = 0.01  # that clothes stand out from the body, on the mean of looks and seasons
+    cloth_m: float = 0.0  # taken off for clothes: nothing, so that the body drawn fills them; .02 is the body beneath
     inside_m: float = 0.05  # how far inside the body's contour the person's edge may lie
     outside_m: float = 0.12  # and how far outside
     clear_m: float = 0.03  # beyond the edge that must be background: else it is no edge but another limb
@@ -35,7 +35,7 @@ class OutlineRules:
     every_px: int = 4  # along the contour
     std_m: float = 0.03  # of one point: folds, segmenter, skinning
     robust: float = 1.5  # standard deviations at which a point begins to be doubted
-    independent: float = 0.1  # share of the points that say something of their own; neighbours say the same
+    independent: float = 0.5  # share of the points that say something of their own; neighbours say the same
     least_points: int = 30
 
 
@@ -84,6 +84,7 @@ def measure_outline(
     shape: Floats,  # (11,)
     rotations: Floats,  # (24, 3, 3)
     transl: Floats,  # (3,) camera axes
+    others_px: Floats,  # (m, 4) boxes of other people, in which nothing is anybody's own
     rules: OutlineRules,
 ) -> Measurement | None:
     """The contour's distances as measurements of shape and pose; None if the outline is not to be trusted."""
@@ -94,6 +95,10 @@ def measure_outline(
     canvas = Canvas(CROP_PX, CROP_PX)
     canvas.draw(0, vertices, faces, crop_K, cull_back=True)
     vertex, pixels, normals = contour_points(canvas, shapes.skin.argmax(-1), faces, rules.every_px)
+    in_picture = silhouette.square_px[:2] + pixels * (silhouette.square_px[2] / CROP_PX)
+    near = (in_picture[:, None] > others_px[:, :2]) & (in_picture[:, None] < others_px[:, 2:])
+    own = ~near.all(-1).any(-1)
+    vertex, pixels, normals = vertex[own], pixels[own], normals[own]
     if len(vertex) < rules.least_points:
         return None
     points = shapes.posed(shapes.of_vertices(vertex), shape, rotations, transl)

@@ -26,6 +26,7 @@ from choros.body.shape import (
     ShapePrior,
     Shapes,
     believe,
+    without,
     without_pose,
 )
 from choros.detection.silhouette import Segmenter, Silhouette
@@ -55,7 +56,7 @@ FIELDS = [
 class ShapeRules:
     """How often shapes are looked at, and how much a look says."""
 
-    every_s: float = 0.2  # between measurements of one person's keypoints
+    every_s: float = 0.4  # between measurements
     sight_s: float = 1.0  # seconds of one person that count as one independent sight
     most_sights: float = 10.0  # after which older ones fade: keypoints err the same way on the same clothes
     keypoint_std: float = 0.03  # share of the person's size, at confidence 1; as the fit has it
@@ -64,9 +65,9 @@ class ShapeRules:
     min_keypoints: int = 8
     outline_every_s: float = 0.5
     most_outlines: int = 8
-    outline_share: float = 0.4  # of a look at the outline: the next one shows the same clothes
+    outline_share: float = 1.0  # of a look at the outline: the next one shows the same clothes
     outline_height_px: float = 200.0  # of the person's box; smaller outlines say too little
-    alone_iou: float = 0.03  # overlap with somebody else's box above which an outline is nobody's own
+    alone_iou: float = 0.3  # overlap with somebody else's box above which an outline is not looked at
     limit: float = 3.0  # of every beta
     given_height_std_m: float = 0.01
     prior: ShapePrior = field(default_factory=ShapePrior)
@@ -94,6 +95,10 @@ class ShapeEstimator:
         self._heights_m, self._segmenter = dict(heights_m or {}), segmenter
         self._has_kid = body.has_kid
 
+    def due(self, since_s: float) -> bool:
+        """Whether it is time to measure, so long after the last time."""
+        return since_s >= self.rules.every_s - 1e-6
+
     def begin(self, tracks: NDArray[np.void], time_s: float) -> None:
         """New tracks, of which nothing is known: the mean shape."""
         tracks["shape_s"], tracks["outline_s"], tracks["floor_s"] = -np.inf, -np.inf, time_s
@@ -116,12 +121,12 @@ class ShapeEstimator:
         rules = self.rules
         tracks["floor"] = floor.observe(tracks["floor"], keypoints, K, time_s - tracks["floor_s"], rules.floor)
         tracks["floor_s"] = time_s
-        alone = (box_iou(boxes_px, everybody_px) > rules.alone_iou).sum(-1) <= 1
+        overlap = box_iou(boxes_px, everybody_px)
+        own = overlap >= overlap.max(-1, keepdims=True, initial=0)
+        alone = np.where(own, 0, overlap).max(-1, initial=0) <= rules.alone_iou
         tall = boxes_px[:, 3] - boxes_px[:, 1] >= rules.outline_height_px
         for i, track in enumerate(tracks):
             due_s = time_s - track["shape_s"]
-            if due_s < rules.every_s:
-                continue
             silhouette = None
             wanted = track["outlines"] < rules.most_outlines
             wanted &= time_s - track["outline_s"] >= rules.outline_every_s
@@ -129,7 +134,7 @@ class ShapeEstimator:
                 silhouette = self._segmenter.silhouette(image, boxes_px[i])
                 track["outline_s"] = time_s
             weight = min(due_s, rules.sight_s) / rules.sight_s if np.isfinite(due_s) else rules.every_s
-            self._measure(track, keypoints[i], K, weight, silhouette)
+            self._measure(track, keypoints[i], K, weight, silhouette, everybody_px[~own[i]])
             track["shape_s"] = time_s
 
     def settle(self, tracks: NDArray[np.void], gone: Floats) -> None:
@@ -164,7 +169,13 @@ class ShapeEstimator:
     # ----------------------------------------------------------------------------------------------
 
     def _measure(
-        self, track: np.void, keypoints: Floats, K: Floats, weight: float, silhouette: Silhouette | None
+        self,
+        track: np.void,
+        keypoints: Floats,  # (17, 3)
+        K: Floats,
+        weight: float,
+        silhouette: Silhouette | None,
+        others_px: Floats,  # (m, 4)
     ) -> None:
         rules = self.rules
         shape = np.r_[track["betas"], track["kid"]]
@@ -177,19 +188,25 @@ class ShapeEstimator:
         std = rules.keypoint_std * size * RELATIVE_SIGMAS / np.clip(confidence, 1e-3, 1)
         std = np.where(shown, std, np.inf)
         plane = (keypoints[:, :2] - K[:2, 2]) / [K[0, 0], K[1, 1]]
-        measurements = [Measurement.of_keypoints(plane, std, points, rules.keypoint_robust)]
+        seen = [Measurement.of_keypoints(plane, std, points, rules.keypoint_robust)]
+        pose, doubt = (track["rotations"], track["transl"]), rules.doubt
+        information, pull = without_pose(seen, pose[0], self._pose_prior, doubt)
+        information, pull = weight * information, weight * pull
         if silhouette is not None:
             outline = measure_outline(
-                self.shapes, self._faces, silhouette, K, shape, track["rotations"], track["transl"], rules.outline
+                self.shapes, self._faces, silhouette, K, shape, *pose, others_px, rules.outline
             )
             if outline is not None:
-                measurements.append(outline)
                 track["outlines"] += 1
-                weight = rules.outline_share
-        information, pull = without_pose(measurements, track["rotations"], self._pose_prior, rules.doubt)
+                # Clothes must not pass for stature: of that, outlines say nothing.
+                more = without_pose([*seen, outline], pose[0], self._pose_prior, doubt)
+                alone = more[0] - information / weight, more[1] - pull / weight
+                more = without(*alone, self.shapes.stature[1:])
+                information = information + rules.outline_share * more[0]
+                pull = pull + rules.outline_share * more[1]
         keep = 1 - weight / rules.most_sights
-        track["shape_information"] = keep * track["shape_information"] + weight * information
-        track["shape_pull"] = keep * track["shape_pull"] + weight * (pull + information @ shape)
+        track["shape_information"] = keep * track["shape_information"] + information
+        track["shape_pull"] = keep * track["shape_pull"] + pull + information @ shape
 
     def _account(self, track: np.void) -> tuple[Floats, Floats]:
         """Information and pull of a track's own sights, and of its height if that is given."""

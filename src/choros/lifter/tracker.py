@@ -104,7 +104,12 @@ class LifterStream:
     """
 
     def __init__(
-        self, finder: PersonFinder, lifting: Lifting, config: LifterSystemConfig, K: Floats | None = None
+        self,
+        finder: PersonFinder,
+        lifting: Lifting,
+        config: LifterSystemConfig,
+        K: Floats | None = None,
+        segmenter: Segmenter | None = None,
     ) -> None:
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
@@ -114,9 +119,9 @@ class LifterStream:
         self._people_upright = nothing_seen()
         self._up = up(self._people_upright, config.upright)
         self._shapes = ShapeEstimator(
-            lifting.body, lifting.prior, config.shape, config.heights_m, lifting.segmenter
+            lifting.body, lifting.prior, config.shape, config.heights_m, segmenter
         )
-        self._gone = nobody_gone()
+        self._shaped_s, self._gone = -np.inf, nobody_gone()
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
@@ -212,6 +217,7 @@ class LifterStream:
             "K": self.K,
             "upright": self._people_upright,
             "given": np.array(self._given),
+            "shaped_s": np.array(self._shaped_s),
             "gone": self._gone,
         }
 
@@ -225,7 +231,7 @@ class LifterStream:
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._people_upright = state["upright"].copy()
         self._up = up(self._people_upright, self._config.upright)
-        self._gone = state["gone"].copy()
+        self._shaped_s, self._gone = float(state["shaped_s"]), state["gone"].copy()
 
     def statures(self) -> dict[int, tuple[float, float]]:
         """Stature and its standard deviation, metres, of everybody named who is still followed."""
@@ -319,7 +325,10 @@ class LifterStream:
         boxes_px: NDArray[np.float32],
         image: NDArray[np.uint8] | None,
     ) -> None:
-        """What this frame tells of the shapes of those seen in it."""
+        """What this frame tells of the shapes of those seen in it, if it is time for that."""
+        if not self._shapes.due(self._now_s - self._shaped_s):
+            return
+        self._shaped_s = self._now_s
         seen = np.flatnonzero(np.isfinite(seen_box[:, 0]))
         tracks, everybody = self._tracks[seen], boxes_px.astype(np.float64)
         self._shapes.see(
@@ -417,8 +426,8 @@ class LifterSystem:
         self.body = BodyModel.load(body_path)
         self._finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
-        self._lifting.segmenter = Segmenter()
+        self._segmenter = Segmenter()
 
     def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""
-        return LifterStream(self._finder, self._lifting, self.config, K)
+        return LifterStream(self._finder, self._lifting, self.config, K, self._segmenter)
