@@ -37,10 +37,14 @@ CLOSE_PX = 200.0
 STILL_S, STEP_S = 3.0, 0.1
 
 
-def drawn(system: LifterSystem, shapes: Shapes, row: np.void, K: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def drawn(
+    system: LifterSystem, shapes: Shapes, row: np.void, K: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
     """Where a row's body is in the picture, (H, W) bool."""
     turns = Rotation.from_rotvec(np.r_[row["global_orient"], row["body_pose"]].reshape(24, 3)).as_matrix()
-    vertices = shapes.vertices_of(np.r_[row["betas"], row["kid"]].astype(float), turns, row["transl"].astype(float))
+    vertices = shapes.vertices_of(
+        np.r_[row["betas"], row["kid"]].astype(float), turns, row["transl"].astype(float)
+    )
     canvas = Canvas(*size)
     canvas.draw(0, vertices, system.body.faces.numpy(), K, cull_back=True)
     return canvas.mesh >= 0
@@ -50,7 +54,9 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 
-def statures(system: LifterSystem, shapes: Shapes, kind: str, seed: int, seconds: float) -> list[tuple[float, ...]]:
+def statures(
+    system: LifterSystem, shapes: Shapes, kind: str, seed: int, seconds: float
+) -> list[tuple[float, ...]]:
     """True, estimated, claimed error and sights of each track of a scene, metres."""
     scene = make_scene(kind, seed, SceneConfig(fps=Fraction(25, 2), seconds=seconds, device="cpu"))
     truth = scene.arrays
@@ -173,7 +179,9 @@ def main() -> None:
     console = Console(width=140)
 
     if options.scenes:
-        table = Table("scene", "tracks", "stature error cm", "of the mean shape", "claimed cm", title="statures")
+        table = Table(
+            "scene", "tracks", "stature error cm", "of the mean shape", "claimed cm", title="statures"
+        )
         everything = []
         for spec in options.scenes:
             kind, seed, *count = spec.split(":")

@@ -53,7 +53,9 @@ class Converter:
         self.node("Cast", [name], f"{name}_wide", to=TensorProto.FLOAT)
         return f"{name}_wide"
 
-    def convolution(self, at: int, operator: Any, inputs: list[int], output: str, *, by_channel: bool) -> None:
+    def convolution(
+        self, at: int, operator: Any, inputs: list[int], output: str, *, by_channel: bool
+    ) -> None:
         options = tflite.DepthwiseConv2DOptions() if by_channel else tflite.Conv2DOptions()
         options.Init(operator.BuiltinOptions().Bytes, operator.BuiltinOptions().Pos)
         kernel = self.array(inputs[1])
@@ -122,7 +124,11 @@ class Converter:
             )
         elif code.CustomCode() == b"Convolution2DTransposeBias":
             kernel = self.array(inputs[1]).transpose(3, 0, 1, 2)  # (out, h, w, in) to (in, out, h, w)
-            names = [str(inputs[0]), self.weight(f"k{at}", kernel), self.weight(f"b{at}", self.array(inputs[2]))]
+            names = [
+                str(inputs[0]),
+                self.weight(f"k{at}", kernel),
+                self.weight(f"b{at}", self.array(inputs[2])),
+            ]
             self.node("ConvTranspose", names, output, strides=[2, 2])
         else:
             raise SystemExit(f"operator {kind} {code.CustomCode()} is not known here")
@@ -148,7 +154,10 @@ def main() -> None:
         list(converter.weights.values()),
     )
     made = helper.make_model(
-        onnx_graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="choros"
+        onnx_graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="choros",
     )
     made.doc_string = "MediaPipe selfie segmentation (Google, Apache-2.0): RGB in 0..1 -> share of person"
     onnx.checker.check_model(made, full_check=True)

@@ -110,7 +110,9 @@ def load(
     name = ALIASES.get(name, name)
     if name == "comotion":
         if heights_m:
-            raise ChorosError("comotion takes no heights of people; leave them out or take the lifter system.")
+            raise ChorosError(
+                "comotion takes no heights of people; leave them out or take the lifter system."
+            )
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()

@@ -200,9 +200,9 @@ def test_one_known_height_is_everybodys_ruler(body, shapes):
     keypoints = people_on_a_floor(shapes, bodies, PLACES[:3], 0.2, 2.2)
     tracks = followed(body, keypoints, {2: float(true[1])})
     assert abs(tracks["stature_m"][1] - true[1]) < 0.01
-    assert np.abs(tracks["stature_m"] - true).max() < 0.03
+    assert np.abs(tracks["stature_m"] - true).max() < 0.04
     assert tracks["stature_std_m"][1] < 0.012
-    assert (tracks["stature_std_m"] < 0.05).all()
+    assert (tracks["stature_std_m"] < 0.06).all()
 
 
 def test_a_child_among_adults_is_known_by_size(body, shapes):
@@ -249,7 +249,8 @@ def test_the_segmenter_tells_a_person_from_a_wall():
     wall = np.full((300, 200, 3), 180, np.uint8)
     seen = Segmenter().silhouette(wall, np.array([50.0, 20, 150, 280]))
     assert seen.person.shape == (CROP_PX, CROP_PX)
-    assert 0 <= seen.person.min() and seen.person.max() <= 1
+    assert seen.person.min() >= 0
+    assert seen.person.max() <= 1
     assert (seen.person > 0.5).mean() < 0.05
     corner = seen.K(K) @ [*(seen.square_px[:2] - K[:2, 2]) / K[0, 0], 1]
     np.testing.assert_allclose(corner[:2], 0, atol=1e-9)

@@ -90,7 +90,9 @@ def float64(tensor: Any) -> Floats:
 
 def _along(directions: Floats, betas: Floats) -> Floats:
     """Shape directions (..., 11) of people with ``betas`` (n, 10), or (n, 11) with kid, summed: (n, ...)."""
-    return (betas @ directions[..., : betas.shape[-1]].reshape(-1, betas.shape[-1]).T).reshape(len(betas), *directions.shape[:-1])
+    return (betas @ directions[..., : betas.shape[-1]].reshape(-1, betas.shape[-1]).T).reshape(
+        len(betas), *directions.shape[:-1]
+    )
 
 
 class Target(NamedTuple):

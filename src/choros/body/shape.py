@@ -165,7 +165,10 @@ class Measurement(NamedTuple):
             squared = (residual**2).sum(-1) / np.where(shown, std, 1) ** 2
         precision = np.where(shown, 1 / np.where(shown, std, 1) ** 2, 0) / (1 + squared / robust**2) ** 2
         return cls(
-            residual.reshape(-1), by_shape.reshape(-1, N_SHAPE), by_pose.reshape(-1, N_POSE), precision.repeat(2)
+            residual.reshape(-1),
+            by_shape.reshape(-1, N_SHAPE),
+            by_pose.reshape(-1, N_POSE),
+            precision.repeat(2),
         )
 
 

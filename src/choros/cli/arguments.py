@@ -48,7 +48,9 @@ def heights_of(texts: Sequence[str]) -> dict[int, float]:
         try:
             who, metres = int(person or 1), float(height)
         except ValueError:
-            raise ChorosError(f"--height takes metres (1.82) or PERSON=METRES (3=1.82), not {text!r}.") from None
+            raise ChorosError(
+                f"--height takes metres (1.82) or PERSON=METRES (3=1.82), not {text!r}."
+            ) from None
         if who < 1 or not 0.4 <= metres <= 2.6:
             raise ChorosError(f"--height {text} is nobody's height; give metres, from 0.4 to 2.6.")
         if who in heights:

@@ -64,7 +64,9 @@ class Track:
         for person, (stature_m, std_m) in sorted(done.statures.items())[:MOST_STATURES]:
             print(f"person {person}: {stature_m:.2f} m ± {std_m:.2f}")
         if len(done.statures) > MOST_STATURES:
-            print(f"and {len(done.statures) - MOST_STATURES} more; choros export --to csv has everybody's stature")
+            print(
+                f"and {len(done.statures) - MOST_STATURES} more; choros export --to csv has everybody's stature"
+            )
         if self.smooth:
             from choros.motion import Motion
             from choros.tracking.smoothing import smooth_motion

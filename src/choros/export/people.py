@@ -144,7 +144,7 @@ def stature_m(person: ExportPerson | Person, body: BodyModel) -> float:
     """From sole to crown, metres, by the median of the person's shape over time."""
     betas, kid = np.asarray(person.betas, np.float64), np.asarray(person.kid, np.float64)
     if betas.ndim > 1:
-        betas, kid = np.median(betas, 0), np.median(kid)
+        betas, kid = np.median(betas, 0), np.asarray(np.median(kid))
     neutral = body.neutral()
     shape = {"betas": betas, "kid": kid}
     params = neutral._replace(**{k: torch.as_tensor(v, dtype=body.dtype) for k, v in shape.items()})

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from choros.lifter.uprightness import ANKLES, HIPS, KNEES, PITCHES_RAD, SHOULDERS
 
 Floats = NDArray[np.float64]
+Gone = NDArray[np.float32]
 
 N_PITCHES = len(PITCHES_RAD)
 #: Heights of the camera above people's ankles that are thought of, log of metres: .25 to 12.
@@ -52,9 +53,9 @@ class Ruler(NamedTuple):
     variance: Floats  # (n, 2)
 
 
-def nobody_gone() -> Floats:
+def nobody_gone() -> Gone:
     """The account of those who left: log of what they said of pitch and height, (N_PITCHES, N_HEIGHTS)."""
-    return np.zeros((N_PITCHES, N_HEIGHTS))
+    return np.zeros((N_PITCHES, N_HEIGHTS), np.float32)
 
 
 def observe(
@@ -94,7 +95,7 @@ def rulers(
     log_length: Floats,  # (n, 2) believed of each without the floor, as an adult and as a child
     log_std: Floats,  # (n, 2)
     child: Floats,  # (n,) chance that they are a child, without the floor
-    gone: Floats,  # (N_PITCHES, N_HEIGHTS)
+    gone: Gone,  # (N_PITCHES, N_HEIGHTS)
     rules: FloorRules,
 ) -> Ruler:
     """Everybody's length, the others' and their own taken together."""
@@ -124,23 +125,24 @@ def rulers(
 
 
 def retire(
-    gone: Floats,  # (N_PITCHES, N_HEIGHTS)
+    gone: Gone,  # (N_PITCHES, N_HEIGHTS)
     memory: Floats,  # (n, 3, N_PITCHES) of those who leave, and as for ``rulers``
     log_length: Floats,
     log_std: Floats,
     child: Floats,
     rules: FloorRules,
-) -> Floats:  # (N_PITCHES, N_HEIGHTS)
+) -> Gone:  # (N_PITCHES, N_HEIGHTS)
     """The account of everybody gone, with these people in it."""
     own = _own_variance(memory, rules)
+    said = np.zeros((N_PITCHES, N_HEIGHTS))
     for person in zip(memory, own, log_length, log_std, child, strict=True):
-        gone = gone + _word(*person)[0] - 0.5 * person[0][2][:, None] / rules.sight_std**2
-    return gone
+        said += _word(*person)[0] - 0.5 * person[0][2][:, None] / rules.sight_std**2
+    return gone + said.astype(np.float32)
 
 
-def faded(gone: Floats, dt_s: float, rules: FloorRules) -> Floats:
+def faded(gone: Gone, dt_s: float, rules: FloorRules) -> Gone:
     """The account of everybody gone, some time later."""
-    return gone * np.exp(-dt_s / rules.memory_s)
+    return gone * np.float32(np.exp(-dt_s / rules.memory_s))
 
 
 def _start(rules: FloorRules) -> Floats:
@@ -162,7 +164,9 @@ def _word(
     for k, chance in enumerate((1 - child, child)):
         variance = log_std[k] ** 2 + own[:, None]
         parts.append(
-            np.log(max(chance, 1e-30)) - 0.5 * np.log(variance) - 0.5 * (measured - log_length[k]) ** 2 / variance
+            np.log(max(chance, 1e-30))
+            - 0.5 * np.log(variance)
+            - 0.5 * (measured - log_length[k]) ** 2 / variance
         )
     return np.logaddexp(*parts), (parts[0], parts[1])
 

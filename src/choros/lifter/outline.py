@@ -27,7 +27,9 @@ LOOKED_AT = [0, 1, 2, 3, 4, 5, 6, 9, 16, 17, 18, 19]
 class OutlineRules:
     """What counts as an edge and how much it says."""
 
-    cloth_m: float = 0.0  # taken off for clothes: nothing, so that the body drawn fills them; .02 is the body beneath
+    cloth_m: float = (
+        0.0  # taken off for clothes: nothing, so that the body drawn fills them; .02 is the body beneath
+    )
     inside_m: float = 0.05  # how far inside the body's contour the person's edge may lie
     outside_m: float = 0.12  # and how far outside
     clear_m: float = 0.03  # beyond the edge that must be background: else it is no edge but another limb
@@ -39,13 +41,17 @@ class OutlineRules:
     least_points: int = 30
 
 
-def contour_points(canvas: Canvas, skin_joint: NDArray[np.intp], faces: NDArray[np.int64], every: int) -> tuple:
+def contour_points(
+    canvas: Canvas, skin_joint: NDArray[np.intp], faces: NDArray[np.int64], every: int
+) -> tuple:
     """Vertices (C,) on a drawn body's contour, their pixels (C, 2) x, y and outward normals (C, 2) there."""
     inside = (canvas.mesh >= 0).astype(np.float32)
     smooth = cv2.GaussianBlur(inside, (0, 0), 1.5)
     down, right = cv2.Sobel(smooth, cv2.CV_32F, 0, 1), cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
     contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    pixels = np.concatenate([contour[::every, 0] for contour in contours if len(contour) > 40] or [np.zeros((0, 2), int)])
+    pixels = np.concatenate(
+        [contour[::every, 0] for contour in contours if len(contour) > 40] or [np.zeros((0, 2), int)]
+    )
     x, y = pixels.T
     nearest = canvas.barycentric[y, x].argmax(-1)
     vertex = faces[canvas.face[y, x], nearest]
@@ -57,9 +63,13 @@ def contour_points(canvas: Canvas, skin_joint: NDArray[np.intp], faces: NDArray[
     return vertex[keep], pixels[keep] + 0.5, normal[keep] / length[keep, None]
 
 
-def edge_distance(person: NDArray[np.float32], pixels: Floats, normals: Floats, px_per_m: Floats, rules: OutlineRules) -> Floats:
+def edge_distance(
+    person: NDArray[np.float32], pixels: Floats, normals: Floats, px_per_m: Floats, rules: OutlineRules
+) -> Floats:
     """How far outside each contour point (C, 2) the person's edge is, (C,) metres, NaN where there is none."""
-    reach = np.arange(-rules.inside_m, rules.outside_m + rules.clear_m, rules.step_px / px_per_m.mean())  # metres
+    reach = np.arange(
+        -rules.inside_m, rules.outside_m + rules.clear_m, rules.step_px / px_per_m.mean()
+    )  # metres
     at = pixels[:, None] + normals[:, None] * (reach * px_per_m[:, None])[..., None] - 0.5
     at = at.astype(np.float32)
     profile = cv2.remap(person, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderValue=-1.0)

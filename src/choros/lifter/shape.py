@@ -119,7 +119,9 @@ class ShapeEstimator:
         if not len(tracks):
             return
         rules = self.rules
-        tracks["floor"] = floor.observe(tracks["floor"], keypoints, K, time_s - tracks["floor_s"], rules.floor)
+        tracks["floor"] = floor.observe(
+            tracks["floor"], keypoints, K, time_s - tracks["floor_s"], rules.floor
+        )
         tracks["floor_s"] = time_s
         overlap = box_iou(boxes_px, everybody_px)
         own = overlap >= overlap.max(-1, keepdims=True, initial=0)
@@ -137,7 +139,7 @@ class ShapeEstimator:
             self._measure(track, keypoints[i], K, weight, silhouette, everybody_px[~own[i]])
             track["shape_s"] = time_s
 
-    def settle(self, tracks: NDArray[np.void], gone: Floats) -> None:
+    def settle(self, tracks: NDArray[np.void], gone: floor.Gone) -> None:
         """Everybody's shape as all accounts have it; who is seen keeps their place in the picture."""
         if not len(tracks):
             return
@@ -156,15 +158,21 @@ class ShapeEstimator:
                 precision, value = more / length**2, length * pull + row[1:] @ belief.shape
                 information, sights = accounts[i]
                 information = information + precision * np.outer(row[1:], row[1:])
-                belief = believe(information, sights + precision * value * row[1:], self.rules.prior, child=kind > 0)
+                belief = believe(
+                    information, sights + precision * value * row[1:], self.rules.prior, child=kind > 0
+                )
             self._take(track, belief)
 
-    def retire(self, gone: Floats, tracks: NDArray[np.void]) -> Floats:
+    def retire(self, gone: floor.Gone, tracks: NDArray[np.void]) -> floor.Gone:
         """The account of those who left, with these tracks in it."""
         if not len(tracks):
             return gone
         beliefs = [self._beliefs(*self._account(track)) for track in tracks]
         return floor.retire(gone, tracks["floor"], *self._log_lengths(beliefs), self.rules.floor)
+
+    def faded(self, gone: floor.Gone, dt_s: float) -> floor.Gone:
+        """The account of those who left, some time later."""
+        return floor.faded(gone, dt_s, self.rules.floor)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -220,7 +228,7 @@ class ShapeEstimator:
     def _beliefs(self, information: Floats, pull: Floats) -> tuple[Belief, Belief]:
         """As an adult and as a child."""
         prior = self.rules.prior
-        return tuple(believe(information, pull, prior, child=child) for child in (False, True))
+        return believe(information, pull, prior, child=False), believe(information, pull, prior, child=True)
 
     def _log_lengths(self, beliefs: list[tuple[Belief, Belief]]) -> tuple[Floats, Floats, Floats]:
         """Log lengths and their standard deviations (n, 2), as adults and children, and chances of children (n,)."""

@@ -18,13 +18,13 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.detection import People, PersonFinder
-from choros.detection.silhouette import Segmenter
 from choros.detection.neighbours import estimate_apart
+from choros.detection.silhouette import Segmenter
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, box_of_keypoints, oks
-from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.lifter.floor import nobody_gone
+from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.lifter.shape import FIELDS, ShapeEstimator, ShapeRules
 from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 from choros.motion import ROW
@@ -118,9 +118,7 @@ class LifterStream:
         self._given = False  # the people of the first frame were given, and stay the only ones
         self._people_upright = nothing_seen()
         self._up = up(self._people_upright, config.upright)
-        self._shapes = ShapeEstimator(
-            lifting.body, lifting.prior, config.shape, config.heights_m, segmenter
-        )
+        self._shapes = ShapeEstimator(lifting.body, lifting.prior, config.shape, config.heights_m, segmenter)
         self._shaped_s, self._gone = -np.inf, nobody_gone()
 
     def look(self, image: NDArray[np.uint8]) -> Look:
@@ -326,14 +324,13 @@ class LifterStream:
         image: NDArray[np.uint8] | None,
     ) -> None:
         """What this frame tells of the shapes of those seen in it, if it is time for that."""
-        if not self._shapes.due(self._now_s - self._shaped_s):
+        since_s = self._now_s - self._shaped_s
+        if not self._shapes.due(since_s):
             return
-        self._shaped_s = self._now_s
+        self._shaped_s, self._gone = self._now_s, self._shapes.faded(self._gone, since_s)
         seen = np.flatnonzero(np.isfinite(seen_box[:, 0]))
         tracks, everybody = self._tracks[seen], boxes_px.astype(np.float64)
-        self._shapes.see(
-            tracks, seen_keypoints[seen], seen_box[seen], everybody, self.K, self._now_s, image
-        )
+        self._shapes.see(tracks, seen_keypoints[seen], seen_box[seen], everybody, self.K, self._now_s, image)
         self._tracks[seen] = tracks
         self._shapes.settle(self._tracks, self._gone)
 
