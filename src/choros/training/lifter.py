@@ -155,7 +155,7 @@ def _step(
     view = look(_tensor(batch.keypoints), torch.eye(3).expand(B, T, 3, 3), _tensor(batch.dt_s))
     tensors["spread"] = view.spread
     lift, _ = model(view, torch.zeros(B, model.config.width))
-    template, dirs = _tensor(points.joint_template), _tensor(points.joint_dirs)
+    template, dirs = _tensor(points.joint_template), _tensor(points.joint_dirs[..., :10])
     rest = template + torch.einsum("jcb,ntb->ntjc", dirs, lift.betas)
     loss = losses(lift, tensors, rest, run)
     optimiser.zero_grad(set_to_none=True)
