@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -63,6 +63,14 @@ class GivenStream(Stream, Protocol):
         """
 
 
+@runtime_checkable
+class MeasuringStream(Stream, Protocol):
+    """A stream that knows how tall people are; a system need not have one."""
+
+    def statures(self) -> dict[int, tuple[float, float]]:
+        """Stature and its standard deviation, metres, of everybody named who is still followed."""
+
+
 class System(Protocol):
     """Frames in, people out."""
 
@@ -87,18 +95,24 @@ def load(
     strict: bool = False,
     body_path: str | Path | None = None,
     weights_path: str | Path | None = None,
+    heights_m: Mapping[int, float] | None = None,
 ) -> System:
     """A system ready to track.
 
     ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
     lifter is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
+    ``heights_m`` are statures that somebody measured, by person (the lifter alone makes use of them).
     Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
         raise ChorosError("fast and accurate exclude each other; give one of them.")
     name = ALIASES.get(name, name)
     if name == "comotion":
+        if heights_m:
+            raise ChorosError(
+                "comotion takes no heights of people; leave them out or take the lifter system."
+            )
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
@@ -108,9 +122,8 @@ def load(
 
         if strict:
             raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")
-        return LifterSystem(
-            LifterSystemConfig(accurate=accurate), body_path=body_path, weights_path=weights_path
-        )
+        lifter_config = LifterSystemConfig(accurate=accurate, heights_m=dict(heights_m or {}))
+        return LifterSystem(lifter_config, body_path=body_path, weights_path=weights_path)
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
 
@@ -151,11 +164,16 @@ class Progress(NamedTuple):
 
 @dataclass
 class Tracked:
-    """What a run left behind: the file, and what could not be read of the video."""
+    """What a run left behind: the file, what could not be read of the video, and how tall everybody is.
+
+    ``statures`` are metres and their standard deviation by person, of systems that know them, as last known; after
+    a resumed run, of those whom this run has seen.
+    """
 
     path: Path
     n_frames: int
     gaps: list[Gap] = field(default_factory=list)
+    statures: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 def track(
@@ -211,6 +229,7 @@ def track_to_file(
         else:
             journal = MotionJournal.start(output, header)
         done, n_resumed, saved_s = False, journal.n_frames, None
+        statures: dict[int, tuple[float, float]] = {}
         with journal:
             try:
                 for frame, look in _look_ahead(reader, stream, n_resumed):
@@ -219,12 +238,14 @@ def track_to_file(
                     if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                         journal.checkpoint(stream.state())
                         saved_s = frame.pts_s
+                    if isinstance(stream, MeasuringStream):
+                        statures |= stream.statures()
                     people = int(rows["visible"].sum())
                     progress(Progress(info, journal.n_frames, n_resumed, people, frame.pts_s))
                 done = True
             finally:
                 journal.finish(keep=not done)
-        return Tracked(output, journal.n_frames, list(reader.gaps))
+        return Tracked(output, journal.n_frames, list(reader.gaps), statures)
 
 
 LOOKERS = 2  # frames looked at side by side; more would only wait for cores

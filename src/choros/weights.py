@@ -51,6 +51,7 @@ SHIPPED = (
         "keypoints, accurate",
         "Apache-2.0",
     ),
+    Shipped("segmenter", _DETECTION / "selfie_segmentation.onnx", "person or background", "Apache-2.0"),
     Shipped(
         "motion-model",
         PACKAGE / "scenes/data/motion_model.safetensors",

@@ -62,23 +62,25 @@ class Points:
     """Keypoints as sums over joints, for one body: see ``BodyModel.skinned_points``."""
 
     joint_template: Floats  # (24, 3)
-    joint_dirs: Floats  # (24, 3, 10)
+    joint_dirs: Floats  # (24, 3, 11) by betas and kid
     weights: Floats  # (17, 24)
     offset: Floats  # (17, 24, 3)
-    offset_betas: Floats  # (17, 24, 3, 10)
+    offset_dirs: Floats  # (17, 24, 3, 11)
 
     @classmethod
     def of(cls, body: BodyModel) -> Points:
         """COCO's keypoints of a body."""
         skinned = body.skinned_points("coco17")
-        parts = (body.joint_template, body.joint_dirs, skinned.weights, skinned.offset, skinned.offset_betas)
+        joint_dirs = torch.cat([body.joint_dirs, body.joint_kid_dir[..., None]], -1)
+        offset_dirs = torch.cat([skinned.offset_betas, skinned.offset_kid[..., None]], -1)
+        parts = (body.joint_template, joint_dirs, skinned.weights, skinned.offset, offset_dirs)
         return cls(*(float64(part) for part in parts))
 
     @cached_property
     def hanging(self) -> least_squares.Hanging:
         """The same without what is zero, for the fit."""
         keypoints, joints = np.nonzero(
-            (self.weights != 0) | self.offset.any(-1) | self.offset_betas.any((-2, -1))
+            (self.weights != 0) | self.offset.any(-1) | self.offset_dirs.any((-2, -1))
         )
         hangs = np.zeros((17, 24))
         hangs[keypoints, joints] = 1
@@ -95,15 +97,15 @@ class Points:
             joints,
             _plain(self.weights[keypoints, joints]),
             _plain(self.offset[keypoints, joints]),
-            _plain(self.offset_betas[keypoints, joints]),
+            _plain(self.offset_dirs[keypoints, joints]),
             np.searchsorted(moved, np.arange(18)),
             movers,
         )
 
     def shaped(self, betas: Floats) -> tuple[Floats, Floats]:
-        """Rest joints (n, 24, 3) and offsets (n, 17, 24, 3) of people with ``betas`` (n, 10)."""
+        """Rest joints (n, 24, 3) and offsets (n, 17, 24, 3) of people with ``betas`` (n, 10), or (n, 11) with kid."""
         joints = self.joint_template + _along(self.joint_dirs, betas)
-        offsets = self.offset + _along(self.offset_betas, betas)
+        offsets = self.offset + _along(self.offset_dirs, betas)
         return joints, offsets
 
     def keypoints(self, betas: Floats, rotations: Floats, transl: Floats) -> Floats:
@@ -119,8 +121,10 @@ def float64(tensor: Any) -> Floats:
 
 
 def _along(directions: Floats, betas: Floats) -> Floats:
-    """Shape directions (..., 10) of people with ``betas`` (n, 10), summed: (n, ...)."""
-    return (betas @ directions.reshape(-1, 10).T).reshape(len(betas), *directions.shape[:-1])
+    """Shape directions (..., 11) of people with ``betas`` (n, 10), or (n, 11) with kid, summed: (n, ...)."""
+    return (betas @ directions[..., : betas.shape[-1]].reshape(-1, betas.shape[-1]).T).reshape(
+        len(betas), *directions.shape[:-1]
+    )
 
 
 class Target(NamedTuple):

@@ -27,12 +27,12 @@ class Hanging(NamedTuple):
     slots: Integers  # (24,) place of a joint's turn among the unknown ones, -1 where it is held
     free: int  # how many turns are unknown
     joint_template: Floats  # (24, 3)
-    joint_dirs: Floats  # (24, 3, 10)
+    joint_dirs: Floats  # (24, 3, 11) by betas and kid
     pair_starts: Integers  # (18,) keypoint k hangs on pairs pair_starts[k] to pair_starts[k + 1]
     pair_joints: Integers  # (pairs,)
     pair_weights: Floats  # (pairs,)
     pair_offsets: Floats  # (pairs, 3)
-    pair_offset_betas: Floats  # (pairs, 3, 10)
+    pair_offset_betas: Floats  # (pairs, 3, 11)
     chain_starts: Integers  # (18,) the same for the joints that move it
     chain_joints: Integers  # (links,) ascending for each keypoint, from the root
 
@@ -168,17 +168,17 @@ def normal_equations_all(hanging, prior, aims, rules, bench, said):  # type: ign
 
 @inner
 def shape(hanging, betas, bench):  # type: ignore[no-untyped-def]
-    """Rest joints and offsets of keypoints from their joints, for ``betas`` (10,)."""
+    """Rest joints and offsets of keypoints from their joints, for ``betas`` (10,), or (11,) with kid."""
     for joint in range(24):
         for axis in range(3):
             at = hanging.joint_template[joint, axis]
-            for beta in range(10):
+            for beta in range(len(betas)):
                 at += hanging.joint_dirs[joint, axis, beta] * betas[beta]
             bench.rest[joint, axis] = at
     for pair in range(len(hanging.pair_joints)):
         for axis in range(3):
             at = hanging.pair_offsets[pair, axis]
-            for beta in range(10):
+            for beta in range(len(betas)):
                 at += hanging.pair_offset_betas[pair, axis, beta] * betas[beta]
             bench.offsets[pair, axis] = at
 

@@ -23,6 +23,7 @@ OptionalFolder = Annotated[Path | None, arg(metavar="DIR", constructor=Path, hel
 Degrees = Annotated[float | None, arg(metavar="DEGREES", constructor=float, help_behavior_hint="")]
 Pixels = Annotated[float | None, arg(metavar="PX", constructor=float, help_behavior_hint="")]
 Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help_behavior_hint="")]
+Heights = Annotated[tuple[str, ...], arg(metavar="[PERSON=]METRES...", help_behavior_hint="")]
 Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
 
 
@@ -37,6 +38,25 @@ def matrix_of(numbers: Sequence[float]) -> Matrix | None:
         a, b, c, d, e, f, g, h, i = numbers
         return (a, b, c), (d, e, f), (g, h, i)
     raise ChorosError(f"--K takes nine numbers or fx fy cx cy, not {len(numbers)} numbers.")
+
+
+def heights_of(texts: Sequence[str]) -> dict[int, float]:
+    """What follows ``--height``, metres by person: ``1.82`` is person 1's, ``3=1.82`` person 3's."""
+    heights: dict[int, float] = {}
+    for text in texts:
+        person, _, height = text.rpartition("=")
+        try:
+            who, metres = int(person or 1), float(height)
+        except ValueError:
+            raise ChorosError(
+                f"--height takes metres (1.82) or PERSON=METRES (3=1.82), not {text!r}."
+            ) from None
+        if who < 1 or not 0.4 <= metres <= 2.6:
+            raise ChorosError(f"--height {text} is nobody's height; give metres, from 0.4 to 2.6.")
+        if who in heights:
+            raise ChorosError(f"--height names person {who} twice; give one height for each person.")
+        heights[who] = metres
+    return heights
 
 
 def commit() -> str:

@@ -11,6 +11,8 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 from choros.cli.arguments import Flag, Seconds
 from choros.cli.tracking import Tracking
 
+MOST_STATURES = 12  # lines of the summary
+
 
 @dataclass
 class Track:
@@ -59,6 +61,12 @@ class Track:
             end = "the end" if gap.end_s is None else f"{gap.end_s:.2f} s"
             print(f"gap: {gap.start_s:.2f} s to {end} could not be read ({gap.reason})")
         progress.summary(motion_path)
+        for person, (stature_m, std_m) in sorted(done.statures.items())[:MOST_STATURES]:
+            print(f"person {person}: {stature_m:.2f} m ± {std_m:.2f}")
+        if len(done.statures) > MOST_STATURES:
+            print(
+                f"and {len(done.statures) - MOST_STATURES} more; choros export --to csv has everybody's stature"
+            )
         if self.smooth:
             from choros.motion import Motion
             from choros.tracking.smoothing import smooth_motion

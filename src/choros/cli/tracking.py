@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from choros.cli.arguments import Degrees, Flag, Numbers, OptionalFile, Pixels, matrix_of
+from choros.cli.arguments import Degrees, Flag, Heights, Numbers, OptionalFile, Pixels, heights_of, matrix_of
 
 if TYPE_CHECKING:
     from choros.systems import System, TrackOptions
@@ -29,6 +29,9 @@ class Tracking:
     """Focal length. Without it, --fov or --K: the longer side of the image."""
     K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
+    height: Heights = ()
+    """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
+    measured against them by the floor they share (lifter)."""
     body: OptionalFile = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights: OptionalFile = None
@@ -44,6 +47,7 @@ class Tracking:
             strict=self.strict,
             body_path=self.body,
             weights_path=self.weights,
+            heights_m=heights_of(self.height),
         )
 
     def options(self, start_s: float | None = None, end_s: float | None = None) -> TrackOptions:
@@ -53,11 +57,13 @@ class Tracking:
 
     def provenance(self) -> dict[str, Any]:
         """What a motion says of how it was tracked."""
+        heights = heights_of(self.height)
         return {
             "system": self.system,
             "accurate": self.accurate,
             "fast": self.fast,
             "strict": self.strict,
+            **({"heights_m": {str(who): m for who, m in heights.items()}} if heights else {}),
             "body": str(self.body) if self.body else "open",
             "weights": str(self.weights) if self.weights else "shipped",
         }

@@ -8,15 +8,15 @@ import numpy as np
 
 from choros.body.skeleton import JOINT_NAMES
 from choros.export.formats import ExportOptions
-from choros.export.people import cast_of
+from choros.export.people import cast_of, stature_m
 from choros.export.points import joints_m
 from choros.motion import Motion, atomic_write
 
 COLUMNS = (
-    "frame", "time_s", "person", "visible", "confidence",
+    "frame", "time_s", "person", "visible", "confidence", "stature_m",
     *(f"{joint}_{axis}_m" for joint in JOINT_NAMES for axis in "xyz"),
 )  # fmt: skip
-FORMATS_OF_COLUMNS = ["%d", "%.6f", "%d", "%d", "%.4f", *["%.5f"] * (3 * len(JOINT_NAMES))]
+FORMATS_OF_COLUMNS = ["%d", "%.6f", "%d", "%d", "%.4f", "%.3f", *["%.5f"] * (3 * len(JOINT_NAMES))]
 
 
 def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
@@ -28,7 +28,8 @@ def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) 
     tables = []
     for person in cast.people:
         about = np.stack([person.frame, person.time_s, np.full(len(person.frame), person.id)], axis=1)
-        seen = np.stack([person.visible, person.confidence], axis=1)
+        stature = np.full(len(person.frame), stature_m(person, cast.body))
+        seen = np.stack([person.visible, person.confidence, stature], axis=1)
         joints = joints_m(cast.body, person).reshape(len(about), -1)
         tables.append(np.concatenate([about, seen, joints], axis=1))
     table = np.concatenate(tables)

@@ -140,6 +140,18 @@ def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y")
     )
 
 
+def stature_m(person: ExportPerson | Person, body: BodyModel) -> float:
+    """From sole to crown, metres, by the median of the person's shape over time."""
+    betas, kid = np.asarray(person.betas, np.float64), np.asarray(person.kid, np.float64)
+    if betas.ndim > 1:
+        betas, kid = np.median(betas, 0), np.asarray(np.median(kid))
+    neutral = body.neutral()
+    shape = {"betas": betas, "kid": kid}
+    params = neutral._replace(**{k: torch.as_tensor(v, dtype=body.dtype) for k, v in shape.items()})
+    with torch.inference_mode():
+        return float(np.ptp(body.vertices(params)[:, 1].numpy()))
+
+
 def rest_vertices(body: BodyModel, person: ExportPerson) -> Floats:
     """The person's shape in T-pose (V, 3), metres; x left, y up, z forward."""
     neutral = body.neutral()

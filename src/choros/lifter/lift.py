@@ -43,8 +43,8 @@ class Past(NamedTuple):
     dt_s: Floats  # (n,) since the last frame; 0 if never seen
     hidden: NDArray[np.float32]  # (n, width)
     rotations: Floats  # (n, 24, 3, 3)
-    betas: Floats  # (n, 10)
-    betas_weight: Floats  # (n,) sights behind the betas
+    betas: Floats  # (n, 10), or (n, 11) with kid
+    betas_weight: Floats  # (n,) sights behind the betas; infinite where they are known and stay
     transl: Floats  # (n, 3) predicted for this frame, metres, camera axes
 
 
@@ -52,7 +52,7 @@ class Lifted(NamedTuple):
     """n people in camera axes."""
 
     rotations: Floats  # (n, 24, 3, 3) global_orient, body_pose
-    betas: Floats  # (n, 10)
+    betas: Floats  # (n, 10), or (n, 11) with kid
     betas_weight: Floats  # (n,)
     transl: Floats  # (n, 3) metres
     hidden: NDArray[np.float32]  # (n, width)
@@ -97,7 +97,7 @@ class Lifting:
             wrong = [*missing.missing_keys, *missing.unexpected_keys, "prior"][:3]
             raise ChorosError(f"{weights_path} does not fit the lifter (first: {', '.join(wrong)}).")
         self.prior = PosePrior(*(float64(tensor) for tensor in prior.values()))
-        self.points = Points.of(body)
+        self.body, self.points = body, Points.of(body)
         self.knows_shape = body.name == "open"
 
     @property
@@ -132,8 +132,9 @@ class Lifting:
         sight = np.clip(keypoints[..., 2], 0, 1).mean(-1).astype(np.float64)
         betas_weight = np.minimum(past.betas_weight + sight, MAX_BETAS_WEIGHT)
         share = (sight / np.maximum(betas_weight, 1e-6))[:, None]
-        betas = past.betas + share * (float64(found.betas) - past.betas) * self.knows_shape
-        betas = np.clip(betas, -3, 3)
+        share = np.where(np.isinf(past.betas_weight)[:, None], 0, share) * self.knows_shape
+        betas = past.betas.copy()
+        betas[:, :10] = np.clip(betas[:, :10] + share * (float64(found.betas) - betas[:, :10]), -3, 3)
         pelvis_rest = self.points.shaped(betas)[0][:, 0]
 
         # Everybody's likeliest hypotheses, side by side: row i belongs to person who[i].

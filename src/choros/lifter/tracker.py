@@ -6,6 +6,7 @@ state fits into a checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +20,14 @@ from choros.camera import intrinsics, project
 from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
 from choros.detection import People, PersonFinder
 from choros.detection.neighbours import estimate_apart
+from choros.detection.silhouette import Segmenter
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
+from choros.lifter.floor import nobody_gone
 from choros.lifter.ghosts import Ghosts, ghosts_of_the_seen, pushed_behind
 from choros.lifter.lift import LiftConfig, Lifting, Past
+from choros.lifter.shape import FIELDS, ShapeEstimator, ShapeRules
 from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 from choros.motion import ROW
 from choros.tracking import box_filter
@@ -65,6 +69,8 @@ class LifterSystemConfig:
         1.0  # log density of place, per height² and log height, above which two stand in one
     )
     upright: UprightRules = field(default_factory=UprightRules)
+    shape: ShapeRules = field(default_factory=ShapeRules)
+    heights_m: Mapping[int, float] = field(default_factory=dict)  # statures that are known, by person
     same_person_oks: float = 0.6  # a new person this like a tracked one is not new
     crowded_iou: float = 0.2  # overlap with somebody tracked that makes a new person doubtful
     min_keypoints: int = 5  # confident ones that anybody must show
@@ -90,8 +96,7 @@ def _track_type(hidden_width: int) -> np.dtype[np.void]:
             ("seen_s", "f8"),
             ("inside_s", "f8"),
             ("rotations", "f8", (24, 3, 3)),
-            ("betas", "f8", (10,)),
-            ("betas_weight", "f8"),
+            *FIELDS,  # of the shape
             ("transl", "f8", (3,)),
             ("velocity_m_s", "f8", (3,)),
             ("confidence", "f8"),
@@ -113,6 +118,7 @@ class Look(NamedTuple):
     width: int
     height: int
     behind: Background | None = None  # the people; without it the camera counts as standing still
+    image: NDArray[np.uint8] | None = None  # for a look at outlines, if wanted
 
 
 class LifterStream:
@@ -122,7 +128,12 @@ class LifterStream:
     """
 
     def __init__(
-        self, finder: PersonFinder, lifting: Lifting, config: LifterSystemConfig, K: Floats | None = None
+        self,
+        finder: PersonFinder,
+        lifting: Lifting,
+        config: LifterSystemConfig,
+        K: Floats | None = None,
+        segmenter: Segmenter | None = None,
     ) -> None:
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
@@ -133,6 +144,8 @@ class LifterStream:
         self._people_upright = nothing_seen()
         self._up = up(self._people_upright, config.upright)
         self._background = BackgroundMotion(config.background)
+        self._shapes = ShapeEstimator(lifting.body, lifting.prior, config.shape, config.heights_m, segmenter)
+        self._shaped_s, self._gone = -np.inf, nobody_gone()
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
@@ -157,7 +170,7 @@ class LifterStream:
 
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
-        people, dress, width, height, behind = look
+        people, dress, width, height, behind, image = look
         if not self.K.any():
             self.K = intrinsics(width, height)
         if self._frame >= 0 and time_s < self._now_s:
@@ -220,6 +233,7 @@ class LifterStream:
         self._together[np.ix_(present, present)] = True
         seen_box = np.concatenate([seen_box, people.boxes_px[new]])
         seen_keypoints = np.concatenate([seen_keypoints, keypoints[new]])
+        self._measure_shapes(seen_box, seen_keypoints, people.boxes_px, image)
         return self._report(seen_box, seen_keypoints, width, height)
 
     def state(self) -> State:
@@ -233,6 +247,8 @@ class LifterStream:
             "K": self.K,
             "upright": self._people_upright,
             "given": np.array(self._given),
+            "shaped_s": np.array(self._shaped_s),
+            "gone": self._gone,
             **self._background.state(),
         }
 
@@ -248,6 +264,12 @@ class LifterStream:
         self._people_upright = state["upright"].copy()
         self._up = up(self._people_upright, self._config.upright)
         self._background.restore(state)
+        self._shaped_s, self._gone = float(state["shaped_s"]), state["gone"].copy()
+
+    def statures(self) -> dict[int, tuple[float, float]]:
+        """Stature and its standard deviation, metres, of everybody named who is still followed."""
+        named = self._tracks[self._tracks["id"] > 0]
+        return {int(t["id"]): (float(t["stature_m"]), float(t["stature_std_m"])) for t in named}
 
     # ----------------------------------------------------------------------------------------------
 
@@ -257,7 +279,7 @@ class LifterStream:
         return Predicted(
             tracks["box"],
             tracks["shape"],
-            self._pelvis(tracks["betas"], tracks["transl"])[:, 2],
+            self._pelvis(_shape(tracks), tracks["transl"])[:, 2],
             Colours(tracks["dress_lab"], tracks["dress_weight"]),
             time_s - tracks["seen_s"],
             (tracks["id"] > 0) | self._given,
@@ -267,14 +289,14 @@ class LifterStream:
         config, height, width = self._config, *image.shape[:2]
         dress = read_colours(image, people.keypoints.astype(np.float64), config.confident)
         behind = background(image, people.boxes_px, config.background)
-        return Look(people, dress, width, height, behind)
+        return Look(people, dress, width, height, behind, image)
 
     def _turn(self, turn: Floats | None) -> None:
         """The camera turned: everybody is, and walks and faces, where ``turn`` (3, 3) takes them; None leaves all."""
         tracks = self._tracks
         if turn is None or not len(tracks):
             return
-        at_rest = self._pelvis(tracks["betas"], np.zeros((len(tracks), 3)))
+        at_rest = self._pelvis(_shape(tracks), np.zeros((len(tracks), 3)))
         tracks["transl"] = (tracks["transl"] + at_rest) @ turn.T - at_rest
         tracks["velocity_m_s"] = tracks["velocity_m_s"] @ turn.T
         tracks["rotations"][:, 0] = turn @ tracks["rotations"][:, 0]
@@ -314,9 +336,12 @@ class LifterStream:
         old, config = tracks[which], self._config
         dt_s = np.zeros(len(which)) if first else np.maximum(time_s - old["seen_s"], 1e-3)
         predicted = old["transl"].copy()
-        past = Past(dt_s, old["hidden"], old["rotations"], old["betas"], old["betas_weight"], predicted)
+        if first:
+            self._shapes.begin(old, time_s)
+        known = np.full(len(which), np.inf)
+        past = Past(dt_s, old["hidden"], old["rotations"], _shape(old), known, predicted)
         lifted = self._lifting(keypoints, self.K, past, self._up)
-        for name in ("rotations", "betas", "betas_weight", "transl", "hidden", "confidence"):
+        for name in ("rotations", "transl", "hidden", "confidence"):
             old[name] = getattr(lifted, name)
         if not first:
             # An alpha-beta filter: the prediction's miss corrects the velocity that made it.
@@ -352,6 +377,24 @@ class LifterStream:
             old, Colours(dress.lab[seen_as], dress.weight[seen_as] * (alone | unknown)[:, None]), share
         )
         tracks["dress_lab"][which], tracks["dress_weight"][which] = new.lab, new.weight
+
+    def _measure_shapes(
+        self,
+        seen_box: Floats,
+        seen_keypoints: Floats,
+        boxes_px: NDArray[np.float32],
+        image: NDArray[np.uint8] | None,
+    ) -> None:
+        """What this frame tells of the shapes of those seen in it, if it is time for that."""
+        since_s = self._now_s - self._shaped_s
+        if not self._shapes.due(since_s):
+            return
+        self._shaped_s, self._gone = self._now_s, self._shapes.faded(self._gone, since_s)
+        seen = np.flatnonzero(np.isfinite(seen_box[:, 0]))
+        tracks, everybody = self._tracks[seen], boxes_px.astype(np.float64)
+        self._shapes.see(tracks, seen_keypoints[seen], seen_box[seen], everybody, self.K, self._now_s, image)
+        self._tracks[seen] = tracks
+        self._shapes.settle(self._tracks, self._gone)
 
     def _coast(self, which: NDArray[np.intp], dt_s: float) -> None:
         """Nobody saw the tracks ``which``: they drift on, ever slower and less sure."""
@@ -406,6 +449,7 @@ class LifterStream:
             ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
             & ((tracks["belief"] >= config.min_belief) | ~shown)
         )
+        self._gone = self._shapes.retire(self._gone, tracks[~stay & (tracks["id"] > 0)])
         tracks = self._tracks = tracks[stay]
         self._together = self._together[np.ix_(stay, stay)]
         shown, seen, body = shown[stay], seen[stay], body[stay]
@@ -419,7 +463,7 @@ class LifterStream:
         pose = pose.reshape(-1, 72)
         rows["frame"], rows["person"] = self._frame, tracks["id"][shown]
         rows["global_orient"], rows["body_pose"] = pose[:, :3], pose[:, 3:]
-        for name in ("betas", "transl", "confidence"):
+        for name in ("betas", "kid", "transl", "confidence"):
             rows[name] = tracks[name][shown]
         rows["visible"] = seen[shown]
         mixed = seen_box + config.smooth_share * (boxes_of(tracks["box"]) - seen_box)
@@ -429,13 +473,18 @@ class LifterStream:
 
     def _project(self, tracks: NDArray[np.void]) -> Floats:
         """Keypoints of the tracks as they stand, (n, 17, 3) px, confidence 1 in front of the camera."""
-        points = self._lifting.keypoints_cam(tracks["rotations"], tracks["betas"], tracks["transl"])
+        points = self._lifting.keypoints_cam(tracks["rotations"], _shape(tracks), tracks["transl"])
         in_front = points[..., 2:] > 0.1
         points_px = project(np.where(in_front, points, [0, 0, 1]), self.K)
         return np.concatenate([points_px, in_front], -1)
 
     def _pelvis(self, betas: Floats, transl: Floats) -> Floats:
         return transl + self._lifting.points.shaped(betas)[0][:, 0]
+
+
+def _shape(tracks: NDArray[np.void]) -> Floats:
+    """Betas and kid, (n, 11)."""
+    return np.concatenate([tracks["betas"], tracks["kid"][:, None]], 1)
 
 
 class LifterSystem:
@@ -458,7 +507,8 @@ class LifterSystem:
         self.body = BodyModel.load(body_path)
         self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
+        self._segmenter = Segmenter()
 
     def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""
-        return LifterStream(self.finder, self._lifting, self.config, K)
+        return LifterStream(self.finder, self._lifting, self.config, K, self._segmenter)

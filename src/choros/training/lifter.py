@@ -196,7 +196,7 @@ def _step(
     view = look(_tensor(batch.keypoints), torch.eye(3).expand(B, T, 3, 3), _tensor(batch.dt_s))
     tensors["spread"] = view.spread
     found, _ = model(view, torch.zeros(B, model.config.width))
-    template, dirs = _tensor(points.joint_template), _tensor(points.joint_dirs)
+    template, dirs = _tensor(points.joint_template), _tensor(points.joint_dirs[..., :10])
     rest = template + torch.einsum("jcb,ntb->ntjc", dirs, found.betas)
     loss = losses(found, tensors, rest, run, sharpness(run, step))
     optimiser.zero_grad(set_to_none=True)

@@ -1,0 +1,53 @@
+"""Person or background, pixel by pixel: MediaPipe's selfie segmenter (Google, Apache-2.0) on a crop of a person.
+
+It was made for video calls and does as well on whole people at some distance: IoU .80 to .90 on people of COCO
+who stand alone. It tells people from background but not one person from another, so its answer is somebody's
+outline only where nobody else is near.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.detection.movenet import crop_squares, cut_square
+from choros.detection.protocols import check_image
+from choros.detection.session import DATA, open_network
+
+CROP_PX = 256
+
+
+class Silhouette(NamedTuple):
+    """A square part of a picture, and how sure each of its pixels is of being person."""
+
+    person: NDArray[np.float32]  # (CROP_PX, CROP_PX) 0 to 1
+    square_px: NDArray[np.float64]  # (3,) left, top and side in the picture, continuous px
+
+    def K(self, K: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The picture's intrinsics (3, 3) as those of the crop."""
+        left, top, side = self.square_px
+        scale = CROP_PX / side
+        return np.array([[scale, 0, -left * scale], [0, scale, -top * scale], [0, 0, 1]]) @ K
+
+
+class Segmenter:
+    """The embedded network, about 6 ms a person on one core. Thread-safe and without state.
+
+    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run.
+    """
+
+    def __init__(self, room: float = 1.15, threads: int = 1, weights: Path | None = None) -> None:
+        self.room = room
+        self._network = open_network(weights or DATA / "selfie_segmentation.onnx", threads)
+        self._input = self._network.get_inputs()[0].name
+
+    def silhouette(self, image: np.ndarray, box_px: np.ndarray) -> Silhouette:
+        """The person in the middle of a box (4,) xyxy px; ``image`` is uint8 RGB (H, W, 3)."""
+        check_image(image)
+        square = crop_squares(box_px[None], self.room)[0]
+        crop = cut_square(image, square, CROP_PX).astype(np.float32) / 255
+        person = self._network.run(None, {self._input: crop.transpose(2, 0, 1)[None]})[0]
+        return Silhouette(person[0, 0], square)
