@@ -61,7 +61,7 @@ class LifterSystemConfig:
     hidden_iou: float = 0.5  # an unseen person's box overlapping a seen one's by this is hidden behind it
     hidden_gap_m: float = 0.3
     doubt: float = 2.0  # log odds against a track that is not confirmed yet
-    doubt_crowded: float = 8.0  # and began where others are: rather a box around two of them
+    doubt_crowded: float = 3.0  # and began where others are: rather a box around two of them
     #: Log density of place, per height² and log height, above which two may stand in one place.
     same_place_log: float = 1.0
     upright: UprightRules = field(default_factory=UprightRules)
