@@ -21,7 +21,6 @@ def picture(motion: Motion) -> bytes | None:
 
     None if nobody is seen, or the motion is of a body that is not at hand.
     """
-    motion = motion.settled()
     seen = motion.row_frame[motion.visible]
     if not len(seen):
         return None
