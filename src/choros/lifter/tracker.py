@@ -154,7 +154,8 @@ class LifterStream:
         ratio = log_likelihood_ratio(expected, seen, config.alike, config.box)
         mine, theirs = assign(np.where(bodily, ratio, -np.inf), 0.0)
         place = log_place(expected, seen, config.alike, config.box) > config.same_place_log
-        ghosts = ghosts_of_the_seen(ratio, self._together, mine, theirs, config.min_ghost_ratio)
+        in_place = np.where(place, ratio, -np.inf)
+        ghosts = ghosts_of_the_seen(in_place, self._together, mine, theirs, config.min_ghost_ratio)
 
         self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
         remember_outlines(tracks, mine, seen, theirs, config.box)

@@ -132,7 +132,9 @@ def log_likelihood_ratio(a: Predicted, b: Seen, rules: LikelihoodRules, box: Box
         + log_pose(a, b, rules)
         + log_colours(a, b, rules)
     )
-    return alike + (np.log(found / (1 - found)) - a.doubt)[:, None] - rules.log_new + np.minimum(b.evidence, 0)
+    return (
+        alike + (np.log(found / (1 - found)) - a.doubt)[:, None] - rules.log_new + np.minimum(b.evidence, 0)
+    )
 
 
 def evidence(scores: Floats, keypoints: Floats, rules: LikelihoodRules) -> Floats:  # (m,)
