@@ -20,10 +20,14 @@ Schema of ``motion.npz`` (version 1; plain arrays, no pickles; T frames, N rows)
 ``kid``            (N,) f4         the open body's child axis, 0 adult to 1 child
 ``transl``         (N, 3) f4       metres, in ``space``; the pelvis is at its rest place + transl
 ``confidence``     (N,) f4         0 to 1, how sure the system is of this pose
-``visible``        (N,) bool       False: predicted, not seen in this frame
-``box_px``         (N, 4) f4       x0, y0, x1, y1 in the image; the projected body if not visible
+``visible``        (N,) bool       False: not seen in this frame, but before and after
+``box_px``         (N, 4) f4       x0, y0, x1, y1 in the image; as expected if not visible
 ``keypoints_px``   (N, 17, 3) f4   COCO-17 evidence x, y, confidence; confidence 0 where there is none
 =================  ==============  ==========================================================
+
+Rows that are not visible are predictions until the person was seen again: the file of a finished run has none after
+a person's last sight, and leads those between two sights to the second (``settling``). Whoever had less than .2 s of
+sight is in the file, is ``Motion.tentative``, and is left out by ``Motion.settled``.
 
 ``space`` "camera" means OpenCV axes (x right, y down, z forward) of each frame's camera; "world" means
 z up, floor at 0. Image coordinates are continuous: (0, 0) is the outer corner of the first pixel.

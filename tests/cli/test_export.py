@@ -22,6 +22,18 @@ def test_formats_into_a_folder(motion, tmp_path, capsys):
     assert {str(path) for path in out.iterdir()} == set(said)
 
 
+def test_people_who_were_hardly_there_are_left_out_unless_asked_for(tmp_path, capsys):
+    whole = walkers()
+    first = whole.rows["frame"][whole.rows["person"] == 2].min()
+    whole.rows["visible"][(whole.rows["person"] == 2) & (whole.rows["frame"] > first)] = False
+    whole.save(tmp_path / "dance.npz")
+    lines = {}
+    for name, flags in (("sure", []), ("all", ["--tentative"])):
+        main(["export", str(tmp_path / "dance.npz"), "--to", "csv", "-o", str(tmp_path / name), *flags])
+        lines[name] = len((tmp_path / name / "dance.csv").read_text().splitlines())
+    assert lines["all"] - lines["sure"] == (whole.rows["person"] == 2).sum()
+
+
 def test_list_shows_every_format(capsys):
     main(["export", "--list"])
     said = capsys.readouterr().out

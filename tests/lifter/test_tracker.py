@@ -246,3 +246,36 @@ def test_nobody_and_a_bad_clock(lifting):
     assert len(stream.follow(empty, 0.0)) == 0
     with pytest.raises(ChorosError, match="go back"):
         stream.follow(empty, -1.0)
+
+
+def test_two_tracks_of_one_person_become_one(lifting):
+    """Somebody is lost, comes in again at another place as somebody new, and walks to where the ghost stands."""
+    looks = []
+    for i in range(70):
+        x = 0.0 if i < 25 else max(0.0, 2.4 - 2.4 * (i - 26) / 25)
+        looks.append((i / FPS, look(lifting, [[x, 0.2, 5.0]], [RED], hidden=(0,) if i == 25 else ())))
+    rows = run(lifting, looks)
+    assert np.unique(rows["person"]).tolist() == [1, 2]
+    assert set(rows["person"][rows["frame"] == 35]) == {1, 2}  # the ghost waits
+    late = rows[rows["frame"] >= 55]
+    assert set(late["person"]) == {2}
+    assert late["visible"].all()
+
+
+def test_a_ghost_beside_somebody_who_was_seen_with_them_stays_and_stands_behind(lifting):
+    rows = run(lifting, crossing(lifting))
+    for frame in range(44, 54):
+        near, far = rows[rows["frame"] == frame]
+        if abs(near["transl"][0] - far["transl"][0]) < 0.3:
+            assert far["transl"][2] > near["transl"][2]
+
+
+def test_what_is_hardly_believed_is_never_shown(lifting):
+    """A signpost: found faintly, frame after frame, and its keypoints are not sure of anything."""
+    looks = []
+    for i in range(100):
+        one = look(lifting, [[0, 0.2, 6.0]], [RED])
+        one.people.scores[:] = 0.42
+        one.people.keypoints[..., 2] = 0.35
+        looks.append((i / FPS, one))
+    assert not len(run(lifting, looks))

@@ -48,7 +48,7 @@ def expected(boxes, unseen_s, labs=None, depth_m=None):
         np.full(len(boxes), 8.0) if depth_m is None else depth_m,
         clothes(labs or [GREY] * len(boxes)),
         np.asarray(unseen_s, float),
-        np.ones(len(boxes), bool),
+        np.zeros(len(boxes)),
     )
 
 

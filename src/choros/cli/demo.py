@@ -67,7 +67,7 @@ class Demo:
         progress.summary(done.path)
         motion = Motion.load(done.path)
         with TrackProgress("drawing") as progress:
-            render_video(motion, video, self.output / "overlay.mp4", progress=progress.count)
+            render_video(motion.settled(), video, self.output / "overlay.mp4", progress=progress.count)
 
         scores = evaluate_motion(Motion.load(folder / "motion.npz"), motion)
         table = Table("measure", "value", title=f"{self.system} against the truth", title_justify="left")

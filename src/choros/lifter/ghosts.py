@@ -21,7 +21,7 @@ class Ghosts(NamedTuple):
 
 
 def ghosts_of_the_seen(
-    ratio: Floats,  # (n, m) log likelihood ratios of all tracks and all people of this frame
+    ratio: Floats,  # (n, m) log likelihood ratios of all tracks and all people who stand where they are expected
     together: NDArray[np.bool_],  # (n, n) tracks that were ever seen in one frame
     mine: Indices,  # (k,) tracks seen in this frame
     theirs: Indices,  # (k,) the people they are

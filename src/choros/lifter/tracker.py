@@ -27,13 +27,14 @@ from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
 from choros.lifter.floor import nobody_gone
 from choros.lifter.ghosts import Ghosts, ghosts_of_the_seen, pushed_behind
 from choros.lifter.lift import LiftConfig, Lifting, Past
-from choros.lifter.shape import FIELDS, ShapeEstimator, ShapeRules
+from choros.lifter.shape import ShapeEstimator, ShapeRules
+from choros.lifter.tracks import overlap_with_others, remember_clothes, remember_outlines, track_type
 from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 from choros.motion import ROW
 from choros.tracking import box_filter
-from choros.tracking.appearance import PARTS, Colours, read_colours, remember
+from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.assignment import assign
-from choros.tracking.box_filter import BOX_STATE, BoxRules, boxes_of
+from choros.tracking.box_filter import BoxRules, boxes_of
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
 from choros.tracking.likelihood import (
     LikelihoodRules,
@@ -42,7 +43,6 @@ from choros.tracking.likelihood import (
     evidence,
     log_likelihood_ratio,
     log_place,
-    shape_of,
 )
 
 Floats = NDArray[np.float64]
@@ -65,9 +65,10 @@ class LifterSystemConfig:
     smooth_share: float = 0.4  # of the filtered box in the box that is reported; the rest is as detected
     hidden_iou: float = 0.5  # an unseen person's box overlapping a seen one's by this is hidden behind it
     hidden_gap_m: float = 0.3
-    same_place_log: float = (
-        1.0  # log density of place, per height² and log height, above which two stand in one
-    )
+    doubt: float = 2.0  # log odds against a track that is not confirmed yet
+    doubt_crowded: float = 3.0  # and began where others are: rather a box around two of them
+    #: Log density of place, per height² and log height, above which two may stand in one place.
+    same_place_log: float = 1.0
     upright: UprightRules = field(default_factory=UprightRules)
     shape: ShapeRules = field(default_factory=ShapeRules)
     heights_m: Mapping[int, float] = field(default_factory=dict)  # statures that are known, by person
@@ -82,32 +83,6 @@ class LifterSystemConfig:
     max_speed_m_s: float = 4.0
     coast_memory_s: float = 2.0  # how soon an unseen person's speed is forgotten
     background: BackgroundRules = field(default_factory=BackgroundRules)
-
-
-def _track_type(hidden_width: int) -> np.dtype[np.void]:
-    return np.dtype(
-        [
-            ("id", "i4"),  # 0 until confirmed
-            ("sights", "i4"),
-            ("belief", "f8"),  # log odds that this is somebody
-            ("score", "f8"),  # best detection so far
-            ("crowded", "?"),  # first seen where somebody else was
-            ("born_s", "f8"),
-            ("seen_s", "f8"),
-            ("inside_s", "f8"),
-            ("rotations", "f8", (24, 3, 3)),
-            *FIELDS,  # of the shape
-            ("transl", "f8", (3,)),
-            ("velocity_m_s", "f8", (3,)),
-            ("confidence", "f8"),
-            ("box", BOX_STATE),
-            ("shape", "f8", (17, 3)),  # keypoints in the box when last seen, see ``likelihood.shape_of``
-            ("dress_lab", "f8", (len(PARTS), 3)),
-            ("dress_weight", "f8", (len(PARTS),)),
-            ("hidden", "f4", (hidden_width,)),
-        ],
-        align=True,  # torch takes no field that lies across its own size
-    )
 
 
 class Look(NamedTuple):
@@ -137,7 +112,7 @@ class LifterStream:
     ) -> None:
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
-        self._tracks = np.zeros(0, _track_type(lifting.hidden_width))
+        self._tracks = np.zeros(0, track_type(lifting.hidden_width))
         self._together = np.zeros((0, 0), bool)  # which tracks were ever seen in one frame
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
         self._given = False  # the people of the first frame were given, and stay the only ones
@@ -190,24 +165,24 @@ class LifterStream:
         glance_cam = self._lifting.glance(keypoints, self.K) if len(people) else np.zeros((0, 3))
         expected = self._expected(time_s)
         sure = evidence(people.scores.astype(np.float64), keypoints, config.alike)
-        overlap = box_iou(people.boxes_px, people.boxes_px)
-        np.fill_diagonal(overlap, 0)
-        overlap = overlap.max(-1, initial=0)
-        seen = Seen(people.boxes_px.astype(np.float64), keypoints, glance_cam[:, 2], dress, sure, overlap)
+        boxes_px = people.boxes_px.astype(np.float64)
+        seen = Seen(boxes_px, keypoints, glance_cam[:, 2], dress, sure, overlap_with_others(boxes_px))
         bodily = (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
         ratio = log_likelihood_ratio(expected, seen, config.alike, config.box)
         mine, theirs = assign(np.where(bodily, ratio, -np.inf), 0.0)
         place = log_place(expected, seen, config.alike, config.box) > config.same_place_log
-        ghosts = ghosts_of_the_seen(ratio, self._together, mine, theirs, config.min_ghost_ratio)
+        in_place = np.where(place, ratio, -np.inf)
+        ghosts = ghosts_of_the_seen(in_place, self._together, mine, theirs, config.min_ghost_ratio)
 
         self._see(tracks, mine, keypoints[theirs], people.scores[theirs], time_s)
-        self._outline(tracks, mine, people, theirs, overlap)
+        remember_outlines(tracks, mine, seen, theirs, config.box)
         learned = sure[theirs] * min(dt_s, config.belief_step_s) / config.belief_s
         tracks["belief"][mine] = np.minimum(tracks["belief"][mine] + learned, config.max_belief)
         rules = config.upright
         self._people_upright = observe(self._people_upright, keypoints[theirs], self.K, dt_s, rules)
         self._up = up(self._people_upright, rules)
-        self._dress(tracks, mine, people, dress, theirs, dt_s)
+        dress_share = 1 - np.exp(-dt_s / config.dress_memory_s)
+        remember_clothes(tracks, mine, seen, theirs, dress_share, config.dress_overlap)
         self._coast(np.setdiff1d(np.arange(len(tracks)), mine), dt_s)
         seen_box = np.full((len(tracks), 4), np.nan)
         seen_keypoints = np.zeros((len(tracks), 17, 3))
@@ -224,10 +199,9 @@ class LifterStream:
         tracks["born_s"][born] = tracks["inside_s"][born] = time_s
         tracks["crowded"][born] = crowded
         self._see(tracks, born, keypoints[new], people.scores[new], time_s, first=True)
-        self._dress(tracks, born, people, dress, new, dt_s)
+        remember_clothes(tracks, born, seen, new, dress_share, config.dress_overlap)
         tracks["belief"][born] = np.minimum(sure[new], config.max_belief)
-        tracks["box"][born] = box_filter.begin(people.boxes_px[new], config.box)
-        self._outline(tracks, born, people, new, overlap, first=True)
+        remember_outlines(tracks, born, seen, new, config.box, first=True)
         present = np.concatenate([mine, born])
         self._together = np.pad(self._together, (0, len(new)))
         self._together[np.ix_(present, present)] = True
@@ -275,14 +249,15 @@ class LifterStream:
 
     def _expected(self, time_s: float) -> Predicted:
         """The tracks as they are expected in this frame."""
-        tracks = self._tracks
+        tracks, config = self._tracks, self._config
+        doubt = np.where(tracks["crowded"], config.doubt_crowded, config.doubt)
         return Predicted(
             tracks["box"],
             tracks["shape"],
             self._pelvis(_shape(tracks), tracks["transl"])[:, 2],
             Colours(tracks["dress_lab"], tracks["dress_weight"]),
             time_s - tracks["seen_s"],
-            (tracks["id"] > 0) | self._given,
+            np.where((tracks["id"] > 0) | self._given, 0, doubt),
         )
 
     def _look(self, image: NDArray[np.uint8], people: People) -> Look:
@@ -301,24 +276,6 @@ class LifterStream:
         tracks["velocity_m_s"] = tracks["velocity_m_s"] @ turn.T
         tracks["rotations"][:, 0] = turn @ tracks["rotations"][:, 0]
         tracks["box"] = box_filter.turn(tracks["box"], self.K @ turn @ np.linalg.inv(self.K))
-
-    def _outline(
-        self,
-        tracks: NDArray[np.void],
-        which: NDArray[np.intp],
-        people: People,
-        seen_as: NDArray[np.intp],
-        overlap: Floats,
-        *,
-        first: bool = False,
-    ) -> None:
-        """Remember the boxes of the tracks ``which``, and how their keypoints lie in them."""
-        boxes_px = people.boxes_px[seen_as]
-        if not first:
-            tracks["box"][which] = box_filter.update(
-                tracks["box"][which], boxes_px, self._config.box, overlap[seen_as]
-            )
-        tracks["shape"][which] = shape_of(boxes_px, people.keypoints[seen_as])
 
     def _see(
         self,
@@ -356,27 +313,6 @@ class LifterStream:
         old["seen_s"], old["sights"] = time_s, old["sights"] + 1
         old["score"] = np.maximum(old["score"], scores)
         tracks[which] = old
-
-    def _dress(
-        self,
-        tracks: NDArray[np.void],
-        which: NDArray[np.intp],
-        people: People,
-        dress: Colours,
-        seen_as: NDArray[np.intp],
-        dt_s: float,
-    ) -> None:
-        """Remember what the tracks ``which`` wear, unless somebody else may stand before them."""
-        overlap = box_iou(people.boxes_px, people.boxes_px)
-        np.fill_diagonal(overlap, 0)
-        alone = overlap.max(-1, initial=0)[seen_as] < self._config.dress_overlap
-        unknown = tracks["dress_weight"][which].max(-1) == 0
-        share = (1 - np.exp(-dt_s / self._config.dress_memory_s)) * (alone | unknown)
-        old = Colours(tracks["dress_lab"][which], tracks["dress_weight"][which])
-        new = remember(
-            old, Colours(dress.lab[seen_as], dress.weight[seen_as] * (alone | unknown)[:, None]), share
-        )
-        tracks["dress_lab"][which], tracks["dress_weight"][which] = new.lab, new.weight
 
     def _measure_shapes(
         self,

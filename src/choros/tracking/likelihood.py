@@ -52,7 +52,6 @@ class LikelihoodRules:
     found: float = 0.95  # chance that a person who was seen a moment ago is found
     found_lost: float = 0.2  # and one unseen for long
     found_memory_s: float = 0.5
-    found_unconfirmed: float = 0.6  # factor for those who may be nobody
 
 
 class Predicted(NamedTuple):
@@ -63,7 +62,7 @@ class Predicted(NamedTuple):
     depth_m: Floats  # (n,)
     colours: Colours
     unseen_s: Floats  # (n,) since last seen
-    confirmed: NDArray[np.bool_]  # (n,)
+    doubt: Floats  # (n,) log odds against there being such a person: 0 for the confirmed
 
 
 class Seen(NamedTuple):
@@ -127,14 +126,15 @@ def log_colours(a: Predicted, b: Seen, rules: LikelihoodRules) -> Floats:  # (n,
 def log_likelihood_ratio(a: Predicted, b: Seen, rules: LikelihoodRules, box: BoxRules) -> Floats:  # (n, m)
     """log p(seen | that person) / p(seen | somebody new or nobody); above 0 they are rather the same."""
     found = rules.found_lost + (rules.found - rules.found_lost) * np.exp(-a.unseen_s / rules.found_memory_s)
-    found = found * np.where(a.confirmed, 1, rules.found_unconfirmed)
     alike = (
         log_place(a, b, rules, box)
         + log_depth(a, b, rules)
         + log_pose(a, b, rules)
         + log_colours(a, b, rules)
     )
-    return alike + np.log(found / (1 - found))[:, None] - rules.log_new + np.minimum(b.evidence, 0)
+    return (
+        alike + (np.log(found / (1 - found)) - a.doubt)[:, None] - rules.log_new + np.minimum(b.evidence, 0)
+    )
 
 
 def evidence(scores: Floats, keypoints: Floats, rules: LikelihoodRules) -> Floats:  # (m,)

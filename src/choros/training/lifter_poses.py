@@ -71,7 +71,10 @@ class PoseVariety:
     other_arm: float = 0.08
     other_trunk: float = 0.15
     straightened: float = 0.8  # knees that are bent a little stand straight, feet staying below the hips
-    straightened_rad: tuple[float, float] = (0.45, 0.95)  # half of it becomes 0, one and a half times it stays
+    straightened_rad: tuple[float, float] = (
+        0.45,
+        0.95,
+    )  # half of it becomes 0, one and a half times it stays
     still: float = 0.12  # a single pose
     turned: tuple[float, float] = (0.3, 2.0)  # scale of REACH_RAD, log-uniform
     any_legs: float = 0.08  # anywhere a hip and a knee go, each leg for itself

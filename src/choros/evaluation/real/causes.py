@@ -64,10 +64,8 @@ def switches(motion: Motion, truth: Boxes) -> list[Switch]:
     order = np.argsort(truth.frame, kind="stable")
     true_person, frame = truth.person[order][matches.gt], truth.frame[order][matches.gt]
     given = said.person[matches.pred]
-    there = {
-        (int(f), int(p)): bool(v)
-        for f, p, v in zip(*(rows[n] for n in ("frame", "person", "visible")), strict=True)
-    }
+    columns = (rows[name].tolist() for name in ("frame", "person", "visible"))
+    there = {(frame, person): seen for frame, person, seen in zip(*columns, strict=True)}
     born: dict[int, int] = {}
     for f, p in zip(said.frame.tolist(), said.person.tolist(), strict=True):
         born.setdefault(p, f)

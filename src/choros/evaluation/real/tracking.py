@@ -48,7 +48,7 @@ class Boxes(NamedTuple):
     def between(self, first: int, last: int) -> Boxes:
         """Those of frames ``first`` to ``last``, counted from 0, both included."""
         inside = (self.frame >= first) & (self.frame <= last)
-        return Boxes(*(column[inside] for column in self))
+        return Boxes(self.frame[inside], self.person[inside], self.box_px[inside])
 
 
 @dataclass(frozen=True, eq=False)
