@@ -439,7 +439,7 @@ def test_views_from_many_sides_say_how_long_limbs_are_to_one_another_but_not_how
     points = made_up_body(rng)
     points.joint_template[:] *= 2
     points.joint_dirs[..., 0] = 0.1 * points.joint_template
-    points.offset_betas[..., 0] = 0.1 * points.offset
+    points.offset_dirs[..., 0] = 0.1 * points.offset
     truth = np.concatenate([[1.0], rng.normal(0, 1, 9)])
     views = views_from_all_sides(points, truth, rng, 60)
     firm_size = np.diag([1.0, *[1e-4] * 9])  # what is expected: next to nothing, but a size

@@ -67,13 +67,11 @@ class LiftConfig:
 
     refine: bool = True
     tried: int = 3  # likeliest hypotheses that are put on the keypoints before one is chosen
-    chance_weight: float = 2.0  # of a hypothesis' log chance against squared errors in standard deviations
-    keypoint_share: float = 1.0  # of the errors that keypoints are known to have
+    chance_weight: float = 4.0  # of a hypothesis' log chance against squared errors in standard deviations
+    keypoint_share: float = 0.7  # of the errors that keypoints are known to have
     from_afar: float = 3.0  # times those errors for the first steps, so that limbs far off are drawn in too
-    network_robust: float = 2.0  # standard deviations at which keypoints make the network's word doubtful
-    shape_std: float = 0.0
-    fit: FitConfig = field(default_factory=FitConfig)
-    last_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2))  # of the chosen one
+    network_robust: float = 1.5  # standard deviations at which keypoints make the network's word doubtful
+    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3))
 
 
 class Lifting:
@@ -156,9 +154,6 @@ class Lifting:
             cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
             best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
             chosen = Target(*(part[best] for part in target[:8]), *target[8:10])
-            if self.config.shape_std:
-                known = np.eye(10) / self.config.shape_std**2
-                chosen = chosen._replace(betas=betas, betas_information=np.broadcast_to(known, (n, 10, 10)))
             fitted = fit(
                 self.points,
                 self.prior,
@@ -166,9 +161,9 @@ class Lifting:
                 fitted.rotations[best],
                 fitted.transl[best],
                 chosen,
-                self.config.last_fit,
+                self.config.fit,
             )
-            rotations, transl, betas, error = fitted.rotations, fitted.transl, fitted.betas, fitted.error
+            rotations, transl, error = fitted.rotations, fitted.transl, fitted.error
         expected = float64(found.std_m)[np.arange(n), which[best]].mean(-1)
         confidence = np.exp(-expected / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))
         return Lifted(
