@@ -22,6 +22,7 @@ from choros.evaluation.compare import pooled_scores
 from choros.evaluation.labelled import compare_labelled
 from choros.evaluation.sources import open_data
 from choros.motion import FRAME, ROW, Header, Motion
+from choros.video.writer import VideoWriter
 
 WIDTH, HEIGHT = 640, 480
 K = intrinsics(WIDTH, HEIGHT)
@@ -150,7 +151,7 @@ def test_a_set_through_the_whole_bench(mot17, tmp_path):
     assert (metrics["HOTA"], metrics["mpjpe_mm"], metrics["g_mpjpe_mm"]) == (pytest.approx(1), None, None)
 
 
-@pytest.mark.parametrize("name", ["mot17", "coco", "3dpw", "h36m", "3dhp", "posetrack"])
+@pytest.mark.parametrize("name", ["mot17", "coco", "3dpw", "h36m", "3dhp", "posetrack", "ava"])
 def test_folders_without_the_set(name, tmp_path):
     with pytest.raises(ChorosError, match=f"holds nothing of {name}"):
         open_data(f"{name}:{tmp_path}")
@@ -217,6 +218,23 @@ def test_posetrack(tmp_path, body):
     perfect(got, "HOTA", "MOTA", "IDF1", "HOTA_oks", "recall_visible", "pck_05")
     said["person"][4:6] = 2, 1  # they change names
     assert scores(f"posetrack:{tmp_path}", motion(said), body)["id_switches"] == 2
+
+
+def test_ava(tmp_path, body):
+    """A film of four seconds that begins at 900 s; one that was not fetched is passed over."""
+    with VideoWriter(tmp_path / "film.mp4", WIDTH, HEIGHT, Fraction(2)) as writer:
+        for _ in range(8):
+            writer.write(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    lines = [f"film,0{second},0.1,0.2,0.3,0.8,{action},7" for second in (902, 903) for action in (12, 80)]
+    (tmp_path / "ava_val_v2.2.csv").write_text(
+        "\n".join([*lines, "film,0903,0.6,0.2,0.8,0.8,12,8", "gone,0902,,,,,,"])
+    )
+    assert [source.name for source in open_data(f"ava:{tmp_path}")] == ["film"]
+    one, two = (64, 96, 192, 384), (384, 96, 512, 384)
+    said = boxes((0, 1, 0, 0, 50, 50), (4, 1, *one), (6, 1, *one), (6, 2, *two))
+    perfect(scores(f"ava:{tmp_path}", motion(said, 8), body), "HOTA", "MOTA", "IDF1", "recall_visible")
+    said["person"][2:3] = 3
+    assert scores(f"ava:{tmp_path}", motion(said, 8), body)["id_switches"] == 1
 
 
 # --- joints ----------------------------------------------------------------------------------------------
