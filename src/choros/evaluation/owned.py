@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from choros.body import BodyModel
 from choros.datasets.ava import read_ava
 from choros.datasets.coco import read_coco
+from choros.datasets.emdb import read_emdb, read_emdb_info
 from choros.datasets.human36m import read_human36m
 from choros.datasets.mot17 import read_mot17, read_mot17_info
 from choros.datasets.mpi_inf_3dhp import read_mpi_inf_3dhp_test
@@ -174,6 +176,22 @@ def _ava_film(path: Path, instants: list[Sample]) -> Labelled:
     return Labelled(path, samples, info.fps)
 
 
+def _emdb(folder: Path) -> Iterator[OwnedSource]:
+    """The sequences of EMDB 1, on which poses before the camera are judged."""
+    for path in sorted(folder.rglob("*_data.pkl")):
+        info = read_emdb_info(path)
+        if info.emdb1:
+            yield OwnedSource(info.name, partial(_emdb_sequence, path, info.gender, folder / "smpl"))
+
+
+def _emdb_sequence(path: Path, gender: str, bodies: Path) -> Labelled:
+    """With SMPL's own file of the gender if it is there, else on the open body of mean shape."""
+    files = [bodies / f"SMPL_{gender.upper()}{suffix}" for suffix in (".npz", ".pkl")]
+    file = next((file for file in files if file.is_file()), None)
+    samples = read_emdb(path, BodyModel.load(file), shaped=file is not None)
+    return Labelled(_pictures(samples, path), samples, everybody=False)
+
+
 def _pictures(samples: Samples, path: Path) -> Path:
     """The folder of a sequence's pictures."""
     return _film(samples, path).parent
@@ -199,6 +217,7 @@ SETS: dict[str, Callable[[Path], Iterator[OwnedSource]]] = {
     "3dhp": _mpi_inf_3dhp,
     "coco": _coco,
     "ava": _ava,
+    "emdb": _emdb,
 }
 #: What of a set has to be in its folder.
 WANTED = {
@@ -209,4 +228,5 @@ WANTED = {
     "3dhp": "it needs TS1 to TS6, each with annot_data.mat and imageSequence",
     "coco": "it needs annotations/person_keypoints_val2017.json and val2017",
     "ava": "it needs ava_val_v2.2.csv (in annotations, or beside the films) and films by their names",
+    "emdb": "it needs the folders P0 to P9 with *_data.pkl and images; smpl/SMPL_{MALE,FEMALE}.npz helps",
 }
