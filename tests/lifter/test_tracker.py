@@ -223,8 +223,8 @@ def test_one_picture_shows_everybody_who_is_likely_there(lifting):
 
 
 def test_whoever_is_certain_is_shown_at_once_in_a_crowd_unless_on_somebody(lifting):
-    """The newcomer's box overlaps the first one's by half."""
-    one, beside = [0.0, 0.2, 5.0], [0.35, 0.2, 5.0]
+    """With their arms out their boxes overlap."""
+    one, beside = [0.0, 0.2, 5.0], [0.8, 0.2, 5.0]
     stream = LifterStream(None, lifting, LifterSystemConfig(), K)
     for t in (0.0, 0.1):
         assert len(stream.follow(look(lifting, [one], [RED]), t)) == 1
