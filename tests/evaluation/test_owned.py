@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
+from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
 from choros.body.skeleton import COCO17, JOINT_NAMES
@@ -22,6 +23,7 @@ from choros.evaluation.compare import pooled_scores
 from choros.evaluation.labelled import compare_labelled
 from choros.evaluation.sources import open_data
 from choros.motion import FRAME, ROW, Header, Motion
+from choros.video.writer import VideoWriter
 
 WIDTH, HEIGHT = 640, 480
 K = intrinsics(WIDTH, HEIGHT)
@@ -150,7 +152,7 @@ def test_a_set_through_the_whole_bench(mot17, tmp_path):
     assert (metrics["HOTA"], metrics["mpjpe_mm"], metrics["g_mpjpe_mm"]) == (pytest.approx(1), None, None)
 
 
-@pytest.mark.parametrize("name", ["mot17", "coco", "3dpw", "h36m", "3dhp", "posetrack"])
+@pytest.mark.parametrize("name", ["mot17", "coco", "3dpw", "h36m", "3dhp", "posetrack", "ava", "emdb"])
 def test_folders_without_the_set(name, tmp_path):
     with pytest.raises(ChorosError, match=f"holds nothing of {name}"):
         open_data(f"{name}:{tmp_path}")
@@ -219,6 +221,23 @@ def test_posetrack(tmp_path, body):
     assert scores(f"posetrack:{tmp_path}", motion(said), body)["id_switches"] == 2
 
 
+def test_ava(tmp_path, body):
+    """A film of four seconds that begins at 900 s; one that was not fetched is passed over."""
+    with VideoWriter(tmp_path / "film.mp4", WIDTH, HEIGHT, Fraction(2)) as writer:
+        for _ in range(8):
+            writer.write(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    lines = [f"film,0{second},0.1,0.2,0.3,0.8,{action},7" for second in (902, 903) for action in (12, 80)]
+    (tmp_path / "ava_val_v2.2.csv").write_text(
+        "\n".join([*lines, "film,0903,0.6,0.2,0.8,0.8,12,8", "gone,0902,,,,,,"])
+    )
+    assert [source.name for source in open_data(f"ava:{tmp_path}")] == ["film"]
+    one, two = (64, 96, 192, 384), (384, 96, 512, 384)
+    said = boxes((0, 1, 0, 0, 50, 50), (4, 1, *one), (6, 1, *one), (6, 2, *two))
+    perfect(scores(f"ava:{tmp_path}", motion(said, 8), body), "HOTA", "MOTA", "IDF1", "recall_visible")
+    said["person"][2:3] = 3
+    assert scores(f"ava:{tmp_path}", motion(said, 8), body)["id_switches"] == 1
+
+
 # --- joints ----------------------------------------------------------------------------------------------
 
 
@@ -251,6 +270,42 @@ def test_3dpw(tmp_path, body):
     got = scores(name, motion(rows), body)
     assert got["mpjpe_mm"] == pytest.approx(0, abs=0.05)
     assert got["root_error_mm"] == pytest.approx(100, abs=0.1)
+
+
+def test_emdb(tmp_path, body):
+    """The camera goes round the person; in the middle frame they are hidden, and what is said there is not judged."""
+    rows, _, _ = two_people(body)
+    rows = rows[::2].copy()
+    place = tmp_path / "P0" / "09_walk"
+    pictures(place / "images", [f"{n:05d}.jpg" for n in range(3)])
+    turns = Rotation.from_euler("y", [[0.0], [0.5], [1.0]]).as_matrix()
+    T = np.tile(np.eye(4), (3, 1, 1))
+    T[:, :3, :3] = turns
+    pelvis = body.rest_joints(torch.zeros(10))[0].double().numpy()
+    places_world = np.linalg.inv(turns) @ (rows["transl"].astype(float) + pelvis)[..., None]
+    root = Rotation.from_matrix(np.linalg.inv(turns)) * Rotation.from_rotvec(rows["global_orient"])
+    smpl = {
+        "poses_root": root.as_rotvec(),
+        "poses_body": rows["body_pose"].astype(float),
+        "betas": np.full(10, 2.0),
+    }
+    content = {
+        "name": "P0_09_walk", "gender": "female", "emdb1": True, "emdb2": False, "n_frames": 3,
+        "good_frames_mask": np.array([True, False, True]), "smpl": smpl | {"trans": places_world[..., 0] - pelvis},
+        "camera": {"intrinsics": K, "extrinsics": T, "width": WIDTH, "height": HEIGHT},
+    }  # fmt: skip
+    (place / "P0_09_walk_data.pkl").write_bytes(pickle.dumps(content))
+    (source,) = open_data(f"emdb:{tmp_path}")
+    assert source.name == "P0_09_walk"
+    got = scores(f"emdb:{tmp_path}", motion(rows), body)
+    perfect(got, "recall_visible", "pck3d_100")
+    assert got["mpjpe_mm"] == pytest.approx(0, abs=0.3)
+    assert got["root_error_mm"] == pytest.approx(0, abs=0.3)
+    rows["body_pose"][1] += 1  # nobody asks for that frame
+    assert scores(f"emdb:{tmp_path}", motion(rows), body)["mpjpe_mm"] == pytest.approx(0, abs=0.3)
+    (place / "P0_09_walk_data.pkl").write_bytes(pickle.dumps(content | {"emdb1": False}))
+    with pytest.raises(ChorosError, match="holds nothing of emdb"):
+        open_data(f"emdb:{tmp_path}")
 
 
 def test_human36m(tmp_path, body):

@@ -9,6 +9,7 @@ from choros.camera import intrinsics, project
 from choros.camera_motion.background import background
 from choros.detection import People
 from choros.errors import ChorosError
+from choros.keypoints import box_iou
 from choros.lifter.lift import Lifting
 from choros.lifter.tracker import LifterStream, LifterSystemConfig, Look
 from choros.tracking.appearance import Colours
@@ -279,3 +280,38 @@ def test_what_is_hardly_believed_is_never_shown(lifting):
         one.people.keypoints[..., 2] = 0.35
         looks.append((i / FPS, one))
     assert not len(run(lifting, looks))
+
+
+def scored(one, scores):
+    people = one.people
+    return one._replace(people=People(people.boxes_px, np.array(scores, np.float32), people.keypoints))
+
+
+def test_one_picture_shows_everybody_who_is_likely_there(lifting):
+    group = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6], [1.5, 0.2, 6]], [RED, BLUE, RED])
+    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+    rows = stream.follow(scored(group, [0.84, 0.45, 0.3]), 0.0)
+    assert len(rows) == 2  # of 0.3 one is not sure enough in any frame
+    later = [
+        stream.follow(scored(look(lifting, [[-1.5, 0.2, 6]], [RED]), [0.84]), t) for t in (0.1, 0.2, 0.3)
+    ]
+    assert [len(rows) for rows in later] == [2, 2, 1]  # who is doubtful and not seen again does not linger
+
+
+def test_whoever_is_certain_is_shown_at_once_in_a_crowd_unless_on_somebody(lifting):
+    """With their arms out their boxes overlap."""
+    one, beside = [0.0, 0.2, 5.0], [0.8, 0.2, 5.0]
+    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+    for t in (0.0, 0.1):
+        assert len(stream.follow(look(lifting, [one], [RED]), t)) == 1
+    both = look(lifting, [one, beside], [RED, BLUE])
+    assert box_iou(both.people.boxes_px[:1], both.people.boxes_px[1:])[0, 0] > 0.2
+    state = stream.state()
+    assert len(stream.follow(scored(both, [0.8, 0.7]), 0.2)) == 2
+    doubtful = LifterStream(None, lifting, LifterSystemConfig(), K)
+    doubtful.restore(state)
+    assert len(doubtful.follow(scored(both, [0.8, 0.5]), 0.2)) == 1
+    same = look(lifting, [one, [0.06, 0.2, 5.0]], [RED, BLUE])
+    double = LifterStream(None, lifting, LifterSystemConfig(), K)
+    double.restore(state)
+    assert len(double.follow(scored(same, [0.8, 0.7]), 0.2)) == 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from choros.tracking.lifecycle import LifeRules, confirmed, ended
+from choros.tracking.lifecycle import LifeRules, confirmed, ended, likely
 
 RULES = LifeRules()
 
@@ -34,3 +34,14 @@ def test_certain_at_once_doubtful_when_seen_twice_crowded_when_it_lasts():
     born, seen = np.zeros(7), np.array([0, 0, 0.05, 0.2, 0, 0.4, 0.5])
     expected = [True, False, False, True, False, False, True]
     assert confirmed(RULES, sights, score, crowded, born, seen).tolist() == expected
+
+
+def test_a_plain_skeleton_makes_up_for_a_faint_box_in_the_first_frame():
+    score, clarity = np.array([0.39, 0.37, 0.34, 0.42]), np.array([0.6, 0.6, 0.9, 0.3])
+    assert likely(RULES, score, clarity).tolist() == [True, False, True, False]
+
+
+def test_who_is_not_confirmed_ends_soon_though_they_were_shown_in_the_first_frame():
+    sure = confirmed(RULES, np.array([1]), np.array([0.5]), np.array([False]), np.zeros(1), np.zeros(1))
+    assert not sure[0]
+    assert ended(RULES, RULES.doubt_s + 0.05, sure, np.zeros(1), np.zeros(1))[0]

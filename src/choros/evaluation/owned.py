@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from choros.body import BodyModel
+from choros.datasets.ava import read_ava
 from choros.datasets.coco import read_coco
+from choros.datasets.emdb import read_emdb, read_emdb_info
 from choros.datasets.human36m import read_human36m
 from choros.datasets.mot17 import read_mot17, read_mot17_info
 from choros.datasets.mpi_inf_3dhp import read_mpi_inf_3dhp_test
@@ -23,6 +28,10 @@ from choros.datasets.threedpw import read_3dpw
 from choros.errors import ChorosError
 from choros.evaluation.clip import Clip, ProgressCall
 from choros.evaluation.labelled import Labelled
+from choros.video import open_video
+
+#: Where people cut AVA's films, seconds: the first label is at 902.
+AVA_BEGIN_S = 900
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,59 @@ def _coco(folder: Path) -> Iterator[OwnedSource]:
             yield OwnedSource(image.name, partial(Labelled, image, picture, identities=False))
 
 
+def _ava(folder: Path) -> Iterator[OwnedSource]:
+    """Films that were not fetched are passed over."""
+    tables = folder / "annotations" if (folder / "annotations").is_dir() else folder
+    table, excluded = tables / "ava_val_v2.2.csv", tables / "ava_val_excluded_timestamps_v2.2.csv"
+    if not table.is_file():
+        return
+    instants: dict[str, list[Sample]] = {}
+    for sample in read_ava(table, excluded if excluded.is_file() else None):
+        instants.setdefault(sample.sequence, []).append(sample)
+    films = {
+        path.stem: path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".mp4", ".mkv", ".webm", ".avi")
+    }
+    for film in sorted(instants.keys() & films.keys()):
+        yield OwnedSource(film, partial(_ava_film, films[film], instants[film]))
+
+
+def _ava_film(path: Path, instants: list[Sample]) -> Labelled:
+    """A whole film, or its labelled quarter of an hour: what is shorter than the first label begins at 900 s."""
+    with open_video(path) as reader:
+        info = reader.info
+    length_s = float((info.n_frames_hint or 0) / info.fps)
+    begin_s = AVA_BEGIN_S if length_s < AVA_BEGIN_S + 2 else 0
+    size = np.array([info.width, info.height] * 2)
+    samples = []
+    for sample in instants:
+        people = tuple(
+            replace(person, box_px=person.box_px * size)
+            for person in sample.people
+            if person.box_px is not None
+        )
+        frame = round((sample.time_s - begin_s) * info.fps) if sample.time_s is not None else None
+        samples.append(replace(sample, frame=frame, people=people, size_px=(info.width, info.height)))
+    return Labelled(path, samples, info.fps)
+
+
+def _emdb(folder: Path) -> Iterator[OwnedSource]:
+    """The sequences of EMDB 1, on which poses before the camera are judged."""
+    for path in sorted(folder.rglob("*_data.pkl")):
+        info = read_emdb_info(path)
+        if info.emdb1:
+            yield OwnedSource(info.name, partial(_emdb_sequence, path, info.gender, folder / "smpl"))
+
+
+def _emdb_sequence(path: Path, gender: str, bodies: Path) -> Labelled:
+    """With SMPL's own file of the gender if it is there, else on the open body of mean shape."""
+    files = [bodies / f"SMPL_{gender.upper()}{suffix}" for suffix in (".npz", ".pkl")]
+    file = next((file for file in files if file.is_file()), None)
+    samples = read_emdb(path, BodyModel.load(file), shaped=file is not None)
+    return Labelled(_pictures(samples, path), samples, everybody=False)
+
+
 def _pictures(samples: Samples, path: Path) -> Path:
     """The folder of a sequence's pictures."""
     return _film(samples, path).parent
@@ -154,6 +216,8 @@ SETS: dict[str, Callable[[Path], Iterator[OwnedSource]]] = {
     "h36m": _human36m,
     "3dhp": _mpi_inf_3dhp,
     "coco": _coco,
+    "ava": _ava,
+    "emdb": _emdb,
 }
 #: What of a set has to be in its folder.
 WANTED = {
@@ -163,4 +227,6 @@ WANTED = {
     "h36m": "it needs S9 and S11, each with *D3_Positions_mono, *D2_Positions and Videos; cameras.pkl helps",
     "3dhp": "it needs TS1 to TS6, each with annot_data.mat and imageSequence",
     "coco": "it needs annotations/person_keypoints_val2017.json and val2017",
+    "ava": "it needs ava_val_v2.2.csv (in annotations, or beside the films) and films by their names",
+    "emdb": "it needs the folders P0 to P9 with *_data.pkl and images; smpl/SMPL_{MALE,FEMALE}.npz helps",
 }

@@ -35,7 +35,7 @@ from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.assignment import assign
 from choros.tracking.box_filter import BoxRules, boxes_of
-from choros.tracking.lifecycle import LifeRules, confirmed, ended
+from choros.tracking.lifecycle import LifeRules, confirmed, ended, likely
 from choros.tracking.likelihood import (
     LikelihoodRules,
     Predicted,
@@ -74,8 +74,10 @@ class LifterSystemConfig:
     heights_m: Mapping[int, float] = field(default_factory=dict)  # statures that are known, by person
     same_person_oks: float = 0.6  # a new person this like a tracked one is not new
     crowded_iou: float = 0.2  # overlap with somebody tracked that makes a new person doubtful
+    crowded_oks: float = 0.1  # a certain one is doubted only if their skeleton is this like another's
     min_keypoints: int = 5  # confident ones that anybody must show
     confident: float = 0.3
+    dim: float = 0.2  # confidence enough where the box is certain: people cut off, or seen from behind
     dress_memory_s: float = 2.0
     dress_overlap: float = 0.3  # IoU with somebody else above which colours are not remembered
     velocity_memory_s: float = 0.4
@@ -168,6 +170,8 @@ class LifterStream:
         boxes_px = people.boxes_px.astype(np.float64)
         seen = Seen(boxes_px, keypoints, glance_cam[:, 2], dress, sure, overlap_with_others(boxes_px))
         bodily = (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
+        dim = (keypoints[..., 2] >= config.dim).sum(-1) >= config.min_keypoints
+        bodily |= dim & (people.scores >= config.life.certain_score)
         ratio = log_likelihood_ratio(expected, seen, config.alike, config.box)
         mine, theirs = assign(np.where(bodily, ratio, -np.inf), 0.0)
         place = log_place(expected, seen, config.alike, config.box) > config.same_place_log
@@ -194,6 +198,7 @@ class LifterStream:
         crowded |= (
             box_iou(people.boxes_px[new], people.boxes_px[theirs]).max(-1, initial=0) > config.crowded_iou
         )
+        crowded &= ~self._stands_out(people[new], seen_keypoints)
         tracks = self._tracks = np.concatenate([tracks, np.zeros(len(new), tracks.dtype)])
         born = np.arange(len(tracks) - len(new), len(tracks))
         tracks["born_s"][born] = tracks["inside_s"][born] = time_s
@@ -208,7 +213,9 @@ class LifterStream:
         seen_box = np.concatenate([seen_box, people.boxes_px[new]])
         seen_keypoints = np.concatenate([seen_keypoints, keypoints[new]])
         self._measure_shapes(seen_box, seen_keypoints, people.boxes_px, image)
-        return self._report(seen_box, seen_keypoints, width, height)
+        plain = np.zeros(len(tracks), bool)
+        plain[born] = self._likely(people)[new]
+        return self._report(seen_box, seen_keypoints, plain, width, height)
 
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint."""
@@ -362,28 +369,48 @@ class LifterStream:
         if self._given:  # everybody of the first frame, and nobody later
             return np.arange(len(people) if self._frame == 0 else 0)
         config = self._config
-        fresh = (people.scores >= config.life.birth_score) & bodily
+        fresh = ((people.scores >= config.life.birth_score) | self._likely(people)) & bodily
         fresh[taken] = False
         if len(tracked):
             area = AREA_OF_BOX * box_area(people.boxes_px)
             fresh &= oks(people.keypoints, tracked, area).max(-1) < config.same_person_oks
         return np.flatnonzero(fresh)
 
-    def _report(self, seen_box: Floats, seen_keypoints: Floats, width: int, height: int) -> NDArray[np.void]:
-        """End what must end, number who is new, and write the rows of this frame."""
+    def _likely(self, people: People) -> NDArray[np.bool_]:
+        """Who of the people (n,) need not be seen again: in the first frame alone."""
+        clarity = people.keypoints[..., 2].mean(-1)
+        return likely(self._config.life, people.scores, clarity) & (self._frame == 0)
+
+    def _stands_out(self, new: People, seen: Floats) -> NDArray[np.bool_]:
+        """Who of the new people (n,) is certain, and has a skeleton that lies on nobody's who is shown already.
+
+        Those are where they were ``seen``, (tracks, 17, 3) px, else where they are predicted.
+        """
+        if not len(new):
+            return np.zeros(0, bool)
+        shown = self._tracks["id"] > 0
+        there = np.where(seen[..., 2:].any(1, keepdims=True), seen, self._project(self._tracks))[shown]
+        area = AREA_OF_BOX * box_area(new.boxes_px)
+        lies_on = oks(new.keypoints, there, area).max(-1, initial=0) >= self._config.crowded_oks
+        return (new.scores >= self._config.life.certain_score) & ~lies_on
+
+    def _report(
+        self, seen_box: Floats, seen_keypoints: Floats, plain: NDArray[np.bool_], width: int, height: int
+    ) -> NDArray[np.void]:
+        """End what must end, number who is new, and write the rows of this frame; who is ``plain`` is shown at once."""
         tracks, config, life, now_s = self._tracks, self._config, self._config.life, self._now_s
         seen = np.isfinite(seen_box[:, 0])
         body = self._project(tracks)[..., :2]
         inside = ((body >= 0) & (body < [width, height])).all(-1).mean(-1) > 0.15
         tracks["inside_s"][inside | seen] = now_s
-        shown = (tracks["id"] > 0) | self._given
-        shown |= confirmed(
+        sure = self._given | confirmed(
             life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
         )
-        shown &= (tracks["id"] > 0) | self._given | (tracks["belief"] > 0)
+        shown = (tracks["id"] > 0) | sure | plain
+        shown &= (tracks["id"] > 0) | self._given | plain | (tracks["belief"] > 0)
         stay = self._given | (
-            ~ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"])
-            & ((tracks["belief"] >= config.min_belief) | ~shown)
+            ~ended(life, now_s, sure, tracks["seen_s"], tracks["inside_s"])
+            & ((tracks["belief"] >= config.min_belief) | ~shown | plain)
         )
         self._gone = self._shapes.retire(self._gone, tracks[~stay & (tracks["id"] > 0)])
         tracks = self._tracks = tracks[stay]
