@@ -100,11 +100,15 @@ class Bench:
     footage: OptionalFolder = None
     """For real: folder of the footage, filled as docs/benchmarks.md says."""
     rows: Annotated[tuple[str, ...], arg(metavar="NAME...", help_behavior_hint="(default: all)")] = ()
-    """For real: only these rows (pose2sim, pictures3d, lsp_extended, coco_bysa, fixtures)."""
+    """For real: only these rows (pose2sim, pictures3d, lsp_extended, coco_bysa, fixtures, vtest)."""
     clips: Annotated[tuple[Path, ...], arg(metavar="FILE...", help_behavior_hint="")] = ()
     """For real: any videos, for agreement with MoveNet Thunder's keypoints and jitter."""
     eyes: OptionalFile = None
     """For real: file that keeps what was seen in every picture, so that a run with other weights is quicker."""
+    explain: Flag = False
+    """For real: why identities switched on vtest, one line a switch, and the causes counted."""
+    world: Flag = False
+    """For real: also bring vtest into one world and compare places on the ground; takes a while."""
     sheets: OptionalFolder = None
     """For real: folder for sheets of pictures with the bodies drawn over them."""
 

@@ -48,12 +48,18 @@ def bench_real(options: Bench, asked: Mapping[str, System | Recorded]) -> None:
             clips=options.clips,
             eyes=options.eyes,
             keep=options.keep,
+            world=options.world,
             progress=tell,
         )
     console = Console()
     console = Console(width=max(console.width, _WIDTH))  # what is cut off cannot be read from a log
     for table in tables(results):
         console.print(table)
+    if options.explain:
+        for result in results:
+            for part in result.parts:
+                if "causes" in part:
+                    console.print(f"switches of {result.system} on vtest", *part["causes"], sep="\n")
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         records = [result.record() for result in results]

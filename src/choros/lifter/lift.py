@@ -153,14 +153,13 @@ class Lifting:
             )
             cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
             best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
-            chosen = Target(*(part[best] for part in target[:8]), *target[8:10])
             fitted = fit(
                 self.points,
                 self.prior,
                 betas,
                 fitted.rotations[best],
                 fitted.transl[best],
-                chosen,
+                of_some(target, best),
                 self.config.fit,
             )
             rotations, transl, error = fitted.rotations, fitted.transl, fitted.error
@@ -235,6 +234,11 @@ class Lifting:
             information,
             *up,
         )
+
+
+def of_some(target: Target, which: NDArray[np.intp]) -> Target:
+    """What is said of some of the people."""
+    return target._replace(**{name: getattr(target, name)[which] for name in Target._fields[:8]})
 
 
 def doubted(target: Target, rotations: Floats, robust: float) -> Target:

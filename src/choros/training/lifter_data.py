@@ -25,7 +25,7 @@ class Batch(NamedTuple):
 
     keypoints: Floats  # (B, T, 17, 3) as reported
     dt_s: Floats  # (B, T), 0 on the first frame
-    rotations: Floats  # (B, T, 24, 3, 3)
+    rotations: NDArray[np.float32]  # (B, T, 24, 3, 3)
     betas: Floats  # (B, 10)
     joints_cam: Floats  # (B, T, 24, 3)
     true_keypoints: Floats  # (B, T, 17, 2)
@@ -89,11 +89,11 @@ def _cut_off(rng: np.random.Generator, plane: Floats, window: Floats, config: Cl
     low, high = plane.min(axis=(1, 2)), plane.max(axis=(1, 2))
     edge = low + rng.uniform(0.15, 0.95, low.shape) * (high - low)
     side = rng.choice(4, len(plane), p=(0.08, 0.07, 0.08, 0.77))  # left, top, right, bottom
-    cut = np.where(side < 2, np.maximum, np.minimum)
     where = np.flatnonzero(rng.random(len(plane)) < config.cut_off_rate)
     window = window.copy()
     for b in where:
-        window[b, side[b]] = cut[b](window[b, side[b]], edge[b, side[b] % 2])
+        cut = max if side[b] < 2 else min
+        window[b, side[b]] = cut(window[b, side[b]], edge[b, side[b] % 2])
     return window
 
 

@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.datasets.mocap import MocapClip
+from choros.training.keypoint_noise import log_uniform
 
 Floats = NDArray[np.floating]
 
@@ -121,7 +122,7 @@ def poses(
     rotations[still], transl[still] = rotations[still, :1], transl[still, :1]
     _straighten(rng, rotations, variety)
     _place_limbs(rng, rotations, variety)
-    scale = np.exp(rng.uniform(*np.log(variety.turned), (batch, 1, 1)))
+    scale = log_uniform(rng, variety.turned, (batch, 1, 1))
     turns = rng.normal(size=(batch, 24, 3)) * REACH_RAD[:, None] * scale
     turns[:, _joints("left_knee", "right_knee"), 0] = np.abs(turns[:, _joints("left_knee", "right_knee"), 0])
     rotations = rotations @ _matrices(turns)[:, None]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.evaluation.real import clips as on_clips
-from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose2sim
+from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose2sim, tracking
+from choros.evaluation.real.causes import explain as causes_of_switches
 from choros.evaluation.real.record import Result
 from choros.evaluation.real.remembered import Memory
 from choros.evaluation.sources import ProgressCall
+from choros.glamr.odometry import camera_evidence
+from choros.glamr.stage import world_of
 from choros.motion import Motion
 from choros.systems import System, track
 
@@ -28,6 +30,7 @@ class Job:
     root: Path
     progress: ProgressCall
     tracked: Callable[[str, Motion], None]  # told the motion of every clip
+    world: bool = False  # also bring vtest into one world
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,28 @@ def _fixtures(job: Job) -> list[Result]:
 
 
 def _vtest(job: Job) -> list[Result]:
-    """The measures of ``tracking``, of one run over vtest, and twelve of its frames."""
+    """One run over vtest, as it is and, if asked for, in one world; and C-BIoU on the boxes that the system saw."""
     job.progress(f"{job.name}: vtest", 0, None)
     clip = job.root / footage.VTEST.files[0]
     motion = track(clip, job.system)
     job.tracked(clip.stem, motion)
-    measures = import_module(_TRACKING).vtest_row(motion, job.root)
-    return [Result("vtest", "vtest", job.name, measures, [], on_clips.shots_of(clip, motion, 12))]
+    measures = tracking.vtest_row(motion, job.root)
+    causes = [{"causes": causes_of_switches(motion, job.root)}]
+    results = [Result("vtest", "vtest", job.name, measures, causes, on_clips.shots_of(clip, motion, 12))]
+    if job.world:
+        job.progress(f"{job.name}: vtest, in one world", 0, None)
+        placed = world_of(motion, evidence=camera_evidence(motion, clip))
+        results.append(Result("vtest", "vtest", f"{job.name}, world", tracking.vtest_row(placed, job.root)))
+    finder = getattr(job.system, "finder", None)
+    if isinstance(finder, PersonFinder) and find_spec("trackers"):
 
+        def seen(done: int) -> None:
+            job.progress(f"{job.name}: boxes of vtest", done, None)
 
-_TRACKING = "choros.evaluation.real.tracking"
+        bare = tracking.box_tracker_row(tracking.found_boxes(job.root, finder, seen), job.root)
+        results.append(Result("vtest", "vtest", f"{job.name}'s boxes, C-BIoU", bare))
+    return results
+
 
 ROWS: dict[str, Row] = {
     "pose2sim": Row("Pose2Sim", footage.POSE2SIM, _pose2sim),
@@ -91,9 +106,8 @@ ROWS: dict[str, Row] = {
     "lsp_extended": Row("LSP extended", footage.LSP_EXTENDED, _lsp),
     "coco_bysa": Row("COCO by-sa", footage.COCO_BYSA, _coco_bysa),
     "fixtures": Row("mmpose's pictures", footage.FIXTURES, _fixtures),
+    "vtest": Row("vtest", footage.VTEST, _vtest),
 }
-if find_spec(_TRACKING):
-    ROWS["vtest"] = Row("vtest", footage.VTEST, _vtest)
 
 
 def run_real(
@@ -105,6 +119,7 @@ def run_real(
     eyes: Path | None = None,
     keep: Path | None = None,
     seconds: float = 12.0,
+    world: bool = False,
     progress: ProgressCall = lambda what, done, total: None,
 ) -> list[Result]:
     """Every row of every system; row by row, so that systems stand side by side.
@@ -112,7 +127,8 @@ def run_real(
     root: the folder of the footage; None measures the clips alone. rows: keys of ``ROWS``, none for all. clips: any
     videos, of which the first ``seconds`` are looked at. eyes: a file that keeps what the systems' person finders
     say of every picture (see ``remembered``), for this run's other systems and for other runs. keep: a folder for
-    the predicted motions of clips, SYSTEM/CLIP/motion.npz. Rows whose footage is missing come back with ``needs``.
+    the predicted motions of clips, SYSTEM/CLIP/motion.npz. world: also bring vtest into one world, which takes a
+    while, and compare places on the ground. Rows whose footage is missing come back with ``needs``.
     Raises ChorosError on a row that there is not.
     """
     for name in rows:
@@ -125,7 +141,7 @@ def run_real(
         for system in systems.values():
             if isinstance(finder := getattr(system, "finder", None), PersonFinder):
                 system.finder = memory.finder(finder)  # type: ignore[attr-defined]
-    results = _of_rows(systems, root, rows, keep, progress) if root else []
+    results = _of_rows(systems, root, rows, keep, world, progress) if root else []
     for clip in clips:
         seen = on_clips.look_at(clip, judge, seconds, progress)
         for name, system in systems.items():
@@ -135,7 +151,12 @@ def run_real(
 
 
 def _of_rows(
-    systems: Mapping[str, System], root: Path, rows: Sequence[str], keep: Path | None, progress: ProgressCall
+    systems: Mapping[str, System],
+    root: Path,
+    rows: Sequence[str],
+    keep: Path | None,
+    world: bool,
+    progress: ProgressCall,
 ) -> list[Result]:
     results = []
     for key in rows or ROWS:
@@ -146,7 +167,7 @@ def _of_rows(
         made = [
             result
             for name, system in systems.items()
-            for result in row.measure(Job(name, system, root, progress, _keeper(keep, name)))
+            for result in row.measure(Job(name, system, root, progress, _keeper(keep, name), world))
         ]
         labels = list(dict.fromkeys(result.label for result in made))
         results += sorted(made, key=lambda result: labels.index(result.label))
