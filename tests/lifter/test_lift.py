@@ -113,7 +113,7 @@ def test_less_seen_is_less_sure(lifting, people):
     half = people.copy()
     half[:, 11:, 2] = 0.02  # nothing below the shoulders
     whole, part = lifting(people, np.eye(3)), lifting(half, np.eye(3))
-    assert part.expected_error_m.mean() > 1.1 * whole.expected_error_m.mean()
+    assert part.joint_std_m[:, [4, 5, 7, 8]].mean() > 1.1 * whole.joint_std_m[:, [4, 5, 7, 8]].mean()
     assert part.confidence.mean() < whole.confidence.mean()
 
 

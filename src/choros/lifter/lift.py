@@ -27,6 +27,7 @@ from choros.body.gauss_newton import (
     Target,
     fit,
     float64,
+    forward,
     logarithm,
     place_information,
 )
@@ -56,7 +57,7 @@ class Lifted(NamedTuple):
     betas_weight: Floats  # (n,)
     transl: Floats  # (n, 3) metres
     hidden: NDArray[np.float32]  # (n, width)
-    expected_error_m: Floats  # (n,) what the network expects of the MPJPE
+    joint_std_m: Floats  # (n, 24) how far off each joint about the pelvis is expected to be, metres
     fit_error: Floats  # (n,) rms reprojection error, in standard deviations of the keypoints
     confidence: Floats  # (n,) 0 to 1
 
@@ -163,11 +164,33 @@ class Lifting:
                 self.config.fit,
             )
             rotations, transl, error = fitted.rotations, fitted.transl, fitted.error
-        expected = float64(found.std_m)[np.arange(n), which[best]].mean(-1)
-        confidence = np.exp(-expected / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))
+        joint_std_m = self._doubt(found, betas, which[best])
+        confidence = np.exp(-joint_std_m.mean(-1) / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))
         return Lifted(
-            rotations, betas, betas_weight, transl, hidden.numpy(), expected, error, np.clip(confidence, 0, 1)
+            rotations,
+            betas,
+            betas_weight,
+            transl,
+            hidden.numpy(),
+            joint_std_m,
+            error,
+            np.clip(confidence, 0, 1),
         )
+
+    def _doubt(self, found: Hypotheses, betas: Floats, chosen: NDArray[np.intp]) -> Floats:  # (n, 24) metres
+        """The error of each joint that is to be expected of the ``chosen`` hypotheses, over what may be true.
+
+        If it is this one, the network says how far off it is; if it is another, it is off by what lies between.
+        """
+        people = np.arange(len(betas))
+        chance, std_m = np.exp(float64(found.log_chance)), float64(found.std_m)
+        hypotheses = chance.shape[1]
+        rest = np.repeat(self.points.shaped(betas)[0], hypotheses, 0)
+        turned = float64(found.rotations).reshape(-1, 24, 3, 3)
+        places = forward(rest, turned)[1].reshape(len(betas), hypotheses, 24, 3)
+        places = places - places[:, :, :1]
+        between = np.linalg.norm(places - places[people, chosen][:, None], axis=-1)
+        return (chance[..., None] * np.hypot(std_m, between)).sum(1)
 
     def glance(self, keypoints: NDArray[Any], K: Floats) -> Floats:
         """Where people stand, from one look and nothing of the past: pelvis (n, 3) metres, camera axes."""
