@@ -85,7 +85,9 @@ class ToldStream:
 
     def follow(self, look, time_s):
         self.frame += 1
-        return self.motions[look].in_frame(self.frame)
+        rows = self.motions[look].in_frame(self.frame).copy()
+        rows["visible"] = True  # it sees everybody; who is not seen again has no place in a file
+        return rows
 
     def state(self):
         return {"frame": np.array(self.frame)}

@@ -34,7 +34,9 @@ class FitConfig:
     root_doubt: float = 2.0  # multiplies the network's claim for the root where the world's up is known
     prior_weight: float = 0.05  # of the pose prior's squared Mahalanobis distance
     lean_robust_rad: float = 0.5  # lean at which a person begins to count as not upright
-    turn_std_rad_s: float = 5.0  # change of a local rotation from frame to frame, per second
+    turn_std_rad_s: float = (
+        3.0  # change of a local rotation over a second, if it changed like that at 30 frames/s
+    )
     depth_std_m_s2: float = 6.0  # departure from constant velocity, per second squared
     side_std_m_s2: float = 12.0
 

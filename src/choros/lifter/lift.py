@@ -33,8 +33,10 @@ from choros.body.gauss_newton import (
 )
 from choros.errors import ChorosError
 from choros.keypoints import keypoint_std
+from choros.lifter.knees import stand_on_likely_knees
 from choros.lifter.network import Hypotheses, Lifter, LifterConfig, View, look
 
+STEP_S = 1 / 30  # between frames for which the fit's limits on turns hold; they grow with the root of time
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
 
 
@@ -72,6 +74,7 @@ class LiftConfig:
     keypoint_share: float = 0.7  # of the errors that keypoints are known to have
     from_afar: float = 3.0  # times those errors for the first steps, so that limbs far off are drawn in too
     network_robust: float = 1.5  # standard deviations at which keypoints make the network's word doubtful
+    straight_rad: float = 0.18  # bend of a knee that begins to be unlikely; see ``knees.py``
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3))
 
 
@@ -141,11 +144,14 @@ class Lifting:
         tried = np.argsort(-chances, axis=-1)[:, : self.config.tried if self.config.refine else 1]
         who = np.repeat(np.arange(n), tried.shape[1])
         which = tried.ravel()
-        rotations, pelvis_cam = float64(found.rotations)[who, which], float64(found.pelvis_cam)[who, which]
-        transl = pelvis_cam - pelvis_rest[who]
+        std_rad = float64(found.std_rad)[who, which]
+        rotations = stand_on_likely_knees(
+            float64(found.rotations)[who, which], std_rad, self.config.straight_rad
+        )
+        transl = float64(found.pelvis_cam)[who, which] - pelvis_rest[who]
         error, best = np.zeros(n), np.arange(n)
         if self.config.refine and n:
-            target = self._target(keypoints, K, past, view, found, who, which, transl, up)
+            target = self._target(keypoints, K, past, view, found, who, which, rotations, transl, up)
             afar = target._replace(keypoint_std=self.config.from_afar * target.keypoint_std)
             fitted = fit(self.points, self.prior, betas[who], rotations, transl, afar, self.config.fit)
             target = doubted(target, fitted.rotations, self.config.network_robust)
@@ -222,7 +228,8 @@ class Lifting:
         found: Hypotheses,
         who: NDArray[np.intp],  # (m,) the person of each hypothesis that is fitted
         which: NDArray[np.intp],  # (m,) which of theirs it is
-        transl: Floats,  # (m, 3) theirs
+        rotations: Floats,  # (m, 24, 3, 3) theirs
+        transl: Floats,  # (m, 3)
         up: tuple[Floats, float],
     ) -> Target:
         config = self.config.fit
@@ -243,7 +250,7 @@ class Lifting:
         information = network + motion
         pull = (network @ transl[..., None] + motion @ past.transl[who][..., None])[..., 0]
         expected = np.linalg.solve(information, pull[..., None])[..., 0]
-        rotations, std_rad = float64(found.rotations)[who, which], float64(found.std_rad)[who, which]
+        std_rad = float64(found.std_rad)[who, which]
         if np.isfinite(up[1]):  # something else knows the camera's pitch, which the network can only guess
             std_rad[:, 0] *= config.root_doubt
         return Target(
@@ -252,7 +259,7 @@ class Lifting:
             rotations,
             std_rad,
             np.where(seen[who, None, None, None], past.rotations[who], rotations),
-            np.where(seen, config.turn_std_rad_s * dt_s, np.inf)[who],
+            np.where(seen, config.turn_std_rad_s * np.sqrt(dt_s * STEP_S), np.inf)[who],
             np.asarray(expected, np.float64),
             information,
             *up,

@@ -54,7 +54,11 @@ def load_clips(path: Path) -> tuple[MocapClip, ...]:
     if path.is_file():
         found = load_packed(path)
     else:
-        sources = [source for source, (_, shippable) in LICENCES.items() if shippable or source == "bvh"]
+        sources = [
+            source
+            for source, (_, shippable) in LICENCES.items()
+            if (shippable or source == "bvh") and source != "cmu-bvh"  # the named sets stay what they are
+        ]
         found = list(load_folder(path, sources, shippable_only=False))
     usable = [c for c in found if (c.shippable or c.source == "bvh") and c.seconds >= SHORTEST_S]
     if not usable:

@@ -134,7 +134,8 @@ def fit_components(components: Components, rows: Tensor, scale: Floats) -> None:
     components.scale.copy_(torch.as_tensor(scale))
     components.mean.copy_(rows.mean(0).flatten())
     centred = ((rows - rows.mean(0)) * components.scale).flatten(1).double()
-    values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+    # NumPy's: torch's gives up on covariances of low rank on some processors.
+    values, vectors = map(torch.from_numpy, np.linalg.eigh((centred.T @ centred / len(rows)).numpy()))
     n = len(components.std)
     components.basis.copy_(vectors[:, -n:].T.flip(0))
     components.std.copy_(values[-n:].flip(0).clamp_min(1e-8).sqrt())

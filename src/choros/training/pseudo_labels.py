@@ -169,7 +169,7 @@ class Labeller:
             if not len(rows):
                 apart = True
                 continue
-            found = (rows["box_px"][:, None] == look.people.boxes_px).all(-1)
+            found = (rows["keypoints_px"][:, None] == look.people.keypoints).all((-1, -2))
             scores = np.where(found, look.people.scores, 0).max(-1, initial=0)
             yield self._label(frame.image, frame.pts, apart, rows, scores, len(look.people))
             apart = False
