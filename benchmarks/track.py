@@ -1,9 +1,11 @@
 """How fast `choros track --system lifter` is, decode to Motion without overlay, and the memory it takes.
 
     python benchmarks/track.py VIDEO [--accurate]
+    python benchmarks/track.py VIDEO --against DIR
 
 Each measurement is a process of its own, so that peaks of memory are apart: one over the first 200 frames, one
 over the whole video, and one that takes the parts of a frame one after another, to tell what each costs. The
+The second form runs this checkout and another, in DIR, over the video in turns, and compares their speeds. The
 bars: 8 frames/s (``vtest.avi``, fast), 1.5 GB and the same peak within 5 % at both lengths, lift + track under
 15 % of a frame's time, all on two idle cores.
 """
@@ -58,8 +60,8 @@ class Clocked:
         return clocked
 
 
-def whole(video: str, accurate: bool, frames: int | None) -> dict[str, Any]:
-    """Track a video, or its first frames, as the command does."""
+def whole(video: str, accurate: bool, frames: int | None, name: str = "lifter") -> dict[str, Any]:
+    """Track a video, or its first frames, as the command does with the system of that name."""
     from choros.cli.threads import leave_cores_to_the_networks
     from choros.motion import Motion
     from choros.systems import load, track_to_file
@@ -67,7 +69,7 @@ def whole(video: str, accurate: bool, frames: int | None) -> dict[str, Any]:
     began = time.perf_counter()
     cpu_began = time.process_time()
     leave_cores_to_the_networks()
-    system = Clocked(load("lifter", accurate=accurate))
+    system = Clocked(load(name, accurate=accurate))
     loaded = time.perf_counter()
     ends = []
 
@@ -148,20 +150,43 @@ def peak_memory_mb() -> float:
 # The table ----------------------------------------------------------------------------------------------
 
 
-def measured(what: str, video: str, accurate: bool, frames: int | None) -> dict[str, Any]:
-    """What a process of its own measures."""
-    order = json.dumps([what, video, accurate, frames])
+def measured(what: str, video: str, *arguments: Any, source: Path | None = None) -> dict[str, Any]:
+    """What a process of its own measures, with the choros under ``source`` if given."""
+    order = json.dumps([what, video, *arguments])
+    path = {"PYTHONPATH": str(source)} if source else {}
     child = subprocess.run(
-        [sys.executable, __file__, "--measure", order], stdout=subprocess.PIPE, check=True, text=True
+        [sys.executable, __file__, "--measure", order],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        env=os.environ | path,
     )
     return json.loads(child.stdout)
+
+
+def compare(video: str, accurate: bool, other: Path, rounds: int = 3) -> None:
+    """Both checkouts in turns over the first frames; the medians, and their ratio."""
+    speeds: dict[str, list[float]] = {"this": [], "other": []}
+    for _ in range(rounds):
+        for which, source in (("other", other / "src"), ("this", Path(__file__).parent.parent / "src")):
+            # Under the old name, which both know.
+            run = measured("whole", video, accurate, SHORT, "baseline", source=source)
+            speeds[which].append(run["steady_fps"])
+    this, that = (sorted(speeds[which])[rounds // 2] for which in ("this", "other"))
+    print(f"frames/s, median of {rounds}: this {this:.2f}, {other.name} {that:.2f}, ratio {this / that:.3f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video")
     parser.add_argument("--accurate", action="store_true", help="MoveNet Thunder instead of Lightning")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="another checkout, to run in turns with this one"
+    )
     options = parser.parse_args()
+    if options.against:
+        compare(options.video, options.accurate, options.against)
+        return
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
     short = measured("whole", options.video, options.accurate, SHORT)
