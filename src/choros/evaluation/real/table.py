@@ -65,12 +65,9 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[Column, ...]]] = {
             ("id_switches", "\nswitches", 1, 0),
             ("HOTA_seen", "seen\nHOTA", 100, 1),
             ("IDF1_seen", "seen\nIDF1", 100, 1),
-            ("MOTA_seen", "seen\nMOTA", 100, 1),
-            ("id_switches_seen", "seen\nswitches", 1, 0),
             ("HOTA_401_795", "2nd half\nHOTA", 100, 1),
             ("IDF1_401_795", "2nd half\nIDF1", 100, 1),
             ("ground_error_m", "ground\nm", 1, 2),
-            ("ground_scale", "ground\nscale", 1, 2),
         ),
     ),
     "clips without truth": (
