@@ -1,8 +1,8 @@
 """A few damped Gauss-Newton steps that put bodies on their keypoints: what a network proposes, made exact.
 
-Least squares over the 24 local rotations, the translation and, if asked for, the betas of each person:
-reprojection with a robust weight, the network's estimate with the errors it claims, a learned prior over body
-poses, and the previous frame. The Jacobian is in closed form; the loops are compiled, in ``least_squares.py``.
+Least squares over the 24 local rotations and the translation of each person, whose betas are held: reprojection
+with a robust weight, the network's estimate with the errors it claims, a learned prior over body poses, and the
+previous frame. The Jacobian is in closed form; the loops are compiled, in ``least_squares.py``.
 """
 
 from __future__ import annotations
@@ -142,27 +142,14 @@ class Target(NamedTuple):
     transl_information: Floats  # (n, 3, 3) inverse covariance
     up_cam: Floats  # (3,) where heads are, as a rule
     up_std: float  # rad, infinite if nothing is known
-    betas: Floats | None = None  # (n, 10) expected; held at those given where None
-    betas_information: Floats | None = None  # (n, 10, 10) inverse covariance; None with ``betas`` only
 
 
 class Fit(NamedTuple):
-    """n people as they agree best, and what this frame tells of their shape, whatever was expected of it.
-
-    A frame's own word on betas is the quadratic form 0.5 b^T ``betas_information`` b - b^T ``betas_pull``: pose
-    and place are marginalised out, so a limb that may point anywhere says little of its length, and one seen from
-    the side much. Sums of both over a track, an expectation added, have the betas of all its frames:
-    ``solve(expected_information + sum(information), expected_information @ expected + sum(pull))``. The size in
-    metres is not in them, as what is expected of the place is left out; that comes with the expectation. Both are
-    zero where betas are held.
-    """
+    """n people as they agree best."""
 
     rotations: Floats  # (n, 24, 3, 3)
     transl: Floats  # (n, 3)
-    error: Floats  # (n,) rms reprojection error of the confident keypoints, in their standard deviations
-    betas: Floats  # (n, 10)
-    betas_information: Floats  # (n, 10, 10)
-    betas_pull: Floats  # (n, 10)
+    error: Floats  # (n,) rms reprojection error before the last step, in the keypoints' standard deviations
 
 
 #: (24, 24) 1 where the column's joint is moved by the row's.
@@ -205,35 +192,31 @@ def place_points(
 def fit(
     points: Points,
     prior: PosePrior,
-    betas: Floats,  # (n, 10)
+    betas: Floats,  # (n, 10), or (n, 11) with kid
     rotations: Floats,  # (n, 24, 3, 3) where to start
     transl: Floats,  # (n, 3) where to start
     target: Target,
     config: FitConfig,
 ) -> Fit:
-    """The poses and places that agree best with ``target``, starting from those given.
-
-    With ``target.betas`` also the betas. ``error`` is that before the last step, but with them the last one's.
-    """
-    said = least_squares.Said.of(betas, rotations, transl)
-    least_squares.step_all(*loop_arguments(points, prior, target, config), said)
-    error = residual_error(said.residual, target)
-    return Fit(said.rotations, said.transl, error, said.betas, said.betas_information, said.betas_pull)
+    """The poses and places that agree best with ``target``, starting from those given."""
+    said = least_squares.Said.of(rotations, transl)
+    least_squares.step_all(*loop_arguments(points, prior, betas, target, config), said)
+    return Fit(said.rotations, said.transl, residual_error(said.residual, target))
 
 
 def loop_arguments(
-    points: Points, prior: PosePrior, target: Target, config: FitConfig
+    points: Points, prior: PosePrior, betas: Floats, target: Target, config: FitConfig
 ) -> tuple[
     least_squares.Hanging, least_squares.Prior, least_squares.Aims, least_squares.Rules, least_squares.Bench
 ]:
     """What the loops of ``least_squares.py`` go by."""
     rows = np.concatenate([np.arange(3) + 3 * (joint - 1) for joint in FREE if joint])
     pull = config.prior_weight * prior.information[rows]
-    solve_betas = target.betas is not None
     return (
         points.hanging,
         least_squares.Prior(_plain(prior.mean), _plain(pull[:, rows]), pull),
         least_squares.Aims(
+            _plain(betas),
             _plain(target.keypoints_plane),
             _plain(target.keypoint_std),
             _plain(target.rotations),
@@ -244,13 +227,9 @@ def loop_arguments(
             _plain(target.transl_information),
             _plain(target.up_cam),
             float(target.up_std),
-            _plain(target.betas if solve_betas else np.zeros((0, 10))),
-            _plain(target.betas_information if solve_betas else np.zeros((0, 10, 10))),
         ),
-        least_squares.Rules(
-            config.steps, config.damping, config.keypoint_robust, config.lean_robust_rad, solve_betas
-        ),
-        least_squares.Bench.of(points.hanging, solve_betas),
+        least_squares.Rules(config.steps, config.damping, config.keypoint_robust, config.lean_robust_rad),
+        least_squares.Bench.of(points.hanging),
     )
 
 

@@ -1,9 +1,9 @@
 """The loops of ``gauss_newton.fit``, compiled: one person after another, nothing but the numbers that matter.
 
-Unknown are the turns of the free joints, the place, and, where they are asked for, the betas, in this order. A
-keypoint hangs on a few joints and is moved by those above them, so its two rows of the Jacobian hold 12 to 27
-numbers of the first 63, and the normal equations are summed from these alone. What every term means is said in
-``gauss_newton.py``; its slow twin, whole arrays in NumPy, is in ``tests/body/test_gauss_newton.py``.
+Unknown are the turns of the free joints and the place, in this order. A keypoint hangs on a few joints and is moved
+by those above them, so its two rows of the Jacobian hold 12 to 27 numbers of 63, and the normal equations are summed
+from these alone. What every term means is said in ``gauss_newton.py``; its slow twin, whole arrays in NumPy, is in
+``tests/body/test_gauss_newton.py``.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ class Prior(NamedTuple):
 
 
 class Aims(NamedTuple):
-    """``gauss_newton.Target`` with nothing left out."""
+    """``gauss_newton.Target``, and the shapes of its people."""
 
+    betas: Floats  # (n, 10), or (n, 11) with kid
     keypoints_plane: Floats
     keypoint_std: Floats
     rotations: Floats
@@ -58,8 +59,6 @@ class Aims(NamedTuple):
     transl_information: Floats
     up_cam: Floats
     up_std: float
-    betas: Floats  # these two (0, ...) where betas are held
-    betas_information: Floats
 
 
 class Rules(NamedTuple):
@@ -69,7 +68,6 @@ class Rules(NamedTuple):
     damping: float
     keypoint_robust: float
     lean_robust_rad: float
-    solve_betas: bool
 
 
 class Said(NamedTuple):
@@ -77,17 +75,13 @@ class Said(NamedTuple):
 
     rotations: Floats  # (n, 24, 3, 3) where to start, then where they ended
     transl: Floats  # (n, 3) likewise
-    betas: Floats  # (n, 10) likewise
     residual: Floats  # (n, 17, 2) in standard deviations, where the normal equations were last set up
-    betas_information: Floats  # (n, 10, 10)
-    betas_pull: Floats  # (n, 10)
 
     @classmethod
-    def of(cls, betas: Floats, rotations: Floats, transl: Floats) -> Said:
+    def of(cls, rotations: Floats, transl: Floats) -> Said:
         """To start from copies of these."""
-        n = len(betas)
-        turns, places, shapes = (np.array(part, np.float64, order="C") for part in (rotations, transl, betas))
-        return cls(turns, places, shapes, np.zeros((n, 17, 2)), np.zeros((n, 10, 10)), np.zeros((n, 10)))
+        turns, places = (np.array(part, np.float64, order="C") for part in (rotations, transl))
+        return cls(turns, places, np.zeros((len(turns), 17, 2)))
 
 
 class Bench(NamedTuple):
@@ -97,8 +91,6 @@ class Bench(NamedTuple):
     offsets: Floats  # (pairs, 3)
     turned: Floats  # (24, 3, 3) global rotations
     places: Floats  # (24, 3)
-    place_betas: Floats  # (24, 3, 10) how places go with betas
-    point_betas: Floats  # (3, 10) how a keypoint does
     hung: Floats  # (24, 4) of one keypoint: the shares, and their weight, of all that a joint moves
     rows: Floats  # (2, unknowns) of one keypoint's Jacobian
     columns: Integers  # (unknowns,) what these numbers are by
@@ -109,15 +101,13 @@ class Bench(NamedTuple):
     scales: Floats  # (unknowns,) diagonal of the information
 
     @classmethod
-    def of(cls, hanging: Hanging, solve_betas: bool) -> Bench:
-        unknowns = 3 * hanging.free + 3 + 10 * solve_betas
+    def of(cls, hanging: Hanging) -> Bench:
+        unknowns = 3 * hanging.free + 3
         return cls(
             rest=np.zeros((24, 3)),
             offsets=np.zeros((len(hanging.pair_joints), 3)),
             turned=np.zeros((24, 3, 3)),
             places=np.zeros((24, 3)),
-            place_betas=np.zeros((24, 3, 10)),
-            point_betas=np.zeros((3, 10)),
             hung=np.zeros((24, 4)),
             rows=np.zeros((2, unknowns)),
             columns=np.zeros(unknowns, np.int64),
@@ -131,37 +121,23 @@ class Bench(NamedTuple):
 
 @compiled
 def step_all(hanging, prior, aims, rules, bench, said):  # type: ignore[no-untyped-def]
-    """Fit n people, one after another, and say what their keypoints tell of their betas."""
-    for person in range(len(said.betas)):
-        for step in range(rules.steps + rules.solve_betas):
-            if step == 0 or rules.solve_betas:
-                shape(hanging, said.betas[person], bench)
+    """Fit n people, one after another."""
+    for person in range(len(aims.betas)):
+        shape(hanging, aims.betas[person], bench)
+        for _ in range(rules.steps):
             normal_equations(hanging, prior, person, aims, rules, bench, said)
-            if step == rules.steps:  # only to see where it ended
-                tell_of_betas(hanging, person, bench, said)
-                break
-            add_place(hanging, person, aims, bench, said)
-            if rules.solve_betas:
-                add_betas(hanging, person, aims, bench, said)
             solve(bench.information, bench.gradient, bench.scales, rules.damping)
             move(hanging, bench, said.rotations[person], said.transl[person])
-            if rules.solve_betas:
-                for beta in range(10):
-                    change = bench.gradient[3 * hanging.free + 3 + beta]
-                    said.betas[person, beta] += min(max(change, -1.0), 1.0)
 
 
 @compiled
 def normal_equations_all(hanging, prior, aims, rules, bench, said):  # type: ignore[no-untyped-def]
     """Information (n, unknowns, unknowns), upper triangles, and gradient (n, unknowns): for the tests."""
-    n, unknowns = len(said.betas), len(bench.gradient)
+    n, unknowns = len(aims.betas), len(bench.gradient)
     information, gradient = np.zeros((n, unknowns, unknowns)), np.zeros((n, unknowns))
     for person in range(n):
-        shape(hanging, said.betas[person], bench)
+        shape(hanging, aims.betas[person], bench)
         normal_equations(hanging, prior, person, aims, rules, bench, said)
-        add_place(hanging, person, aims, bench, said)
-        if rules.solve_betas:
-            add_betas(hanging, person, aims, bench, said)
         information[person], gradient[person] = bench.information, bench.gradient
     return information, gradient
 
@@ -209,30 +185,10 @@ def pose(parents, rest, rotations, turned, places):  # type: ignore[no-untyped-d
 
 
 @inner
-def place_by_betas(hanging, turned, place_betas):  # type: ignore[no-untyped-def]
-    """How the places of joints go with betas: every bone's change, turned as the bone is."""
-    for axis in range(3):
-        for beta in range(10):
-            place_betas[0, axis, beta] = hanging.joint_dirs[0, axis, beta]
-    for joint in range(1, 24):
-        parent = hanging.parents[joint]
-        for axis in range(3):
-            for beta in range(10):
-                place_betas[joint, axis, beta] = place_betas[parent, axis, beta]
-            for other in range(3):
-                share = turned[parent, axis, other]
-                for beta in range(10):
-                    bone = hanging.joint_dirs[joint, other, beta] - hanging.joint_dirs[parent, other, beta]
-                    place_betas[joint, axis, beta] += share * bone
-
-
-@inner
 def normal_equations(hanging, prior, person, aims, rules, bench, said):  # type: ignore[no-untyped-def]
-    """Upper triangle of J^T J, and J^T r, of all but what is expected of place and betas."""
+    """Upper triangle of J^T J, and J^T r."""
     rotations, residual = said.rotations[person], said.residual[person]
     pose(hanging.parents, bench.rest, rotations, bench.turned, bench.places)
-    if rules.solve_betas:
-        place_by_betas(hanging, bench.turned, bench.place_betas)
     information, gradient = bench.information, bench.gradient
     gradient[:] = 0
     information[:] = 0
@@ -248,6 +204,7 @@ def normal_equations(hanging, prior, person, aims, rules, bench, said):  # type:
                 aims.keypoint_std[person, keypoint], rules, residual[keypoint],
             )  # fmt: skip
     add_references(hanging, person, rotations, aims, bench)
+    add_place(hanging, person, aims, bench, said)
     if math.isfinite(aims.up_std):
         add_lean(aims, rules.lean_robust_rad, bench)
 
@@ -274,19 +231,6 @@ def add_place(hanging, person, aims, bench, said):  # type: ignore[no-untyped-de
             bench.information[first + row, first + column] += precision
             bench.gradient[first + row] += precision * (
                 said.transl[person, column] - aims.transl[person, column]
-            )
-
-
-@inner
-def add_betas(hanging, person, aims, bench, said):  # type: ignore[no-untyped-def]
-    """What betas are expected."""
-    first = 3 * hanging.free + 3
-    for row in range(10):
-        for column in range(10):
-            precision = aims.betas_information[person, row, column]
-            bench.information[first + row, first + column] += precision
-            bench.gradient[first + row] += precision * (
-                said.betas[person, column] - aims.betas[person, column]
             )
 
 
@@ -344,14 +288,6 @@ def add_keypoint(hanging, keypoint, transl, bench, plane, std, rules, residual):
         count += 1
     rows[0, count - 3], rows[0, count - 1] = scale, -scale * u
     rows[1, count - 2], rows[1, count - 1] = scale, -scale * v
-    if rules.solve_betas:
-        point_by_betas(hanging, keypoint, bench)
-        for beta in range(10):
-            along = bench.point_betas[2, beta]
-            rows[0, count] = scale * (bench.point_betas[0, beta] - u * along)
-            rows[1, count] = scale * (bench.point_betas[1, beta] - v * along)
-            columns[count] = 3 * hanging.free + 3 + beta
-            count += 1
 
     for a in range(count):
         at, x, y = columns[a], rows[0, a], rows[1, a]
@@ -359,22 +295,6 @@ def add_keypoint(hanging, keypoint, transl, bench, plane, std, rules, residual):
         into = bench.information[at]
         for b in range(a, count):
             into[columns[b]] += x * rows[0, b] + y * rows[1, b]
-
-
-@inner
-def point_by_betas(hanging, keypoint, bench):  # type: ignore[no-untyped-def]
-    """How a keypoint goes with betas: its joints do, and its offsets from them, turned as they are."""
-    out = bench.point_betas
-    out[:] = 0
-    for pair in range(hanging.pair_starts[keypoint], hanging.pair_starts[keypoint + 1]):
-        joint, weight = hanging.pair_joints[pair], hanging.pair_weights[pair]
-        for axis in range(3):
-            for beta in range(10):
-                out[axis, beta] += weight * bench.place_betas[joint, axis, beta]
-            for other in range(3):
-                share = bench.turned[joint, axis, other]
-                for beta in range(10):
-                    out[axis, beta] += share * hanging.pair_offset_betas[pair, other, beta]
 
 
 @inner
@@ -426,7 +346,7 @@ def solve(information, gradient, scales, damping):  # type: ignore[no-untyped-de
     for row in range(n):
         information[row, row] += damping * information[row, row] + 1e-9
         scales[row] = information[row, row]
-    eliminate(information, gradient, scales, 0, n)
+    eliminate(information, gradient, scales)
     for row in range(n - 1, -1, -1):
         diagonal, left = information[row, row], gradient[row]
         for column in range(row + 1, n):
@@ -435,30 +355,10 @@ def solve(information, gradient, scales, damping):  # type: ignore[no-untyped-de
 
 
 @inner
-def tell_of_betas(hanging, person, bench, said):  # type: ignore[no-untyped-def]
-    """The Schur complement of pose and place, and what it pulls towards, as the betas' information form."""
-    information, gradient, first = bench.information, bench.gradient, 3 * hanging.free + 3
-    for row in range(first):
-        information[row, row] += 1e-9
-        bench.scales[row] = information[row, row]
-    eliminate(information, gradient, bench.scales, 0, first)
-    for row in range(10):
-        said.betas_pull[person, row] = -gradient[first + row]
-        for column in range(10):
-            upper = information[first + min(row, column), first + max(row, column)]
-            said.betas_information[person, row, column] = upper
-            said.betas_pull[person, row] += upper * said.betas[person, column]
-
-
-@inner
-def eliminate(information, gradient, scales, first, end):  # type: ignore[no-untyped-def]
-    """Rows ``first`` to ``end`` of the Cholesky factor U, and U^-T times the gradient, in place.
-
-    What is left below is the Schur complement, and the gradient with these unknowns at their best. ``scales`` is
-    the diagonal before anything was eliminated.
-    """
+def eliminate(information, gradient, scales):  # type: ignore[no-untyped-def]
+    """The Cholesky factor U, and U^-T times the gradient, in place; ``scales`` is the diagonal as it was before."""
     n = len(gradient)
-    for row in range(first, end):
+    for row in range(n):
         pivot = information[row, row]
         if not pivot > 1e-11 * scales[row]:  # nothing but rounding is left, so nothing is said of the others
             information[row, row:] = 0.0
