@@ -74,7 +74,7 @@ class LiftConfig:
     keypoint_share: float = 0.7  # of the errors that keypoints are known to have
     from_afar: float = 3.0  # times those errors for the first steps, so that limbs far off are drawn in too
     network_robust: float = 1.5  # standard deviations at which keypoints make the network's word doubtful
-    straight_rad: float = 0.18  # bend of a knee that begins to be unlikely; see ``knees.py``
+    straight_rad: float = 0.12  # bend of a knee that begins to be unlikely; see ``knees.py``
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3))
 
 
