@@ -1,10 +1,12 @@
 """The whole lifter system, networks included, on made-up people whose motion is known."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 import choros
 from choros.body import BodyModel, BodyParams
@@ -64,3 +66,16 @@ def test_bodies_stand_over_their_keypoints(motion):
     size = (seen["box_px"][:, 3] - seen["box_px"][:, 1])[:, None]
     miss = np.linalg.norm(image - seen["keypoints_px"][..., :2], axis=-1) / size
     assert np.median(miss[sure]) < 0.04
+
+
+HEAD_DOWN = Path(__file__).parents[2] / "shared/cases/head_down.mp4"
+
+
+@pytest.mark.skipif(not HEAD_DOWN.is_file(), reason="the clip is not there")
+def test_who_stands_on_their_hands_is_upside_down(system):
+    motion = choros.track(HEAD_DOWN, system)
+    (person,) = motion.people
+    assert len(person) == len(motion)
+    up = Rotation.from_rotvec(person.global_orient).apply([0, 1, 0])[:, 1]  # camera y is down
+    assert (up > 0.5).all()
+    assert person.confidence.mean() > 0.5

@@ -219,3 +219,32 @@ def test_people_of_a_real_picture(fast: bool) -> None:
         assert overlap.max() > 0.6
         error = np.linalg.norm(people.keypoints[overlap.argmax(), 5, :2] - shoulder)
         assert error < 0.1 * max(width, height)
+
+
+class OnTheirFeet:
+    """Both networks of a kind that knows people on their feet alone: a head (200) above a foot (100)."""
+
+    def detect(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.looks = getattr(self, "looks", 0) + 1
+        heads, feet = (np.argwhere(image[..., 0] == grey) for grey in (200, 100))
+        if not len(heads) or heads[0][0] > feet[0][0]:
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        (top, left), (bottom, right) = heads[0], feet[0]
+        return np.array([[left, top, right + 1, bottom + 1]], np.float32), np.array([0.8], np.float32)
+
+    def estimate(self, image: np.ndarray, boxes_px: np.ndarray) -> np.ndarray:
+        return np.stack([standing(box) for box in boxes_px])
+
+
+def test_nobody_on_their_feet_the_picture_is_looked_at_upside_down():
+    image = np.zeros((240, 160, 3), np.uint8)
+    image[40, 50], image[179, 89] = 200, 100
+    networks = OnTheirFeet()
+    upright = PersonFinder(networks, networks).find(image)
+    assert networks.looks == 1
+    over = PersonFinder(networks, networks).find(np.ascontiguousarray(image[::-1, ::-1]))
+    assert networks.looks == 3
+    np.testing.assert_allclose(over.boxes_px, [[160 - 90, 240 - 180, 160 - 50, 240 - 40]])
+    # The same person, turned by half a turn: what was left stays left.
+    np.testing.assert_allclose(over.keypoints[..., :2], [160, 240] - upright.keypoints[..., :2], atol=1e-4)
+    assert over.scores == upright.scores

@@ -44,6 +44,8 @@ class FinderOptions:
     min_score: float = 0.25
     min_height_px: float = 40.0  # smaller people show no pose worth lifting, and signs look like them
     same_skeleton: float = 0.7  # OKS above which two skeletons are on one person
+    certain_score: float = 0.4  # with nobody of it the picture is looked at upside down, too
+    upside_down_score: float = 0.5  # of people who are found so
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,17 @@ class PersonFinder:
         protocol.
         """
         check_image(image)
+        people = self._upright(image)
+        if not (people.scores >= self.options.certain_score).any():
+            # Networks that learned from people on their feet hardly see one who stands on their hands.
+            over = self._upright(np.ascontiguousarray(image[::-1, ::-1]))
+            over = over[over.scores >= self.options.upside_down_score]
+            if len(over):
+                return _turned_back(over, image.shape[1], image.shape[0])
+        return people
+
+    def _upright(self, image: np.ndarray) -> People:
+        """The people whom the networks find in a picture as it is."""
         boxes, scores = checked_detections(self.detector, image)
         order = np.argsort(-scores, kind="stable")
         tall = boxes[order, 3] - boxes[order, 1] >= self.options.min_height_px
@@ -97,3 +110,12 @@ class PersonFinder:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+
+def _turned_back(people: People, width: int, height: int) -> People:
+    """People found in a picture that was turned by half a turn, in the picture as it is; left stays left."""
+    size = np.array([width, height], np.float32)
+    boxes = np.concatenate([size - people.boxes_px[:, 2:], size - people.boxes_px[:, :2]], -1)
+    keypoints = people.keypoints.copy()
+    keypoints[..., :2] = size - keypoints[..., :2]
+    return People(boxes, people.scores, keypoints)
