@@ -28,15 +28,12 @@ class FitConfig:
 
     steps: int = 2
     damping: float = 1e-3  # of the diagonal
-    keypoint_std: float = 0.03  # share of the person's size in the image, at confidence 1
     keypoint_robust: float = 3.0  # standard deviations at which a keypoint begins to be doubted
     min_confidence: float = 0.15
     root_doubt: float = 2.0  # multiplies the network's claim for the root where the world's up is known
     prior_weight: float = 0.05  # of the pose prior's squared Mahalanobis distance
     lean_robust_rad: float = 0.5  # lean at which a person begins to count as not upright
-    turn_std_rad_s: float = (
-        3.0  # change of a local rotation over a second, if it changed like that at 30 frames/s
-    )
+    turn_std_rad_s: float = 3.0  # speed at which local rotations change from frame to frame, at 30 frames/s
     depth_std_m_s2: float = 6.0  # departure from constant velocity, per second squared
     side_std_m_s2: float = 12.0
 

@@ -59,7 +59,7 @@ class ShapeRules:
     every_s: float = 0.4  # between measurements
     sight_s: float = 1.0  # seconds of one person that count as one independent sight
     most_sights: float = 10.0  # after which older ones fade: keypoints err the same way on the same clothes
-    keypoint_std: float = 0.03  # share of the person's size, at confidence 1; as the fit has it
+    keypoint_std: float = 0.03  # share of the person's size, at confidence 1; the fit's are narrower
     keypoint_robust: float = 3.0
     min_confidence: float = 0.3
     min_keypoints: int = 8
