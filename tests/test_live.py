@@ -79,7 +79,7 @@ class Script(VideoReader):
     def send(self, *numbers, gap=False):
         for number in numbers:
             pts = Fraction(number, 25)
-            self.queue.put(Frame(number, float(pts), pts, numbered(number), gap))
+            self.queue.put(Frame(number, float(pts), pts, numbered(number), gap, number))
 
     def end(self, reason):
         self.queue.put(Gap(0, None, reason))
@@ -464,7 +464,7 @@ def test_the_page_shows_the_newest_picture_to_whoever_looks(page):
     script, rows = Script(), np.zeros(0, ROW)
 
     def send(number):
-        frame = source.LiveFrame(0, 0.0, Fraction(0), numbered(number), False, 0.0)
+        frame = source.LiveFrame(0, 0.0, Fraction(0), numbered(number), False, 0, 0.0)
         page.show(state_of(script)._replace(frame=frame, rows=rows))
 
     send(1)

@@ -16,6 +16,7 @@ def make_motion(n_frames=12, people=(1, 2, 5), seed=0, fps=Fraction(30000, 1001)
     for i in range(n_frames):
         pts = i / fps
         frames["pts"][i] = pts.numerator, pts.denominator
+    frames["number"] = np.arange(n_frames)
     frames["K"], frames["T_world_camera"] = np.diag([500.0, 500, 1]), np.eye(4)
     rows = np.zeros(n_frames * len(people), ROW)
     rows["frame"] = np.repeat(np.arange(n_frames), len(people))

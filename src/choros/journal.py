@@ -119,7 +119,7 @@ class MotionJournal:
         settled = self.folder / "settled.bin"
         rows = _Records(settled, ROW, settle(rows, settled))
         doubtful = tentative(sights(rows), frames, float(self.header.fps))
-        write_mot(self.output.with_name("tracks.txt"), rows, without=doubtful)
+        write_mot(self.output.with_name("tracks.txt"), self.header, frames, rows, without=doubtful)
         write_npz(self.output, self.header, frames, rows)
         settled.unlink()
         if not keep:

@@ -4,12 +4,15 @@ People over time as SMPL parameters, with the frames they were seen in. In memor
 running video (``journal.py``) and in ``motion.npz`` it has the same two tables: one entry a frame
 (``FRAME``) and one entry a person and frame (``ROW``), sorted by frame, then person.
 
-Schema of ``motion.npz`` (version 1; plain arrays, no pickles; T frames, N rows):
+Schema of ``motion.npz`` (version 2; plain arrays, no pickles; T frames, N rows; of version 1, which had neither
+``number`` nor ``cut_before``, frames are counted and nothing is said of cuts):
 
 =================  ==============  ==========================================================
 ``header``         JSON text       the fields of ``Header``
 ``pts``            (T, 2) int64    time stamp, numerator and denominator of exact seconds
+``number``         (T,) int64      the source's own number of the frame; ``Header.numbers`` tells what it is
 ``gap_before``     (T,) bool       frames were lost or damaged just before this one
+``cut_before``     (T,) bool       another shot begins with this frame: nobody and no camera goes on into it
 ``K``              (T, 3, 3) f8    intrinsics, px
 ``T_world_camera`` (T, 4, 4) f8    camera to world, metres; identity if it is not known
 ``frame``          (N,) int32      index into the T frames
@@ -54,12 +57,14 @@ from numpy.typing import NDArray
 from choros.errors import ChorosError
 from choros.settling import sights, tentative
 
-VERSION = 1
+VERSION = 2
 
 FRAME = np.dtype(
     [
         ("pts", "<i8", (2,)),
+        ("number", "<i8"),
         ("gap_before", "?"),
+        ("cut_before", "?"),
         ("K", "<f8", (3, 3)),
         ("T_world_camera", "<f8", (4, 4)),
     ]
@@ -81,6 +86,9 @@ ROW = np.dtype(
     ]
 )
 
+#: Columns that files of version 1 do not have.
+SINCE_2 = ("number", "cut_before")
+
 #: SMPL's pelvis at zero pose and mean shape, metres; what ``to_amass`` turns people about by default.
 SMPL_PELVIS = (-0.0018, -0.2233, 0.0282)
 
@@ -90,6 +98,8 @@ class Header:
     """What is true of the whole video.
 
     ``fps`` is the nominal rate; exact times are in the frames. ``source`` is the input as it was named.
+    ``numbers`` tells where the frames' ``number`` comes from: "named", the names of pictures, or "counted", from
+    0 at the start of the source.
     """
 
     fps: Fraction
@@ -99,6 +109,7 @@ class Header:
     system: str = ""
     body: str = "open"
     space: str = "camera"
+    numbers: str = "counted"
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -109,8 +120,8 @@ class Header:
     def from_json(cls, text: str) -> Header:
         record = json.loads(text)
         version = record.pop("version", None)
-        if version != VERSION:
-            raise ChorosError(f"it has schema version {version}, this choros reads version {VERSION}")
+        if version not in (1, VERSION):
+            raise ChorosError(f"it has schema version {version}, this choros reads versions 1 and {VERSION}")
         return cls(**(record | {"fps": Fraction(record["fps"])}))
 
 
@@ -206,6 +217,20 @@ class Motion:
     @property
     def T_world_camera(self) -> NDArray[np.float64]:
         return self.frames["T_world_camera"]
+
+    @property
+    def number(self) -> NDArray[np.int64]:
+        """The source's own number of each frame, (T,); ``header.numbers`` tells what it is."""
+        return self.frames["number"]
+
+    @property
+    def number_from_1(self) -> NDArray[np.int64]:
+        """As formats have it whose first frame is 1, (T,): as in the names of pictures, else counted from 1."""
+        return numbers_from_1(self.header, self.frames)
+
+    @property
+    def cut_before(self) -> NDArray[np.bool_]:
+        return self.frames["cut_before"]
 
     @property
     def gap_before(self) -> NDArray[np.bool_]:
@@ -327,6 +352,8 @@ class Motion:
             with np.load(path, allow_pickle=False) as stored:
                 header = Header.from_json(str(stored["header"]))
                 frames = _table(FRAME, stored, len(stored["pts"]))
+                if "number" not in stored:
+                    frames["number"] = np.arange(len(frames))
                 rows = _table(ROW, stored, len(stored["frame"]))
             return cls(header, frames, rows)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, ChorosError) as error:
@@ -368,12 +395,12 @@ class Motion:
         }
 
     def write_mot(self, path: str | Path) -> None:
-        """MOT text (frame from 1, id, left, top, width, height, confidence, -1, -1, -1).
+        """MOT text (frame as in ``number_from_1``, id, left, top, width, height, confidence, -1, -1, -1).
 
         Each person from the first to the last frame they were seen in; what was predicted in between is
         written too, what was predicted after the last sight is not.
         """
-        write_mot(path, self.rows)
+        write_mot(path, self.header, self.frames, self.rows)
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -437,6 +464,8 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def _table(dtype: np.dtype[np.void], stored: Any, length: int) -> NDArray[np.void]:
     table = np.zeros(length, dtype)
     for name in dtype.names or ():
+        if name in SINCE_2 and name not in stored:
+            continue
         column = stored[name]
         if column.shape != table[name].shape:
             raise ChorosError(f"its {name} has shape {column.shape}, not {table[name].shape}")
@@ -444,17 +473,28 @@ def _table(dtype: np.dtype[np.void], stored: Any, length: int) -> NDArray[np.voi
     return table
 
 
-def write_mot(path: str | Path, rows: Table, without: Iterable[int] = ()) -> None:
+def numbers_from_1(header: Header, frames: NDArray[np.void]) -> NDArray[np.int64]:
+    """See ``Motion.number_from_1``; of some frames, (n,) FRAME."""
+    numbers: NDArray[np.int64] = frames["number"]
+    return numbers if header.numbers == "named" else numbers + 1
+
+
+def write_mot(
+    path: str | Path, header: Header, frames: Table, rows: Table, without: Iterable[int] = ()
+) -> None:
     """Rows as MOT text, but for these people; see ``Motion.write_mot``."""
     last_seen = {person: sight.last for person, sight in sights(rows).items()}
     for person in without:
         last_seen.pop(person, None)
     with atomic_write(path) as file:
         for start in range(0, len(rows), CHUNK):
-            for row in rows[start : start + CHUNK]:
+            part = rows[start : start + CHUNK]
+            first = int(part["frame"][0])
+            numbers = numbers_from_1(header, frames[first : int(part["frame"][-1]) + 1])
+            for row in part:
                 frame, person = int(row["frame"]), int(row["person"])
                 if frame > last_seen.get(person, -1):
                     continue
                 x0, y0, x1, y1 = row["box_px"].tolist()
-                line = f"{frame + 1},{person},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f}"
+                line = f"{numbers[frame - first]},{person},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f}"
                 file.write(f"{line},{row['confidence']:.4f},-1,-1,-1\n".encode())

@@ -281,7 +281,16 @@ def header_of(
     """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px."""
     body = getattr(getattr(system, "body", None), "name", "open")
     about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
-    return Header(info.fps, info.width, info.height, str(source), system.name, body, provenance=about)
+    return Header(
+        info.fps,
+        info.width,
+        info.height,
+        str(source),
+        system.name,
+        body,
+        numbers=info.numbers,
+        provenance=about,
+    )
 
 
 def frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
@@ -289,6 +298,6 @@ def frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
-    record["gap_before"] = frame.gap_before
+    record["number"], record["gap_before"] = frame.number, frame.gap_before
     record["K"], record["T_world_camera"] = K, np.eye(4)
     return record

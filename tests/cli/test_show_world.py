@@ -17,6 +17,7 @@ from choros.view.viewpoint import looking
 def world(tmp_path: Path) -> Path:
     """One person in the world before a camera, for two frames."""
     frames, rows = np.zeros(2, FRAME), np.zeros(2, ROW)
+    frames["number"] = np.arange(2)
     frames["pts"], frames["K"], frames["T_world_camera"] = [(0, 1), (1, 10)], intrinsics(320, 240), np.eye(4)
     frames["T_world_camera"][:, :3, :3] = looking(np.array([0.0, 1.0]), 0.2)
     frames["T_world_camera"][:, 2, 3] = 1.5

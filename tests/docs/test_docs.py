@@ -140,6 +140,7 @@ def assumed(tmp_path_factory):
 
 def waving() -> Motion:
     frames, rows = np.zeros(150, FRAME), np.zeros(150, ROW)
+    frames["number"] = np.arange(150)
     time_s = np.arange(150) / 30
     frames["pts"] = np.stack([np.arange(150), np.full(150, 30)], axis=1)
     frames["K"], frames["T_world_camera"] = np.eye(3), np.eye(4)

@@ -23,6 +23,7 @@ def truth() -> Motion:
     """Three people side by side; person 2 is hidden in frames 4 to 7."""
     rng = np.random.default_rng(0)
     frames = np.zeros(FRAMES, FRAME)
+    frames["number"] = np.arange(FRAMES)
     frames["pts"] = [(i, 25) for i in range(FRAMES)]
     frames["T_world_camera"] = np.eye(4)
     frames["K"] = [[800, 0, 320], [0, 800, 240], [0, 0, 1]]

@@ -42,6 +42,7 @@ def pictures(folder, names):
 
 def motion(rows, frames=3):
     table = np.zeros(frames, FRAME)
+    table["number"] = np.arange(frames)
     table["pts"], table["K"], table["T_world_camera"] = [(i, 30) for i in range(frames)], K, np.eye(4)
     return Motion(
         Header(Fraction(30), WIDTH, HEIGHT), table, rows[np.lexsort([rows["person"], rows["frame"]])]

@@ -24,6 +24,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared/assets"
 def motion_of(boxes, n_frames, space="camera"):
     """A motion that says what it is given: (frame, person, box, seen) each."""
     frames, rows = np.zeros(n_frames, FRAME), np.zeros(len(boxes), ROW)
+    frames["number"] = np.arange(n_frames)
     frames["pts"][:, 0], frames["pts"][:, 1] = np.arange(n_frames), 10
     for row, (frame, person, box, seen) in zip(rows, sorted(boxes, key=lambda b: b[:2]), strict=True):
         row["frame"], row["person"], row["box_px"], row["visible"] = frame, person, box, seen

@@ -22,6 +22,7 @@ def standing(people: int, body: BodyModel) -> Motion:
     """People side by side who do not move for 12 frames; person 2 is hidden in frames 4 to 7."""
     rng = np.random.default_rng(people)
     frames = np.zeros(FRAMES, FRAME)
+    frames["number"] = np.arange(FRAMES)
     frames["pts"] = [(i, FPS) for i in range(FRAMES)]
     frames["K"], frames["T_world_camera"] = intrinsics(WIDTH, HEIGHT), LEVEL
     one = np.zeros(people, ROW)

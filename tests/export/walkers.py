@@ -18,6 +18,7 @@ UNSEEN = {2: range(12, 15), 5: range(20, 24)}
 def walkers(space: str = "camera", *, camera_moves: bool = True, first_s: Fraction = Fraction(2)) -> Motion:
     """Persons 1, 2 and 5, each of another shape, wave and walk before a camera that turns and rides."""
     frames = np.zeros(FRAMES, FRAME)
+    frames["number"] = np.arange(FRAMES)
     frames["K"] = intrinsics(WIDTH, HEIGHT, focal_px=600)
     frames["T_world_camera"] = np.eye(4)
     for i in range(FRAMES):

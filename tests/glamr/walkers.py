@@ -62,6 +62,7 @@ def seen_motion(T_world_root, T_world_camera, hidden=()):
     K = intrinsics(640, 480)
     header = Header(Fraction(FPS), 640, 480, "walkers.mp4")
     table = np.zeros(frames, FRAME)
+    table["number"] = np.arange(frames)
     table["pts"] = [(n, FPS) for n in range(frames)]
     table["K"], table["T_world_camera"] = K, np.eye(4)
     T = np.linalg.inv(T_world_camera) @ T_world_root

@@ -28,7 +28,7 @@ class Counting(VideoReader):
             if index == self.fail_at:
                 raise ChorosError("the tape tore")
             self.made += 1
-            yield Frame(index, float(index), Fraction(index), np.zeros((1, 1, 3), np.uint8), False)
+            yield Frame(index, float(index), Fraction(index), np.zeros((1, 1, 3), np.uint8), False, index)
 
     def close(self) -> None:
         self.closed = True

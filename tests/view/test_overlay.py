@@ -188,6 +188,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def motion_of(pts: list[Fraction], width: int = W, height: int = H) -> Motion:
     """One person who steps to the right by 20 px a frame."""
     frames, rows = np.zeros(len(pts), FRAME), np.zeros(len(pts), ROW)
+    frames["number"] = np.arange(len(pts))
     frames["pts"] = np.array([(p.numerator, p.denominator) for p in pts]).reshape(-1, 2)
     frames["K"], frames["T_world_camera"] = K, np.eye(4)
     for i in range(len(pts)):

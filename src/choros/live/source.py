@@ -151,7 +151,9 @@ class LiveSource:
                 self.n_dropped += 1
                 gap |= self._newest.gap_before
             self._last_pts = pts
-            self._newest = LiveFrame(self.n_captured, float(pts), pts, frame.image, gap, arrived_s)
+            self._newest = LiveFrame(
+                self.n_captured, float(pts), pts, frame.image, gap, self.n_captured, arrived_s
+            )
             self.n_captured, self._broken, self.connection = self.n_captured + 1, False, "streaming"
             self._news.notify()
 

@@ -108,6 +108,7 @@ class Truth:
         """The people in frame as ``Motion``, in camera axes; all confidences are 1."""
         frames = np.zeros(len(self), FRAME)
         frames["pts"] = [(frame / fps).as_integer_ratio() for frame in range(len(self))]
+        frames["number"] = np.arange(len(self))
         frames["K"], frames["T_world_camera"] = self.K, self.T_world_camera
         frame, number = np.nonzero(self.in_frame)
         rows = np.zeros(len(frame), ROW)

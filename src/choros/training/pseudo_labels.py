@@ -245,7 +245,7 @@ class Part:
 
         frame = np.zeros((), FRAME)
         frame["pts"] = labelled.pts.numerator, labelled.pts.denominator
-        frame["gap_before"] = labelled.gap_before
+        frame["number"], frame["gap_before"] = number, labelled.gap_before
         frame["K"] = np.diag([*scale, 1]) @ labelled.K
         frame["T_world_camera"] = np.eye(4)
         self._frames.append(frame)

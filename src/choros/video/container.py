@@ -84,7 +84,7 @@ class ContainerReader(VideoReader):
             pts, picture, reason = self._waiting
             if reason:
                 self.gaps.append(Gap(last_s, float(pts), reason))
-            yield Frame(index, float(pts), pts, self._to_rgb(picture), gap_before=reason is not None)
+            yield Frame(index, float(pts), pts, self._to_rgb(picture), reason is not None, number=index)
             last_s, index = float(pts), index + 1
             self._waiting = next(self._frames, None)
         lost = self._missing_end()

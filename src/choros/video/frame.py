@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
+from typing import Literal, TypeAlias
 
 import numpy as np
+
+#: Where the numbers of frames come from: the names of pictures, or counting from 0 at the start of the source.
+Numbers: TypeAlias = Literal["named", "counted"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +26,7 @@ class Frame:
     pts: Fraction  # exact seconds since the start of the video, strictly increasing
     image: np.ndarray  # (H, W, 3) uint8 RGB, contiguous, upright (rotation metadata applied)
     gap_before: bool  # something was lost or damaged between the frame before and this one
+    number: int  # the source's own: in the name of a picture, else its place from the first one, 0 (see VideoInfo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class VideoInfo:
     n_frames_hint: int | None  # what the file claims, between start and end; a claim, not a promise
     source: str
     is_live: bool  # a camera or a stream: no end known, cannot be read twice
+    numbers: Numbers = "counted"  # what ``Frame.number`` is
 
 
 class VideoReader(ABC):

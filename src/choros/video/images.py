@@ -66,7 +66,7 @@ class ImageReader(VideoReader):
             pts = Fraction(position) / self._fps
             if self._reason:
                 self.gaps.append(Gap(last_s, float(pts), self._reason))
-            yield Frame(index, float(pts), pts, image, gap_before=self._reason is not None)
+            yield Frame(index, float(pts), pts, image, self._reason is not None, number=position)
             last_s, self._reason, index = float(pts), None, index + 1
         if self._reason:
             self.gaps.append(Gap(last_s, None, self._reason))
