@@ -2,9 +2,11 @@
 
 Files come with stamps that are missing, doubled, out of order, or that start anew in the middle (joined
 recordings, broken clusters). ``Clock`` keeps every sound stamp exactly and mends only the others. AVI has
-no stamps at all, only an index: ``AviCount`` reads the times of packets from it.
+no stamps at all, only an index: ``AviCount`` reads the times of packets from it. ``FrameNumbers`` counts
+frames, those that were lost included.
 """
 
+import heapq
 from fractions import Fraction
 
 from av.packet import Packet
@@ -94,3 +96,52 @@ class AviCount:
         if packet.pts is not None:
             packet.pts += self._lost
         return self._lost > lost_before
+
+
+class FrameNumbers:
+    """The place of each picture in its container, from 0, in the order in which pictures are shown.
+
+    Where all is well pictures are counted. Over a loss the packets that gave no picture are counted too, by their
+    stamps, or where frames come steadily the time that has passed.
+    """
+
+    _MOST_WAITING = 4096  # stamps of packets whose pictures have not come; broken ones never do
+
+    def __init__(self) -> None:
+        self._stamps: list[int] = []  # a heap
+        self._begun = False
+        self._last: int | None = None
+
+    def fed(self, packet: Packet) -> None:
+        """A packet goes into the decoder. Those before the first key frame give no pictures and do not count."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        self._begun |= packet.is_keyframe
+        if stamp is not None and self._begun and packet.size and not packet.is_discard:
+            heapq.heappush(self._stamps, stamp)
+            if len(self._stamps) > self._MOST_WAITING:
+                heapq.heappop(self._stamps)
+
+    def begin_at(self, number: int) -> None:
+        """The next picture has this number."""
+        self._last = number - 1
+
+    def number_of(self, stamp: int | None, lost: bool, span: int | None) -> int:
+        """The number of the next picture.
+
+        ``lost``: something between it and the one before was lost or damaged. ``span``: frame intervals between
+        the two if frames come steadily.
+        """
+        passed = 0
+        while stamp is not None and self._stamps and self._stamps[0] <= stamp:
+            passed += heapq.heappop(self._stamps) < stamp
+        if self._last is None:
+            self._last = passed if lost else 0
+        elif not lost:
+            self._last += 1
+        else:
+            self._last += max(1, passed + 1 if span is None else span)
+        return self._last
+
+    def restart(self) -> None:
+        """Stamps were set anew: those before say nothing of what follows."""
+        self._stamps.clear()
