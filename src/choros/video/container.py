@@ -114,7 +114,7 @@ class ContainerReader(VideoReader):
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
         self._interval = 1 / self._demuxer.rate.fps
         self._clock = Clock(self._demuxer.origin, self._interval, self._demuxer.duration)
-        self._numbers = FrameNumbers()
+        self._numbers = FrameNumbers(self._interval if self._demuxer.rate.steady else None, self._demuxer.tick)
         self._avi_count = AviCount(self._demuxer.stream) if "avi" in self._demuxer.formats else None
 
     def _why_no_frame(self) -> str:
@@ -147,9 +147,7 @@ class ContainerReader(VideoReader):
             hint = max(1, math.ceil((end - Fraction(self._start_s)) * source.rate.mean))
         elif source.stream.frames and self._end_s is None and not self._start_s:
             hint = source.stream.frames
-        return VideoInfo(
-            *self._size, source.rate.fps, hint, self._name, source.is_live, notes=self._notes()
-        )
+        return VideoInfo(*self._size, source.rate.fps, hint, self._name, source.is_live, notes=self._notes())
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
@@ -187,7 +185,7 @@ class ContainerReader(VideoReader):
         """Those with start <= time < end."""
         for pts, stamp, picture in self._frames_from_start():
             lost = self._loss_before(pts, picture)
-            number = self._numbers.number_of(stamp, lost is not None, self._intervals_to(pts))
+            number = self._numbers.number_of(pts, stamp, lost is not None)
             self._last_pts = pts
             if self._end_s is not None and float(pts) >= self._end_s:
                 self._damage = None
@@ -233,12 +231,6 @@ class ContainerReader(VideoReader):
                 if self._has_durations and span > self._longest_pause():
                     number += round(span / self._interval) - 1
         return number
-
-    def _intervals_to(self, pts: Fraction) -> int | None:
-        """Frame intervals since the frame before, if frames come steadily."""
-        if not self._demuxer.rate.steady or self._last_pts is None:
-            return None
-        return round((pts - self._last_pts) / self._interval)
 
     def _loss_before(self, pts: Fraction, picture: VideoFrame) -> str | None:
         """What was lost or damaged just before this picture, or in it; None if all is well."""

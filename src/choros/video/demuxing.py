@@ -189,7 +189,11 @@ class Demuxer:
         if "mov" not in self.formats or len(entries) < max(2, self.stream.frames):
             return []
         size = _INDEX_ENTRIES // _INDEX_STRETCHES
-        starts = [0] if len(entries) <= _INDEX_ENTRIES else range(0, len(entries), len(entries) // _INDEX_STRETCHES)
+        starts = (
+            [0]
+            if len(entries) <= _INDEX_ENTRIES
+            else range(0, len(entries), len(entries) // _INDEX_STRETCHES)
+        )
         steps = []
         for start in starts:
             stop = start + (size if len(entries) > _INDEX_ENTRIES else _INDEX_ENTRIES)

@@ -28,7 +28,9 @@ class _Turned(VideoReader):
 def quarters_of(rotate_deg: int) -> int:
     """Quarter turns clockwise. Raises ChorosError for what is no quarter turn."""
     if rotate_deg not in (0, 90, 180, 270):
-        raise ChorosError(f"a video cannot be turned by {rotate_deg} degrees; give 90, 180 or 270, clockwise.")
+        raise ChorosError(
+            f"a video cannot be turned by {rotate_deg} degrees; give 90, 180 or 270, clockwise."
+        )
     return int(rotate_deg) // 90
 
 
