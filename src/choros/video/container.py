@@ -60,7 +60,7 @@ class ContainerReader(VideoReader):
         self._source = url, name, timeout_s, container_format
         self._start_s, self._end_s = start_s, end_s
         self._reformatter = VideoReformatter()
-        self._framings: dict[tuple[int, int, int, Fraction | None], Framing] = {}
+        self._framings: dict[tuple[int, int, Fraction | None], Framing] = {}
         self.gaps: list[Gap] = []
 
         self._open()
@@ -70,6 +70,8 @@ class ContainerReader(VideoReader):
                 self._waiting: _Decoded | None = next(self._frames)
             except StopIteration:
                 raise ChorosError(self._why_no_frame()) from None
+            # Of the first picture for all: H.264 says it with key frames and means those between them too.
+            self._orientation = orientation_of(self._waiting.picture)
             self._sar = self._demuxer.stream.codec_context.sample_aspect_ratio
             self._size = self._framing(self._waiting.picture).size
             self.info = self._describe(self._waiting.picture)
@@ -114,7 +116,9 @@ class ContainerReader(VideoReader):
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
         self._interval = 1 / self._demuxer.rate.fps
         self._clock = Clock(self._demuxer.origin, self._interval, self._demuxer.duration)
-        self._numbers = FrameNumbers(self._interval if self._demuxer.rate.steady else None, self._demuxer.tick)
+        self._numbers = FrameNumbers(
+            self._interval if self._demuxer.rate.steady else None, self._demuxer.tick
+        )
         self._avi_count = AviCount(self._demuxer.stream) if "avi" in self._demuxer.formats else None
 
     def _why_no_frame(self) -> str:
@@ -162,14 +166,13 @@ class ContainerReader(VideoReader):
     # Framing ------------------------------------------------------------------------------------------
 
     def _framing(self, picture: VideoFrame) -> Framing:
-        """How this picture is shown; looked up anew where size, turn or shape of the pixels change."""
+        """How this picture is shown; looked up anew where its size or the shape of the pixels changes."""
         sar = self._demuxer.stream.codec_context.sample_aspect_ratio
-        key = picture.width, picture.height, picture.rotation, sar
+        key = picture.width, picture.height, sar
         if key not in self._framings:
             if sar == self._sar:  # the container has the say, until the stream says something new
                 sar = self._demuxer.stream.sample_aspect_ratio
-            stored = square(picture.width, picture.height, sar)
-            self._framings[key] = Framing(stored, orientation_of(picture))
+            self._framings[key] = Framing(square(picture.width, picture.height, sar), self._orientation)
         return self._framings[key]
 
     def _other_size(self, was: tuple[int, int], now: tuple[int, int]) -> str:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -168,6 +169,11 @@ class Demuxer:
         return self.duration is None and (self._format is not None or "://" in self._url)
 
     @property
+    def _is_pipe(self) -> bool:
+        """What can be read once, from its beginning."""
+        return self._url.startswith("file:") and not Path(self._url.removeprefix("file:")).is_file()
+
+    @property
     def claimed_rates(self) -> list[Fraction | None]:
         stream = self.stream
         claims = [stream.average_rate, stream.guessed_rate, stream.base_rate]
@@ -246,7 +252,7 @@ class Demuxer:
 
     def seek(self, time_s: float) -> bool:
         """Go to the key frame before ``time_s``; False, and nothing is lost, where that cannot be."""
-        if self.origin is None or not self.formats & _SEEKABLE:
+        if self.origin is None or not self.formats & _SEEKABLE or self._is_pipe:
             return False
         try:
             self.container.seek(math.floor((self.origin + Fraction(time_s)) / self.tick), stream=self.stream)
@@ -264,7 +270,7 @@ class Demuxer:
         Reads the file a second time up to there, without decoding; None if that cannot be had, or takes too long.
         """
         size, duration = self.container.size, self.duration
-        if not self._url.startswith("file:") or size <= 0:
+        if self.is_live or self._is_pipe or size <= 0:
             return None
         begins = self.stream.start_time or 0
         share = float((stamp - begins) * self.tick / duration) if duration else 1.0

@@ -177,6 +177,10 @@ class FrameNumbers:
             return number
         if stamp is not None:
             number = counted + round((stamp - sure_stamp) * self._tick / self._interval)
-            if 0 <= number < self._highest and number not in self._given and number > self._highest - self._RECENT:
+            if (
+                0 <= number < self._highest
+                and number not in self._given
+                and number > self._highest - self._RECENT
+            ):
                 return number
         return self._highest + 1

@@ -1,0 +1,102 @@
+"""What was tracked in a picture that was turned, or whose pixels were made square, is drawn where it was seen."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from choros import systems
+from choros.cli.main import main
+from choros.motion import ROW, Motion
+from choros.systems import TrackOptions
+from choros.video import open_video
+
+FPS = Fraction(25)
+FRAMES = 6
+WHITE = 200
+
+
+class Spot:
+    """A system that finds a white spot in the picture, and stands a person 4 m away there."""
+
+    name = "spot"
+
+    def stream(self, K=None):
+        return SpotStream(K)
+
+
+class SpotStream:
+    def __init__(self, K):
+        self.K, self.frame = K, -1
+
+    def look(self, image):
+        y, x = np.nonzero(image.min(-1) > WHITE)
+        return np.array([x.mean() + 0.5, y.mean() + 0.5, 1.0])
+
+    def follow(self, spot, time_s):
+        self.frame += 1
+        rows = np.zeros(1, ROW)
+        rows["frame"], rows["person"], rows["visible"] = self.frame, 1, True
+        rows["transl"] = 4 * np.linalg.inv(self.K) @ spot
+        return rows
+
+    def state(self):
+        return {"frame": np.array(self.frame)}
+
+
+def write_spot(path: Path, width: int, height: int, sar: Fraction | None = None) -> Path:
+    """Grey, with a white spot at a quarter of the width that goes down."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"crf": "10", "x264-params": "threads=1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        if sar:
+            stream.codec_context.sample_aspect_ratio = sar
+        for index in range(FRAMES):
+            image = np.full((height, width, 3), 90, np.uint8)
+            y, x = height // 3 + 4 * index, width // 4
+            image[y - 4 : y + 4, x - 4 : x + 4] = 255
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sar", "rotate", "size"),
+    [
+        (None, 0, (320, 240)),
+        (Fraction(2), 0, (320, 240)),
+        (Fraction(1, 2), 0, (320, 240)),
+        (None, 90, (240, 320)),
+        (Fraction(2), 270, (240, 320)),
+        (None, 180, (320, 240)),
+    ],
+)
+def test_the_overlay_lies_over_what_was_tracked(
+    sar: Fraction | None, rotate: int, size: tuple[int, int], tmp_path: Path
+) -> None:
+    stored = {None: (320, 240), Fraction(2): (160, 240), Fraction(1, 2): (320, 120)}[sar]
+    clip = write_spot(tmp_path / "clip.mp4", *stored, sar)
+    motion_path, out = tmp_path / "motion.npz", tmp_path / "overlay.mp4"
+    systems.track_to_file(clip, motion_path, Spot(), TrackOptions(rotate=rotate))
+    motion = Motion.load(motion_path)
+    assert (motion.width, motion.height, motion.header.rotate) == (*size, rotate)
+    assert motion.K[0].tolist() == [[320, 0, size[0] / 2], [0, 320, size[1] / 2], [0, 0, 1]]
+
+    main(["show", str(motion_path), str(clip), "-o", str(out)])
+    with open_video(out) as drawn, open_video(clip, rotate=rotate) as plain:
+        assert (drawn.info.width, drawn.info.height) == size
+        for frame, other, row in zip(drawn, plain, motion.rows, strict=True):
+            spot = motion.K[0] @ row["transl"] / 4
+            y, x = np.nonzero(other.image.min(-1) > WHITE)
+            assert np.hypot(x.mean() + 0.5 - spot[0], y.mean() + 0.5 - spot[1]) < 1
+            changed = (
+                np.abs(frame.image.astype(int) - other.image).max(-1) > 60
+            )  # the body, drawn over the spot
+            at_y, at_x = int(spot[1]), int(spot[0])
+            assert changed[at_y - 4 : at_y + 4, at_x - 4 : at_x + 4].mean() > 0.9
+            ys, xs = np.nonzero(changed)
+            assert (
+                0.9 < np.ptp(ys) / np.ptp(xs) < 1.1
+            )  # arms spread as wide as the body is tall: nothing is stretched
