@@ -16,10 +16,11 @@ from choros.video import open_video
 FPS = Fraction(25)
 FRAMES = 6
 WHITE = 200
+DISTANCE_M = 6
 
 
 class Spot:
-    """A system that finds a white spot in the picture, and stands a person 4 m away there."""
+    """A system that finds a white spot in the picture, and stands a person there."""
 
     name = "spot"
 
@@ -39,7 +40,7 @@ class SpotStream:
         self.frame += 1
         rows = np.zeros(1, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, 1, True
-        rows["transl"] = 4 * np.linalg.inv(self.K) @ spot
+        rows["transl"] = DISTANCE_M * np.linalg.inv(self.K) @ spot
         return rows
 
     def state(self):
@@ -88,7 +89,7 @@ def test_the_overlay_lies_over_what_was_tracked(
     with open_video(out) as drawn, open_video(clip, rotate=rotate) as plain:
         assert (drawn.info.width, drawn.info.height) == size
         for frame, other, row in zip(drawn, plain, motion.rows, strict=True):
-            spot = motion.K[0] @ row["transl"] / 4
+            spot = motion.K[0] @ row["transl"] / DISTANCE_M
             y, x = np.nonzero(other.image.min(-1) > WHITE)
             assert np.hypot(x.mean() + 0.5 - spot[0], y.mean() + 0.5 - spot[1]) < 1
             changed = (
