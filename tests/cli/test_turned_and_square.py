@@ -98,6 +98,5 @@ def test_the_overlay_lies_over_what_was_tracked(
             at_y, at_x = int(spot[1]), int(spot[0])
             assert changed[at_y - 4 : at_y + 4, at_x - 4 : at_x + 4].mean() > 0.9
             ys, xs = np.nonzero(changed)
-            assert (
-                0.9 < np.ptp(ys) / np.ptp(xs) < 1.1
-            )  # arms spread as wide as the body is tall: nothing is stretched
+            # Arms spread about as wide as the body is tall, and a number above it: nothing is stretched.
+            assert 0.85 < np.ptp(ys) / np.ptp(xs) < 1.25

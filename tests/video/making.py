@@ -133,7 +133,10 @@ def plain_decode(path: Path) -> list[np.ndarray]:
             while True:
                 try:
                     packet = next(packets)
-                except StopIteration:
+                except (
+                    StopIteration,
+                    IndexError,
+                ):  # the latter behind the end, if streams turned up on the way
                     break
                 except av.error.FFmpegError:
                     break

@@ -84,17 +84,24 @@ class ContainerReader(VideoReader):
         while self._waiting is not None:
             pts, number, picture, lost = self._waiting
             framing = self._framing(picture)
+            try:
+                image = framing.image(picture, self._reformatter)
+            except av.error.FFmpegError:
+                self._damage = f"pictures of the format {picture.format.name} cannot be converted"
+                self._waiting = next(self._frames, None)
+                continue
             if framing.size != size:
                 lost = lost or self._other_size(size, framing.size)
                 size = framing.size
             if lost:
                 self.gaps.append(Gap(last_s, float(pts), lost))
-            image = framing.image(picture, self._reformatter)
             if size != self._size:
                 image = in_bars(image, *self._size)
             yield Frame(index, float(pts), pts, image, lost is not None, number)
             last_s, index = float(pts), index + 1
             self._waiting = next(self._frames, None)
+        if index == 0 and self._damage:
+            raise ChorosError(f"{self._name}: {self._damage}; convert the video to H.264.")
         lost = self._missing_end()
         if lost:
             self.gaps.append(Gap(last_s, None, lost))

@@ -9,6 +9,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -169,6 +170,10 @@ class Demuxer:
         return self.duration is None and (self._format is not None or "://" in self._url)
 
     @property
+    def _among_pictures(self) -> int:
+        return [s.index for s in self.container.streams.video].index(self.stream.index)
+
+    @property
     def _is_pipe(self) -> bool:
         """What can be read once, from its beginning."""
         return self._url.startswith("file:") and not Path(self._url.removeprefix("file:")).is_file()
@@ -236,7 +241,7 @@ class Demuxer:
         failed = 0
         while True:
             try:
-                for packet in self.container.demux(self.stream):
+                for packet in _demuxed(self.container, self.stream):
                     failed = 0
                     yield packet
                 self._ended = True
@@ -280,7 +285,7 @@ class Demuxer:
         later = 0
         try:
             with av.open(self._url, metadata_errors="replace", timeout=self._timeout_s) as container:
-                for packet in container.demux(container.streams[self.stream.index]):
+                for packet in _demuxed(container, container.streams.video[self._among_pictures]):
                     at = packet.pts if packet.pts is not None else packet.dts
                     if at is None or packet.is_discard or not (found or packet.is_keyframe):
                         continue
@@ -293,6 +298,15 @@ class Demuxer:
         except (av.error.FFmpegError, ValueError, IndexError):
             return None
         return sorted(at for at in found if found[0] <= at < stamp)
+
+
+def _demuxed(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    """Its packets, and an empty one at the end.
+
+    Of a container in which streams turned up on the way, PyAV raises IndexError behind that end.
+    """
+    with suppress(IndexError):
+        yield from container.demux(stream)
 
 
 def _is_cover(stream: VideoStream) -> bool:

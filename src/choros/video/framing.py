@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
+import av
 import cv2
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
@@ -22,6 +23,7 @@ from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 LONGEST_PIXEL = 4
 # Pixels this near to square are square: encoders declare what their rounding of the size left over.
 _SQUARE = 0.005
+_UNSPECIFIED = 2  # FFmpeg's number for it, of colour spaces, primaries and transfer functions
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,14 @@ class Framing:
         return (height, width) if self.orientation.transpose else (width, height)
 
     def image(self, picture: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, contiguous."""
+        """(H, W, 3) uint8 RGB, contiguous. Raises ``av.error.FFmpegError`` for what cannot be converted."""
         width, height = self.stored
-        image = reformatter.reformat(picture, width, height, "rgb24", threads=1).to_ndarray()
-        return np.ascontiguousarray(self.orientation.applied(image))
+        try:
+            shown = reformatter.reformat(picture, width, height, "rgb24", threads=1)
+        except av.error.FFmpegError:  # damage may name colours that do not exist
+            picture.colorspace = picture.color_primaries = picture.color_trc = _UNSPECIFIED
+            shown = reformatter.reformat(picture, width, height, "rgb24", threads=1)
+        return np.ascontiguousarray(self.orientation.applied(shown.to_ndarray()))
 
 
 def square(width: int, height: int, sar: Fraction | None) -> tuple[int, int]:
