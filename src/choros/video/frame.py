@@ -38,17 +38,28 @@ class Gap:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A photograph in a folder that is read with ``photos``."""
+
+    number: int  # as its frame's
+    name: str  # of the file
+    width: int  # px, upright
+    height: int
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What is known of a video before it is read to its end."""
 
-    width: int  # px, after rotation
-    height: int  # px, after rotation
+    width: int  # px, after rotation; of photographs the largest
+    height: int  # px, after rotation; likewise
     fps: Fraction  # frames per second on average; frame times are in ``Frame.pts``, not here
     n_frames_hint: int | None  # what the file claims, between start and end; a claim, not a promise
     source: str
     is_live: bool  # a camera or a stream: no end known, cannot be read twice
     numbers: Numbers = "counted"  # what ``Frame.number`` is
+    pictures: tuple[Picture, ...] = ()  # read with ``photos``: each by itself, of its own size
 
 
 class VideoReader(ABC):

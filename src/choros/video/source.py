@@ -5,12 +5,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from choros.errors import ChorosError
+from choros.video import heif, picture
 from choros.video.container import ContainerReader
 from choros.video.frame import VideoReader
-from choros.video.images import STILL_SUFFIXES, ImageReader, natural_key
+from choros.video.images import ImageReader, open_pictures
+from choros.video.picture_film import film_of
 from choros.video.prefetch import prefetch as prefetched
 
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
+PHOTO_FPS = Fraction(1)  # of photographs, which have no times
 _CAMERA = re.compile(r"/dev/video\d+")
 
 
@@ -21,6 +24,7 @@ def open_video(
     *,
     prefetch: int = 0,
     image_fps: Fraction | int = 30,
+    photos: bool = False,
     timeout_s: float = 15.0,
 ) -> VideoReader:
     """Open a video for reading; a context manager whose iteration yields `Frame`.
@@ -28,7 +32,9 @@ def open_video(
     ``source``: a video file, a folder of images (in natural order of their names), one image, a camera
     (``/dev/video0``), or the URL of a stream. Frames with ``start_s <= pts < end_s`` are delivered.
     ``prefetch`` decodes that many frames ahead in a thread. ``image_fps`` is the rate of a folder of
-    images. ``timeout_s`` bounds the wait for a source that has gone silent, when opening and per packet.
+    images and of a TIFF's pages; all else has its own times. ``photos``: the images of a folder have nothing to do
+    with each other; each may have its own size, and one is shown a second (``PHOTO_FPS``). ``timeout_s`` bounds the
+    wait for a source that has gone silent, when opening and per packet.
 
     A damaged file yields every frame that can be decoded, and ``reader.gaps`` says where frames are
     missing. Raises ChorosError if the source is not there, is no video, or holds no readable frame.
@@ -37,12 +43,24 @@ def open_video(
         raise ChorosError(f"The end ({end_s} s) must come after the start ({start_s} s); swap or widen them.")
     if not str(source).strip():
         raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
-    reader = _open(str(source), start_s or 0.0, end_s, Fraction(image_fps), timeout_s)
+    fps = PHOTO_FPS if photos else Fraction(image_fps)
+    reader = _open(str(source), start_s or 0.0, end_s, fps, photos, timeout_s)
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 
 
+def takes_image_fps(source: str | Path) -> bool:
+    """Whether ``image_fps`` is what tells times: of folders, single pictures and pages, not of films and streams."""
+    path = Path(source)
+    if path.is_dir():
+        return True
+    if _URL.match(str(source)) or not path.is_file():
+        return False
+    kind = _picture_kind(path)
+    return kind is not None and (kind == "tiff" or film_of(path, path.name, kind, Fraction(1), 0.0, None) is None)
+
+
 def _open(
-    source: str, start_s: float, end_s: float | None, image_fps: Fraction, timeout_s: float
+    source: str, start_s: float, end_s: float | None, fps: Fraction, photos: bool, timeout_s: float
 ) -> VideoReader:
     if _URL.match(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s)
@@ -53,17 +71,32 @@ def _open(
     if _CAMERA.fullmatch(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s, container_format="v4l2")
     if path.is_dir():
-        stills = sorted(
-            (p for p in path.iterdir() if p.suffix.lower() in STILL_SUFFIXES and not p.name.startswith(".")),
-            key=lambda p: natural_key(p.name),
-        )
-        if not stills:
-            kinds = ", ".join(sorted(STILL_SUFFIXES))
-            raise ChorosError(f"{source}: the folder holds no images ({kinds}); name a folder of frames.")
-        return ImageReader(source, stills, image_fps, start_s, end_s)
+        return open_pictures(path, source, fps, start_s, end_s, photos)
     if path.stat().st_size == 0 and path.is_file():
         raise ChorosError(f"{source}: the file is empty; copy or record it again.")
-    if path.suffix.lower() in STILL_SUFFIXES:
-        return ImageReader(source, [path], image_fps, start_s, end_s)
+    if path.is_file() and (kind := _picture_kind(path)) is not None:
+        film = film_of(path, source, kind, fps, start_s, end_s)
+        if film is None:
+            return ImageReader(source, [path], fps, start_s, end_s, photos=photos)
+        if not photos:
+            return film
+        film.close()
+    if photos:
+        raise ChorosError(
+            f"{source}: this is a film, no photographs; name a folder of pictures, or do without photos."
+        )
     # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
     return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
+
+
+def _picture_kind(path: Path) -> str | None:
+    """The kind of picture that a file holds, by its content or else its name; None for what FFmpeg is to read.
+
+    GIF and animated AVIF are films to FFmpeg; a photo's tiles would be videos to it.
+    """
+    kind = picture.kind_of(path)
+    if kind == "gif" or (kind in ("avif", "heic", "heif") and heif.is_film(path)):
+        return None
+    if kind is None and path.suffix.lower() in picture.SUFFIXES | picture.UNREAD_SUFFIXES - {".gif"}:
+        return "unknown"
+    return kind
