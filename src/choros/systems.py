@@ -11,7 +11,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -24,7 +24,9 @@ from choros.camera import intrinsics
 from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, State, frames_if_finished
 from choros.motion import FRAME, Header, Motion
+from choros.tracking.photos import PhotoStream
 from choros.video import Frame, Gap, VideoInfo, VideoReader, open_video
+from choros.video.source import IMAGE_FPS, image_rate, takes_image_fps
 
 
 class Stream(Protocol):
@@ -140,12 +142,28 @@ class TrackOptions:
     focal_px: float | None = None
     fov_deg: float | None = None
     K: Matrix | None = None
-    image_fps: Fraction = Fraction(30)  # of a folder of pictures
+    image_fps: Fraction | float | None = None  # of pictures, which have no times; None: ``IMAGE_FPS``
+    photos: bool = False  # the pictures of a folder have nothing to do with each other; each by itself
 
     def __post_init__(self) -> None:
         for time_s in (self.start_s, self.end_s):
             if time_s is not None and not math.isfinite(time_s):
                 raise ChorosError(f"a video cannot be cut at {time_s} s; give start and end in seconds.")
+        if self.image_fps is not None:
+            image_rate(self.image_fps)
+        if self.photos and (self.start_s, self.end_s, self.image_fps) != (None, None, None):
+            raise ChorosError("photographs have no times; leave out the start, the end and the frame rate.")
+
+    def open(self, source: str | Path, prefetch: int = 0) -> VideoReader:
+        """The frames to track. Raises ``ChorosError`` for a frame rate where ``source`` has its own times."""
+        if self.image_fps is not None and not takes_image_fps(source):
+            raise ChorosError(
+                f"{source} has times of its own; a frame rate can be given for folders of pictures alone."
+            )
+        fps = IMAGE_FPS if self.image_fps is None else self.image_fps
+        return open_video(
+            source, self.start_s, self.end_s, prefetch=prefetch, image_fps=fps, photos=self.photos
+        )
 
     def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
         K = None if self.K is None else np.array(self.K, np.float64)
@@ -212,13 +230,11 @@ def track_to_file(
     Raises ``ChorosError`` if the source cannot be read or the journal belongs to something else.
     """
     options, output = options or TrackOptions(), Path(output)
-    with open_video(
-        source, options.start_s, options.end_s, prefetch=4, image_fps=options.image_fps
-    ) as reader:
+    with options.open(source, prefetch=4) as reader:
         info = reader.info
         K = options.intrinsics(info.width, info.height)
         header = header_of(info, source, system, K, provenance)
-        stream = system.stream(K)
+        stream = PhotoStream(system.stream, options.intrinsics) if options.photos else system.stream(K)
         resume = resume and not info.is_live
         if resume and (n_frames := frames_if_finished(output, header)) is not None:
             return Tracked(output, n_frames)
@@ -234,7 +250,9 @@ def track_to_file(
             try:
                 for frame, look in _look_ahead(reader, stream, n_resumed):
                     rows = stream.follow(look, frame.pts_s)
-                    journal.append(frame_record(frame, K), rows)
+                    if options.photos:
+                        K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
+                    journal.append(frame_record(frame, K, cut_before=options.photos), rows)
                     if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                         journal.checkpoint(stream.state())
                         saved_s = frame.pts_s
@@ -281,6 +299,9 @@ def header_of(
     """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px."""
     body = getattr(getattr(system, "body", None), "name", "open")
     about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    if info.pictures:
+        del about["K"]  # each has its own
+        about["pictures"] = [asdict(picture) for picture in info.pictures]
     return Header(
         info.fps,
         info.width,
@@ -293,11 +314,12 @@ def header_of(
     )
 
 
-def frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
+def frame_record(frame: Frame, K: NDArray[np.float64], cut_before: bool = False) -> NDArray[np.void]:
     """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, whose place is not known."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
     record["number"], record["gap_before"] = frame.number, frame.gap_before
+    record["cut_before"] = cut_before
     record["K"], record["T_world_camera"] = K, np.eye(4)
     return record

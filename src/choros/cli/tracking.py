@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from choros.cli.arguments import Degrees, Flag, Heights, Numbers, OptionalFile, Pixels, heights_of, matrix_of
+from choros.errors import ChorosError
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from choros.systems import System, TrackOptions
 
 
@@ -50,10 +53,22 @@ class Tracking:
             heights_m=heights_of(self.height),
         )
 
-    def options(self, start_s: float | None = None, end_s: float | None = None) -> TrackOptions:
+    def options(
+        self,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        image_fps: Fraction | None = None,
+        photos: bool = False,
+    ) -> TrackOptions:
         from choros.systems import TrackOptions
 
-        return TrackOptions(start_s, end_s, self.focal, self.fov, matrix_of(self.K))
+        if photos and self.height:
+            raise ChorosError(
+                "--height names people of one video, and photographs have people of their own each."
+            )
+        return TrackOptions(
+            start_s, end_s, self.focal, self.fov, matrix_of(self.K), image_fps=image_fps, photos=photos
+        )
 
     def provenance(self) -> dict[str, Any]:
         """What a motion says of how it was tracked."""

@@ -67,7 +67,9 @@ def animation_of(path: Path, kind: str) -> Animation | None:
     return Animation("webp" if kind == "webp" else "png", width, height, lambda: walk(path))
 
 
-def pictures(animation: Animation, name: str) -> Iterator[tuple[NDArray[np.uint8] | None, Fraction, str | None]]:
+def pictures(
+    animation: Animation, name: str
+) -> Iterator[tuple[NDArray[np.uint8] | None, Fraction, str | None]]:
     """(H, W, 3) RGB of each frame or None, its time in seconds, and what is damaged in it or before it."""
     canvas = np.zeros((animation.height, animation.width, 4), np.uint8)
     pts = Fraction(0)
@@ -198,7 +200,9 @@ def _png_parts(path: Path) -> Iterator[Part | str]:
             yield damage or f"{path.name} has {given} of {claimed} pictures"
 
 
-def _png_part(data: mmap, shared: list[bytes], control: bytes, pixels: list[bytes], damage: str | None) -> Part:
+def _png_part(
+    data: mmap, shared: list[bytes], control: bytes, pixels: list[bytes], damage: str | None
+) -> Part:
     width, height, x, y, number, unit, dispose, blend = struct.unpack(">IIIIHHBB", control[4:])
     head = struct.pack(">II", width, height) + data[24:29]
     chunks = [_chunk(b"IHDR", head), *shared, _chunk(b"IDAT", b"".join(pixels)), _chunk(b"IEND", b"")]

@@ -25,8 +25,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from choros.errors import ChorosError
-from choros.video.heif import BRANDS
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
+from choros.video.heif import BRANDS
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 from choros.video.timestamps import AviCount, Clock
 
@@ -162,7 +162,9 @@ class ContainerReader(VideoReader):
             raise ChorosError(
                 f"{self._name}: this build of PyAV has no decoder for the video in it; convert it to H.264."
             )
-        if self._container.metadata.get("major_brand", "").encode() in BRANDS and all(s.frames == 1 for s in readable):
+        if self._container.metadata.get("major_brand", "").encode() in BRANDS and all(
+            s.frames == 1 for s in readable
+        ):
             raise ChorosError(
                 f"{self._name}: this is a photo, whose tiles come one by one here; save it as a file and name that."
             )

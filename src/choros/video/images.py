@@ -150,7 +150,9 @@ class ImageReader(VideoReader):
             path = self._paths[position]
             missing = None if self._photos else self._numbering.missing_before(position)
             # Of a hole that begins before what is read, only its end may lie in it.
-            in_range = position > self._first or float((self._steps[position] - 1) / self._fps) >= self._start_s
+            in_range = (
+                position > self._first or float((self._steps[position] - 1) / self._fps) >= self._start_s
+            )
             self._lost += [reason for reason in (left_over, missing if in_range else None) if reason]
             left_over = None
             try:

@@ -73,6 +73,8 @@ def _step(numbers: Sequence[int]) -> int | None:
         return 1
     tally = Counter(differences)
     step = min(tally, key=lambda difference: (-tally[difference], difference))
-    regular = all(difference % step == 0 for difference in differences) and 2 * tally[step] >= len(differences)
+    regular = all(difference % step == 0 for difference in differences) and 2 * tally[step] >= len(
+        differences
+    )
     places = (numbers[-1] - numbers[0]) // step + 1
     return step if regular and len(numbers) >= _FULL * places else None

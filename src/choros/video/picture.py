@@ -23,19 +23,27 @@ from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Kinds by what Pillow calls them.
-_PILLOW = {
-    "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "gif": "GIF", "bmp": "BMP", "avif": "AVIF",
-    "heic": "", "jp2": "JPEG2000", "pnm": "PPM", "qoi": "QOI", "tga": "TGA",
-}  # fmt: skip
-
-#: What names of pictures end in; those of the second row are named, not read.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .gif .bmp .dib .avif .heic .heif .hif .jp2 .j2k .jpx .ppm .pgm"
-    " .pbm .pnm .qoi .tga".split()
-)
-RAW = frozenset(".dng .cr2 .cr3 .nef .nrw .arw .orf .rw2 .raf .pef .srw .3fr .iiq".split())  # of cameras
-UNREAD_SUFFIXES = RAW | frozenset(".jxl .exr .hdr .psd".split())
+#: Kinds by what Pillow calls them, and what names of pictures end in.
+_READ = {
+    "jpeg": ("JPEG", ".jpg .jpeg .jpe .jfif"),
+    "png": ("PNG", ".png .apng"),
+    "webp": ("WEBP", ".webp"),
+    "tiff": ("TIFF", ".tif .tiff"),
+    "gif": ("GIF", ".gif"),
+    "bmp": ("BMP", ".bmp .dib"),
+    "avif": ("AVIF", ".avif"),
+    "heic": ("", ".heic .heif .hif"),  # by a package of its own
+    "jp2": ("JPEG2000", ".jp2 .j2k .jpx"),
+    "pnm": ("PPM", ".ppm .pgm .pbm .pnm"),
+    "qoi": ("QOI", ".qoi"),
+    "tga": ("TGA", ".tga"),
+}
+SUFFIXES = frozenset(suffix for _, suffixes in _READ.values() for suffix in suffixes.split())
+_CAMERA_RAW = ".dng .cr2 .cr3 .nef .nrw .arw .orf .rw2 .raf .pef .srw .3fr .iiq"
+RAW = frozenset(_CAMERA_RAW.split())
+_NOT_READ = ".jxl .exr .hdr .psd"
+#: Of pictures that are named, not read.
+UNREAD_SUFFIXES = RAW | frozenset(_NOT_READ.split())
 
 HEAD = 64  # bytes that tell a kind
 
@@ -113,7 +121,7 @@ def opened(path: Path, file: IO[bytes]) -> Image.Image:
         raise Unreadable(f"{path.name} is a camera's raw picture; export it as JPEG or PNG")
     if kind is None:
         raise Unreadable(f"{path.name} is not a readable image")
-    if kind not in _PILLOW:
+    if kind not in _READ:
         raise Unreadable(f"{path.name} is {kind.upper()}, which is not read; convert it to PNG or JPEG")
     if kind == "webp":  # its decoder gives memory as soon as it is made
         check_size(path.name, *_webp_size(file.read(HEAD)))
@@ -133,7 +141,7 @@ def decoder(kind: str, name: str, data: IO[bytes] | bytes) -> Image.Image:
     from PIL import Image
 
     Image.init()
-    factory = _heic_factory(name) if kind == "heic" else Image.OPEN[_PILLOW[kind]][0]
+    factory = _heic_factory(name) if kind == "heic" else Image.OPEN[_READ[kind][0]][0]
     try:
         return factory(BytesIO(data) if isinstance(data, bytes) else data, name)
     except Exception as error:  # plugins raise all there is on damaged headers

@@ -74,7 +74,9 @@ class PictureFilm(VideoReader):
             number, pts, image = self._waiting
             image, unlike = _letterboxed(image, self.info.width, self.info.height)
             if unlike:
-                self._reason = self._reason or f"picture {number + 1} is {unlike} px, shown in the size of the first"
+                self._reason = (
+                    self._reason or f"picture {number + 1} is {unlike} px, shown in the size of the first"
+                )
             if self._reason:
                 self.gaps.append(Gap(last_s, float(pts), self._reason))
             yield Frame(index, float(pts), pts, image, self._reason is not None, number=number)
@@ -117,9 +119,7 @@ def _rate(durations: list[Fraction]) -> Fraction:
     return 1 / usual if 2 * count >= len(durations) else len(durations) / sum(durations, Fraction(0))
 
 
-def _letterboxed(
-    image: NDArray[np.uint8], width: int, height: int
-) -> tuple[NDArray[np.uint8], str | None]:
+def _letterboxed(image: NDArray[np.uint8], width: int, height: int) -> tuple[NDArray[np.uint8], str | None]:
     """The whole picture in the middle of width x height px, the rest black; and its own size if that was another."""
     own_height, own_width = image.shape[:2]
     if (own_width, own_height) == (width, height):

@@ -13,7 +13,9 @@ from choros.video.picture_film import film_of
 from choros.video.prefetch import prefetch as prefetched
 
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
+IMAGE_FPS = Fraction(30)  # of pictures of which nobody says it
 PHOTO_FPS = Fraction(1)  # of photographs, which have no times
+_MOST_FPS = 1000
 _CAMERA = re.compile(r"/dev/video\d+")
 
 
@@ -23,7 +25,7 @@ def open_video(
     end_s: float | None = None,
     *,
     prefetch: int = 0,
-    image_fps: Fraction | int = 30,
+    image_fps: Fraction | float = IMAGE_FPS,
     photos: bool = False,
     timeout_s: float = 15.0,
 ) -> VideoReader:
@@ -43,9 +45,18 @@ def open_video(
         raise ChorosError(f"The end ({end_s} s) must come after the start ({start_s} s); swap or widen them.")
     if not str(source).strip():
         raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
-    fps = PHOTO_FPS if photos else Fraction(image_fps)
-    reader = _open(str(source), start_s or 0.0, end_s, fps, photos, timeout_s)
+    reader = _open(str(source), start_s or 0.0, end_s, image_fps, photos, timeout_s)
     return prefetched(reader, prefetch) if prefetch > 0 else reader
+
+
+def image_rate(image_fps: Fraction | float) -> Fraction:
+    """A rate of pictures as a fraction that keeps their times exact: 29.97 is 2997/100. Raises ChorosError."""
+    if not 0 < image_fps <= _MOST_FPS:
+        raise ChorosError(
+            f"pictures cannot come {float(image_fps):g} times a second; give a rate above 0 and up to {_MOST_FPS}, "
+            "such as 25 or 30000/1001."
+        )
+    return Fraction(str(image_fps)).limit_denominator(10**6)
 
 
 def takes_image_fps(source: str | Path) -> bool:
@@ -56,11 +67,18 @@ def takes_image_fps(source: str | Path) -> bool:
     if _URL.match(str(source)) or not path.is_file():
         return False
     kind = _picture_kind(path)
-    return kind is not None and (kind == "tiff" or film_of(path, path.name, kind, Fraction(1), 0.0, None) is None)
+    return kind is not None and (
+        kind == "tiff" or film_of(path, path.name, kind, Fraction(1), 0.0, None) is None
+    )
 
 
 def _open(
-    source: str, start_s: float, end_s: float | None, fps: Fraction, photos: bool, timeout_s: float
+    source: str,
+    start_s: float,
+    end_s: float | None,
+    image_fps: Fraction | float,
+    photos: bool,
+    timeout_s: float,
 ) -> VideoReader:
     if _URL.match(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s)
@@ -70,23 +88,21 @@ def _open(
         raise ChorosError(f"{source}: no such file or folder; check the path.")
     if _CAMERA.fullmatch(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s, container_format="v4l2")
-    if path.is_dir():
-        return open_pictures(path, source, fps, start_s, end_s, photos)
-    if path.stat().st_size == 0 and path.is_file():
+    if path.is_file() and path.stat().st_size == 0:
         raise ChorosError(f"{source}: the file is empty; copy or record it again.")
-    if path.is_file() and (kind := _picture_kind(path)) is not None:
-        film = film_of(path, source, kind, fps, start_s, end_s)
-        if film is None:
-            return ImageReader(source, [path], fps, start_s, end_s, photos=photos)
-        if not photos:
-            return film
-        film.close()
-    if photos:
-        raise ChorosError(
-            f"{source}: this is a film, no photographs; name a folder of pictures, or do without photos."
-        )
-    # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
-    return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
+    kind = _picture_kind(path) if path.is_file() else None
+    if kind is None and not path.is_dir():
+        if photos:
+            raise ChorosError(
+                f"{source}: this is a film, no photographs; name a folder of pictures, or do without photos."
+            )
+        # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
+        return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
+    fps = PHOTO_FPS if photos else image_rate(image_fps)
+    if kind is None:
+        return open_pictures(path, source, fps, start_s, end_s, photos)
+    film = None if photos else film_of(path, source, kind, fps, start_s, end_s)
+    return film or ImageReader(source, [path], fps, start_s, end_s, photos=photos)
 
 
 def _picture_kind(path: Path) -> str | None:

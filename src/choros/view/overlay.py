@@ -179,6 +179,8 @@ def render_video(
     from choros.video import VideoWriter, open_video
 
     body = body_of(motion, body)
+    if motion.pictures:
+        raise ChorosError(f"{source} holds photographs, which make no video; draw them with render_photos.")
     if not len(motion):
         raise ChorosError(f"the motion has no frames to draw over {source}; run `choros track` on it again.")
     index_of = {pts: i for i, pts in enumerate(motion.pts)}
@@ -187,7 +189,7 @@ def render_video(
     # A little early: the first time stamp must not be lost to rounding.
     start_s = max(float(min(index_of)) - 0.5, 0.0)
     written = 0
-    with open_video(source, start_s=start_s, prefetch=2) as reader:
+    with open_video(source, start_s=start_s, prefetch=2, image_fps=motion.fps) as reader:
         if (reader.info.width, reader.info.height) != (motion.width, motion.height):
             raise ChorosError(
                 f"{source} is {reader.info.width}x{reader.info.height} px, but the motion was tracked in a "
