@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.motion import Motion, atomic_write
@@ -54,12 +56,7 @@ def render_photos(
                 )
             overlay = Overlay(body, width, height, style, space=motion.space, stage=Stage.of(motion))
             drawn = overlay.draw(frame.image, motion.in_frame(index), camera["K"], camera["T_world_camera"])
-            with atomic_write(folder / _name(about.name)) as file:
-                suffix = Path(_name(about.name)).suffix
-                pixels = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
-                file.write(
-                    cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-                )
+            _write(folder / _name(about.name), drawn)
             written += 1
             progress(written, len(motion))
     if not written:
@@ -67,6 +64,13 @@ def render_photos(
             f"{source} has none of the photographs of the motion; give the folder that was tracked."
         )
     return written
+
+
+def _write(path: Path, image: NDArray[np.uint8]) -> None:
+    how = [] if path.suffix.lower() == ".png" else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    pixels = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), how)[1]
+    with atomic_write(path) as file:
+        file.write(pixels.tobytes())
 
 
 def _name(picture: str) -> str:
