@@ -179,6 +179,7 @@ def _png_parts(path: Path) -> Iterator[Part | str]:
         pixels: list[bytes] = []
         damage: str | None = None
         claimed = given = 0
+        told = False  # of damage
         for name, chunk, wrong in _png_chunks(data):
             damage = damage or (f"{path.name} is damaged ({wrong})" if wrong else None)
             if name == b"acTL" and len(chunk) == 8:
@@ -186,7 +187,7 @@ def _png_parts(path: Path) -> Iterator[Part | str]:
             elif name in (b"fcTL", b"IEND"):
                 if control is not None:
                     yield _png_part(data, shared, control, pixels, damage)
-                    given, damage = given + 1, None
+                    given, told, damage = given + 1, told or damage is not None, None
                 control, pixels = (chunk if len(chunk) == 26 else None), []
             elif name == b"IDAT" or (name == b"fdAT" and len(chunk) > 4):
                 if control is not None:
@@ -195,8 +196,8 @@ def _png_parts(path: Path) -> Iterator[Part | str]:
                 shared.append(_chunk(name, chunk))
         if control is not None and pixels:  # the file ends within a frame
             yield _png_part(data, shared, control, pixels, damage or f"{path.name} is cut short")
-            given, damage = given + 1, None
-        if damage or given < claimed:
+            given, told, damage = given + 1, True, None
+        if damage or (given < claimed and not told):
             yield damage or f"{path.name} has {given} of {claimed} pictures"
 
 

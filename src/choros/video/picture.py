@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -45,6 +47,7 @@ _NOT_READ = ".jxl .exr .hdr .psd"
 #: Of pictures that are named, not read.
 UNREAD_SUFFIXES = RAW | frozenset(_NOT_READ.split())
 
+_REDUCED, _MASK = 1, 4  # of TIFF's NewSubfileType: pages that are no pictures of their own
 HEAD = 64  # bytes that tell a kind
 
 
@@ -101,8 +104,8 @@ def read(path: Path) -> tuple[NDArray[np.uint8], str | None]:
     with _file(path) as file:
         image = opened(path, file)
         pixels = pixels_of(image, path.name)
-        more = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-    return pixels, f"{path.name} holds {more} pictures, of which the first is taken" if more > 1 else None
+        more = _how_many(image)
+    return pixels, f"{path.name} holds more pictures than one, of which the first is taken" if more > 1 else None
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -127,10 +130,44 @@ def opened(path: Path, file: IO[bytes]) -> Image.Image:
         check_size(path.name, *_webp_size(file.read(HEAD)))
         file.seek(0)
     image = decoder(kind, path.name, file)
+    if kind == "tiff":
+        if 50706 in image.tag_v2:  # type: ignore[attr-defined]  # DNGVersion
+            raise Unreadable(f"{path.name} is a camera's raw picture; export it as JPEG or PNG")
+        pages = pages_of(image)
+        if not pages:
+            raise Unreadable(f"{path.name} holds nothing but previews; export it as JPEG or PNG")
+        with suppress(Exception):  # a page that cannot be had is told when it is read
+            image.seek(pages[0])
     check_size(path.name, *image.size)
-    if kind == "tiff" and 50706 in image.tag_v2:  # type: ignore[attr-defined]  # DNGVersion
-        raise Unreadable(f"{path.name} is a camera's raw picture; export it as JPEG or PNG")
     return image
+
+
+def pages_of(image: Image.Image) -> list[int]:
+    """Which pages of a TIFF are pictures: not its thumbnails and masks."""
+    pages = []
+    for page in count():
+        about = 0
+        try:
+            image.seek(page)
+            about = int(image.tag_v2.get(254, 0))  # type: ignore[attr-defined]  # NewSubfileType
+        except EOFError:
+            break
+        except Exception:  # a damaged page is told when it is read; one that leads nowhere ends the list
+            if len(image._frame_pos) <= page:  # type: ignore[attr-defined]
+                break
+        if not about & (_REDUCED | _MASK):
+            pages.append(page)
+    return pages
+
+
+def _how_many(image: Image.Image) -> int:
+    """Pictures in a file, apart from what a camera puts behind its JPEG."""
+    if image.format == "TIFF":
+        return len(pages_of(image))
+    try:
+        return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    except Exception:  # the first was read; what is behind it is damaged
+        return 2
 
 
 def decoder(kind: str, name: str, data: IO[bytes] | bytes) -> Image.Image:

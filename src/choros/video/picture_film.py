@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import count
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,12 +20,10 @@ from numpy.typing import NDArray
 from choros.errors import ChorosError
 from choros.video.animation import NO_DURATION_S, animation_of, pictures
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
-from choros.video.picture import Unreadable, check_size, opened, pixels_of
+from choros.video.picture import Unreadable, check_size, opened, pages_of, pixels_of
 
 #: (H, W, 3) RGB or None, its time in seconds, and what is wrong with it or before it, if anything.
 Shown: TypeAlias = tuple[NDArray[np.uint8] | None, Fraction, str | None]
-
-_REDUCED, _MASK = 1, 4  # of TIFF's NewSubfileType: pages that are no pictures of their own
 
 
 class PictureFilm(VideoReader):
@@ -102,10 +99,12 @@ def film_of(
             durations = [part.duration_s for part in animation.parts() if not isinstance(part, str)]
             shown = pictures(animation, path.name)
             return PictureFilm(source, shown, _rate(durations), len(durations), start_s, end_s)
-        if kind == "tiff" and len(pages := _pages(path)) > 1:
-            return PictureFilm(
-                source, _page_pictures(path, pages, page_fps), page_fps, len(pages), start_s, end_s
-            )
+        if kind == "tiff":
+            with open(path, "rb") as file:
+                pages = pages_of(opened(path, file))
+            if len(pages) > 1:
+                shown = _page_pictures(path, pages, page_fps)
+                return PictureFilm(source, shown, page_fps, len(pages), start_s, end_s)
     except (Unreadable, OSError):
         pass  # the reader of stills says why
     return None
@@ -134,26 +133,6 @@ def _letterboxed(image: NDArray[np.uint8], width: int, height: int) -> tuple[NDA
 
 
 # TIFF -------------------------------------------------------------------------------------------------
-
-
-def _pages(path: Path) -> list[int]:
-    """Which pages of a TIFF are pictures: not its thumbnails and masks. Raises ``Unreadable``."""
-    pages = []
-    with open(path, "rb") as file:
-        image = opened(path, file)
-        for page in count():
-            about = 0
-            try:
-                image.seek(page)
-                about = int(image.tag_v2.get(254, 0))  # type: ignore[attr-defined]  # NewSubfileType
-            except EOFError:
-                break
-            except Exception:  # a damaged page is told when it is read; one that leads nowhere ends the list
-                if len(image._frame_pos) <= page:  # type: ignore[attr-defined]
-                    break
-            if not about & (_REDUCED | _MASK):
-                pages.append(page)
-    return pages
 
 
 def _page_pictures(path: Path, pages: list[int], fps: Fraction) -> Iterator[Shown]:
