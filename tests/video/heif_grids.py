@@ -59,7 +59,9 @@ def write_grid(
     contents = [struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size), *(data for _, data in tiles)]
     ids = range(1, len(contents) + 1)
 
-    infos = [full(b"infe", 2, int(i > 1), struct.pack(">HH4sB", i, 0, item if i > 1 else b"grid", 0)) for i in ids]
+    infos = [
+        full(b"infe", 2, int(i > 1), struct.pack(">HH4sB", i, 0, item if i > 1 else b"grid", 0)) for i in ids
+    ]
     properties = [
         full(b"ispe", 0, 0, struct.pack(">II", *size)),
         full(b"ispe", 0, 0, struct.pack(">II", *tile_px)),
@@ -68,7 +70,9 @@ def write_grid(
         box(b"irot", bytes([turns])),
     ]
     whole, part = ([1, 4, 0x85] if turns else [1, 4]), [2, 0x83, 4]
-    ties = b"".join(struct.pack(">HB", i, len(p)) + bytes(p) for i, p in ((i, part if i > 1 else whole) for i in ids))
+    ties = b"".join(
+        struct.pack(">HB", i, len(p)) + bytes(p) for i, p in ((i, part if i > 1 else whole) for i in ids)
+    )
 
     def meta(first: int) -> bytes:
         places, at = b"", first

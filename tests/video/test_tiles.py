@@ -1,7 +1,6 @@
 """AVIF and HEIC: a photo that is stored in tiles comes whole, under whatever name and brand."""
 
 import sys
-from pathlib import Path
 
 import av
 import numpy as np
@@ -71,7 +70,9 @@ def test_a_tiled_photo_from_a_stream_is_refused(av1_tiles, tmp_path, monkeypatch
 @needs_avif
 def test_an_animated_avif_is_a_film_with_its_own_times(tmp_path):
     images = [Image.fromarray(plain(colour)) for colour in COLOURS]
-    images[0].save(tmp_path / "a.avif", save_all=True, append_images=images[1:], duration=[40, 40, 80, 40], speed=10)
+    images[0].save(
+        tmp_path / "a.avif", save_all=True, append_images=images[1:], duration=[40, 40, 80, 40], speed=10
+    )
     with open_video(tmp_path / "a.avif") as reader:
         frames = list(reader)
     assert [float(frame.pts) for frame in frames] == [0, 0.04, 0.08, 0.16]

@@ -35,7 +35,7 @@ def pictures_in(folder: Path) -> list[Path]:
         if path.suffix.lower() not in picture.UNREAD_SUFFIXES or path.stem not in readable
     ]
     if not found:
-        raise ChorosError(f"{folder}: the folder holds no pictures{_what_else(folder)}.")
+        raise ChorosError(f"{folder}: the folder holds no images{_what_else(folder)}.")
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
