@@ -80,6 +80,8 @@ def _open(
     photos: bool,
     timeout_s: float,
 ) -> VideoReader:
+    if photos and (_URL.match(source) or _CAMERA.fullmatch(source)):
+        raise ChorosError(f"{source}: photographs are read from a folder; name one.")
     if _URL.match(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s)
 
