@@ -9,7 +9,8 @@ from choros import systems
 from choros.errors import ChorosError
 from choros.journal import folder_of
 from choros.motion import ROW, Motion
-from choros.systems import TrackOptions, load, track, track_to_file
+from choros.options import TrackOptions
+from choros.systems import load, track, track_to_file
 from choros.video import VideoWriter, open_video
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from choros.errors import ChorosError
     from choros.live import LiveSource
     from choros.motion import Motion
-    from choros.systems import TrackOptions, load, track
+    from choros.options import TrackOptions
+    from choros.systems import load, track
     from choros.video import open_video
 
 _HOME = {
@@ -25,7 +26,7 @@ _HOME = {
     "ChorosError": "choros.errors",
     "LiveSource": "choros.live",
     "Motion": "choros.motion",
-    "TrackOptions": "choros.systems",
+    "TrackOptions": "choros.options",
     "load": "choros.systems",
     "open_video": "choros.video",
     "track": "choros.systems",

@@ -49,13 +49,16 @@ from fractions import Fraction
 from html import escape
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.settling import sights, tentative
+
+if TYPE_CHECKING:
+    from choros.video.frame import Picture
 
 VERSION = 2
 
@@ -116,6 +119,11 @@ class Header:
     def rotate(self) -> int:
         """Degrees by which the video was turned clockwise to be tracked, beyond what it says of itself."""
         return int(self.provenance.get("rotate", 0))
+
+    @property
+    def photos(self) -> bool:
+        """Each frame is a photograph of its own; see ``Motion.pictures``."""
+        return "pictures" in self.provenance
 
     def to_json(self) -> str:
         record = asdict(self) | {"fps": str(self.fps), "version": VERSION}
@@ -227,6 +235,14 @@ class Motion:
     def number(self) -> NDArray[np.int64]:
         """The source's own number of each frame, (T,); ``header.numbers`` tells what it is."""
         return self.frames["number"]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The picture of each frame, of a motion of photographs that have nothing to do with each other; else none."""
+        from choros.video.frame import Picture
+
+        told = {about["number"]: Picture(**about) for about in self.header.provenance.get("pictures", ())}
+        return [told[number] for number in self.number.tolist()] if told else []
 
     @property
     def number_from_1(self) -> NDArray[np.int64]:

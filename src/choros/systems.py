@@ -10,7 +10,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros._version import __version__
-from choros.camera import intrinsics
 from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, State, frames_if_finished
 from choros.motion import FRAME, Header, Motion
-from choros.video import Frame, Gap, VideoInfo, VideoReader, open_video
-from choros.video.source import check_range
-from choros.video.turning import quarters_of
+from choros.options import TrackOptions
+from choros.tracking.photos import PhotoStream
+from choros.video import Frame, Gap, VideoInfo, VideoReader
 
 
 class Stream(Protocol):
@@ -128,35 +127,6 @@ def load(
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
 
-Row = tuple[float, float, float]
-Matrix = tuple[Row, Row, Row]
-
-
-@dataclass(frozen=True)
-class TrackOptions:
-    """What to track and with which camera; at most one of ``focal_px``, ``fov_deg`` and ``K``."""
-
-    start_s: float | None = None
-    end_s: float | None = None
-    focal_px: float | None = None
-    fov_deg: float | None = None
-    K: Matrix | None = None
-    image_fps: Fraction = Fraction(30)  # of a folder of pictures
-    rotate: int = 0  # degrees clockwise, quarter turns, beyond what the video says of itself
-
-    def __post_init__(self) -> None:
-        check_range(self.start_s, self.end_s)
-        quarters_of(self.rotate)
-
-    def provenance(self) -> dict[str, Any]:
-        """What whoever reads the video again must know; ``Header.rotate`` has it."""
-        return {"rotate": self.rotate} if self.rotate else {}
-
-    def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
-        K = None if self.K is None else np.array(self.K, np.float64)
-        return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)
-
-
 class Progress(NamedTuple):
     """Told after each frame."""
 
@@ -218,18 +188,11 @@ def track_to_file(
     Raises ``ChorosError`` if the source cannot be read or the journal belongs to something else.
     """
     options, output = options or TrackOptions(), Path(output)
-    with open_video(
-        source,
-        options.start_s,
-        options.end_s,
-        rotate=options.rotate,
-        prefetch=4,
-        image_fps=options.image_fps,
-    ) as reader:
+    with options.open(source, prefetch=4) as reader:
         info = reader.info
         K = options.intrinsics(info.width, info.height)
         header = header_of(info, source, system, K, (provenance or {}) | options.provenance())
-        stream = system.stream(K)
+        stream = PhotoStream(system.stream, options.intrinsics) if options.photos else system.stream(K)
         resume = resume and not info.is_live
         if resume and (n_frames := frames_if_finished(output, header)) is not None:
             return Tracked(output, n_frames)
@@ -245,7 +208,9 @@ def track_to_file(
             try:
                 for frame, look in _look_ahead(reader, stream, n_resumed):
                     rows = stream.follow(look, frame.pts_s)
-                    journal.append(frame_record(frame, K), rows)
+                    if options.photos:
+                        K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
+                    journal.append(frame_record(frame, K, cut_before=options.photos), rows)
                     if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                         journal.checkpoint(stream.state())
                         saved_s = frame.pts_s
@@ -292,6 +257,9 @@ def header_of(
     """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px."""
     body = getattr(getattr(system, "body", None), "name", "open")
     about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    if info.pictures:
+        del about["K"]  # each has its own
+        about["pictures"] = [asdict(picture) for picture in info.pictures]
     return Header(
         info.fps,
         info.width,
@@ -304,11 +272,12 @@ def header_of(
     )
 
 
-def frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
+def frame_record(frame: Frame, K: NDArray[np.float64], cut_before: bool = False) -> NDArray[np.void]:
     """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, whose place is not known."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
     record["number"], record["gap_before"] = frame.number, frame.gap_before
+    record["cut_before"] = cut_before
     record["K"], record["T_world_camera"] = K, np.eye(4)
     return record

@@ -10,7 +10,7 @@ import pytest
 from choros import systems
 from choros.cli.main import main
 from choros.motion import ROW, Motion
-from choros.systems import TrackOptions
+from choros.options import TrackOptions
 from choros.video import open_video
 
 FPS = Fraction(25)

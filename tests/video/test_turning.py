@@ -8,7 +8,7 @@ import pytest
 from making import KINDS, numbered, steady, write_video
 
 from choros.errors import ChorosError
-from choros.systems import TrackOptions
+from choros.options import TrackOptions
 from choros.video import open_video
 
 

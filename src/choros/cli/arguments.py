@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from tyro.conf import arg
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
-    from choros.systems import Matrix
+    from choros.options import Matrix
 
 Flag = Annotated[bool, arg(help_behavior_hint="")]
 OptionalFile = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
@@ -23,6 +24,7 @@ OptionalFolder = Annotated[Path | None, arg(metavar="DIR", constructor=Path, hel
 Degrees = Annotated[float | None, arg(metavar="DEGREES", constructor=float, help_behavior_hint="")]
 Pixels = Annotated[float | None, arg(metavar="PX", constructor=float, help_behavior_hint="")]
 Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help_behavior_hint="")]
+Rate = Annotated[str | None, arg(metavar="RATE", constructor=str, help_behavior_hint="")]
 Heights = Annotated[tuple[str, ...], arg(metavar="[PERSON=]METRES...", help_behavior_hint="")]
 Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
 
@@ -38,6 +40,16 @@ def matrix_of(numbers: Sequence[float]) -> Matrix | None:
         a, b, c, d, e, f, g, h, i = numbers
         return (a, b, c), (d, e, f), (g, h, i)
     raise ChorosError(f"--K takes nine numbers or fx fy cx cy, not {len(numbers)} numbers.")
+
+
+def rate_of(text: str | None) -> Fraction | None:
+    """What follows ``--fps``: 25, 29.97 or 30000/1001."""
+    if text is None:
+        return None
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ChorosError(f"--fps takes frames per second, such as 25 or 30000/1001, not {text!r}.") from None
 
 
 def heights_of(texts: Sequence[str]) -> dict[int, float]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
 from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.motion import Motion
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Show:
     )
     """The video it was tracked in; --world does without."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("overlay.mp4")
-    """The video to write."""
+    """The video to write; of photographs, the folder."""
     world: Flag = False
     """Everyone and the camera's path in the world, from a motion that `choros world` wrote."""
     view: Literal["both", "third", "top"] = "both"
@@ -48,8 +51,11 @@ class Show:
 
         if self.world == (self.video is not None):
             raise ChorosError(f"give {self.motion} a video to be drawn over, or --world, one of the two.")
-        self._check_output()
         motion = loaded(self.motion, self.tentative)
+        if motion.pictures:
+            self._show_photos(motion)
+            return
+        self._check_output()
         body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("drawing") as progress:
             if self.video is None:
@@ -59,6 +65,26 @@ class Show:
                 over = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
                 written = render_video(motion, self.video, self.output, body, over, progress.count)
         print(f"{self.output}: {written} frames")
+
+    def _show_photos(self, motion: Motion) -> None:
+        """A motion of photographs: each with its people, in a folder."""
+        from choros.body import BodyModel
+        from choros.cli.progress import TrackProgress
+        from choros.view.overlay import OverlayStyle
+        from choros.view.photos import render_photos
+
+        if self.video is None or self.world:
+            raise ChorosError(
+                f"{self.motion} is of photographs, which have no world; give the folder they are in."
+            )
+        folder = Path("overlay") if self.output == Path("overlay.mp4") else self.output
+        if folder.suffix or folder.is_file():
+            raise ChorosError(f"{folder} cannot hold photographs; name a folder to write them to after -o.")
+        style = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
+        body = BodyModel.load(self.body) if self.body else None
+        with TrackProgress("drawing") as progress:
+            written = render_photos(motion, self.video, folder, body, style, progress.count)
+        print(f"{folder}: {written} pictures")
 
     def _check_output(self) -> None:
         """Refuse to write over what is read, or over anything but a file."""

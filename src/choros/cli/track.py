@@ -8,8 +8,9 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from choros.cli.arguments import Flag, Seconds
+from choros.cli.arguments import Flag, Rate, Seconds, rate_of
 from choros.cli.tracking import Tracking
+from choros.errors import ChorosError
 
 MOST_STATURES = 12  # lines of the summary
 
@@ -26,8 +27,12 @@ class Track:
     """Where in the video to begin."""
     end: Seconds = None
     """Where in the video to stop."""
+    fps: Rate = None
+    """How many pictures of a folder make a second, such as 25 or 30000/1001; 30 if it is not said."""
+    photos: Flag = False
+    """The folder holds photographs that have nothing to do with each other: each by itself, of any size."""
     overlay: Flag = False
-    """Also draw everyone over the video, as overlay.mp4."""
+    """Also draw everyone over the video, as overlay.mp4; with --photos over each, in the folder overlay."""
     world: Flag = False
     """Also bring everyone into one world, without gaps, as world.npz; `choros world` has more to choose."""
     smooth: Flag = False
@@ -41,7 +46,9 @@ class Track:
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.systems import track_to_file
 
-        options = self.tracking.options(self.start, self.end)
+        options = self.tracking.options(self.start, self.end, rate_of(self.fps), self.photos)
+        if self.photos and self.world:
+            raise ChorosError("photographs have no world in common; leave out --world or --photos.")
         motion_path = self.output / "motion.npz"
         with TrackProgress() as progress:
             progress.say("loading")
@@ -60,6 +67,9 @@ class Track:
         for note in done.notes:
             print(f"note: {note}")
         for gap in done.gaps:
+            if self.photos:
+                print(f"left out: {gap.reason}")
+                continue
             end = "the end" if gap.end_s is None else f"{gap.end_s:.2f} s"
             print(f"gap: {gap.start_s:.2f} s to {end} could not be read ({gap.reason})")
         progress.summary(motion_path)
@@ -80,7 +90,8 @@ class Track:
         if self.overlay:
             from choros.cli.show import Show
 
-            Show(motion_path, self.input, output=self.output / "overlay.mp4", body=self.tracking.body).run()
+            drawn = self.output / ("overlay" if self.photos else "overlay.mp4")
+            Show(motion_path, self.input, output=drawn, body=self.tracking.body).run()
         if self.world:
             from choros.cli.world import World
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from choros.cli.arguments import Degrees, Flag, Heights, Numbers, OptionalFile, Pixels, heights_of, matrix_of
+from choros.errors import ChorosError
 
 if TYPE_CHECKING:
-    from choros.systems import System, TrackOptions
+    from fractions import Fraction
+
+    from choros.options import TrackOptions
+    from choros.systems import System
 
 
 @dataclass
@@ -52,10 +56,29 @@ class Tracking:
             heights_m=heights_of(self.height),
         )
 
-    def options(self, start_s: float | None = None, end_s: float | None = None) -> TrackOptions:
-        from choros.systems import TrackOptions
+    def options(
+        self,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        image_fps: Fraction | None = None,
+        photos: bool = False,
+    ) -> TrackOptions:
+        from choros.options import TrackOptions
 
-        return TrackOptions(start_s, end_s, self.focal, self.fov, matrix_of(self.K), rotate=self.rotate)
+        if photos and self.height:
+            raise ChorosError(
+                "--height names people of one video, and photographs have people of their own each."
+            )
+        return TrackOptions(
+            start_s,
+            end_s,
+            self.focal,
+            self.fov,
+            matrix_of(self.K),
+            rotate=self.rotate,
+            image_fps=image_fps,
+            photos=photos,
+        )
 
     def provenance(self) -> dict[str, Any]:
         """What a motion says of how it was tracked."""

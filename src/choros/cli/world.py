@@ -45,6 +45,10 @@ class World:
         if self.output.exists() and self.motion.exists() and self.output.samefile(self.motion):
             raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")
         motion = Motion.load(self.motion)
+        if motion.pictures:
+            raise ChorosError(
+                f"{self.motion} is of photographs with nothing in common, so there is no world."
+            )
         world = self.made(motion)
         world.save(self.output)
         said = world.header.provenance["world"]["camera"]

@@ -22,7 +22,8 @@ from choros.evaluation.oracle import unroll
 from choros.evaluation.sources import Clip, ProgressCall, SceneSource, Source
 from choros.evaluation.world_errors import WORLD_MEANS
 from choros.motion import Motion
-from choros.systems import Progress, System, TrackOptions, track_to_file
+from choros.options import TrackOptions
+from choros.systems import Progress, System, track_to_file
 
 #: What a record holds, in its order.
 METRICS = (

@@ -15,7 +15,7 @@ class Clip:
 
     video: Path
     truth: Motion | Labelled | None
-    image_fps: Fraction = Fraction(30)  # of a folder of pictures
+    image_fps: Fraction | None = None  # of a folder of pictures
 
 
 #: Told of work under way: what it is, frames done, frames in all if known.

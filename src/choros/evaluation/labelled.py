@@ -34,7 +34,8 @@ from choros.evaluation.metrics.tracking import (
 from choros.evaluation.world_errors import Mean, mean_of, unbroken_runs
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou
 from choros.motion import ROW, Motion
-from choros.video.images import STILL_SUFFIXES, natural_key
+from choros.video import picture
+from choros.video.images import pictures_in
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -129,12 +130,10 @@ def compare_labelled(truth: Labelled, prediction: Motion, body: BodyModel | None
 
 def _frame_numbers(truth: Labelled, samples: Sequence[Sample]) -> NDArray[np.int64]:
     """Where in the video each sample is: a film's own numbers, or places among the pictures of a folder."""
-    if truth.video.suffix.lower() in STILL_SUFFIXES:
-        return np.zeros(len(samples), np.int64)
     if not truth.video.is_dir():
-        return np.array([sample.frame for sample in samples], np.int64)
-    pictures = (path.name for path in truth.video.iterdir() if path.suffix.lower() in STILL_SUFFIXES)
-    place = {name: number for number, name in enumerate(sorted(pictures, key=natural_key))}
+        single = truth.video.suffix.lower() in picture.SUFFIXES
+        return np.array([0 if single else sample.frame for sample in samples], np.int64)
+    place = {path.name: number for number, path in enumerate(pictures_in(truth.video))}
     try:
         return np.array([place[sample.image.name] for sample in samples if sample.image], np.int64)
     except KeyError as error:

@@ -34,7 +34,7 @@ def unroll(
     Raises ChorosError for a system that takes no boxes, or a video shorter than its truth.
     """
     pairs = []
-    with open_video(video) as reader:
+    with open_video(video, image_fps=truth.fps) as reader:
         frames = iter(reader)
         for start in range(0, len(truth) - n_frames + 1, n_frames):
             window = truth[start : start + n_frames]

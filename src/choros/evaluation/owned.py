@@ -44,7 +44,7 @@ class OwnedSource:
 
     def open(self, folder: Path, progress: ProgressCall) -> Clip:
         labelled = self.read()
-        return Clip(labelled.video, labelled, labelled.fps)
+        return Clip(labelled.video, labelled, labelled.fps if labelled.video.is_dir() else None)
 
 
 def open_owned(name: str, folder: Path) -> list[OwnedSource]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from choros.body.skeleton import COCO17
 from choros.keypoints import AREA_OF_BOX
 from choros.motion import atomic_write
+from choros.video.frame import Picture
 
 Floats = NDArray[np.floating[Any]]
 
@@ -37,10 +38,12 @@ class CocoFile:
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def frame(self) -> None:
-        """Begin the next frame; whoever is added after it is in it."""
+    def frame(self, picture: Picture | None = None) -> None:
+        """Begin the next frame, of a video or a photograph; whoever is added after it is in it."""
         number = len(self._images) + 1
         name = picture_name(number - 1).name
+        if picture is not None:
+            name, self.width, self.height = picture.name, picture.width, picture.height
         self._images.append({"id": number, "file_name": name, "width": self.width, "height": self.height})
 
     def person(
@@ -87,12 +90,15 @@ class PoseTrackFile:
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def frame(self, labelled: bool, ignore_px: Floats) -> None:
+    def frame(self, labelled: bool, ignore_px: Floats, picture: Picture | None = None) -> None:
         """Begin the next frame: whether anybody is labelled in it, and where (n, 4) people are who are not."""
         number = len(self._images) + 1
+        name = picture_name(number - 1).as_posix()
+        if picture is not None:
+            name, self.width, self.height = picture.name, picture.width, picture.height
         self._images.append({
             "id": number, "image_id": number, "frame_id": number, "vid_id": self.name, "nframes": self.n_frames,
-            "file_name": picture_name(number - 1).as_posix(), "width": self.width, "height": self.height,
+            "file_name": name, "width": self.width, "height": self.height,
             "is_labeled": True, "has_labeled_person": labelled,
             "ignore_regions_x": ignore_px[:, [0, 2, 2, 0]].tolist(),
             "ignore_regions_y": ignore_px[:, [1, 1, 3, 3]].tolist(),

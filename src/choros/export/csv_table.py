@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ FORMATS_OF_COLUMNS = ["%d", "%.6f", "%d", "%d", "%.4f", "%.3f", *["%.5f"] * (3 *
 def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
     """One row a person and frame, sorted by frame, then person; z up. Frames count from 0 as in ``Motion``.
 
+    Of photographs the last column, ``picture``, is the name of the file.
+
     Raises ``ChorosError`` as ``cast_of`` does.
     """
     cast = cast_of(motion, options or ExportOptions(), up="z")
@@ -34,6 +37,17 @@ def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) 
         tables.append(np.concatenate([about, seen, joints], axis=1))
     table = np.concatenate(tables)
     table = table[np.lexsort((table[:, 2], table[:, 0]))]
+    text = io.StringIO()
+    np.savetxt(text, table, FORMATS_OF_COLUMNS, ",", header=",".join(COLUMNS), comments="")
+    lines = text.getvalue().splitlines()
+    if motion.pictures:
+        names = [motion.pictures[int(frame)].name for frame in table[:, 0]]
+        lines = [f"{line},{_cell(name)}" for line, name in zip(lines, ["picture", *names], strict=True)]
     with atomic_write(path) as file:
-        np.savetxt(file, table, FORMATS_OF_COLUMNS, ",", header=",".join(COLUMNS), comments="")
+        file.write("".join(f"{line}\n" for line in lines).encode())
     return [path]
+
+
+def _cell(text: str) -> str:
+    """A text that may have a comma or a quotation mark in it, as a cell."""
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text

@@ -6,7 +6,7 @@ Points that it saw are its evidence, others those of the bodies. The coordinates
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from choros.export.formats import ExportOptions
 from choros.export.people import QUARTER_TURN, cast_of
 from choros.export.points import keypoints_m
 from choros.motion import Motion
+from choros.video.frame import Picture
 
 #: Evidence that is surer than this makes a keypoint seen; what ``choros.keypoints.oks`` asks for.
 SURE = 0.2
@@ -37,8 +38,10 @@ def write_coco(motion: Motion, path: Path, options: ExportOptions | None = None)
     Raises ``ChorosError`` as ``cast_of`` does, and where the motion does not tell its camera's place.
     """
     out = CocoFile(motion.width, motion.height)
-    for rows, bodies_px in _frames(motion, path, options or ExportOptions(), "coco17"):
-        out.frame()
+    pictures: Sequence[Picture | None] = motion.pictures or [None] * len(motion)
+    frames = _frames(motion, path, options or ExportOptions(), "coco17")
+    for picture, (rows, bodies_px) in zip(pictures, frames, strict=True):
+        out.frame(picture)
         for row, body_px in zip(rows, bodies_px, strict=True):
             seen = row["keypoints_px"][:, 2] > SURE
             points_px = np.where(seen[:, None], row["keypoints_px"][:, :2], body_px)
@@ -59,8 +62,10 @@ def write_posetrack(motion: Motion, path: Path, options: ExportOptions | None = 
     last = int(motion.ids.max(initial=0))
     name = path.name.removesuffix(".json").removesuffix(".posetrack")
     out = PoseTrackFile(name, motion.width, motion.height, len(motion), last)
-    for rows, bodies_px in _frames(motion, path, options or ExportOptions(), "posetrack15"):
-        out.frame(labelled=len(rows) > 0, ignore_px=np.zeros((0, 4)))
+    pictures: Sequence[Picture | None] = motion.pictures or [None] * len(motion)
+    frames = _frames(motion, path, options or ExportOptions(), "posetrack15")
+    for picture, (rows, bodies_px) in zip(pictures, frames, strict=True):
+        out.frame(labelled=len(rows) > 0, ignore_px=np.zeros((0, 4)), picture=picture)
         for row, body_px in zip(rows, bodies_px, strict=True):
             points, head_px = np.zeros((17, 3)), np.zeros((2, 3))
             if row["visible"]:

@@ -22,7 +22,7 @@ from choros.glamr.epipolar import Turn, turn_between
 from choros.glamr.ground import ground_between
 from choros.glamr.rigid import exp
 from choros.motion import Motion
-from choros.video import open_video
+from choros.reopening import open_again
 
 Floats = NDArray[np.float64]
 Grey = NDArray[np.uint8]
@@ -188,12 +188,7 @@ def camera_evidence(
     up = None
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
-    with open_video(source, rotate=motion.header.rotate, prefetch=2) as reader:
-        if (reader.info.width, reader.info.height) != (motion.width, motion.height):
-            raise ChorosError(
-                f"{source} is {reader.info.width}x{reader.info.height} px, but the motion was tracked in a "
-                f"video of {motion.width}x{motion.height} px ({motion.header.source}); give that video."
-            )
+    with open_again(source, motion, prefetch=2) as reader:
         for frame in reader:
             index = index_of.get(frame.pts)
             if index is None:

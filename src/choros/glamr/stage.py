@@ -109,6 +109,10 @@ def _check(
     motion: Motion, body: BodyModel, evidence: CameraEvidence | None, given: CameraPath | None
 ) -> None:
     name = motion.header.source or "this motion"
+    if motion.pictures:
+        raise ChorosError(
+            f"{name} is of photographs that have nothing to do with each other, so there is no world."
+        )
     if motion.space != "camera":
         raise ChorosError(f"{name} is in the world already; give the motion.npz that `choros track` wrote.")
     if motion.header.body != body.name:

@@ -21,7 +21,8 @@ from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, folder_of
 from choros.live.source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
-from choros.systems import System, TrackOptions, frame_record, header_of
+from choros.options import TrackOptions
+from choros.systems import System, frame_record, header_of
 from choros.video import VideoInfo
 
 REPORT_S = 0.25  # how often it is told how things stand while no frame comes

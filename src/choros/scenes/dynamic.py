@@ -129,7 +129,7 @@ def write_dynamic(
     size, corners = swing.size(motion.width, motion.height), swinging(motion, swing, person)
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     done = 0
-    with open_video(video, prefetch=2) as reader:
+    with open_video(video, prefetch=2, image_fps=motion.fps) as reader:
         if (reader.info.width, reader.info.height) != (motion.width, motion.height):
             raise ChorosError(
                 f"{video} is {reader.info.width}x{reader.info.height} px, but its truth is of a video of "

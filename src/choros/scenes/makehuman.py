@@ -132,9 +132,9 @@ def read_mhclo(path: Path, base: Floats) -> tuple[Floats, Path, NDArray[np.bool_
             mesh = path.parent / " ".join(rest)
         elif word in ("verts", "delete_verts"):
             section = word
-        elif word[:1].isdigit() and section == "verts":
+        elif word[:1].isdecimal() and section == "verts":
             ties.append([float(x) for x in (word, *rest)])
-        elif word[:1].isdigit() and section == "delete_verts":
+        elif word[:1].isdecimal() and section == "delete_verts":
             _hide(hides, [word, *rest])
     if mesh is None or not ties:
         raise ValueError("it names no obj_file or ties no vertices")

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+from choros.video import picture
 
 
 class Album:
@@ -25,10 +24,10 @@ class Album:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+        self.paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in picture.SUFFIXES)
         if not self.paths:
             raise ChorosError(
-                f"{folder} holds no photographs; give a folder with {', '.join(SUFFIXES)} files."
+                f"{folder} holds no photographs; give a folder with {', '.join(sorted(picture.SUFFIXES))} files."
             )
 
     def cut(self, rng: np.random.Generator, width: int, height: int, least: float = 0.4) -> NDArray[np.uint8]:
@@ -37,16 +36,16 @@ class Album:
         Raises ``ChorosError`` for a file that is no picture.
         """
         path = self.paths[int(rng.integers(len(self.paths)))]
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise ChorosError(f"{path} cannot be read as a picture; take it out of the folder.")
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-        whole = min(picture.shape[1] / width, picture.shape[0] / height)  # the largest part of that shape
+        try:
+            photo, _ = picture.read(path)
+        except picture.Unreadable as error:
+            raise ChorosError(f"{path} cannot be used ({error}); take it out of the folder.") from error
+        whole = min(photo.shape[1] / width, photo.shape[0] / height)  # the largest part of that shape
         scale = whole * float(rng.uniform(least, 1.0))
         w, h = max(int(width * scale), 1), max(int(height * scale), 1)
-        x = int(rng.integers(picture.shape[1] - w + 1))
-        y = int(rng.integers(picture.shape[0] - h + 1))
-        part = picture[y : y + h, x : x + w]
+        x = int(rng.integers(photo.shape[1] - w + 1))
+        y = int(rng.integers(photo.shape[0] - h + 1))
+        part = photo[y : y + h, x : x + w]
         return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
     def empty_cut(

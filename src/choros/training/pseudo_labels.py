@@ -32,7 +32,9 @@ from choros.lifter.lift import Lifting
 from choros.lifter.tracker import LifterSystem, LifterSystemConfig
 from choros.motion import FRAME, ROW, Header, Motion, atomic_write
 from choros.video import Frame, open_video
-from choros.video.images import STILL_SUFFIXES, natural_key
+from choros.video.numbering import natural_key
+from choros.video.picture import looks_like_one
+from choros.video.source import takes_image_fps
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -288,7 +290,7 @@ def write_set(
     counts: Counter[str] = Counter()
     for number, source in enumerate(sources):
         folder = output / f"{number:03d}-{source.stem}"
-        of_pictures = source.suffix.lower() in STILL_SUFFIXES or (pictures and source.is_dir())
+        of_pictures = pictures if source.is_dir() else takes_image_fps(source)
         label = _pictures if of_pictures else _video
         for part in label(labeller, source, folder, counts, report):
             part.save()
@@ -322,7 +324,7 @@ def _pictures(
 ) -> list[Part]:
     """A part for each size of pictures."""
     found = (
-        [source] if source.is_file() else [p for p in source.rglob("*") if p.suffix.lower() in STILL_SUFFIXES]
+        [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file() and looks_like_one(p)]
     )
     parts: dict[tuple[int, int], Part] = {}
     for done, path in enumerate(sorted(found, key=lambda p: natural_key(str(p))), 1):

@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from choros.errors import ChorosError
+from choros.video.heif import BRANDS
 from choros.video.limits import MAX_PIXELS
 from choros.video.rates import Rate, rate_of, sane, steps_of
 
@@ -124,7 +125,14 @@ class Demuxer:
             raise ChorosError(
                 f"{self._name}: this build of PyAV has no decoder for the video in it; convert it to H.264."
             )
-        return max(readable, key=lambda s: s.codec_context.width * s.codec_context.height)
+        if self.container.metadata.get("major_brand", "").encode() in BRANDS and all(
+            s.frames == 1 for s in readable
+        ):
+            raise ChorosError(
+                f"{self._name}: this is a photo, whose tiles come one by one here; save it as a file and name that."
+            )
+        # An animated AVIF has a still beside its track.
+        return max(readable, key=lambda s: (s.frames != 1, s.codec_context.width * s.codec_context.height))
 
     def _why_not_opened(self, error: Exception, waited_s: float) -> str:
         if waited_s >= self._timeout_s:

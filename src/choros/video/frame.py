@@ -38,18 +38,29 @@ class Gap:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A photograph in a folder that is read with ``photos``."""
+
+    number: int  # as its frame's
+    name: str  # of the file
+    width: int  # px, upright
+    height: int
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What is known of a video before it is read to its end."""
 
-    width: int  # px, upright and with square pixels
-    height: int  # px
+    width: int  # px, upright and with square pixels; of photographs the largest
+    height: int  # px; likewise
     fps: Fraction  # frames per second by which most frames come; their exact times are in ``Frame.pts``
     n_frames_hint: int | None  # what the file claims, between start and end; a claim, not a promise
     source: str
     is_live: bool  # a camera or a stream: no end known, cannot be read twice
     numbers: Numbers = "counted"  # what ``Frame.number`` is
     notes: tuple[str, ...] = ()  # what the file claims and is not believed, in words
+    pictures: tuple[Picture, ...] = ()  # read with ``photos``: each by itself, of its own size
 
 
 class VideoReader(ABC):

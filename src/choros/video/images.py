@@ -1,132 +1,198 @@
-"""A folder of images, or one image, read as a video with a constant frame rate."""
+"""A folder of pictures, or one picture, read as a video with a constant frame rate, or as photographs."""
 
-import re
-import struct
-from collections.abc import Iterator
+from __future__ import annotations
+
+import mimetypes
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from choros.errors import ChorosError
-from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
-from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
+from choros.video import picture
+from choros.video.frame import Frame, Gap, Picture, VideoInfo, VideoReader
+from choros.video.numbering import Numbering, natural_key, numbering_of
 
-STILL_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_NAMED = 5  # pictures of one gap that are named one by one
 
 
-def natural_key(name: str) -> list[tuple[int, int | str]]:
-    """Sort key by which ``frame_9`` comes before ``frame_10``."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts if part]
+def pictures_in(folder: Path) -> list[Path]:
+    """Everything in a folder that looks like a picture, in natural order of the names.
+
+    A picture that cannot be read is among them, unless one of the same name can (a camera's raw file beside its
+    JPEG). Raises ChorosError for a folder without pictures.
+    """
+    files = [path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()]
+    found = [path for path in files if picture.looks_like_one(path)]
+    readable = {path.stem for path in found if path.suffix.lower() not in picture.UNREAD_SUFFIXES}
+    found = [
+        path
+        for path in found
+        if path.suffix.lower() not in picture.UNREAD_SUFFIXES or path.stem not in readable
+    ]
+    if not found:
+        raise ChorosError(f"{folder}: the folder holds no images{_what_else(folder)}.")
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def _what_else(folder: Path) -> str:
+    """What a folder without pictures may have been meant for."""
+    paths = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+    videos = [p.name for p in paths if (mimetypes.guess_type(p.name)[0] or "").startswith("video/")]
+    folders = [p.name for p in paths if p.is_dir() and not p.name.startswith((".", "__"))]
+    for names, what in ((videos, "videos"), (folders, "folders")):
+        if names:
+            more = ", ..." if len(names) > 3 else ""
+            return f" but {what} ({', '.join(names[:3])}{more}); name one of them"
+    return "; name a folder of frames"
 
 
 class ImageReader(VideoReader):
-    """The images of ``paths`` as frames at k / fps seconds; an unreadable image leaves a gap."""
+    """The pictures of ``paths`` as frames; one that cannot be read, or is missing by its number, leaves a gap.
+
+    Times are steps of the numbering at ``fps``. With ``photos`` they have nothing to do with each other: sizes may
+    differ, every frame has a ``gap_before``, and holes in the numbers mean nothing.
+    """
 
     def __init__(
-        self, source: str, paths: list[Path], fps: Fraction, start_s: float, end_s: float | None
+        self,
+        source: str,
+        paths: Sequence[Path],
+        fps: Fraction,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        *,
+        numbering: Numbering | None = None,
+        photos: bool = False,
     ) -> None:
-        self._paths = paths
-        self._fps = fps
-        self._next = _first_frame_at(start_s, fps)
-        self._stop = len(paths) if end_s is None else min(len(paths), _first_frame_at(end_s, fps))
+        self._paths, self._fps, self._photos = paths, fps, photos
+        self._start_s = start_s
+        counted = tuple(range(len(paths)))
+        self._numbering = numbering or Numbering(False, counted, counted, 1)
+        self._steps = counted if photos else self._numbering.steps
+        self._next = self._first = bisect_left(self._steps, _first_step_at(start_s, fps))
+        self._stop = len(paths) if end_s is None else bisect_left(self._steps, _first_step_at(end_s, fps))
         if self._next >= self._stop:
             raise ChorosError(
                 f"{source}: no image between {start_s} s and {end_s} s; its {len(paths)} images end at "
-                f"{float(len(paths) / fps):.2f} s."
+                f"{float((self._steps[-1] + 1) / fps):.2f} s."
             )
-        self._first = self._next
         self.gaps: list[Gap] = []
-
-        image = None
-        reasons = []
-        while image is None and self._next < self._stop:
-            image, reason = _read_image(paths[self._next])
-            self._next += 1
-            reasons += [reason] if reason else []
-        if image is None:
+        pictures = _photographs(paths, self._numbering) if photos else ()
+        self._images = self._read()
+        self._lost: list[str] = []
+        self._waiting = self._next_readable()
+        if self._waiting is None:
             raise ChorosError(
-                f"{source}: no image can be read ({reasons[0]}); check or export the files again."
+                f"{source}: no image can be read ({self._lost[0]}); check or export the files again."
             )
-        self._waiting = image
-        self._reason = reasons[0] if reasons else None
-        height, width = image.shape[:2]
-        self.info = VideoInfo(width, height, fps, self._stop - self._first, source, is_live=False)
+        height, width = self._waiting.image.shape[:2]
+        if photos:
+            width, height = max(p.width for p in pictures), max(p.height for p in pictures)
+        self.info = VideoInfo(
+            width,
+            height,
+            fps,
+            self._stop - self._first,
+            source,
+            is_live=False,
+            numbers="named" if self._numbering.named else "counted",
+            pictures=pictures,
+        )
 
     def __iter__(self) -> Iterator[Frame]:
-        last_s = float(self._first / self._fps)
-        index = 0
-        for position, image, reason in self._images():
-            if image is None:
-                self._reason = self._reason or reason
-                continue
-            pts = Fraction(position) / self._fps
-            if self._reason:
-                self.gaps.append(Gap(last_s, float(pts), self._reason))
-            yield Frame(index, float(pts), pts, image, self._reason is not None, number=position)
-            last_s, self._reason, index = float(pts), None, index + 1
-        if self._reason:
-            self.gaps.append(Gap(last_s, None, self._reason))
-
-    def _images(self) -> Iterator[tuple[int, np.ndarray | None, str | None]]:
-        yield self._next - 1, self._waiting, None
-        expected = (self.info.height, self.info.width, 3)
-        while self._next < self._stop:
-            path = self._paths[self._next]
-            image, reason = _read_image(path)
-            if image is not None and image.shape != expected:
+        last_s, index = self._time(self._first), 0
+        while self._waiting is not None:
+            one = self._waiting
+            expected = (self.info.height, self.info.width, 3)
+            if not self._photos and one.image.shape != expected:
                 raise ChorosError(
-                    f"{path}: this image is {image.shape[1]}x{image.shape[0]} px but the ones before it are "
-                    f"{expected[1]}x{expected[0]} px; a folder must hold the frames of one video."
+                    f"{one.path}: this image is {one.image.shape[1]}x{one.image.shape[0]} px but the ones before it "
+                    f"are {expected[1]}x{expected[0]} px; a folder must hold the frames of one video, or be tracked "
+                    "with --photos, each picture by itself."
                 )
-            self._next += 1
-            yield self._next - 1, image, reason
+            pts = Fraction(self._steps[one.position]) / self._fps
+            self._note(last_s, float(pts))
+            gap = one.gap or self._photos
+            yield Frame(index, float(pts), pts, one.image, gap, number=self._numbering.numbers[one.position])
+            last_s, index = float(pts), index + 1
+            self._waiting = self._next_readable() if self._waiting is not None else None
+        self._note(last_s, None)
 
     def close(self) -> None:
-        self._stop = self._next
+        self._waiting = None
+        self._images = iter(())
+
+    def _time(self, position: int) -> float:
+        return float(Fraction(self._steps[position]) / self._fps)
+
+    def _note(self, start_s: float, end_s: float | None) -> None:
+        """Put what was lost since the last frame among the gaps."""
+        if self._photos:
+            self.gaps += [Gap(start_s, end_s, reason) for reason in self._lost]
+        elif self._lost:
+            more = len(self._lost) - _NAMED
+            words = [*self._lost[:_NAMED], *([f"and {more} more"] if more > 0 else [])]
+            self.gaps.append(Gap(start_s, end_s, "; ".join(words)))
+        self._lost = []
+
+    def _next_readable(self) -> _Read | None:
+        """The next picture that can be read; what was lost before it is added to ``_lost``."""
+        return next(self._images, None)
+
+    def _read(self) -> Iterator[_Read]:
+        left_over: str | None = None
+        for position in range(self._first, self._stop):
+            path = self._paths[position]
+            missing = None if self._photos else self._numbering.missing_before(position)
+            # Of a hole that begins before what is read, only its end may lie in it.
+            in_range = (
+                position > self._first or float((self._steps[position] - 1) / self._fps) >= self._start_s
+            )
+            self._lost += [reason for reason in (left_over, missing if in_range else None) if reason]
+            left_over = None
+            try:
+                image, left_over = picture.read(path)
+            except picture.Unreadable as error:
+                self._lost.append(str(error))
+                continue
+            yield _Read(position, path, image, gap=bool(self._lost))
+        self._lost += [left_over] if left_over else []
 
 
-def _first_frame_at(time_s: float, fps: Fraction) -> int:
-    """The first frame whose time as a float is at or after ``time_s``."""
+@dataclass(frozen=True, eq=False)
+class _Read:
+    position: int
+    path: Path
+    image: np.ndarray
+    gap: bool
+
+
+def _photographs(paths: Sequence[Path], numbering: Numbering) -> tuple[Picture, ...]:
+    """Of those whose header can be read."""
+    found = []
+    for path, number in zip(paths, numbering.numbers, strict=True):
+        try:
+            found.append(Picture(number, path.name, *picture.size_of(path)))
+        except picture.Unreadable:
+            continue  # it is named as a gap when its turn comes
+    return tuple(found)
+
+
+def open_pictures(
+    folder: Path, source: str, fps: Fraction, start_s: float, end_s: float | None, photos: bool
+) -> ImageReader:
+    """The pictures of a folder. Raises ChorosError if there are none, or none can be read."""
+    paths = pictures_in(folder)
+    numbering = numbering_of([path.name for path in paths])
+    return ImageReader(source, paths, fps, start_s, end_s, numbering=numbering, photos=photos)
+
+
+def _first_step_at(time_s: float, fps: Fraction) -> int:
+    """The first step whose time as a float is at or after ``time_s``."""
     frame = max(0, ceil(Fraction(time_s) * fps))
     return frame - 1 if frame > 0 and float((frame - 1) / fps) >= time_s else frame
-
-
-def _read_image(path: Path) -> tuple[np.ndarray | None, str | None]:
-    """(H, W, 3) uint8 RGB with EXIF orientation applied, or None and the reason."""
-    try:
-        data = np.fromfile(path, np.uint8)  # not cv2.imread, which cannot open every name on Windows
-    except OSError as error:
-        return None, f"{path.name} cannot be opened: {error.strerror}"
-    width, height = _declared_size(data[: 1 << 20].tobytes())
-    if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
-        return None, f"{path.name} declares {width}x{height} px, more than is read"
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except cv2.error:
-        image = None
-    if image is None:
-        return None, f"{path.name} is not a readable image"
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), None
-
-
-def _declared_size(data: bytes) -> tuple[int, int]:
-    """Width and height from the header of a PNG or JPEG, so that a bomb is refused before it is unpacked.
-
-    (0, 0) for other formats and for headers that make no sense: the decoder will have its say.
-    """
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        return struct.unpack(">II", data[16:24])
-    if data[:2] != b"\xff\xd8":
-        return 0, 0
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return 0, 0

@@ -6,13 +6,18 @@ from fractions import Fraction
 from pathlib import Path
 
 from choros.errors import ChorosError
+from choros.video import heif, picture
 from choros.video.container import ContainerReader
 from choros.video.frame import VideoReader
-from choros.video.images import STILL_SUFFIXES, ImageReader, natural_key
+from choros.video.images import ImageReader, open_pictures
+from choros.video.picture_film import film_of
 from choros.video.prefetch import prefetch as prefetched
 from choros.video.turning import quarters_of, turned
 
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
+IMAGE_FPS = Fraction(30)  # of pictures of which nobody says it
+PHOTO_FPS = Fraction(1)  # of photographs, which have no times
+_MOST_FPS = 1000
 _CAMERA = re.compile(r"/dev/video\d+")
 
 
@@ -23,7 +28,8 @@ def open_video(
     *,
     rotate: int = 0,
     prefetch: int = 0,
-    image_fps: Fraction | int = 30,
+    image_fps: Fraction | float = IMAGE_FPS,
+    photos: bool = False,
     timeout_s: float = 15.0,
 ) -> VideoReader:
     """Open a video for reading; a context manager whose iteration yields `Frame`.
@@ -32,7 +38,9 @@ def open_video(
     (``/dev/video0``), or the URL of a stream. Frames with ``start_s <= pts < end_s`` are delivered.
     They stand upright by what the source says of itself; ``rotate`` turns them further, clockwise by 90, 180 or
     270 degrees. ``prefetch`` decodes that many frames ahead in a thread. ``image_fps`` is the rate of a folder of
-    images. ``timeout_s`` bounds the wait for a source that has gone silent, when opening and per packet.
+    images and of a TIFF's pages; all else has its own times. ``photos``: the images of a folder have nothing to do
+    with each other; each may have its own size, and one is shown a second (``PHOTO_FPS``). ``timeout_s`` bounds the
+    wait for a source that has gone silent, when opening and per packet.
 
     A damaged file yields every frame that can be decoded, and ``reader.gaps`` says where frames are
     missing. Pictures whose size changes midway are fitted into the first size, with black bars, and a gap says so;
@@ -44,8 +52,7 @@ def open_video(
     quarters_of(rotate)
     if not str(source).strip():
         raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
-    reader = _open(str(source), start_s or 0.0, end_s, Fraction(image_fps), timeout_s)
-    reader = turned(reader, rotate)
+    reader = turned(_open(str(source), start_s or 0.0, end_s, image_fps, photos, timeout_s), rotate)
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 
 
@@ -62,9 +69,39 @@ def check_range(start_s: float | None, end_s: float | None) -> None:
         )
 
 
+def image_rate(image_fps: Fraction | float) -> Fraction:
+    """A rate of pictures as a fraction that keeps their times exact: 29.97 is 2997/100. Raises ChorosError."""
+    if not 0 < image_fps <= _MOST_FPS:
+        raise ChorosError(
+            f"pictures cannot come {float(image_fps):g} times a second; give a rate above 0 and up to {_MOST_FPS}, "
+            "such as 25 or 30000/1001."
+        )
+    return Fraction(str(image_fps)).limit_denominator(10**6)
+
+
+def takes_image_fps(source: str | Path) -> bool:
+    """Whether ``image_fps`` is what tells times: of folders, single pictures and pages, not of films and streams."""
+    path = Path(source)
+    if path.is_dir():
+        return True
+    if _URL.match(str(source)) or not path.is_file():
+        return False
+    kind = _picture_kind(path)
+    return kind is not None and (
+        kind == "tiff" or film_of(path, path.name, kind, Fraction(1), 0.0, None) is None
+    )
+
+
 def _open(
-    source: str, start_s: float, end_s: float | None, image_fps: Fraction, timeout_s: float
+    source: str,
+    start_s: float,
+    end_s: float | None,
+    image_fps: Fraction | float,
+    photos: bool,
+    timeout_s: float,
 ) -> VideoReader:
+    if photos and (_URL.match(source) or _CAMERA.fullmatch(source)):
+        raise ChorosError(f"{source}: photographs are read from a folder; name one.")
     if _URL.match(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s)
 
@@ -73,18 +110,31 @@ def _open(
         raise ChorosError(f"{source}: no such file or folder; check the path.")
     if _CAMERA.fullmatch(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s, container_format="v4l2")
-    if path.is_dir():
-        stills = sorted(
-            (p for p in path.iterdir() if p.suffix.lower() in STILL_SUFFIXES and not p.name.startswith(".")),
-            key=lambda p: natural_key(p.name),
-        )
-        if not stills:
-            kinds = ", ".join(sorted(STILL_SUFFIXES))
-            raise ChorosError(f"{source}: the folder holds no images ({kinds}); name a folder of frames.")
-        return ImageReader(source, stills, image_fps, start_s, end_s)
-    if path.stat().st_size == 0 and path.is_file():
+    if path.is_file() and path.stat().st_size == 0:
         raise ChorosError(f"{source}: the file is empty; copy or record it again.")
-    if path.suffix.lower() in STILL_SUFFIXES:
-        return ImageReader(source, [path], image_fps, start_s, end_s)
-    # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
-    return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
+    kind = _picture_kind(path) if path.is_file() else None
+    if kind is None and not path.is_dir():
+        if photos:
+            raise ChorosError(
+                f"{source}: this is a film, no photographs; name a folder of pictures, or do without photos."
+            )
+        # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
+        return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
+    fps = PHOTO_FPS if photos else image_rate(image_fps)
+    if kind is None:
+        return open_pictures(path, source, fps, start_s, end_s, photos)
+    film = None if photos else film_of(path, source, kind, fps, start_s, end_s)
+    return film or ImageReader(source, [path], fps, start_s, end_s, photos=photos)
+
+
+def _picture_kind(path: Path) -> str | None:
+    """The kind of picture that a file holds, by its content or else its name; None for what FFmpeg is to read.
+
+    GIF and animated AVIF are films to FFmpeg; a photo's tiles would be videos to it.
+    """
+    kind = picture.kind_of(path)
+    if kind == "gif" or (kind in ("avif", "heic", "heif") and heif.is_film(path)):
+        return None
+    if kind is None and path.suffix.lower() in picture.SUFFIXES | picture.UNREAD_SUFFIXES - {".gif"}:
+        return "unknown"
+    return kind

@@ -14,7 +14,10 @@ class _Turned(VideoReader):
         self._reader, self._quarters = reader, quarters
         info = reader.info
         width, height = (info.height, info.width) if quarters % 2 else (info.width, info.height)
-        self.info = replace(info, width=width, height=height)
+        pictures = tuple(
+            replace(one, width=one.height, height=one.width) if quarters % 2 else one for one in info.pictures
+        )
+        self.info = replace(info, width=width, height=height, pictures=pictures)
         self.gaps = reader.gaps
 
     def __iter__(self) -> Iterator[Frame]:

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.errors import ChorosError
 from choros.motion import Motion
-from choros.video import open_video
+from choros.reopening import open_again
 
 PICTURES = 600  # at most,
 PICTURES_PER_S = 10.0  # and so many a second,
@@ -28,13 +29,15 @@ class Film:
     @classmethod
     def of(cls, video: str | Path, motion: Motion) -> Film:
         """The video while the motion lasts. Raises ``ChorosError`` if it cannot be read or has no frame then."""
+        if motion.pictures:
+            raise ChorosError(f"{video} holds photographs, which make no video; see them with `choros show`.")
         first_s, last_s = float(motion.pts_s[0]), float(motion.pts_s[-1])
         half_frame_s = 0.5 / float(motion.fps)
         apart_s = max(1 / PICTURES_PER_S, (last_s - first_s) / PICTURES) - 1e-3
         times_s: list[float] = []
         jpegs: list[bytes] = []
-        begin_s, end_s = max(first_s - half_frame_s, 0.0), last_s + half_frame_s
-        with open_video(video, begin_s, end_s, rotate=motion.header.rotate) as reader:
+        start_s, end_s = max(first_s - half_frame_s, 0.0), last_s + half_frame_s
+        with open_again(video, motion, start_s, end_s) as reader:
             for frame in reader:
                 if not times_s or frame.pts_s - first_s >= times_s[-1] + apart_s:
                     times_s.append(frame.pts_s - first_s)

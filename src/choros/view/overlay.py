@@ -176,9 +176,12 @@ def render_video(
     of a user's SMPL needs theirs. ``progress(done, total)`` is called after each frame. Raises
     ``ChorosError`` if motion and video do not belong together. Ctrl-C leaves a playable file.
     """
-    from choros.video import VideoWriter, open_video
+    from choros.reopening import open_again
+    from choros.video import VideoWriter
 
     body = body_of(motion, body)
+    if motion.pictures:
+        raise ChorosError(f"{source} holds photographs, which make no video; draw them with render_photos.")
     if not len(motion):
         raise ChorosError(f"the motion has no frames to draw over {source}; run `choros track` on it again.")
     index_of = {pts: i for i, pts in enumerate(motion.pts)}
@@ -187,26 +190,23 @@ def render_video(
     # A little early: the first time stamp must not be lost to rounding.
     start_s = max(float(min(index_of)) - 0.5, 0.0)
     written = 0
-    with open_video(source, start_s=start_s, rotate=motion.header.rotate, prefetch=2) as reader:
-        if (reader.info.width, reader.info.height) != (motion.width, motion.height):
-            raise ChorosError(
-                f"{source} is {reader.info.width}x{reader.info.height} px, but the motion was tracked in a "
-                f"video of {motion.width}x{motion.height} px ({motion.header.source}); give that video."
-            )
-        with VideoWriter(path, overlay.width, overlay.height, motion.fps) as writer:
-            for frame in reader:
-                if frame.pts > last:
-                    break
-                index = index_of.get(frame.pts)
-                if index is None and not written:
-                    continue
-                rows = motion.rows[:0] if index is None else motion.in_frame(index)
-                camera = motion.frames[index or 0]
-                image = overlay.draw(frame.image, rows, camera["K"], camera["T_world_camera"])
-                writer.write(image, frame.pts)
-                written += 1
-                if progress is not None:
-                    progress(written, len(motion))
+    with (
+        open_again(source, motion, start_s=start_s, prefetch=2) as reader,
+        VideoWriter(path, overlay.width, overlay.height, motion.fps) as writer,
+    ):
+        for frame in reader:
+            if frame.pts > last:
+                break
+            index = index_of.get(frame.pts)
+            if index is None and not written:
+                continue
+            rows = motion.rows[:0] if index is None else motion.in_frame(index)
+            camera = motion.frames[index or 0]
+            image = overlay.draw(frame.image, rows, camera["K"], camera["T_world_camera"])
+            writer.write(image, frame.pts)
+            written += 1
+            if progress is not None:
+                progress(written, len(motion))
     if not written:
         raise ChorosError(
             f"{source} has none of the time stamps of the motion, which was tracked in "

@@ -72,7 +72,7 @@ def read_amc(text: str, skeleton: AsfSkeleton, name: str, fps: float = CMU_FPS) 
         ChorosError: frames are cut off, or the file moves bones that the skeleton lacks.
     """
     lines = text.split("\n")
-    start = next((k for k, line in enumerate(lines) if line.strip().isdigit()), None)
+    start = next((k for k, line in enumerate(lines) if line.strip().isdecimal()), None)
     if start is None:
         raise ChorosError(f"{name}: no frame in this .amc file; get it again")
     tokens = np.array(" ".join(lines[start:]).split())
@@ -199,7 +199,7 @@ def _frame_layout(lines: list[str], skeleton: AsfSkeleton, name: str) -> list[tu
     layout = []
     for line in lines[1:]:
         words = line.split()
-        if not words or words[0].isdigit():
+        if not words or words[0].isdecimal():
             break
         if words[0] not in skeleton.joints:
             raise ChorosError(

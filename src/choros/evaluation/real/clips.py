@@ -27,7 +27,8 @@ from choros.evaluation.real.record import Result, Shot
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
-from choros.systems import System, TrackOptions, track
+from choros.options import TrackOptions
+from choros.systems import System, track
 from choros.video import open_video
 
 #: Below these the other network is not believed.

@@ -28,7 +28,8 @@ from choros.evaluation.real.record import Result, Shot, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
-from choros.systems import Matrix, System, TrackOptions, track
+from choros.options import Matrix, TrackOptions
+from choros.systems import System, track
 
 Floats = NDArray[np.float64]
 
