@@ -191,7 +191,7 @@ def test_inputs_that_are_no_video(capsys, files, tmp_path, name):
         (["--fov", 50, "--focal", 100], "only one"),
         (["--focal", 0], "focal length"),
         (["--start", 100], "clip.mp4"),
-        (["--start", 3, "--end", 2], "end (2.0 s)"),
+        (["--start", 3, "--end", 2], "end (2 s)"),
         (["--end", "nan"], "nan"),
     ],
 )
@@ -326,7 +326,7 @@ def test_track_writes_what_it_promises(capsys, files, tmp_path):
     assert motion.pts_s[[0, -1]].tolist() == [1.0, 2.8]
     assert motion.K[0].tolist() == [[80, 0, 48], [0, 81, 32], [0, 0, 1]]
     first, *_ = (tmp_path / "new" / "out" / "tracks.txt").read_text().splitlines()
-    assert first == "1,1,1.00,2.00,30.00,60.00,0.0000,-1,-1,-1"
+    assert first == "6,1,1.00,2.00,30.00,60.00,0.0000,-1,-1,-1"
     with open_video(tmp_path / "new" / "out" / "overlay.mp4") as reader:
         assert sum(1 for _ in reader) == 10
     names = sorted(path.name for path in (tmp_path / "new" / "out").iterdir())
