@@ -11,30 +11,36 @@ from choros.export.formats import ExportOptions, person_path
 from choros.export.people import Cast, ExportPerson, cast_of
 from choros.export.points import MARKERS, markers_m, over_time
 from choros.motion import Motion, atomic_write
+from choros.resampling import places
 
 
 def write_trc(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
     """A file for each person, millimetres, y up, from their first frame to their last; returns the files.
 
-    The column of times is exact whatever the header's rate says. Frames in between in which the person is not
-    there are left empty, as OpenSim wants it. Raises ``ChorosError`` as ``cast_of`` does, and for a body
+    Frames have the source's numbers (``Motion.number_from_1``). Where they come evenly, those that are missing
+    are left empty, as OpenSim wants it, and so are frames in which the person is not there; where they come
+    unevenly, the column of times has the exact ones and the header's rate is their mean. Raises ``ChorosError`` as ``cast_of`` does, and for a body
     without landmarks.
     """
+    at = places(motion.frames, motion.fps)
+    if np.array_equal(at, np.rint(at)):
+        motion = motion.evenly()
     cast = cast_of(motion, options or ExportOptions(), up="y")
     files = []
     for person in cast.people:
         files.append(person_path(path, person.id))
         with atomic_write(files[-1]) as file:
-            file.writelines(f"{line}\n".encode() for line in _lines(cast, person, files[-1].name))
+            file.writelines(f"{line}\n".encode() for line in _lines(cast, person, motion, files[-1].name))
     return files
 
 
-def _lines(cast: Cast, person: ExportPerson, name: str) -> Iterator[str]:
+def _lines(cast: Cast, person: ExportPerson, motion: Motion, name: str) -> Iterator[str]:
     first, last = int(person.frame[0]), int(person.frame[-1])
-    rate, count = f"{float(cast.fps):.6g}", last - first + 1
+    numbers, count = motion.number_from_1, last - first + 1
+    rate = f"{_rate(motion[first : last + 1]):.6g}"
     yield f"PathFileType\t4\t(X/Y/Z)\t{name}"
     yield "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames"
-    yield f"{rate}\t{rate}\t{count}\t{len(MARKERS)}\tmm\t{rate}\t{first + 1}\t{count}"
+    yield f"{rate}\t{rate}\t{count}\t{len(MARKERS)}\tmm\t{rate}\t{numbers[first]}\t{count}"
     yield "Frame#\tTime\t" + "\t\t\t".join(MARKERS) + "\t\t"
     yield "\t\t" + "\t".join(f"{axis}{i}" for i in range(1, len(MARKERS) + 1) for axis in "XYZ")
     yield ""
@@ -43,4 +49,10 @@ def _lines(cast: Cast, person: ExportPerson, name: str) -> Iterator[str]:
         there = np.isfinite(markers_mm[frame, 0])
         cells = "\t".join(f"{value:.3f}" if there else "" for value in markers_mm[frame].tolist())
         # OpenSim counts an empty last cell only if a tab ends it.
-        yield f"{frame + 1}\t{cast.time_s[frame]:.6f}\t{cells}\t"
+        yield f"{numbers[frame]}\t{cast.time_s[frame]:.6f}\t{cells}\t"
+
+
+def _rate(part: Motion) -> float:
+    """Frames a second: as the motion says, or as the times do where these say something else."""
+    steady = np.array_equal(places(part.frames, part.fps), np.arange(len(part)))
+    return float(part.fps) if steady else float((len(part) - 1) / (part.pts[-1] - part.pts[0]))
