@@ -333,11 +333,11 @@ class Motion:
     def evenly(self, filled: bool = False) -> Motion:
         """The same at the constant rate ``fps``, for what counts frames instead of reading times.
 
-        Frame k is at ``pts[0] + k / fps``. Where each frame is nearer than a quarter of a frame to a place of that
-        grid, everything is as it was, and places without a frame are left empty; else poses, places and camera
-        are those of the new times (turns the shortest way). Between two sights that lost frames or nobody's
-        following lie between, a person is absent; ``filled`` leads them over, not ``visible`` and with
-        ``confidence`` 0. Nothing is led over a cut. Itself where there is nothing to do.
+        Frame k is at ``pts[0] + k / fps``. Where all frames are nearer than a quarter of a frame to different
+        places of that grid, they are as they were, and only places without a frame are new; else all poses,
+        places and the camera are those of the new times (turns the shortest way). A person is absent where frames
+        were lost (``gap_before``) and while nobody followed them; ``filled`` leads them over that, not ``visible``
+        and with ``confidence`` 0. Nothing is led over a cut. Itself where there is nothing to do.
         """
         frames, rows = evened(self.frames, self.rows, self.fps, filled)
         same = frames is self.frames and rows is self.rows
@@ -406,7 +406,9 @@ class Motion:
                 f"person {person} is in several shots of {self.header.source or 'this video'}, and no motion "
                 "goes on over a cut; take those of motion.shots() that they are in."
             )
-        turns = np.concatenate([one.global_orient, one.body_pose], axis=1).astype(np.float64).reshape(-1, 24, 3)
+        turns = (
+            np.concatenate([one.global_orient, one.body_pose], axis=1).astype(np.float64).reshape(-1, 24, 3)
+        )
         trans = one.transl.astype(np.float64)
         if self.space == "camera":
             up = Rotation.from_matrix([[1, 0, 0], [0, 0, 1], [0, -1, 0]])

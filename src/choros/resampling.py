@@ -1,8 +1,8 @@
 """A motion at a constant rate, for files and tools that count frames and have no times.
 
-Frame k of the grid is at ``k / fps`` since the motion's first frame. A motion whose frames all lie nearer than a
-quarter of a frame to different places of the grid is taken as it is, with holes where a place has no frame; any other
-is sampled between its frames. Turns go the shortest way and places straight on; nothing is led over a cut.
+Frame k of the grid is at ``k / fps`` since the motion's first frame. Where a motion's frames all lie nearer than a
+quarter of a frame to different places of the grid, they are taken as they are; any other motion is sampled between its
+frames. Turns go the shortest way and places straight on; nothing is led over a cut.
 
 A person is led from one frame to the next where nothing was lost in between. Over lost frames, and while nobody
 followed them, they are only where ``filled`` asks for it, and then not visible, with confidence 0.
@@ -24,7 +24,7 @@ MOST_DENOMINATOR = 10**9  # of time stamps, so that they fit whole numbers of 64
 
 
 def places(frames: NDArray[np.void], fps: Fraction) -> Floats:
-    """Where each frame (T,) lies on the grid: whole numbers where the motion is taken as it is."""
+    """Where each frame (T,) lies on the grid: whole numbers where frames are taken as they are."""
     if not len(frames):
         return np.zeros(0)
     time_s = frames["pts"][:, 0] / np.maximum(frames["pts"][:, 1], 1)
@@ -75,7 +75,9 @@ def _frames(frames: NDArray[np.void], at: Floats, fps: Fraction) -> NDArray[np.v
 
 
 def _rows(frames: NDArray[np.void], rows: NDArray[np.void], at: Floats, filled: bool) -> NDArray[np.void]:
-    made = [_person(frames, rows[rows["person"] == person], at, filled) for person in np.unique(rows["person"])]
+    made = [
+        _person(frames, rows[rows["person"] == person], at, filled) for person in np.unique(rows["person"])
+    ]
     even = np.concatenate(made) if made else rows
     return even[np.lexsort((even["person"], even["frame"]))]
 

@@ -136,7 +136,12 @@ def test_unseen_stretches_and_the_file_s_own_words(viewer):
     for person, frames in UNSEEN.items():
         ends_s = [frames[0] / FPS, frames[-1] / FPS]
         np.testing.assert_allclose(extras[f"person_{person}"]["unseen_s"], ends_s)
-    assert viewer.json["asset"]["extras"] == {"source": "walkers.mp4", "space": "camera", "fps": str(FPS)}
+    assert viewer.json["asset"]["extras"] == {
+        "source": "walkers.mp4",
+        "space": "camera",
+        "fps": str(FPS),
+        "first_frame": 0,
+    }
 
 
 def test_nodes_rest_in_t_pose_where_the_person_first_stands(viewer, motion):

@@ -129,6 +129,15 @@ def test_uneven_times_are_time_codes(motion, tmp_path):
     assert codes == [frame + FPS * (frame >= 20) for frame in range(FRAMES)]
 
 
+def test_time_codes_count_from_the_sources_number(motion, tmp_path):
+    stage = Usd.Stage.Open(str(write_usd(motion[6:], tmp_path / "m.usd", WORLD)[0]))
+    assert (stage.GetStartTimeCode(), stage.GetEndTimeCode()) == (6, FRAMES - 1)
+    animation = UsdSkel.Animation.Get(stage, "/motion/person_2/animation")
+    assert animation.GetRotationsAttr().GetTimeSamples() == list(THERE[2])
+    root = stage.GetPrimAtPath("/motion/person_2")
+    assert UsdGeom.Imageable(root).GetVisibilityAttr().GetTimeSamples() == [6, THERE[2][0]]
+
+
 def test_no_camera_where_nobody_knows_it(tmp_path):
     motion = walkers("world", camera_moves=False)
     stage = Usd.Stage.Open(str(write_usd(motion, tmp_path / "m.usd", replace(WORLD, space=None))[0]))

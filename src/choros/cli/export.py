@@ -30,8 +30,8 @@ class Export:
     """Where people stand: before the camera of each frame, or in the world. Without it, as in the motion."""
     people: Annotated[tuple[int, ...], arg(metavar="ID...", help_behavior_hint="")] = ()
     """Only these people."""
-    frame: Annotated[int, arg(metavar="NUMBER")] = 0
-    """The frame, counted from 0, that formats of one moment hold."""
+    frame: Annotated[int | None, arg(metavar="NUMBER", constructor=int, help_behavior_hint="")] = None
+    """The frame that formats of one moment hold, by the source's number; without it, the first with anybody."""
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
     tentative: Flag = False

@@ -25,7 +25,7 @@ class ExportOptions:
     space: Literal["camera", "world"] | None = None  # None: the motion's own
     people: tuple[int, ...] = ()  # identities; none means everybody
     body: BodyModel | None = None  # the motion's, if that was not the open body
-    frame: int = 0  # of the motion, from 0; for formats that hold one moment
+    frame: int | None = None  # the source's number, for formats of one moment; None: the first with anybody
     quantised: bool = False  # whole numbers of 8 and 16 bits where the format allows them
 
 

@@ -48,7 +48,12 @@ def write_glb(motion: Motion, path: Path, options: ExportOptions | None = None) 
     options = options or ExportOptions()
     cast = cast_of(motion, options, up="y")
     file = _Glb()
-    file.json["asset"]["extras"] = {"source": motion.header.source, "space": cast.space, "fps": str(cast.fps)}
+    file.json["asset"]["extras"] = {
+        "source": motion.header.source,
+        "space": cast.space,
+        "fps": str(cast.fps),
+        "first_frame": int(motion.number[0]),
+    }
     skin = _Skin(file, cast.body)
     tracks = _Tracks(file, options.quantised)
     for person in cast.people:

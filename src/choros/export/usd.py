@@ -34,8 +34,8 @@ OPENCV_FROM_USD = np.diag([1.0, -1, -1, 1])
 def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
     """Everybody and the camera as one crate file: y up, metres.
 
-    Time codes are time since the first frame x nominal frame rate: whole numbers, the motion's frames, where
-    frames come evenly. A person is the SkelRoot ``/motion/person_<id>``; while they are not there it is
+    Time codes are time since the first frame x nominal frame rate, counted on from the source's number of that
+    frame: its frames' numbers, where they come evenly. A person is the SkelRoot ``/motion/person_<id>``; while they are not there it is
     invisible, and ``userProperties:visible`` is false from a frame on in which they were predicted and not
     seen. Their shape is baked into the mesh.
 
@@ -47,7 +47,7 @@ def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) 
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     stage.SetTimeCodesPerSecond(float(cast.fps))
     stage.SetFramesPerSecond(float(cast.fps))
-    codes = _codes(cast, cast.time_s)
+    codes = _codes(cast, int(motion.number[0]))
     stage.SetStartTimeCode(codes[0])
     stage.SetEndTimeCode(codes[-1])
     stage.GetRootLayer().comment = f"choros {__version__}: {motion.header.source}, {cast.space} space"
@@ -55,7 +55,7 @@ def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) 
     Usd.ModelAPI(root).SetKind(Kind.Tokens.component)
     stage.SetDefaultPrim(root)
     for person in cast.people:
-        _add_person(stage, cast, person)
+        _add_person(stage, cast, person, codes)
     if cast.T_file_camera is not None:
         _add_camera(stage, cast, cast.T_file_camera, codes)
     with whole_file(path) as part:
@@ -63,12 +63,12 @@ def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) 
     return [path]
 
 
-def _codes(cast: Cast, time_s: Floats) -> list[float]:
-    """Time codes; those a rounding error away from a frame are that frame."""
-    return list(np.round(time_s * float(cast.fps), 6).tolist())
+def _codes(cast: Cast, first: int) -> list[float]:
+    """Time code of each frame; one that is a rounding error away from a whole number is that."""
+    return list((first + np.round(cast.time_s * float(cast.fps), 6)).tolist())
 
 
-def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson) -> None:
+def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson, all_codes: list[float]) -> None:
     base = f"/motion/{person.name}"
     root = UsdSkel.Root.Define(stage, base)
     skeleton = UsdSkel.Skeleton.Define(stage, f"{base}/skeleton")
@@ -87,7 +87,7 @@ def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson) -> None:
         UsdSkel.BindingAPI.Apply(prim.GetPrim())
     UsdSkel.BindingAPI(skeleton).CreateAnimationSourceRel().SetTargets([animation.GetPath()])
     UsdSkel.BindingAPI(mesh).CreateSkeletonRel().SetTargets([skeleton.GetPath()])
-    _animate(cast, person, root, animation, offsets, vertices)
+    _animate(cast, person, root, animation, offsets, vertices, all_codes)
 
 
 def _joint_paths() -> list[str]:
@@ -144,8 +144,9 @@ def _animate(
     animation: UsdSkel.Animation,
     offsets: Floats,  # (24, 3) of each joint from its parent
     vertices: Floats,  # (V, 3) of the T-pose
+    all_codes: list[float],  # of the motion's frames
 ) -> None:
-    codes = _codes(cast, person.time_s)
+    codes = [all_codes[frame] for frame in person.frame]
     animation.CreateJointsAttr(_joint_paths())
     animation.CreateScalesAttr(Vt.Vec3hArray(len(JOINT_NAMES), Gf.Vec3h(1)))
     places, turns = animation.CreateTranslationsAttr(), animation.CreateRotationsAttr()
@@ -166,7 +167,6 @@ def _animate(
 
     there, seen = np.zeros(len(cast.time_s), bool), np.zeros(len(cast.time_s), bool)
     there[person.frame], seen[person.frame] = True, person.visible
-    all_codes = _codes(cast, cast.time_s)
     visibility = root.CreateVisibilityAttr()
     for frame in _changes(there):
         visibility.Set(
