@@ -49,7 +49,7 @@ from fractions import Fraction
 from html import escape
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,10 @@ from numpy.typing import NDArray
 from choros.errors import ChorosError
 from choros.resampling import evened
 from choros.settling import sights, tentative
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
 
 VERSION = 2
 
@@ -174,7 +178,7 @@ class Motion:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the line of ``repr``, and the moment in which most people are seen."""
-        # By name: for a notebook alone does a motion ask for something from the rooms above it.
+        # By name: only to be shown or handed on does a motion ask for something from the rooms above it.
         picture = import_module("choros.view.notebook").picture(self)
         line = f"<div>{escape(repr(self)[1:-1])}</div>"
         if picture is None:
@@ -380,6 +384,25 @@ class Motion:
             raise ChorosError(
                 f"{path} is not a motion.npz that can be read ({reason}); run `choros track` again."
             ) from error
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A flat table, one row a person and frame, whose columns' names tell what they hold and in which unit.
+
+        ``frame`` (of this motion, from 0), ``number`` (the source's), ``time_s``, ``person``, ``visible``,
+        ``confidence``, ``gap_before``, ``cut_before``; the box ``x0_px`` to ``y1_px``; ``transl_x_m``; turns as
+        axis-angle, ``global_orient_x_rad`` and ``left_knee_x_rad`` by joint; ``betas_0``, ``kid``; evidence,
+        ``nose_x_px``, ``nose_y_px``, ``nose_confidence``; the camera's ``fx_px``, ``fy_px``, ``cx_px``, ``cy_px``.
+        Raises ``ChorosError`` where pandas is not installed.
+        """
+        return import_module("choros.export.table").to_pandas(self)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The table of ``to_pandas`` as an Arrow table. Raises ``ChorosError`` where pyarrow is not installed."""
+        return import_module("choros.export.table").to_arrow(self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """What lets ``polars.DataFrame(motion)``, ``pyarrow.table(motion)`` and DuckDB read the table."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
 
     def to_amass(
         self, person: int, pelvis_rest: tuple[float, float, float] = SMPL_PELVIS

@@ -58,7 +58,7 @@ def test_uneven_frames_become_samples_of_the_rate_at_the_right_times(tmp_path):
     motion = walkers().select([1])
     steps = np.r_[np.arange(12), 11 + 5 * np.arange(1, 19)]
     motion.frames["pts"] = np.stack([50 + steps, np.full(len(steps), FPS)], axis=1)
-    motion.rows["transl"] = np.outer(steps / FPS, [1.0, 0, 0]) + [0, 0, 4]
+    motion.rows["transl"] = np.outer(steps / FPS, [1.0, 0, 0]) + np.array([0, 0, 4])
     motion.rows["betas"], motion.rows["kid"] = 0, 0
     motion.rows["global_orient"], motion.rows["body_pose"] = np.outer(0.3 * steps / FPS, [0, 1, 0]), 0
     for content in (

@@ -12,7 +12,7 @@ from choros.export.formats import table
 from choros.export.people import cast_of, shots
 from choros.motion import Motion
 from tests.export.twin import BODY, in_world, of_one_shape, points, y_up
-from tests.export.walkers import FPS, FRAMES, THERE, UNSEEN, walkers
+from tests.export.walkers import FPS, THERE, UNSEEN, walkers
 
 
 @pytest.fixture(scope="module")

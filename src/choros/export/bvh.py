@@ -40,8 +40,8 @@ def write_bvh(motion: Motion, path: Path, options: ExportOptions | None = None) 
     even = motion.evenly(filled=True)
     cast = cast_of(even, options or ExportOptions(), up="y")
     files = []
-    for person, moving in ((person, part) for person in cast.people for part in shots(person, cast)):
-        place = person_path(path, person.id)
+    for moving in (part for person in cast.people for part in shots(person, cast)):
+        place = person_path(path, moving.id)
         first = even.number_from_1[0] + moving.frame[0]
         place = place.with_name(f"{place.stem}_from_{first}{place.suffix}")
         turns = Rotation.from_rotvec(moving.rotvec.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
@@ -49,7 +49,7 @@ def write_bvh(motion: Motion, path: Path, options: ExportOptions | None = None) 
         row = " ".join(["%.6f"] * 3 + ["%.5f"] * 72)
         lines = [
             "HIERARCHY",
-            *_joint(0, moving.rest_joints, _tips(cast.body, person), ""),
+            *_joint(0, moving.rest_joints, _tips(cast.body, moving), ""),
             "MOTION",
             f"Frames: {len(moving.frame)}",
             f"Frame Time: {1 / float(cast.fps):.9f}",

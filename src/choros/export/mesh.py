@@ -57,7 +57,8 @@ def write_obj(motion: Motion, path: Path, options: ExportOptions | None = None) 
 
 
 def write_ply(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """Binary PLY of the frame numbered ``options.frame``; each vertex tells its person, colour and whether they were seen.
+    """Binary PLY of the frame numbered ``options.frame``; each vertex tells whose it is, their colour and whether
+    they were seen.
 
     Metres, y up. Raises ``ChorosError`` as ``cast_of`` does, if the motion has no such frame, and if nobody is in it.
     """

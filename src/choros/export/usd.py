@@ -35,9 +35,9 @@ def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) 
     """Everybody and the camera as one crate file: y up, metres.
 
     Time codes are time since the first frame x nominal frame rate, counted on from the source's number of that
-    frame: its frames' numbers, where they come evenly. A person is the SkelRoot ``/motion/person_<id>``; while they are not there it is
-    invisible, and ``userProperties:visible`` is false from a frame on in which they were predicted and not
-    seen. Their shape is baked into the mesh.
+    frame: its frames' numbers, where they come evenly. A person is the SkelRoot ``/motion/person_<id>``; while they
+    are not there it is invisible, and ``userProperties:visible`` is false from a frame on in which they were
+    predicted and not seen. Their shape is baked into the mesh.
 
     Raises ``ChorosError`` as ``cast_of`` does.
     """
