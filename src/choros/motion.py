@@ -365,8 +365,9 @@ class Motion:
 
     @classmethod
     def load(cls, path: str | Path) -> Motion:
-        """Read ``motion.npz``. Raises ``ChorosError`` if it is missing, damaged or something else."""
+        """Read ``motion.npz``, or the one in a folder. Raises ``ChorosError`` if it is missing, damaged or else."""
         path = Path(path)
+        path = path / "motion.npz" if path.is_dir() else path
         if not path.is_file():
             raise ChorosError(f"{path} does not exist; give a motion.npz that `choros track` wrote.")
         try:
