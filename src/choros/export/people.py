@@ -167,6 +167,20 @@ def shots(person: ExportPerson, cast: Cast) -> list[ExportPerson]:
     ]
 
 
+def curve_keys(cast: Cast, frame: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], Floats]:
+    """Keys for curves that programs draw from one to the next: which of the frames (n,), and seconds, (n + cuts,).
+
+    The last frame before a cut stands there again just before the first one after it, so that nothing is led over.
+    """
+    first = np.flatnonzero(np.diff(np.cumsum(cast.cut_before)[frame])) + 1
+    time_s = cast.time_s[frame]
+    just_before_s = time_s[first] - np.maximum(
+        1e-3, 2.5e-7 * time_s[first]
+    )  # that 32-bit floats can tell apart
+    keys = np.insert(np.arange(len(frame)), first, first - 1)
+    return keys, np.insert(time_s, first, just_before_s)
+
+
 def _body(motion: Motion, options: ExportOptions, source: str) -> BodyModel:
     wanted = motion.header.body
     if options.body is None and wanted == "open":
