@@ -1,5 +1,7 @@
 """The record: what goes in comes out, parts keep their times, and bad files are named."""
 
+import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -101,6 +103,55 @@ def test_parts(tmp_path):
         motion.person(9)
     with pytest.raises(ChorosError):
         motion[::2]
+
+
+def numbered(motion, numbers, how):
+    frames = motion.frames.copy()
+    frames["number"] = numbers
+    return replace(motion, header=replace(motion.header, numbers=how), frames=frames)
+
+
+def first_schema(path, motion):
+    """The file as choros wrote it before frames had numbers and cuts."""
+    motion.save(path)
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files if name not in ("number", "cut_before")}
+    header = json.loads(str(arrays["header"]))
+    del header["numbers"]
+    arrays["header"] = np.array(json.dumps(header | {"version": 1}))
+    np.savez(path, **arrays)
+
+
+def test_files_of_the_first_schema_are_read(tmp_path):
+    motion = make_motion()
+    first_schema(tmp_path / "motion.npz", motion)
+    again = Motion.load(tmp_path / "motion.npz")
+    assert again.header == motion.header
+    assert again.number.tolist() == list(range(12))
+    assert again.number_from_1.tolist() == list(range(1, 13))
+    assert not again.cut_before.any()
+    np.testing.assert_array_equal(again.rows, motion.rows)
+    again.save(tmp_path / "again.npz")
+    np.testing.assert_array_equal(Motion.load(tmp_path / "again.npz").frames, motion.frames)
+
+
+@pytest.mark.parametrize(("how", "shift"), [("named", 0), ("counted", 1)])
+def test_parts_and_mot_text_keep_the_sources_numbers(tmp_path, how, shift):
+    numbers = [3, 4, 5, 8, 9, 40]  # a picture was damaged, and some are not there
+    motion = numbered(make_motion(n_frames=6, people=(1, 2)), numbers, how)
+    motion.rows["visible"] = True
+    motion.save(tmp_path / "motion.npz")
+    for given, left in (
+        (Motion.load(tmp_path / "motion.npz"), numbers),
+        (motion[2:5], numbers[2:5]),
+        (motion.between(motion.pts_s[4], 99), numbers[4:]),
+        (motion.select([2]), numbers),
+    ):
+        assert given.number.tolist() == left
+        assert given.number_from_1.tolist() == [n + shift for n in left]
+        given.write_mot(tmp_path / "tracks.txt")
+        lines = np.loadtxt(tmp_path / "tracks.txt", delimiter=",", ndmin=2)
+        assert lines[lines[:, 1] == 2, 0].tolist() == [n + shift for n in left]
 
 
 def test_rows_must_be_in_order():

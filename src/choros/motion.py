@@ -55,9 +55,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.resampling import evened
 from choros.settling import sights, tentative
 
 if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
     from choros.video.frame import Picture
 
 VERSION = 2
@@ -186,7 +190,7 @@ class Motion:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the line of ``repr``, and the moment in which most people are seen."""
-        # By name: for a notebook alone does a motion ask for something from the rooms above it.
+        # By name: only to be shown or handed on does a motion ask for something from the rooms above it.
         picture = import_module("choros.view.notebook").picture(self)
         line = f"<div>{escape(repr(self)[1:-1])}</div>"
         if picture is None:
@@ -345,6 +349,24 @@ class Motion:
         keep = np.isin(self.rows["person"], list(people))
         return replace(self, rows=self.rows[keep])
 
+    def shots(self) -> list[Motion]:
+        """The stretches between cuts, in order; each a Motion, whose frames count from its own first."""
+        ends = [*np.flatnonzero(self.cut_before[1:]) + 1, len(self)]
+        return [self[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+    def evenly(self, filled: bool = False) -> Motion:
+        """The same at the constant rate ``fps``, for what counts frames instead of reading times.
+
+        Frame k is at ``pts[0] + k / fps``. Where all frames are nearer than a quarter of a frame to different
+        places of that grid, they are as they were, and only places without a frame are new; else all poses,
+        places and the camera are those of the new times (turns the shortest way). A person is absent where frames
+        were lost (``gap_before``) and while nobody followed them; ``filled`` leads them over that, not ``visible``
+        and with ``confidence`` 0. Nothing is led over a cut. Itself where there is nothing to do.
+        """
+        frames, rows = evened(self.frames, self.rows, self.fps, filled)
+        same = frames is self.frames and rows is self.rows
+        return self if same else replace(self, frames=frames, rows=rows)
+
     @property
     def tentative(self) -> list[int]:
         """People who were in sight for less than .2 s, and may be nobody; see ``settling``."""
@@ -363,8 +385,9 @@ class Motion:
 
     @classmethod
     def load(cls, path: str | Path) -> Motion:
-        """Read ``motion.npz``. Raises ``ChorosError`` if it is missing, damaged or something else."""
+        """Read ``motion.npz``, or the one in a folder. Raises ``ChorosError`` if it is missing, damaged or else."""
         path = Path(path)
+        path = path / "motion.npz" if path.is_dir() else path
         if not path.is_file():
             raise ChorosError(f"{path} does not exist; give a motion.npz that `choros track` wrote.")
         try:
@@ -383,37 +406,60 @@ class Motion:
                 f"{path} is not a motion.npz that can be read ({reason}); run `choros track` again."
             ) from error
 
+    def to_pandas(self) -> pandas.DataFrame:
+        """A flat table, one row a person and frame, whose columns' names tell what they hold and in which unit.
+
+        ``frame`` (of this motion, from 0), ``number`` (the source's), ``time_s``, ``person``, ``visible``,
+        ``confidence``, ``gap_before``, ``cut_before``; the box ``x0_px`` to ``y1_px``; ``transl_x_m``; turns as
+        axis-angle, ``global_orient_x_rad`` and ``left_knee_x_rad`` by joint; ``betas_0``, ``kid``; evidence,
+        ``nose_x_px``, ``nose_y_px``, ``nose_confidence``; the camera's ``fx_px``, ``fy_px``, ``cx_px``, ``cy_px``.
+        Raises ``ChorosError`` where pandas is not installed.
+        """
+        return import_module("choros.export.table").to_pandas(self)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The table of ``to_pandas`` as an Arrow table. Raises ``ChorosError`` where pyarrow is not installed."""
+        return import_module("choros.export.table").to_arrow(self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """What lets ``polars.DataFrame(motion)``, ``pyarrow.table(motion)`` and DuckDB read the table."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
     def to_amass(
         self, person: int, pelvis_rest: tuple[float, float, float] = SMPL_PELVIS
     ) -> dict[str, NDArray[Any]]:
-        """One person in the layout of AMASS's npz files, z up.
+        """One person in the layout of AMASS's npz files, z up, at the constant rate ``fps`` (``evenly``).
 
         Returns ``poses`` (n, 156): root, 21 body joints and 30 finger joints (zero) as axis-angle, rad;
         ``trans`` (n, 3) metres; ``betas`` (16,), the person's median shape padded with zeros;
-        ``gender`` "neutral"; ``mocap_framerate``; and, beyond AMASS, ``frames`` (n,) and ``visible`` (n,).
-        A motion in camera space is turned by a level camera's axes (camera y down to world z up) about the
-        pelvis at rest, ``pelvis_rest``, metres: exact for the mean shape, else give
+        ``gender`` "neutral"; ``mocap_framerate``; and, beyond AMASS, ``times_s`` (n,) in the video,
+        ``visible`` (n,), False too where nobody followed the person, and ``frames`` (m,), the numbers of the
+        source's frames that the person is in: one each sample, unless the frames come unevenly or the person is
+        away for a while. A motion in camera space is turned by a level camera's axes (camera y down to world z
+        up) about the pelvis at rest, ``pelvis_rest``, metres: exact for the mean shape, else give
         ``body.joints(rest)[0]``.
+
+        Raises ``ChorosError`` for a person who is not in the motion, or in several of its ``shots``.
         """
         from scipy.spatial.transform import Rotation
 
-        one = self.person(person)
-        root, trans = one.global_orient.astype(np.float64), one.transl.astype(np.float64)
+        given, even = self.person(person), self.evenly(filled=True)
+        one = even.person(person)
+        if even.cut_before[one.frame[0] + 1 : one.frame[-1] + 1].any():
+            raise ChorosError(
+                f"person {person} is in several shots of {self.header.source or 'this video'}, and no motion "
+                "goes on over a cut; take those of motion.shots() that they are in."
+            )
+        turns = (
+            np.concatenate([one.global_orient, one.body_pose], axis=1).astype(np.float64).reshape(-1, 24, 3)
+        )
+        trans = one.transl.astype(np.float64)
         if self.space == "camera":
             up = Rotation.from_matrix([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
-            root = (up * Rotation.from_rotvec(root)).as_rotvec()
+            turns[:, 0] = (up * Rotation.from_rotvec(turns[:, 0])).as_rotvec()
             trans = up.apply(trans + pelvis_rest) - pelvis_rest
-        poses = np.zeros((len(one), 156))
-        poses[:, :3], poses[:, 3:66] = root, one.body_pose[:, :63]
-        return {
-            "poses": poses,
-            "trans": trans,
-            "betas": np.concatenate([np.median(one.betas, axis=0), np.zeros(6)]),
-            "gender": np.array("neutral"),
-            "mocap_framerate": np.array(float(self.fps)),
-            "frames": one.frame.copy(),
-            "visible": one.visible.copy(),
-        }
+        about = {"times_s": one.pts_s, "visible": one.visible.copy(), "frames": self.number[given.frame]}
+        return amass_layout(turns, trans, np.median(given.betas, axis=0), self.fps) | about
 
     def write_mot(self, path: str | Path) -> None:
         """MOT text (frame as in ``number_from_1``, id, left, top, width, height, confidence, -1, -1, -1).
@@ -492,6 +538,24 @@ def _table(dtype: np.dtype[np.void], stored: Any, length: int) -> NDArray[np.voi
             raise ChorosError(f"its {name} has shape {column.shape}, not {table[name].shape}")
         table[name] = column
     return table
+
+
+def amass_layout(
+    turns: NDArray[np.float64],  # (n, 24, 3) axis-angle, rad, the pelvis's z up
+    trans: NDArray[np.float64],  # (n, 3) metres
+    betas: NDArray[Any],  # (10,)
+    fps: Fraction,
+) -> dict[str, NDArray[Any]]:
+    """AMASS's own arrays of one person; see ``Motion.to_amass``."""
+    poses = np.zeros((len(turns), 156))
+    poses[:, :66] = turns[:, :22].reshape(-1, 66)
+    return {
+        "poses": poses,
+        "trans": trans,
+        "betas": np.concatenate([betas, np.zeros(6)]),
+        "gender": np.array("neutral"),
+        "mocap_framerate": np.array(float(fps)),
+    }
 
 
 def numbers_from_1(header: Header, frames: NDArray[np.void]) -> NDArray[np.int64]:

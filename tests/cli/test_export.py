@@ -34,6 +34,42 @@ def test_people_who_were_hardly_there_are_left_out_unless_asked_for(tmp_path, ca
     assert lines["all"] - lines["sure"] == (whole.rows["person"] == 2).sum()
 
 
+def test_a_folder_stands_for_the_motion_in_it(tmp_path, capsys):
+    folder = tmp_path / "out"
+    walkers().save(folder / "motion.npz")
+    main(["export", str(folder), "--to", "csv", "mot", "-o", str(tmp_path / "of_folder")])
+    main(["export", str(folder / "motion.npz"), "--to", "csv", "mot", "-o", str(tmp_path / "of_file")])
+    for name in ("motion.csv", "motion.txt"):
+        assert (tmp_path / "of_folder" / name).read_bytes() == (tmp_path / "of_file" / name).read_bytes()
+    main(["plot", str(folder), "-o", str(tmp_path / "report.html")])
+    assert (tmp_path / "report.html").is_file()
+    capsys.readouterr()
+    for command in (
+        ["export", str(tmp_path), "--to", "csv"],
+        ["show", str(tmp_path), "--world"],
+        ["view", str(tmp_path), "--html", str(tmp_path / "v.html")],
+        ["plot", str(tmp_path)],
+        ["world", str(tmp_path)],
+    ):
+        with pytest.raises(SystemExit) as end:
+            main(command)
+        said = capsys.readouterr().err
+        assert end.value.code == 2
+        assert f"{tmp_path} is a folder without a motion.npz" in said
+        assert said.count("\n") == 1
+
+
+def test_the_frame_of_a_mesh_is_the_sources(tmp_path, capsys):
+    walkers()[6:].save(tmp_path / "motion.npz")
+    out = ["--to", "ply", "-o", str(tmp_path)]
+    main(["export", str(tmp_path), *out, "--frame", "6"])
+    main(["export", str(tmp_path), *out])
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(tmp_path), *out, "--frame", "5"])
+    assert end.value.code == 2
+    assert "has no frame 5; give another frame (it has 6 to 29)" in capsys.readouterr().err
+
+
 def test_list_shows_every_format(capsys):
     main(["export", "--list"])
     said = capsys.readouterr().out

@@ -1,5 +1,6 @@
 """``choros show --world``: a video of the world without the one that was filmed; one of the two, not both."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,6 +33,55 @@ def test_the_world_is_shown(world: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.strip() == f"{out}: 2 frames"
     with open_video(out) as reader:
         assert (reader.info.width, reader.info.height, len(list(reader))) == (640, 720, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "starts"),
+    [
+        ("o.mov", b"....ftyp"),
+        ("o.webm", b"\x1a\x45\xdf\xa3"),
+        ("o.gif", b"GIF89a"),
+        ("o.webp", b"RIFF....WEBP"),
+    ],
+)
+def test_the_suffix_tells_what_is_written(world: Path, name: str, starts: bytes) -> None:
+    out = world.with_name(name)
+    main(["show", "--world", str(world), "-o", str(out)])
+    assert re.match(starts, out.read_bytes(), re.DOTALL)
+
+
+def test_pictures_have_the_sources_numbers(world: Path) -> None:
+    motion = Motion.load(world)
+    motion.frames["number"] = [7, 12]
+    motion.save(world)
+    main(["show", "--world", str(world), "-o", str(world.with_name("frames") / "%06d.png")])
+    assert sorted(path.name for path in world.with_name("frames").iterdir()) == ["000007.png", "000012.png"]
+
+
+@pytest.mark.parametrize("name", ["o.jpg", "o.foo", "o", "o.avi"])
+def test_other_suffixes_are_refused_before_any_work(
+    world: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Motion, "load", lambda path: pytest.fail("work has begun"))
+    with pytest.raises(SystemExit) as end:
+        main(["show", "--world", str(world), "-o", str(world.with_name(name))])
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said.count("\n") == 1
+    for known in (".mp4", ".mov", ".webm", ".gif", ".webp", "%06d.png"):
+        assert known in said
+    assert [path.name for path in world.parent.iterdir()] == ["world.npz"]
+
+
+def test_pictures_are_not_written_among_those_of_the_video(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = world.with_name("pictures")
+    folder.mkdir()
+    with pytest.raises(SystemExit) as end:
+        main(["show", str(world), str(folder), "-o", str(folder / "%06d.jpg")])
+    assert end.value.code == 2
+    assert "among the pictures of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--world", "film.mp4"], []])

@@ -1,6 +1,7 @@
 """BVH: other readers get the same skeleton, turns and places back, and curves do not jump."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,15 @@ def test_pybvh_reads_the_same_turns_and_places(files, motion, person):
     np.testing.assert_allclose(
         read.joint_positions()[frames][:, order], points(motion, person) * [1, -1, -1], atol=1e-4
     )
+
+
+def test_names_tell_the_sources_numbers_and_each_shot_is_a_file(motion, tmp_path):
+    frames = motion.frames.copy()
+    frames["cut_before"][20] = True
+    given = replace(motion, frames=frames)[6:]
+    files = write_bvh(given, tmp_path / "m.bvh", ExportOptions(people=(2,), body=BODY))
+    assert [file.name for file in files] == ["m_person_2_from_9.bvh", "m_person_2_from_21.bvh"]
+    assert [int(re.search(r"Frames: (\d+)", file.read_text())[1]) for file in files] == [12, 10]
 
 
 @pytest.mark.parametrize("person", THERE)

@@ -67,13 +67,32 @@ def test_absent_and_unseen_people_are_marked(content):
 
 def test_channels_tell_times_and_confidence(motion, tmp_path):
     frames = motion.frames.copy()
-    frames["pts"][20:, 0] += frames["pts"][20:, 1]  # a second in which nothing was recorded
+    frames["pts"][20:, 0] += frames["pts"][20:, 1]  # a second that was lost
+    frames["gap_before"][20] = True
     content = ezc3d.c3d(str(write_c3d(replace(motion, frames=frames), tmp_path / "m.c3d", WORLD)[0]))
     assert content["parameters"]["ANALOG"]["LABELS"]["value"][:2] == ["time_s", "person_1:confidence"]
     times, *confidence = content["data"]["analogs"][0]
-    np.testing.assert_allclose(times, np.arange(FRAMES) / FPS + (np.arange(FRAMES) >= 20), atol=1e-5)
+    np.testing.assert_allclose(times, np.arange(FRAMES + FPS) / FPS, atol=1e-5)
+    given = np.concatenate([np.arange(20), np.full(FPS, -1), np.arange(20, FRAMES)])
     for (_, there), said in zip(THERE.items(), confidence, strict=True):
-        np.testing.assert_allclose(said, 0.9 * np.isin(np.arange(FRAMES), list(there)), atol=1e-6)
+        np.testing.assert_allclose(said, 0.9 * np.isin(given, list(there)), atol=1e-6)
+    absent = content["data"]["meta_points"]["residuals"][0, 0] == -1
+    np.testing.assert_array_equal(absent, given < 0)  # person 1 is everywhere else
+
+
+def test_the_first_frame_has_the_sources_number(motion, tmp_path):
+    def first(given):
+        content = ezc3d.c3d(str(write_c3d(given, tmp_path / "m.c3d", WORLD)[0]))
+        return content["header"]["points"]["first_frame"] + 1  # ezc3d counts from 0
+
+    assert first(motion) == 1
+    assert first(motion[12:]) == 13
+    named = motion.frames.copy()
+    named["number"] += 100
+    header = replace(motion.header, numbers="named")
+    assert first(replace(motion, header=header, frames=named)) == 100
+    named["number"] += 65_500  # more than the header can count
+    assert first(replace(motion, header=header, frames=named)) == 1
 
 
 def test_another_reader_agrees(file, content):
@@ -107,7 +126,9 @@ def test_a_crowd_has_more_points_than_a_list_of_labels_holds(motion, tmp_path):
 
 
 def test_more_frames_than_it_counts_are_refused(motion, tmp_path):
-    long = replace(motion, frames=np.resize(motion.frames, 65_536))
+    frames = motion.frames.copy()
+    frames["pts"][-1] = 2 * FPS + 65_535, FPS
+    long = replace(motion, frames=frames)
     with pytest.raises(ChorosError, match=r"m\.c3d cannot hold 65536 frames"):
         write_c3d(long, tmp_path / "m.c3d")
     assert not list(tmp_path.iterdir())

@@ -32,6 +32,16 @@ def test_every_person_and_frame_is_a_row(space, tmp_path):
         np.testing.assert_allclose(np.moveaxis(said, -1, 0), true, atol=2e-5)
 
 
+def test_frames_have_the_sources_numbers_and_times_stay_exact(tmp_path):
+    motion = walkers()
+    motion.frames["number"][20:] += 7
+    motion.frames["pts"] = np.stack([motion.number, np.full(len(motion), FPS)], axis=1)
+    (file,) = write_csv(motion[10:], tmp_path / "m.csv", ExportOptions(people=(2,), body=BODY))
+    table = np.genfromtxt(file, delimiter=",", names=True)
+    assert table["frame"].tolist() == [*range(10, 20), *range(27, 37)]
+    np.testing.assert_allclose(table["time_s"], motion.pts_s[10:] - motion.pts_s[10], atol=1e-6)
+
+
 def test_only_those_asked_for(tmp_path):
     (file,) = write_csv(walkers(), tmp_path / "m.csv", ExportOptions(people=(5,), body=BODY))
     assert set(np.genfromtxt(file, delimiter=",", names=True)["person"]) == {5}

@@ -2,19 +2,17 @@
 
 import sys
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from choros.errors import ChorosError
 from choros.export import FORMATS, ExportOptions, Format, c3d
 from choros.export.formats import table
-from choros.export.people import cast_of, evenly
+from choros.export.people import cast_of, shots
 from choros.motion import Motion
 from tests.export.twin import BODY, in_world, of_one_shape, points, y_up
-from tests.export.walkers import FPS, FRAMES, THERE, UNSEEN, walkers
+from tests.export.walkers import FPS, THERE, UNSEEN, walkers
 
 
 @pytest.fixture(scope="module")
@@ -87,51 +85,14 @@ def test_times_count_from_the_first_frame_and_stretches_tell_who_is_there(motion
     assert cast.people[2].frame[slice(*cast.people[2].unseen()[0])].tolist() == list(UNSEEN[5])
 
 
-def test_a_gap_is_filled_evenly_and_not_seen(motion):
-    cast = cast_of(motion, ExportOptions(), up="y")
-    alone, filled = cast.people[2], evenly(cast.people[2], cast)
-    assert filled.frame.tolist() == list(range(24))
-    own = np.isin(filled.frame, alone.frame)
-    np.testing.assert_allclose(filled.pelvis[own], alone.pelvis)
-    same = Rotation.from_rotvec(filled.rotvec[own].reshape(-1, 3)).inv() * Rotation.from_rotvec(
-        alone.rotvec.reshape(-1, 3)
-    )
-    assert same.magnitude().max() < 1e-6
-    assert not filled.visible[~own].any()
-    assert (filled.visible[own] == alone.visible).all()
-    steps = np.diff(filled.pelvis[9:17], axis=0)  # from the frame before the gap to the one after
-    np.testing.assert_allclose(steps, steps[:1].repeat(7, 0), atol=1e-9)
-    assert evenly(cast.people[0], cast) is cast.people[0]
-
-
-def test_uneven_times_are_brought_to_the_nominal_rate():
-    """A person who walks and turns at a constant speed does so on the grid too."""
-    time_s = np.cumsum([0, *np.random.default_rng(1).choice([1, 2, 5], FRAMES - 1)]) / (2 * FPS)
-    given = walkers().select([1])
-    for name in ("betas", "body_pose", "kid"):
-        given.rows[name] = 0
-    given.rows["global_orient"] = np.outer(0.4 * time_s, [0, 1, 0])
-    given.rows["transl"] = np.outer(time_s, [1, 0, 0.5])
-    given.frames["pts"] = [
-        [Fraction(t).limit_denominator(100).numerator, Fraction(t).limit_denominator(100).denominator]
-        for t in time_s
-    ]
-    cast = cast_of(given, ExportOptions(), up="y")
-    assert not cast.steady
-    person = evenly(cast.people[0], cast)
-    np.testing.assert_allclose(np.diff(person.time_s), 1 / FPS)
-    np.testing.assert_allclose(
-        np.diff(person.pelvis, axis=0),
-        np.tile([1 / FPS, 0, -0.5 / FPS], (len(person.frame) - 1, 1)),
-        atol=1e-6,
-    )
-    np.testing.assert_allclose(
-        (
-            Rotation.from_rotvec(person.rotvec[:-1, 0]).inv() * Rotation.from_rotvec(person.rotvec[1:, 0])
-        ).magnitude(),
-        0.4 / FPS,
-        atol=1e-6,
-    )
+def test_somebody_in_two_shots_is_two_people_to_files_without_times(motion):
+    frames = motion.frames.copy()
+    frames["cut_before"][20] = True
+    cast = cast_of(replace(motion, frames=frames), ExportOptions(), up="y")
+    before, after = shots(cast.people[1], cast)
+    assert [before.frame.tolist(), after.frame.tolist()] == [list(range(8, 20)), list(range(20, 30))]
+    np.testing.assert_array_equal(np.concatenate([before.pelvis, after.pelvis]), cast.people[1].pelvis)
+    assert before.rotvec.shape == (12, 24, 3)
 
 
 # Refusals -----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -136,7 +137,12 @@ def test_unseen_stretches_and_the_file_s_own_words(viewer):
     for person, frames in UNSEEN.items():
         ends_s = [frames[0] / FPS, frames[-1] / FPS]
         np.testing.assert_allclose(extras[f"person_{person}"]["unseen_s"], ends_s)
-    assert viewer.json["asset"]["extras"] == {"source": "walkers.mp4", "space": "camera", "fps": str(FPS)}
+    assert viewer.json["asset"]["extras"] == {
+        "source": "walkers.mp4",
+        "space": "camera",
+        "fps": str(FPS),
+        "first_frame": 0,
+    }
 
 
 def test_nodes_rest_in_t_pose_where_the_person_first_stands(viewer, motion):
@@ -317,3 +323,19 @@ def test_three_js_shows_everybody_where_they_are(node_packages, motion, tmp_path
             low, high = image.min(0) - 40, image.max(0) + 40
             assert (columns > low[0]).all() and (columns < high[0]).all()  # noqa: PT018
             assert (rows > low[1]).all() and (rows < high[1]).all()  # noqa: PT018
+
+
+def test_nothing_is_led_over_a_cut(motion, tmp_path):
+    frames = motion.frames.copy()
+    frames["cut_before"][20] = True
+    options = ExportOptions(body=BODY, space="world")
+    before = Viewer(write_glb(motion, tmp_path / "m.glb", options)[0])
+    after = Viewer(write_glb(replace(motion, frames=frames), tmp_path / "m.glb", options)[0])
+    pelvis, camera = before.node("person_1") + 1, before.node("camera")
+    for node in (pelvis, camera):
+        for frame in (19, 20):
+            np.testing.assert_allclose(
+                after.matrix(node, frame / FPS), before.matrix(node, frame / FPS), atol=1e-6
+            )
+        np.testing.assert_allclose(after.matrix(node, 19.9 / FPS), before.matrix(node, 19 / FPS), atol=1e-6)
+        assert not np.allclose(before.matrix(node, 19.9 / FPS), before.matrix(node, 19 / FPS), atol=1e-4)

@@ -127,6 +127,23 @@ def test_numbers_of_annotations_differ_whatever_the_identities(motion, tmp_path)
     assert len(set(numbers)) == len(numbers) == len(rows)
 
 
+@pytest.mark.parametrize(("how", "shift"), [("named", 0), ("counted", 1)])
+def test_pictures_have_the_sources_numbers(motion, tmp_path, how, shift):
+    frames = motion.frames.copy()
+    frames["number"][12:] += 5
+    part = replace(motion, header=replace(motion.header, numbers=how), frames=frames)[8:]
+    numbers = [n + shift for n in (*range(8, 12), *range(17, 35))]
+    for write in (write_coco, write_posetrack):
+        content = json.loads(write(part, tmp_path / "m.json", ANY)[0].read_text())
+        assert [image["id"] for image in content["images"]] == numbers
+        names = [image["file_name"].removeprefix("img1/") for image in content["images"]]
+        assert names == [f"{n:06d}.jpg" for n in numbers]
+        expected = [numbers[frame] for frame in part.row_frame]
+        assert [label["image_id"] for label in content["annotations"]] == expected
+    assert [image["frame_id"] for image in content["images"]] == numbers
+    assert len({label["id"] for label in content["annotations"]}) == len(expected)
+
+
 def test_a_world_without_a_camera_has_no_image(tmp_path):
     motion = walkers("world", camera_moves=False)
     for write in (write_coco, write_posetrack):

@@ -1,5 +1,7 @@
 """OBJ and PLY, read by trimesh: everybody's skin in one frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,29 @@ def test_ply_tells_of_each_vertex_whose_it_is(motion, tmp_path):
     np.testing.assert_array_equal(vertex["person"].ravel(), person)
     np.testing.assert_array_equal(vertex["visible"].ravel(), person == 1)
     np.testing.assert_array_equal(mesh.visual.vertex_colors[:, :3], [colour_of(p) for p in person])
+
+
+def test_the_frame_is_the_one_that_the_source_calls_so(motion, tmp_path):
+    frames = motion.frames.copy()
+    frames["number"] = [*range(100, 110), *range(115, 135)]
+    named = replace(motion, header=replace(motion.header, numbers="named"), frames=frames)
+
+    def ply(given, number):
+        options = replace(OPTIONS, frame=number)
+        return write_ply(given, tmp_path / "m.ply", options)[0].read_bytes()
+
+    whole = ply(named, 100 + 5 + FRAME)
+    assert b"frame 118," in whole
+    assert ply(named[5:20], 118) == whole
+    assert whole[-1000:] == ply(motion, FRAME)[-1000:]
+    assert b"frame 100," in ply(named, None)
+    assert b"frame 108," in ply(named.select([2]), None)  # the first with anybody
+    with pytest.raises(
+        ChorosError, match=r"of walkers\.mp4 has no frame 112; .*it has 100 to 134, 5 of them missing"
+    ):
+        ply(named, 112)
+    with pytest.raises(ChorosError, match=r"has no frame 30; .*it has 0 to 29\)"):
+        ply(motion, 30)
 
 
 @pytest.mark.parametrize("write", [write_obj, write_ply])

@@ -11,7 +11,7 @@ from choros.export import ExportOptions
 from choros.export.points import MARKERS
 from choros.export.trc import write_trc
 from tests.export.twin import BODY, in_world, of_one_shape, points, y_up
-from tests.export.walkers import FPS, THERE, walkers
+from tests.export.walkers import FPS, FRAMES, THERE, walkers
 
 
 def read(path):
@@ -74,12 +74,26 @@ def test_toes_and_heels_lie_on_the_foot(files):
         assert (ball_mm < 0.6 * length_mm).all()
 
 
-def test_uneven_times_stand_in_their_column(motion, tmp_path):
+def test_lost_frames_are_empty_and_rate_count_and_times_agree(motion, tmp_path):
     frames = motion.frames.copy()
-    frames["pts"][20:, 0] += frames["pts"][20:, 1]  # a second in which nothing was recorded
+    frames["pts"][20:, 0] += frames["pts"][20:, 1]  # a second that was lost
+    frames["number"][20:] += FPS
+    frames["gap_before"][20] = True
+    whole = read(write_trc(motion, tmp_path / "m.trc", ExportOptions(body=BODY))[0])
     (file, *_) = write_trc(replace(motion, frames=frames), tmp_path / "m.trc", ExportOptions(body=BODY))
-    times = read(file)[3]
-    np.testing.assert_allclose(np.diff(times)[[18, 19, 20]], [1 / FPS, 1 + 1 / FPS, 1 / FPS], atol=1e-6)
+    header, _, numbers, times, places = read(file)
+    assert int(header["NumFrames"]) == len(times) == FRAMES + FPS
+    np.testing.assert_allclose(times, np.arange(FRAMES + FPS) / float(header["DataRate"]), atol=1e-6)
+    assert numbers.tolist() == list(range(1, FRAMES + FPS + 1))
+    lost = np.arange(20, 20 + FPS)
+    assert np.isnan(places[lost]).all()
+    np.testing.assert_array_equal(np.delete(places, lost, axis=0), whole[4])
+
+
+def test_frames_have_the_sources_numbers(motion, tmp_path):
+    files = write_trc(motion[6:], tmp_path / "m.trc", ExportOptions(body=BODY))
+    numbers = [read(file)[2] for file in files]
+    assert [(n[0], n[-1]) for n in numbers] == [(7, 30), (9, 30), (7, 24)]
 
 
 def test_another_reader_agrees(files):

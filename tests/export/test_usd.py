@@ -129,6 +129,37 @@ def test_uneven_times_are_time_codes(motion, tmp_path):
     assert codes == [frame + FPS * (frame >= 20) for frame in range(FRAMES)]
 
 
+def test_time_codes_count_from_the_sources_number(motion, tmp_path):
+    stage = Usd.Stage.Open(str(write_usd(motion[6:], tmp_path / "m.usd", WORLD)[0]))
+    assert (stage.GetStartTimeCode(), stage.GetEndTimeCode()) == (6, FRAMES - 1)
+    animation = UsdSkel.Animation.Get(stage, "/motion/person_2/animation")
+    assert animation.GetRotationsAttr().GetTimeSamples() == list(THERE[2])
+    root = stage.GetPrimAtPath("/motion/person_2")
+    assert UsdGeom.Imageable(root).GetVisibilityAttr().GetTimeSamples() == [6, THERE[2][0]]
+
+
+def test_nothing_is_led_over_a_cut(motion, tmp_path):
+    frames = motion.frames.copy()
+    frames["cut_before"][20] = True
+    stages = [
+        Usd.Stage.Open(str(write_usd(given, tmp_path / f"{name}.usd", WORLD)[0]))
+        for name, given in (("plain", motion), ("cut", replace(motion, frames=frames)))
+    ]
+
+    def places(stage, code):
+        animation = UsdSkel.Animation.Get(stage, "/motion/person_1/animation")
+        camera = UsdGeom.Camera.Get(stage, "/motion/camera").GetLocalTransformation(code)
+        return np.array(animation.GetTranslationsAttr().Get(code))[0], np.array(camera)
+
+    for plain, cut in zip(places(stages[0], 20), places(stages[1], 20), strict=True):
+        np.testing.assert_array_equal(plain, cut)
+    for plain, cut, between in zip(
+        places(stages[0], 19), places(stages[1], 19.9), places(stages[0], 19.9), strict=True
+    ):
+        np.testing.assert_allclose(cut, plain, atol=1e-6)
+        assert not np.allclose(between, plain, atol=1e-4)
+
+
 def test_no_camera_where_nobody_knows_it(tmp_path):
     motion = walkers("world", camera_moves=False)
     stage = Usd.Stage.Open(str(write_usd(motion, tmp_path / "m.usd", replace(WORLD, space=None))[0]))

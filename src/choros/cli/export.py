@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.motions import loaded, motion_file
 from choros.errors import ChorosError
 
 
@@ -19,7 +20,7 @@ class Export:
     motion: Positional[
         Annotated[Path | None, arg(metavar="MOTION", constructor=Path, help_behavior_hint="")]
     ] = None
-    """The motion.npz that `choros track` wrote."""
+    """The motion.npz that `choros track` wrote, or the folder with it."""
     to: Annotated[tuple[str, ...], arg(metavar="FORMAT...", help_behavior_hint="")] = ()
     """What to write: glb, bvh, usd, csv, amass and more; --list shows them all."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-export")
@@ -30,8 +31,8 @@ class Export:
     """Where people stand: before the camera of each frame, or in the world. Without it, as in the motion."""
     people: Annotated[tuple[int, ...], arg(metavar="ID...", help_behavior_hint="")] = ()
     """Only these people."""
-    frame: Annotated[int, arg(metavar="NUMBER")] = 0
-    """The frame, counted from 0, that formats of one moment hold."""
+    frame: Annotated[int | None, arg(metavar="NUMBER", constructor=int, help_behavior_hint="")] = None
+    """The frame that formats of one moment hold, by the source's number; without it, the first with anybody."""
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
     tentative: Flag = False
@@ -57,15 +58,15 @@ class Export:
             raise ChorosError(f"{self.output} is a file; name a folder after -o.")
 
         from choros.body import BodyModel
-        from choros.cli.motions import loaded
 
-        motion = loaded(self.motion, self.tentative)
+        file = motion_file(self.motion)
+        motion = loaded(file, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         options = ExportOptions(self.space, self.people, body, self.frame, self.quantised)
         for name in dict.fromkeys(self.to):
-            path = self.output / f"{self.motion.stem}{FORMATS[name].suffix}"
-            for file in FORMATS[name].write(motion, path, options):
-                print(f"{file}: {file.stat().st_size / 1000:,.0f} kB")
+            path = self.output / f"{file.stem}{FORMATS[name].suffix}"
+            for written in FORMATS[name].write(motion, path, options):
+                print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
 
     def _show_formats(self) -> None:
         from rich.console import Console

@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.motions import loaded, motion_file
 
 
 @dataclass
@@ -16,7 +17,7 @@ class Plot:
     """Draw who is there when, paths from above and joint angles of a motion, in one page."""
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
-    """The motion.npz that `choros track` or `choros world` wrote."""
+    """The motion.npz that `choros track` or `choros world` wrote, or the folder with it."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("report.html")
     """The page to write."""
     joints: Annotated[
@@ -32,10 +33,10 @@ class Plot:
 
     def run(self) -> None:
         from choros.body import BodyModel
-        from choros.cli.motions import loaded
         from choros.view.curves import DEFAULT_JOINTS, write_report
 
-        motion = loaded(self.motion, self.tentative)
+        file = motion_file(self.motion)
+        motion = loaded(file, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
-        write_report(motion, self.output, self.motion.stem, self.joints or DEFAULT_JOINTS, self.people, body)
+        write_report(motion, self.output, file.stem, self.joints or DEFAULT_JOINTS, self.people, body)
         print(f"{self.output}: {self.output.stat().st_size / 1000:,.0f} kB")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.motions import loaded, motion_file
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -20,13 +21,14 @@ class Show:
     """Draw everyone in a motion over its video; or, with --world, on the floor they walk on."""
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
-    """The motion.npz that `choros track` wrote."""
+    """The motion.npz that `choros track` wrote, or the folder with it."""
     video: Positional[Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")]] = (
         None
     )
     """The video it was tracked in; --world does without."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("overlay.mp4")
-    """The video to write; of photographs, the folder."""
+    """The video to write: .mp4, .mov, .webm, .gif, .webp, or numbered pictures, as frames/%06d.png; of photographs,
+    the folder."""
     world: Flag = False
     """Everyone and the camera's path in the world, from a motion that `choros world` wrote."""
     view: Literal["both", "third", "top"] = "both"
@@ -43,19 +45,23 @@ class Show:
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
+        from choros.video import check_video_name
+
+        if self.world == (self.video is not None):
+            raise ChorosError(f"give {self.motion} a video to be drawn over, or --world, one of the two.")
+        self.motion = motion_file(self.motion)
+        motion = loaded(self.motion, self.tentative)
+        if motion.header.photos:
+            self._show_photos(motion)
+            return
+        check_video_name(self.output)
+        self._check_output()
+
         from choros.body import BodyModel
-        from choros.cli.motions import loaded
         from choros.cli.progress import TrackProgress
         from choros.view.overlay import OverlayStyle, render_video
         from choros.view.world import WorldStyle, render_world
 
-        if self.world == (self.video is not None):
-            raise ChorosError(f"give {self.motion} a video to be drawn over, or --world, one of the two.")
-        motion = loaded(self.motion, self.tentative)
-        if motion.pictures:
-            self._show_photos(motion)
-            return
-        self._check_output()
         body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("drawing") as progress:
             if self.video is None:
@@ -88,6 +94,11 @@ class Show:
 
     def _check_output(self) -> None:
         """Refuse to write over what is read, or over anything but a file."""
+        pictures = Path(self.video or "")
+        if self.video and "%" in self.output.name and pictures.resolve() == self.output.parent.resolve():
+            raise ChorosError(
+                f"{self.output} would be written among the pictures of {pictures}; name another folder."
+            )
         if not self.output.exists():
             return
         if not self.output.is_file():

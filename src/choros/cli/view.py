@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.motions import loaded, motion_file
 from choros.errors import ChorosError
 
 
@@ -17,7 +18,7 @@ class View:
     """Look at motions in 3D: time line, orbit and camera view, trails, several beside each other."""
 
     motions: Positional[Annotated[tuple[Path, ...], arg(metavar="MOTION...", help_behavior_hint="")]] = ()
-    """One motion.npz that `choros track` or `choros world` wrote, or several to compare."""
+    """One motion.npz that `choros track` or `choros world` wrote, or the folder with it; several to compare."""
     video: Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")] = None
     """The video of the first motion, to be seen behind people through its camera."""
     html: OptionalFile = None
@@ -36,8 +37,8 @@ class View:
             self._check_html(self.html)
 
         from choros.body import BodyModel
-        from choros.cli.motions import loaded
 
+        self.motions = tuple(motion_file(path) for path in self.motions)
         motions = [(self._name(path), loaded(path, self.tentative)) for path in self.motions]
         body = BodyModel.load(self.body) if self.body else None
         if self.html is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.motions import motion_file
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class World:
     """Bring everyone into one world: z up, the floor at 0, nobody missing where they were hidden (GLAMR)."""
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
-    """The motion.npz that `choros track` wrote."""
+    """The motion.npz that `choros track` wrote, or the folder with it."""
     video: Positional[Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")]] = (
         None
     )
@@ -42,6 +43,7 @@ class World:
     def run(self) -> None:
         from choros.motion import Motion
 
+        self.motion = motion_file(self.motion)
         if self.output.exists() and self.motion.exists() and self.output.samefile(self.motion):
             raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")
         motion = Motion.load(self.motion)

@@ -1,7 +1,7 @@
 """Biovision hierarchy (BVH): one text file a person, SMPL's 24 joints in the person's own T-pose.
 
 The format has a fixed frame rate and no time of its own: a file holds the person's frames from their first to
-their last, on the grid of the motion's nominal rate, and its name ends in the number of the first.
+their last, at the constant rate of ``Motion.evenly``, and its name ends in the number of the first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions, person_path
-from choros.export.people import CHILDREN, ExportPerson, Floats, cast_of, evenly, rest_vertices
+from choros.export.people import CHILDREN, ExportPerson, Floats, cast_of, rest_vertices, shots
 from choros.motion import Motion, atomic_write
 
 
@@ -28,27 +28,28 @@ TURNS = "Zrotation Xrotation Yrotation"  # in this order, each about the axes th
 
 
 def write_bvh(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """Each person as ``<path>_person_<id>_from_<frame>.bvh``: y up, metres, degrees.
+    """Each person as ``<path>_person_<id>_from_<frame>.bvh``: y up, metres, degrees; one file for each shot.
 
-    ``frame`` counts from 1, as Blender and MOT text do, and is where to put the file's first frame, so that
-    people keep their times. The root's position is that of the pelvis. Frames in which nobody followed the
-    person are filled evenly; a video of uneven times is brought to its nominal rate. Frames in which they were
-    not seen are not marked.
+    ``frame`` is where to put the file's first frame in a program that counts frames, so that people keep their
+    times: the source's number of the motion's first frame (``Motion.number_from_1``), counted on at the constant
+    rate. The root's position is that of the pelvis. Frames in which nobody followed the person are filled evenly.
+    Frames in which they were not seen are not marked.
 
     Raises ``ChorosError`` as ``cast_of`` does.
     """
-    cast = cast_of(motion, options or ExportOptions(), up="y")
+    even = motion.evenly(filled=True)
+    cast = cast_of(even, options or ExportOptions(), up="y")
     files = []
-    for person in cast.people:
-        moving = evenly(person, cast)
-        place = person_path(path, person.id)
-        place = place.with_name(f"{place.stem}_from_{moving.frame[0] + 1}{place.suffix}")
+    for moving in (part for person in cast.people for part in shots(person, cast)):
+        place = person_path(path, moving.id)
+        first = even.number_from_1[0] + moving.frame[0]
+        place = place.with_name(f"{place.stem}_from_{first}{place.suffix}")
         turns = Rotation.from_rotvec(moving.rotvec.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
         angles = np.rad2deg(euler_zxy(turns))[:, FILE_ORDER].reshape(-1, 72)
         row = " ".join(["%.6f"] * 3 + ["%.5f"] * 72)
         lines = [
             "HIERARCHY",
-            *_joint(0, moving.rest_joints, _tips(cast.body, person), ""),
+            *_joint(0, moving.rest_joints, _tips(cast.body, moving), ""),
             "MOTION",
             f"Frames: {len(moving.frame)}",
             f"Frame Time: {1 / float(cast.fps):.9f}",

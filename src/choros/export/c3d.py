@@ -13,23 +13,27 @@ from choros.export.people import Cast, cast_of
 from choros.export.points import MARKERS, markers_m, over_time
 from choros.export.whole import whole_file
 from choros.motion import Motion
+from choros.resampling import places
 
 MOST_FRAMES = 65_535  # that the header can count
 
 
 def write_c3d(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """One file of all frames: points ``person_1:left_knee``, millimetres, z up.
+    """One file of all frames, at the constant rate of ``Motion.evenly``: points ``person_1:left_knee``, mm, z up.
 
-    Points of people who are not there have residual -1. A point was seen by camera 1 or, where its person was
-    predicted, by none (the camera mask). The analogue channels, one sample a frame, are ``time_s`` (the rate is
-    nominal) and ``person_1:confidence``. Raises ``ChorosError`` as ``cast_of`` does, for a body without
-    landmarks, and for more frames than the format can count.
+    Its first frame has the source's number (``Motion.number_from_1``), or 1 where the format cannot count to the
+    last one's. Points of people who are not there have
+    residual -1. A point was seen by camera 1 or, where its person was predicted, by none (the camera mask). The
+    analogue channels, one sample a frame, are ``time_s`` since the first frame and ``person_1:confidence``.
+    Raises ``ChorosError`` as ``cast_of`` does, for a body without landmarks, and for frames beyond those that the
+    format can count.
     """
-    if len(motion) > MOST_FRAMES:
+    count = round(places(motion.frames, motion.fps).max(initial=0)) + 1
+    if count > MOST_FRAMES:
         raise ChorosError(
-            f"{path} cannot hold {len(motion)} frames, C3D counts {MOST_FRAMES}; export trc, or a part of the motion."
+            f"{path} cannot hold {count} frames, C3D counts {MOST_FRAMES}; export trc, or a part of the motion."
         )
-    cast = cast_of(motion, options or ExportOptions(), up="z")
+    cast = cast_of(motion.evenly(), options or ExportOptions(), up="z")
     names = [person.name for person in cast.people]
     points_mm, seen, channels = _points(cast)
     absent = np.isnan(points_mm[:1])
@@ -40,6 +44,9 @@ def write_c3d(motion: Motion, path: Path, options: ExportOptions | None = None) 
     ]
     out["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
     out["parameters"]["POINT"]["RATE"]["value"] = [float(cast.fps)]
+    first = int(motion.number_from_1[0])
+    if 0 < first <= MOST_FRAMES + 1 - count:
+        out["header"]["points"]["first_frame"] = first - 1  # ezc3d counts from 0, the file from 1
     out["data"]["points"] = np.concatenate([points_mm, np.ones_like(points_mm[:1])])
     cameras = np.zeros((7, *seen.shape), bool)
     cameras[0] = seen

@@ -2,7 +2,7 @@
 
 ``CocoFile`` and ``PoseTrackFile`` gather one video's frames and people in the form's own words; made-up scenes
 write their truth through them, ``write_coco`` and ``write_posetrack`` what a system saw. ``choros.datasets`` reads
-both. Frame k is image k + 1, ``img1/000001.jpg`` and so on, whether or not the pictures are there.
+both. Frame 1 is image 1, ``img1/000001.jpg``, and so on, whether or not the pictures are there.
 """
 
 from __future__ import annotations
@@ -38,10 +38,9 @@ class CocoFile:
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def frame(self, picture: Picture | None = None) -> None:
-        """Begin the next frame, of a video or a photograph; whoever is added after it is in it."""
-        number = len(self._images) + 1
-        name = picture_name(number - 1).name
+    def frame(self, number: int, picture: Picture | None = None) -> None:
+        """Begin the frame of this number, of a video or a photograph; whoever is added after it is in it."""
+        name = picture_name(number).name
         if picture is not None:
             name, self.width, self.height = picture.name, picture.width, picture.height
         self._images.append({"id": number, "file_name": name, "width": self.width, "height": self.height})
@@ -74,7 +73,7 @@ class CocoFile:
         width, height = label["bbox"][2:]
         about = {
             "id": len(self._annotations) + 1,
-            "image_id": len(self._images),
+            "image_id": self._images[-1]["id"],
             "category_id": 1,
             "area": AREA_OF_BOX * width * height,
         }
@@ -90,10 +89,9 @@ class PoseTrackFile:
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def frame(self, labelled: bool, ignore_px: Floats, picture: Picture | None = None) -> None:
-        """Begin the next frame: whether anybody is labelled in it, and where (n, 4) people are who are not."""
-        number = len(self._images) + 1
-        name = picture_name(number - 1).as_posix()
+    def frame(self, number: int, labelled: bool, ignore_px: Floats, picture: Picture | None = None) -> None:
+        """Begin the frame of this number: is anybody labelled in it, and where (n, 4) are people who are not."""
+        name = picture_name(number).as_posix()
         if picture is not None:
             name, self.width, self.height = picture.name, picture.width, picture.height
         self._images.append({
@@ -113,7 +111,7 @@ class PoseTrackFile:
         **more: Any,  # further entries of the annotation
     ) -> None:
         points = posetrack_points(keypoints_px, head_px)
-        image = len(self._images)
+        image = self._images[-1]["id"]
         self._annotations.append({
             "id": self._ids * image + track, "image_id": image, "category_id": 1,
             "track_id": track, "person_id": track,
@@ -124,9 +122,9 @@ class PoseTrackFile:
         _json(path, self._images, self._annotations, POSETRACK17)
 
 
-def picture_name(frame: int) -> Path:
-    """The picture of a frame, counted from 0."""
-    return Path("img1") / f"{frame + 1:06d}.jpg"
+def picture_name(number: int) -> Path:
+    """The picture of a frame; the first one's number is 1."""
+    return Path("img1") / f"{number:06d}.jpg"
 
 
 def xywh(box_px: Floats) -> list[float]:

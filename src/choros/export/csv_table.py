@@ -21,7 +21,8 @@ FORMATS_OF_COLUMNS = ["%d", "%.6f", "%d", "%d", "%.4f", "%.3f", *["%.5f"] * (3 *
 
 
 def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """One row a person and frame, sorted by frame, then person; z up. Frames count from 0 as in ``Motion``.
+    """One row a person and frame, sorted by frame, then person; z up. ``frame`` is the source's own
+    number (``Motion.number``).
 
     Of photographs the last column, ``picture``, is the name of the file.
 
@@ -30,18 +31,21 @@ def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) 
     cast = cast_of(motion, options or ExportOptions(), up="z")
     tables = []
     for person in cast.people:
-        about = np.stack([person.frame, person.time_s, np.full(len(person.frame), person.id)], axis=1)
+        about = np.stack(
+            [motion.number[person.frame], person.time_s, np.full(len(person.frame), person.id)], axis=1
+        )
         stature = np.full(len(person.frame), stature_m(person, cast.body))
         seen = np.stack([person.visible, person.confidence, stature], axis=1)
         joints = joints_m(cast.body, person).reshape(len(about), -1)
         tables.append(np.concatenate([about, seen, joints], axis=1))
     table = np.concatenate(tables)
-    table = table[np.lexsort((table[:, 2], table[:, 0]))]
+    table = table[np.lexsort((table[:, 2], table[:, 1]))]
     text = io.StringIO()
     np.savetxt(text, table, FORMATS_OF_COLUMNS, ",", header=",".join(COLUMNS), comments="")
     lines = text.getvalue().splitlines()
     if motion.pictures:
-        names = [motion.pictures[int(frame)].name for frame in table[:, 0]]
+        name_of = {picture.number: picture.name for picture in motion.pictures}
+        names = [name_of[int(number)] for number in table[:, 0]]
         lines = [f"{line},{_cell(name)}" for line, name in zip(lines, ["picture", *names], strict=True)]
     with atomic_write(path) as file:
         file.write("".join(f"{line}\n" for line in lines).encode())

@@ -25,7 +25,7 @@ class ExportOptions:
     space: Literal["camera", "world"] | None = None  # None: the motion's own
     people: tuple[int, ...] = ()  # identities; none means everybody
     body: BodyModel | None = None  # the motion's, if that was not the open body
-    frame: int = 0  # of the motion, from 0; for formats that hold one moment
+    frame: int | None = None  # the source's number, for formats of one moment; None: the first with anybody
     quantised: bool = False  # whole numbers of 8 and 16 bits where the format allows them
 
 
@@ -43,7 +43,7 @@ class Format:
     what: str
     units: str
     axes: str
-    times: str  # frame rate, and when people are there
+    times: str  # and numbers of frames, and when people are there; "from 1" is ``Motion.number_from_1``
     unseen: str  # how frames are marked in which a person was predicted and not seen
     extra: str = ""  # of choros that installs the package it needs
 
@@ -89,7 +89,7 @@ _ALL = (
         what="glTF 2.0: everybody's skinned mesh and skeleton, animated, and the camera, in one file",
         units="metres, seconds; turns as quaternions",
         axes="y up; at rest x left, z forward",
-        times="exact times from the first frame; people have scale 0 while they are not there",
+        times="exact times from the first frame, whose number is `first_frame`; people have scale 0 while not there",
         unseen="`unseen_s` in the extras of a person's node: start, end, start, end ... of each stretch",
     ),
     Format(
@@ -99,7 +99,7 @@ _ALL = (
         what="Biovision hierarchy: one skeleton of 24 joints and its motion",
         units="metres, degrees",
         axes="y up; at rest x left, z forward",
-        times="the nominal frame rate; from the person's first frame, which the file's name tells",
+        times="a constant rate; one file a shot, from the person's first frame, whose number from 1 its name tells",
         unseen="not marked",
     ),
     Format(
@@ -109,7 +109,7 @@ _ALL = (
         what="AMASS's npz of SMPL-H: poses, trans, betas; for SMPL's own tools and motion models",
         units="metres, rad",
         axes="z up",
-        times="the motion's nominal frame rate; only frames in which the person is there: `frames` tells which",
+        times="a constant rate, `times_s` in the video; one file a shot; `frames`: numbers of those the person is in",
         unseen="`visible`",
     ),
     Format(
@@ -119,7 +119,7 @@ _ALL = (
         what="table of 24 joints, one row a person and frame",
         units="metres, seconds; column names tell",
         axes="z up",
-        times="exact times from the first frame; people have rows while they are there",
+        times="exact times from the first frame; `frame` is the source's number; people have rows while they are there",
         unseen="column `visible` 0",
     ),
     Format(
@@ -129,7 +129,7 @@ _ALL = (
         what="marker file of OpenSim and Pose2Sim: 24 joints and 9 points of head and feet",
         units="millimetres, seconds",
         axes="y up",
-        times="exact times from the motion's first frame; cells are empty while the person is away",
+        times="a constant rate, frames numbered from 1; cells are empty where frames were lost or the person is away",
         unseen="not marked",
     ),
     Format(
@@ -139,7 +139,7 @@ _ALL = (
         what="file of motion capture laboratories: everybody's 33 markers as person_1:left_knee",
         units="millimetres, seconds",
         axes="z up",
-        times="nominal frame rate, exact times in channel time_s; residual -1 while people are not there",
+        times="a constant rate, frames numbered from 1; residual -1 where frames were lost or people are away",
         unseen="no camera in the points' camera mask, else the first",
         extra="c3d",
     ),
@@ -150,7 +150,7 @@ _ALL = (
         what="OpenUSD: everybody's UsdSkel skeleton and skinned mesh, animated, and the camera, in one file",
         units="metres; time codes are frames",
         axes="y up, z forward",
-        times="time code = exact time x nominal frame rate; people are invisible while they are not there",
+        times="exact: time code = number of the first frame + time x rate; people are invisible while not there",
         unseen="`userProperties:visible` of a person's SkelRoot",
         extra="usd",
     ),
@@ -161,7 +161,7 @@ _ALL = (
         what="Wavefront OBJ of one frame: an object and a material for each person",
         units="metres",
         axes="y up, z forward",
-        times="the one frame asked for",
+        times="the one frame asked for, by the source's number",
         unseen="a comment before the person",
     ),
     Format(
@@ -171,7 +171,7 @@ _ALL = (
         what="PLY of one frame: everybody's skin, coloured",
         units="metres",
         axes="y up, z forward",
-        times="the one frame asked for",
+        times="the one frame asked for, by the source's number",
         unseen="vertex property `visible` 0",
     ),
     Format(
@@ -181,7 +181,7 @@ _ALL = (
         what="MOT Challenge text: boxes in the image",
         units="px",
         axes="x right, y down, from the image's corner",
-        times="frames, from 1; people from the first to the last frame they were seen in",
+        times="frames numbered from 1; people from the first to the last frame they were seen in",
         unseen="not marked; who is not seen any more is left out",
     ),
     Format(
@@ -191,7 +191,7 @@ _ALL = (
         what="COCO keypoints and boxes in the image, with score and track_id",
         units="px",
         axes="x right, y down; boxes from the image's corner, keypoints from the first pixel's centre",
-        times="frame k is image k + 1",
+        times="images numbered from 1",
         unseen="`visible` false; hidden keypoints have v = 1",
     ),
     Format(
@@ -201,7 +201,7 @@ _ALL = (
         what="PoseTrack21's predictions: keypoints, scores and tracks in the image",
         units="px",
         axes="x right, y down, from the image's corner",
-        times="frame k is image k + 1",
+        times="images numbered from 1",
         unseen="`visible` false, and no keypoints",
     ),
 )

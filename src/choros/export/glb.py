@@ -21,7 +21,7 @@ from choros._version import __version__
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions
-from choros.export.people import CHILDREN, Cast, ExportPerson, Floats, cast_of, rest_vertices
+from choros.export.people import CHILDREN, Cast, ExportPerson, Floats, cast_of, curve_keys, rest_vertices
 from choros.motion import Motion, atomic_write
 from choros.view.raster import vertex_normals
 from choros.view.shading import colour_of
@@ -48,7 +48,12 @@ def write_glb(motion: Motion, path: Path, options: ExportOptions | None = None) 
     options = options or ExportOptions()
     cast = cast_of(motion, options, up="y")
     file = _Glb()
-    file.json["asset"]["extras"] = {"source": motion.header.source, "space": cast.space, "fps": str(cast.fps)}
+    file.json["asset"]["extras"] = {
+        "source": motion.header.source,
+        "space": cast.space,
+        "fps": str(cast.fps),
+        "first_frame": int(motion.number[0]),
+    }
     skin = _Skin(file, cast.body)
     tracks = _Tracks(file, options.quantised)
     for person in cast.people:
@@ -266,11 +271,12 @@ class _Tracks:
 
 
 def _animate_person(tracks: _Tracks, cast: Cast, person: ExportPerson, root: int) -> None:
-    times = tracks.times(person.time_s)
-    tracks.move(root + 1, times, person.pelvis)
+    keys, time_s = curve_keys(cast, person.frame)
+    times = tracks.times(time_s)
+    tracks.move(root + 1, times, person.pelvis[keys])
     for joint in range(len(JOINT_NAMES)):
         if person.rotvec[:, joint].any():  # else it rests, as its node says
-            tracks.turn(root + 1 + joint, times, Rotation.from_rotvec(person.rotvec[:, joint]))
+            tracks.turn(root + 1 + joint, times, Rotation.from_rotvec(person.rotvec[keys, joint]))
     there = np.zeros(len(cast.time_s), bool)
     there[person.frame] = True
     if not there.all():
@@ -303,6 +309,7 @@ def _add_camera(file: _Glb, tracks: _Tracks, cast: Cast, T_file_camera: Floats) 
         }
     )
     if np.ptp(T, axis=0).any():
-        times = tracks.times(cast.time_s)
-        tracks.move(node, times, place)
-        tracks.turn(node, times, rotation)
+        keys, time_s = curve_keys(cast, np.arange(len(cast.time_s)))
+        times = tracks.times(time_s)
+        tracks.move(node, times, place[keys])
+        tracks.turn(node, times, rotation[keys])

@@ -1,7 +1,8 @@
 """What a system saw in the image, as COCO's and PoseTrack21's JSON: for their tools of evaluation and labelling.
 
 Points that it saw are its evidence, others those of the bodies. The coordinates are those of the two forms
-(``choros.export.coco``), whatever space is asked for.
+(``choros.export.coco``), whatever space is asked for. Images have the numbers of the source's frames
+(``Motion.number_from_1``).
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def write_coco(motion: Motion, path: Path, options: ExportOptions | None = None)
     out = CocoFile(motion.width, motion.height)
     pictures: Sequence[Picture | None] = motion.pictures or [None] * len(motion)
     frames = _frames(motion, path, options or ExportOptions(), "coco17")
-    for picture, (rows, bodies_px) in zip(pictures, frames, strict=True):
-        out.frame(picture)
+    for picture, (number, rows, bodies_px) in zip(pictures, frames, strict=True):
+        out.frame(number, picture)
         for row, body_px in zip(rows, bodies_px, strict=True):
             seen = row["keypoints_px"][:, 2] > SURE
             points_px = np.where(seen[:, None], row["keypoints_px"][:, :2], body_px)
@@ -64,8 +65,8 @@ def write_posetrack(motion: Motion, path: Path, options: ExportOptions | None = 
     out = PoseTrackFile(name, motion.width, motion.height, len(motion), last)
     pictures: Sequence[Picture | None] = motion.pictures or [None] * len(motion)
     frames = _frames(motion, path, options or ExportOptions(), "posetrack15")
-    for picture, (rows, bodies_px) in zip(pictures, frames, strict=True):
-        out.frame(labelled=len(rows) > 0, ignore_px=np.zeros((0, 4)), picture=picture)
+    for picture, (number, rows, bodies_px) in zip(pictures, frames, strict=True):
+        out.frame(number, len(rows) > 0, np.zeros((0, 4)), picture)
         for row, body_px in zip(rows, bodies_px, strict=True):
             points, head_px = np.zeros((17, 3)), np.zeros((2, 3))
             if row["visible"]:
@@ -82,8 +83,8 @@ def write_posetrack(motion: Motion, path: Path, options: ExportOptions | None = 
 
 def _frames(
     motion: Motion, path: Path, options: ExportOptions, keypoints: str
-) -> Iterator[tuple[NDArray[np.void], NDArray[np.float64]]]:
-    """Rows (n,) of each frame and the keypoints of their bodies (n, K, 2) px, NaN behind the camera."""
+) -> Iterator[tuple[int, NDArray[np.void], NDArray[np.float64]]]:
+    """Number of each frame, its rows (n,) and the keypoints of their bodies (n, K, 2) px, NaN behind the camera."""
     if motion.space == "world" and (motion.T_world_camera == np.eye(4)).all():
         raise ChorosError(
             f"{path} holds places in the image, and the motion of {motion.header.source or 'this video'} "
@@ -100,5 +101,5 @@ def _frames(
             in_front, project(np.where(in_front, points_cam, 1), K), np.nan
         )
     ends = np.searchsorted(rows["frame"], np.arange(len(motion) + 1))
-    for start, end in pairwise(ends):
-        yield rows[start:end], points_px[start:end]
+    for number, (start, end) in zip(motion.number_from_1.tolist(), pairwise(ends), strict=True):
+        yield number, rows[start:end], points_px[start:end]

@@ -32,19 +32,19 @@ class _Skin:
 
 
 def write_obj(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """An object and a material for each person of frame ``options.frame``; returns the OBJ and its MTL.
+    """An object and a material for each person of the frame numbered ``options.frame``; returns the OBJ and its MTL.
 
-    Metres, y up. Raises ``ChorosError`` as ``cast_of`` does, and if nobody is in that frame.
+    Metres, y up. Raises ``ChorosError`` as ``cast_of`` does, if the motion has no such frame, and if nobody is in it.
     """
     options = options or ExportOptions()
-    skins, faces = _skins(motion, path, options)
+    number, skins, faces = _skins(motion, path, options)
     materials = path.with_suffix(".mtl")
     with atomic_write(materials) as file:
         for skin in skins:
             r, g, b = (value / 255 for value in skin.colour)
             file.write(f"newmtl {skin.person.name}\nKd {r:.4f} {g:.4f} {b:.4f}\n\n".encode())
     with atomic_write(path) as file:
-        file.write(f"# choros {__version__}: frame {options.frame}, metres, y up\n".encode())
+        file.write(f"# choros {__version__}: frame {number}, metres, y up\n".encode())
         file.write(f"mtllib {materials.name}\n".encode())
         first = 1
         for skin in skins:
@@ -57,12 +57,13 @@ def write_obj(motion: Motion, path: Path, options: ExportOptions | None = None) 
 
 
 def write_ply(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """Binary PLY of frame ``options.frame``; each vertex tells its person, colour and whether they were seen.
+    """Binary PLY of the frame numbered ``options.frame``; each vertex tells whose it is, their colour and whether
+    they were seen.
 
-    Metres, y up. Raises ``ChorosError`` as ``cast_of`` does, and if nobody is in that frame.
+    Metres, y up. Raises ``ChorosError`` as ``cast_of`` does, if the motion has no such frame, and if nobody is in it.
     """
     options = options or ExportOptions()
-    skins, faces = _skins(motion, path, options)
+    number, skins, faces = _skins(motion, path, options)
     vertex = np.dtype([
         ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1"),
         ("person", "<i4"), ("visible", "u1"),
@@ -79,7 +80,7 @@ def write_ply(motion: Motion, path: Path, options: ExportOptions | None = None) 
     kinds = {"<f4": "float", "<i4": "int", "|u1": "uchar"}
     header = [
         "ply", "format binary_little_endian 1.0",
-        f"comment choros {__version__}: frame {options.frame}, metres, y up",
+        f"comment choros {__version__}: frame {number}, metres, y up",
         f"element vertex {vertices.size}",
         *(f"property {kinds[vertex[name].str]} {name}" for name in vertex.names or ()),
         f"element face {triangles.size}", "property list uchar int vertex_indices", "end_header", "",
@@ -90,19 +91,40 @@ def write_ply(motion: Motion, path: Path, options: ExportOptions | None = None) 
     return [path]
 
 
-def _skins(motion: Motion, path: Path, options: ExportOptions) -> tuple[list[_Skin], NDArray[np.int64]]:
-    """Everybody in the frame, and the faces (F, 3) of each."""
+def _skins(motion: Motion, path: Path, options: ExportOptions) -> tuple[int, list[_Skin], NDArray[np.int64]]:
+    """Number of the frame, everybody in it, and the faces (F, 3) of each."""
     cast = cast_of(motion, options, up="y")
+    frame = _frame(motion, options, first=min(int(person.frame[0]) for person in cast.people))
+    number = int(motion.number[frame])
     skins = []
     for person in cast.people:
-        for row in np.flatnonzero(person.frame == options.frame):
+        for row in np.flatnonzero(person.frame == frame):
             pose = BodyParams(**{name: value[row] for name, value in person.params()._asdict().items()})
             with torch.inference_mode():
                 vertices = cast.body.vertices(pose)
             skins.append(_Skin(person, bool(person.visible[row]), vertices.numpy()))
     if not skins:
         raise ChorosError(
-            f"{path} would be empty, none of the people chosen is in frame {options.frame} of the motion's "
-            f"{len(motion)}; give another frame (the first is 0)."
+            f"{path} would be empty, none of the people chosen is in frame {number} of "
+            f"{motion.header.source or 'this video'}; give another frame ({_range(motion)})."
         )
-    return skins, cast.body.faces.numpy()
+    return number, skins, cast.body.faces.numpy()
+
+
+def _frame(motion: Motion, options: ExportOptions, first: int) -> int:
+    """Place in the motion of the frame that is asked for, else ``first``."""
+    if options.frame is None:
+        return first
+    found = np.flatnonzero(motion.number == options.frame)
+    if not len(found):
+        raise ChorosError(
+            f"the motion of {motion.header.source or 'this video'} has no frame {options.frame}; "
+            f"give another frame ({_range(motion)})."
+        )
+    return int(found[0])
+
+
+def _range(motion: Motion) -> str:
+    low, high = motion.number.min(), motion.number.max()
+    some = "" if high - low + 1 == len(motion) else f", {high - low + 1 - len(motion)} of them missing"
+    return f"it has {low} to {high}{some}"

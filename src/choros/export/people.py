@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
 from choros.body.skeleton import PARENTS
@@ -84,16 +84,11 @@ class Cast:
     space: Literal["camera", "world"]
     fps: Fraction
     time_s: Floats  # (T,) since the first frame
+    cut_before: NDArray[np.bool_]  # (T,) another shot begins with this frame
     width: int
     height: int
     K: Floats  # (T, 3, 3) px
     T_file_camera: Floats | None  # (T, 4, 4) from OpenCV camera axes, metres; None if nobody knows
-
-    @property
-    def steady(self) -> bool:
-        """Whether frame k is nearest to time k / fps throughout, so that numbers of frames tell the time."""
-        drift_s = self.time_s - np.arange(len(self.time_s)) / float(self.fps)
-        return bool(np.abs(drift_s).max(initial=0) < 0.5 / float(self.fps))
 
 
 def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y") -> Cast:
@@ -133,6 +128,7 @@ def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y")
         space,
         motion.fps,
         motion.pts_s - first_s,
+        motion.cut_before,
         motion.width,
         motion.height,
         motion.K,
@@ -161,32 +157,28 @@ def rest_vertices(body: BodyModel, person: ExportPerson) -> Floats:
         return body.vertices(params).numpy().astype(np.float64)
 
 
-def evenly(person: ExportPerson, cast: Cast) -> ExportPerson:
-    """The person on the grid of the nominal frame rate, from their first frame to their last.
+def shots(person: ExportPerson, cast: Cast) -> list[ExportPerson]:
+    """The person in each shot that they are in; nothing that has no times of its own goes on over a cut."""
+    shot = np.cumsum(cast.cut_before)[person.frame]
+    over_time = ("frame", "time_s", "visible", "confidence", "rotvec", "pelvis")
+    return [
+        replace(person, **{name: getattr(person, name)[start:end] for name in over_time})
+        for start, end in _runs(np.diff(shot) == 0)
+    ]
 
-    For formats of fixed rate. In a steady video that fills frames in which nobody followed the person, as not
-    visible; in one of uneven times ``frame`` becomes the number on the grid, and poses are those of its times.
+
+def curve_keys(cast: Cast, frame: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], Floats]:
+    """Keys for curves that programs draw from one to the next: which of the frames (n,), and seconds, (n + cuts,).
+
+    The last frame before a cut stands there again just before the first one after it, so that nothing is led over.
     """
-    at = person.frame.astype(np.float64) if cast.steady else person.time_s * float(cast.fps)
-    grid = np.arange(round(at[0]), round(at[-1]) + 1)
-    if np.array_equal(grid, at):
-        return person
-    wanted = np.clip(grid, at[0], at[-1])
-    nearest = np.rint(np.interp(wanted, at, np.arange(len(at)))).astype(np.int64)
-    near = np.abs(at[nearest] - wanted) < 1
-    rotvec = person.rotvec[nearest]
-    if len(at) > 1:
-        for joint in range(rotvec.shape[1]):
-            rotvec[:, joint] = Slerp(at, Rotation.from_rotvec(person.rotvec[:, joint]))(wanted).as_rotvec()
-    return replace(
-        person,
-        frame=grid.astype(np.int32),
-        time_s=grid / float(cast.fps),
-        visible=person.visible[nearest] & near,
-        confidence=np.where(near, person.confidence[nearest], 0).astype(np.float32),
-        rotvec=rotvec,
-        pelvis=np.stack([np.interp(wanted, at, axis) for axis in person.pelvis.T], axis=1),
-    )
+    first = np.flatnonzero(np.diff(np.cumsum(cast.cut_before)[frame])) + 1
+    time_s = cast.time_s[frame]
+    just_before_s = time_s[first] - np.maximum(
+        1e-3, 2.5e-7 * time_s[first]
+    )  # that 32-bit floats can tell apart
+    keys = np.insert(np.arange(len(frame)), first, first - 1)
+    return keys, np.insert(time_s, first, just_before_s)
 
 
 def _body(motion: Motion, options: ExportOptions, source: str) -> BodyModel:

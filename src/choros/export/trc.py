@@ -16,25 +16,30 @@ from choros.motion import Motion, atomic_write
 def write_trc(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
     """A file for each person, millimetres, y up, from their first frame to their last; returns the files.
 
-    The column of times is exact whatever the header's rate says. Frames in between in which the person is not
-    there are left empty, as OpenSim wants it. Raises ``ChorosError`` as ``cast_of`` does, and for a body
-    without landmarks.
+    At the constant rate of ``Motion.evenly``, in seconds since the motion's first frame. Frames count from the
+    source's number of that one (``Motion.number_from_1``). Those in between in which the person is not there are
+    left empty, as OpenSim wants it. Raises ``ChorosError`` as ``cast_of`` does, and for a body without landmarks.
     """
-    cast = cast_of(motion, options or ExportOptions(), up="y")
+    even = motion.evenly()
+    cast = cast_of(even, options or ExportOptions(), up="y")
     files = []
     for person in cast.people:
         files.append(person_path(path, person.id))
         with atomic_write(files[-1]) as file:
-            file.writelines(f"{line}\n".encode() for line in _lines(cast, person, files[-1].name))
+            file.writelines(
+                f"{line}\n".encode()
+                for line in _lines(cast, person, int(even.number_from_1[0]), files[-1].name)
+            )
     return files
 
 
-def _lines(cast: Cast, person: ExportPerson, name: str) -> Iterator[str]:
+def _lines(cast: Cast, person: ExportPerson, number: int, name: str) -> Iterator[str]:
+    """``number`` is that of the motion's first frame."""
     first, last = int(person.frame[0]), int(person.frame[-1])
     rate, count = f"{float(cast.fps):.6g}", last - first + 1
     yield f"PathFileType\t4\t(X/Y/Z)\t{name}"
     yield "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames"
-    yield f"{rate}\t{rate}\t{count}\t{len(MARKERS)}\tmm\t{rate}\t{first + 1}\t{count}"
+    yield f"{rate}\t{rate}\t{count}\t{len(MARKERS)}\tmm\t{rate}\t{number + first}\t{count}"
     yield "Frame#\tTime\t" + "\t\t\t".join(MARKERS) + "\t\t"
     yield "\t\t" + "\t".join(f"{axis}{i}" for i in range(1, len(MARKERS) + 1) for axis in "XYZ")
     yield ""
@@ -43,4 +48,4 @@ def _lines(cast: Cast, person: ExportPerson, name: str) -> Iterator[str]:
         there = np.isfinite(markers_mm[frame, 0])
         cells = "\t".join(f"{value:.3f}" if there else "" for value in markers_mm[frame].tolist())
         # OpenSim counts an empty last cell only if a tab ends it.
-        yield f"{frame + 1}\t{cast.time_s[frame]:.6f}\t{cells}\t"
+        yield f"{number + frame}\t{cast.time_s[frame]:.6f}\t{cells}\t"

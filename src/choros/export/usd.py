@@ -19,7 +19,7 @@ from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions
 from choros.export.glb import influences, linear_colour
-from choros.export.people import Cast, ExportPerson, Floats, cast_of, rest_vertices
+from choros.export.people import Cast, ExportPerson, Floats, cast_of, curve_keys, rest_vertices
 from choros.export.points import joints_m
 from choros.export.whole import whole_file
 from choros.motion import Motion
@@ -34,10 +34,10 @@ OPENCV_FROM_USD = np.diag([1.0, -1, -1, 1])
 def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
     """Everybody and the camera as one crate file: y up, metres.
 
-    Time codes are time since the first frame x nominal frame rate: whole numbers, the motion's frames, where
-    frames come evenly. A person is the SkelRoot ``/motion/person_<id>``; while they are not there it is
-    invisible, and ``userProperties:visible`` is false from a frame on in which they were predicted and not
-    seen. Their shape is baked into the mesh.
+    Time codes are time since the first frame x nominal frame rate, counted on from the source's number of that
+    frame: its frames' numbers, where they come evenly. A person is the SkelRoot ``/motion/person_<id>``; while they
+    are not there it is invisible, and ``userProperties:visible`` is false from a frame on in which they were
+    predicted and not seen. Their shape is baked into the mesh.
 
     Raises ``ChorosError`` as ``cast_of`` does.
     """
@@ -47,7 +47,8 @@ def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) 
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     stage.SetTimeCodesPerSecond(float(cast.fps))
     stage.SetFramesPerSecond(float(cast.fps))
-    codes = _codes(cast, cast.time_s)
+    first = int(motion.number[0])
+    codes = _codes(cast, cast.time_s, first)
     stage.SetStartTimeCode(codes[0])
     stage.SetEndTimeCode(codes[-1])
     stage.GetRootLayer().comment = f"choros {__version__}: {motion.header.source}, {cast.space} space"
@@ -55,20 +56,20 @@ def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) 
     Usd.ModelAPI(root).SetKind(Kind.Tokens.component)
     stage.SetDefaultPrim(root)
     for person in cast.people:
-        _add_person(stage, cast, person)
+        _add_person(stage, cast, person, first)
     if cast.T_file_camera is not None:
-        _add_camera(stage, cast, cast.T_file_camera, codes)
+        _add_camera(stage, cast, cast.T_file_camera, first)
     with whole_file(path) as part:
         stage.GetRootLayer().Export(str(part))
     return [path]
 
 
-def _codes(cast: Cast, time_s: Floats) -> list[float]:
-    """Time codes; those a rounding error away from a frame are that frame."""
-    return list(np.round(time_s * float(cast.fps), 6).tolist())
+def _codes(cast: Cast, time_s: Floats, first: int) -> list[float]:
+    """Time codes; one that is a rounding error away from a whole number is that."""
+    return list((first + np.round(time_s * float(cast.fps), 6)).tolist())
 
 
-def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson) -> None:
+def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson, first: int) -> None:
     base = f"/motion/{person.name}"
     root = UsdSkel.Root.Define(stage, base)
     skeleton = UsdSkel.Skeleton.Define(stage, f"{base}/skeleton")
@@ -87,7 +88,7 @@ def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson) -> None:
         UsdSkel.BindingAPI.Apply(prim.GetPrim())
     UsdSkel.BindingAPI(skeleton).CreateAnimationSourceRel().SetTargets([animation.GetPath()])
     UsdSkel.BindingAPI(mesh).CreateSkeletonRel().SetTargets([skeleton.GetPath()])
-    _animate(cast, person, root, animation, offsets, vertices)
+    _animate(cast, person, root, animation, offsets, vertices, first)
 
 
 def _joint_paths() -> list[str]:
@@ -144,29 +145,31 @@ def _animate(
     animation: UsdSkel.Animation,
     offsets: Floats,  # (24, 3) of each joint from its parent
     vertices: Floats,  # (V, 3) of the T-pose
+    first: int,  # code of the motion's first frame
 ) -> None:
-    codes = _codes(cast, person.time_s)
+    keys, time_s = curve_keys(cast, person.frame)
+    codes = _codes(cast, time_s, first)
     animation.CreateJointsAttr(_joint_paths())
     animation.CreateScalesAttr(Vt.Vec3hArray(len(JOINT_NAMES), Gf.Vec3h(1)))
     places, turns = animation.CreateTranslationsAttr(), animation.CreateRotationsAttr()
     extent = root.CreateExtentAttr()
     confidence = _property(root, "confidence", Sdf.ValueTypeNames.Float)
-    translations = np.tile(offsets, (len(codes), 1, 1))
+    translations = np.tile(offsets, (len(person.frame), 1, 1))
     translations[:, 0] = person.pelvis
     xyzw = Rotation.from_rotvec(person.rotvec.reshape(-1, 3)).as_quat().reshape(-1, 24, 4)
     joints = joints_m(cast.body, person)
     # However it is posed, the skin stays about as near to its nearest joint as it rests.
     skin_m = np.linalg.norm(vertices[:, None] - person.rest_joints, axis=2).min(1).max()
     low, high = joints.min(1) - skin_m, joints.max(1) + skin_m
-    for i, code in enumerate(codes):
+    for i, code in zip(keys, codes, strict=True):
         places.Set(_vec3(translations[i]), code)
         turns.Set(Vt.QuatfArray.FromNumpy(xyzw[i].astype(np.float32)), code)
         extent.Set(_vec3(np.stack([low[i], high[i]])), code)
         confidence.Set(float(person.confidence[i]), code)
 
     there, seen = np.zeros(len(cast.time_s), bool), np.zeros(len(cast.time_s), bool)
+    all_codes = _codes(cast, cast.time_s, first)
     there[person.frame], seen[person.frame] = True, person.visible
-    all_codes = _codes(cast, cast.time_s)
     visibility = root.CreateVisibilityAttr()
     for frame in _changes(there):
         visibility.Set(
@@ -186,7 +189,7 @@ def _property(root: UsdSkel.Root, name: str, kind: Any) -> Usd.Attribute:
     return root.GetPrim().CreateAttribute(f"userProperties:{name}", kind, custom=True)
 
 
-def _add_camera(stage: Usd.Stage, cast: Cast, T_file_camera: Floats, codes: list[float]) -> None:
+def _add_camera(stage: Usd.Stage, cast: Cast, T_file_camera: Floats, first: int) -> None:
     """The camera with its path and lens; what stands still is said once."""
     camera = UsdGeom.Camera.Define(stage, "/motion/camera")
     fx, fy, cx, cy = cast.K[:, 0, 0], cast.K[:, 1, 1], cast.K[:, 0, 2], cast.K[:, 1, 2]
@@ -205,12 +208,14 @@ def _add_camera(stage: Usd.Stage, cast: Cast, T_file_camera: Floats, codes: list
             [Gf.Matrix4d(T.T.tolist()) for T in T_file_camera @ OPENCV_FROM_USD],
         ),
     ]
+    keys, time_s = curve_keys(cast, np.arange(len(cast.time_s)))
+    codes = _codes(cast, time_s, first)
     for attribute, values in over_time:
         if all(value == values[0] for value in values):
             attribute.Set(values[0])
             continue
-        for code, value in zip(codes, values, strict=True):
-            attribute.Set(value, code)
+        for key, code in zip(keys, codes, strict=True):
+            attribute.Set(values[key], code)
 
 
 def _vec3(points: NDArray[np.floating[Any]]) -> Vt.Vec3fArray:

@@ -68,7 +68,7 @@ def write_scene(
             image = scene.taken(frame)
             video.write(image, frame / scene.fps)
             if not {"posetrack", "coco", "mot"}.isdisjoint(formats):
-                _picture(folder / picture_name(frame), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+                _picture(folder / picture_name(frame + 1), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
             if "masks" in formats:
                 _picture(folder / "masks" / f"{frame + 1:06d}.png", scene.masks(frame).astype(np.uint8))
             progress(frame + 1, scene.n_frames)
@@ -160,7 +160,7 @@ def write_posetrack(path: Path, truth: Truth, width: int, height: int, name: str
     known = labelled(truth)
     out = PoseTrackFile(name, width, height, n_frames=len(truth))
     for frame in range(len(truth)):
-        out.frame(labelled=bool(known[frame].any()), ignore_px=ignore_regions(truth, frame))
+        out.frame(frame + 1, labelled=bool(known[frame].any()), ignore_px=ignore_regions(truth, frame))
         for number in np.flatnonzero(known[frame]):
             out.person(
                 int(truth.person[number]),
@@ -176,7 +176,7 @@ def write_coco(path: Path, truth: Truth, width: int, height: int) -> None:
     known = labelled(truth)
     out = CocoFile(width, height)
     for frame in range(len(truth)):
-        out.frame()
+        out.frame(frame + 1)
         for number in np.flatnonzero(known[frame]):
             points = truth.keypoints_px[frame, number]
             out.person(

@@ -169,7 +169,7 @@ def render_video(
     style: OverlayStyle | None = None,
     progress: Callable[[int, int], Any] | None = None,
 ) -> int:
-    """Write an mp4 of a video with its people over it; returns the number of frames written.
+    """Write a video with its people over it, as ``VideoWriter`` does; returns the number of frames written.
 
     Frames of the video and of the motion belong together where their time stamps are equal; a motion of a
     part of the video gives a video of that part. ``body`` is the embedded light body unless given; a motion
@@ -203,7 +203,7 @@ def render_video(
             rows = motion.rows[:0] if index is None else motion.in_frame(index)
             camera = motion.frames[index or 0]
             image = overlay.draw(frame.image, rows, camera["K"], camera["T_world_camera"])
-            writer.write(image, frame.pts)
+            writer.write(image, frame.pts, frame.number)
             written += 1
             if progress is not None:
                 progress(written, len(motion))

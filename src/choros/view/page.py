@@ -41,6 +41,8 @@ def write_page(
     """
     first_s = min(float(motion.pts_s[0]) if len(motion) else 0.0 for _, motion in motions)
     content: dict[str, Any] = {"about": _about([motion for _, motion in motions]), "motions": []}
+    first = motions[0][1]
+    content["frames"] = {"times_s": (first.pts_s - first_s).tolist(), "numbers": first.number.tolist()}
     for done, (name, motion) in enumerate(motions, 1):
         content["motions"].append(_shown(name, motion, body, first_s))
         progress(done, len(motions))

@@ -227,7 +227,7 @@ def render_world(
     style: WorldStyle | None = None,
     progress: Callable[[int, int], Any] = lambda done, total: None,
 ) -> int:
-    """Write an mp4 of people and camera in the world; returns the number of frames.
+    """Write a video of people and camera in the world, as ``VideoWriter`` does; returns the number of frames.
 
     ``body`` is the embedded light body unless given. ``progress(done, total)`` is called after each frame. Raises
     ``ChorosError`` as ``WorldView`` does. Ctrl-C leaves a playable file.
@@ -236,8 +236,8 @@ def render_world(
 
     view = WorldView(motion, body, style)
     with VideoWriter(path, view.width, view.height, motion.fps) as writer:
-        for frame, pts in enumerate(motion.pts):
-            writer.write(view.draw(frame), pts)
+        for frame, (pts, number) in enumerate(zip(motion.pts, motion.number.tolist(), strict=True)):
+            writer.write(view.draw(frame), pts, number)
             progress(frame + 1, len(motion))
     return len(motion)
 

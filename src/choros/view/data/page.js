@@ -352,11 +352,17 @@ function film() {
   });
 }
 
+/** The source's own number of the first motion's frame at this time. */
+function frameNumber() {
+  const { times_s, numbers } = data.frames;
+  return numbers[Math.max(times_s.findLastIndex((each) => each <= state.time + 1e-3), 0)];
+}
+
 const clock = (time) => `${Math.floor(time / 60)}:${(time % 60).toFixed(2).padStart(5, "0")}`;
 function report() {
   const here = state.motions.flatMap((motion) => motion.people).filter((one) => one.shown && !one.unseenNow).length;
   const text = `${clock(state.time)} / ${clock(state.duration)}`;
-  $("clock").innerHTML = `${text}<small>frame ${Math.round(state.time * state.fps)}, ${here} seen</small>`;
+  $("clock").innerHTML = `${text}<small>frame ${frameNumber()}, ${here} seen</small>`;
   $("time").value = state.time;
   const share = `${100 * state.time / state.duration}%`;
   for (const head of document.querySelectorAll(".lane b")) head.style.left = share;
