@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from choros.cli.arguments import Degrees, Flag, Heights, Numbers, OptionalFile, Pixels, heights_of, matrix_of
+from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.systems import System, TrackOptions
@@ -36,6 +37,14 @@ class Tracking:
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights: OptionalFile = None
     """Your own weights of the system, as choros train writes them."""
+
+    def check(self) -> None:
+        """Refuse before any work what needs no network to be seen: files that are not there, no heights, no matrix."""
+        for file in (self.body, self.weights):
+            if file is not None and not file.is_file():
+                raise ChorosError(f"{file}: no such file; check the path.")
+        heights_of(self.height)
+        self.options()
 
     def loaded(self) -> System:
         from choros.systems import load

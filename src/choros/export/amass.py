@@ -9,7 +9,8 @@ import numpy as np
 
 from choros.export.formats import ExportOptions, person_path
 from choros.export.people import cast_of
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 
 
 def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:

@@ -10,7 +10,8 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.export.formats import ExportOptions
 from choros.export.people import cast_of, stature_m
 from choros.export.points import joints_m
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 
 COLUMNS = (
     "frame", "time_s", "person", "visible", "confidence", "stature_m",

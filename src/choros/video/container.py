@@ -27,6 +27,7 @@ from av.video.stream import VideoStream
 from choros.errors import ChorosError
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
+from choros.video.spool import is_pipe
 from choros.video.timestamps import AviCount, Clock
 
 # A broken file may make a demuxer hand out junk for ever. So many packets in a row without one frame (an
@@ -250,8 +251,11 @@ class ContainerReader(VideoReader):
                 yield pts, picture, lost
 
     def _frames_from_start(self) -> Iterator[tuple[Fraction, VideoFrame]]:
-        """Decoded frames from the start time or earlier: by seeking where the file's index is honest."""
-        if not self._start_s:
+        """Decoded frames from the start time or earlier: by seeking where the file's index is honest.
+
+        What has been read of a pipe cannot be read again.
+        """
+        if not self._start_s or is_pipe(self._url.removeprefix("file:")):
             yield from self._timed()
             return
         if self._seek():

@@ -9,6 +9,7 @@ from choros.video.container import ContainerReader
 from choros.video.frame import VideoReader
 from choros.video.images import STILL_SUFFIXES, ImageReader, natural_key
 from choros.video.prefetch import prefetch as prefetched
+from choros.video.spool import STANDARD_INPUT, Spool, is_pipe
 
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
 _CAMERA = re.compile(r"/dev/video\d+")
@@ -22,13 +23,16 @@ def open_video(
     prefetch: int = 0,
     image_fps: Fraction | int = 30,
     timeout_s: float = 15.0,
+    spool: Spool | None = None,
 ) -> VideoReader:
     """Open a video for reading; a context manager whose iteration yields `Frame`.
 
     ``source``: a video file, a folder of images (in natural order of their names), one image, a camera
-    (``/dev/video0``), or the URL of a stream. Frames with ``start_s <= pts < end_s`` are delivered.
+    (``/dev/video0``), a pipe (``-`` is standard input), or the URL of a stream. Frames with
+    ``start_s <= pts < end_s`` are delivered.
     ``prefetch`` decodes that many frames ahead in a thread. ``image_fps`` is the rate of a folder of
     images. ``timeout_s`` bounds the wait for a source that has gone silent, when opening and per packet.
+    ``spool`` keeps what comes through a pipe.
 
     A damaged file yields every frame that can be decoded, and ``reader.gaps`` says where frames are
     missing. Raises ChorosError if the source is not there, is no video, or holds no readable frame.
@@ -37,19 +41,26 @@ def open_video(
         raise ChorosError(f"The end ({end_s} s) must come after the start ({start_s} s); swap or widen them.")
     if not str(source).strip():
         raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
-    reader = _open(str(source), start_s or 0.0, end_s, Fraction(image_fps), timeout_s)
+    reader = _open(str(source), start_s or 0.0, end_s, Fraction(image_fps), timeout_s, spool)
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 
 
 def _open(
-    source: str, start_s: float, end_s: float | None, image_fps: Fraction, timeout_s: float
+    source: str,
+    start_s: float,
+    end_s: float | None,
+    image_fps: Fraction,
+    timeout_s: float,
+    spool: Spool | None,
 ) -> VideoReader:
     if _URL.match(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s)
 
-    path = Path(source)
+    path = Path(STANDARD_INPUT if source == "-" else source)
     if not path.exists():
         raise ChorosError(f"{source}: no such file or folder; check the path.")
+    if spool is not None and is_pipe(path):
+        return ContainerReader(f"file:{spool.tee(str(path))}", source, start_s, end_s, timeout_s)
     if _CAMERA.fullmatch(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s, container_format="v4l2")
     if path.is_dir():

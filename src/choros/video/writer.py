@@ -1,10 +1,9 @@
 """H.264 video out, with the frame times of the source.
 
-The file appears under its name only when it is complete: until ``close`` it is called ``NAME.part``.
+The file appears under its name only when it is complete (``outputs.Part``).
 """
 
 import math
-import os
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from choros.errors import ChorosError
+from choros.outputs import Part
 
 # Ticks per second in which the time stamps of nearly every container are whole: the least common multiple
 # of 90000 (MPEG), 1000 (Matroska), 600 (QuickTime), 15360, 12800, 16000 and 24000 (FFmpeg's MP4).
@@ -32,7 +32,6 @@ class VideoWriter:
 
     def __init__(self, path: str | Path, width: int, height: int, fps: Fraction, *, crf: int = 20) -> None:
         self.path = Path(path)
-        self._part = self.path.with_name(self.path.name + ".part")
         self._shape = (height, width, 3)
         self._interval = 1 / Fraction(fps)
         ticks = math.lcm(_COMMON_TICKS, Fraction(fps).numerator)
@@ -42,16 +41,17 @@ class VideoWriter:
         self._last_ticks = -1
         self._closed = False
         try:
-            self._part.open("wb").close()  # FFmpeg would complain at the first frame only
+            self._part = Part(self.path)  # FFmpeg would complain at the first frame only
         except OSError as error:
             raise ChorosError(
                 f"{self.path}: cannot be written ({error.strerror}); name a folder that exists and is yours."
             ) from None
-        self._container = av.open(str(self._part), "w", format="mp4")
+        self._container = av.open(str(self._part.path), "w", format="mp4")
         try:
             self._stream = self._container.add_stream("libx264", rate=Fraction(fps))
         except ValueError:
             self._container.close()
+            self._part.drop()
             raise ChorosError(
                 f"{self.path}: this build of PyAV has no H.264 encoder; install av from its wheels."
             ) from None
@@ -93,15 +93,16 @@ class VideoWriter:
         if self._closed:
             return
         self._closed = True
-        if self._first is None:
-            self._container.close()
-            self._part.unlink(missing_ok=True)
-            return
         try:
-            self._container.mux(self._stream.encode(None))
+            try:
+                if self._first is not None:
+                    self._container.mux(self._stream.encode(None))
+            finally:
+                self._container.close()
+            if self._first is not None:
+                self._part.keep()
         finally:
-            self._container.close()
-        os.replace(self._part, self.path)
+            self._part.drop()
 
     def __enter__(self) -> "VideoWriter":
         return self
