@@ -228,9 +228,9 @@ def test_a_file_system_without_locks_says_so_and_is_written_to(tmp_path, monkeyp
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("choros.outputs.lock_descriptor", none)
-    with pytest.warns(UserWarning, match="has no locks"), claimed(tmp_path / "m.npz"):
-        with atomic_write(tmp_path / "m.npz") as file:
-            file.write(b"whole")
+    output = tmp_path / "m.npz"
+    with pytest.warns(UserWarning, match="has no locks"), claimed(output), atomic_write(output) as file:
+        file.write(b"whole")
     assert names(tmp_path) == ["m.npz"]
 
 
@@ -262,7 +262,7 @@ def test_a_file_is_never_written_over_itself(inputs, output, read):
 )
 @pytest.mark.parametrize("read", ["pictures", "linked", "pictures/deep/.."])
 def test_nothing_is_written_into_pictures_that_are_read(inputs, output, read):
-    with pytest.raises(ChorosError, match="into .*, which is read"):
+    with pytest.raises(ChorosError, match=r"into .*, which is read"):
         check_output(output, read)
     assert names(inputs / "pictures") == ["1.png", "deep"]
 
@@ -279,8 +279,9 @@ def test_outputs_that_are_no_files_to_be(inputs, output):
         check_output(output)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_is_not_ours_is_refused_before_anything_is_written(tmp_path):
-    tmp_path.chmod(0o500)
+def test_a_folder_that_is_not_ours_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        os, "access", lambda folder, _: folder != tmp_path
+    )  # root, of the tests, may write everywhere
     with pytest.raises(ChorosError, match="cannot be written to"):
         check_output(tmp_path / "new" / "m.npz")

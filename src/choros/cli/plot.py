@@ -33,8 +33,10 @@ class Plot:
     def run(self) -> None:
         from choros.body import BodyModel
         from choros.cli.motions import loaded
+        from choros.outputs import check_output
         from choros.view.curves import DEFAULT_JOINTS, write_report
 
+        check_output(self.output, self.motion, self.body)
         motion = loaded(self.motion, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         write_report(motion, self.output, self.motion.stem, self.joints or DEFAULT_JOINTS, self.people, body)

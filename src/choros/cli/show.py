@@ -43,12 +43,13 @@ class Show:
         from choros.body import BodyModel
         from choros.cli.motions import loaded
         from choros.cli.progress import TrackProgress
+        from choros.outputs import check_output
         from choros.view.overlay import OverlayStyle, render_video
         from choros.view.world import WorldStyle, render_world
 
         if self.world == (self.video is not None):
             raise ChorosError(f"give {self.motion} a video to be drawn over, or --world, one of the two.")
-        self._check_output()
+        check_output(self.output, self.motion, self.video, self.body)
         motion = loaded(self.motion, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("drawing") as progress:
@@ -59,13 +60,3 @@ class Show:
                 over = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
                 written = render_video(motion, self.video, self.output, body, over, progress.count)
         print(f"{self.output}: {written} frames")
-
-    def _check_output(self) -> None:
-        """Refuse to write over what is read, or over anything but a file."""
-        if not self.output.exists():
-            return
-        if not self.output.is_file():
-            raise ChorosError(f"{self.output} is not a file; name the video to write, such as overlay.mp4.")
-        for read in (self.motion, Path(self.video or self.motion)):
-            if read.exists() and self.output.samefile(read):
-                raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")

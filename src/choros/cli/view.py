@@ -60,5 +60,8 @@ class View:
 
     def _check_html(self, html: Path) -> None:
         """Refuse to write over anything but a page."""
+        from choros.outputs import check_output
+
         if html.suffix.lower() not in (".html", ".htm") or html.is_dir():
             raise ChorosError(f"{html} is not a page; name a file such as motion.html after --html.")
+        check_output(html, *self.motions, self.video, self.body)

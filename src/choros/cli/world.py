@@ -41,9 +41,10 @@ class World:
 
     def run(self) -> None:
         from choros.motion import Motion
+        from choros.outputs import check_output
 
-        if self.output.exists() and self.motion.exists() and self.output.samefile(self.motion):
-            raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")
+        camera = self.camera if Path(self.camera).is_file() else None
+        check_output(self.output, self.motion, self.video, camera, self.body)
         motion = Motion.load(self.motion)
         world = self.made(motion)
         world.save(self.output)
@@ -58,6 +59,7 @@ class World:
         from choros.glamr.stage import WorldOptions, world_of
 
         given = self._given()
+        body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("reading") as progress:
 
             def report(what: str, done: int, total: int) -> None:
@@ -75,7 +77,7 @@ class World:
                 evidence=evidence,
                 given=given,
                 given_in_metres=not Path(self.camera).is_dir(),
-                body=BodyModel.load(self.body) if self.body else None,
+                body=body,
                 report=report,
             )
 
