@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
-from choros.errors import ChorosError
+from choros.errors import ChorosError, Nobody
 
 
 @dataclass
@@ -64,8 +64,11 @@ class Export:
         options = ExportOptions(self.space, self.people, body, self.frame, self.quantised)
         for name in dict.fromkeys(self.to):
             path = self.output / f"{self.motion.stem}{FORMATS[name].suffix}"
-            for file in FORMATS[name].write(motion, path, options):
-                print(f"{file}: {file.stat().st_size / 1000:,.0f} kB")
+            try:
+                for file in FORMATS[name].write(motion, path, options):
+                    print(f"{file}: {file.stat().st_size / 1000:,.0f} kB")
+            except Nobody as nothing:
+                print(f"{name}: {nothing}")
 
     def _show_formats(self) -> None:
         from rich.console import Console

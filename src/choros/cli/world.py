@@ -67,7 +67,7 @@ class World:
                 progress.count(done, total or None)
 
             evidence = None
-            if self.video and given is None and self.camera != "static":
+            if self.video and given is None and self.camera != "static" and motion.visible.any():
                 progress.say("following the background")
                 evidence = camera_evidence(motion, self.video, progress.count)
             known = self.camera if given is None else "auto"

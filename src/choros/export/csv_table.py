@@ -25,8 +25,8 @@ def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) 
 
     Raises ``ChorosError`` as ``cast_of`` does.
     """
-    cast = cast_of(motion, options or ExportOptions(), up="z")
-    tables = []
+    cast = cast_of(motion, options or ExportOptions(), up="z", may_be_empty=True)
+    tables = [np.empty((0, len(COLUMNS)))]
     for person in cast.people:
         about = np.stack([person.frame, person.time_s, np.full(len(person.frame), person.id)], axis=1)
         stature = np.full(len(person.frame), stature_m(person, cast.body))
