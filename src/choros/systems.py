@@ -27,7 +27,7 @@ from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, State, check_same_clip, frames_if_finished
 from choros.motion import FRAME, Header, Motion
 from choros.outputs import check_output, claimed
-from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, open_video
+from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address, open_video
 
 
 class Stream(Protocol):
@@ -222,12 +222,13 @@ def track_to_file(
     options, output = options or TrackOptions(), Path(output)
     for written in (output, output.with_name("tracks.txt")):
         check_output(written, source)
+    check_there(source)
     with claimed(output):
         clip = identity_of(source)
         if resume:
             check_same_clip(output, source, clip)
-        if clip is None and not isinstance(system, System):
-            system = system()  # before the stream begins, which waits for nobody
+        if is_address(source) and not isinstance(system, System):
+            system = system()  # before a stream begins, which waits for nobody
         with open_video(
             source, options.start_s, options.end_s, prefetch=4, image_fps=options.image_fps, spool=spool
         ) as reader:

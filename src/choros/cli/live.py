@@ -16,7 +16,6 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from choros.cli.arguments import Flag
 from choros.cli.tracking import Tracking
-from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,18 +57,15 @@ class Live:
     def _check(self, source: int | str) -> None:
         """Refuse before networks are loaded what would be refused after that."""
         from choros.live import refuse_killed
-        from choros.video import is_pipe, open_video
+        from choros.video import check_there, open_video
 
         self.tracking.check()
         refuse_killed(self.output)
-        path = Path(f"/dev/video{source}" if isinstance(source, int) else source)
-        if "://" not in self.input and not is_pipe(path) and path.is_file():
+        path = f"/dev/video{source}" if isinstance(source, int) else source
+        check_there(path)
+        if Path(path).is_file():
             with open_video(path) as reader:
                 self.tracking.options().intrinsics(reader.info.width, reader.info.height)
-        elif "://" not in self.input and not is_pipe(path) and not path.exists():
-            raise ChorosError(
-                f"{path}: no such camera or file; check the path, and that the camera is there."
-            )
 
     def _record(self, source: int | str) -> None:
         from choros.cli.threads import leave_cores_to_the_networks

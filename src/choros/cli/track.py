@@ -60,7 +60,7 @@ class Track:
     def _check(self) -> None:
         """Refuse now what would be refused after all the work."""
         from choros.outputs import check_output
-        from choros.video import open_video
+        from choros.video import is_address, open_video
 
         self.tracking.check()
         written = ["motion.npz", "tracks.txt", *["overlay.mp4"] * self.overlay, *["world.npz"] * self.world]
@@ -139,8 +139,3 @@ class Track:
         stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
         video = str(spool.kept()) if spool is not None else self.input if stays else None
         World(motion_path, video, output=output, body=self.tracking.body).run()
-
-
-def is_address(source: str) -> bool:
-    """Whether ``source`` is a camera, or an address in a network, where a stream or a file may be."""
-    return "://" in source or source.startswith("/dev/video")

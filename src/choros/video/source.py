@@ -45,6 +45,17 @@ def open_video(
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 
 
+def is_address(source: str | Path) -> bool:
+    """Whether ``source`` is a camera, or an address in a network, where a stream or a file may be."""
+    return _URL.match(str(source)) is not None or _CAMERA.fullmatch(str(source)) is not None
+
+
+def check_there(source: str | Path) -> None:
+    """Raise ``ChorosError`` if ``source`` is a path at which there is nothing."""
+    if str(source) != "-" and not _URL.match(str(source)) and not Path(source).exists():
+        raise ChorosError(f"{source}: no such file or folder; check the path.")
+
+
 def _open(
     source: str,
     start_s: float,
@@ -53,12 +64,11 @@ def _open(
     timeout_s: float,
     spool: Spool | None,
 ) -> VideoReader:
+    check_there(source)
     if _URL.match(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s)
 
     path = Path(STANDARD_INPUT if source == "-" else source)
-    if not path.exists():
-        raise ChorosError(f"{source}: no such file or folder; check the path.")
     if spool is not None and is_pipe(path):
         return ContainerReader(f"file:{spool.tee(str(path))}", source, start_s, end_s, timeout_s)
     if _CAMERA.fullmatch(source):
