@@ -7,3 +7,7 @@ The command line prints it and exits with 2; anything else that reaches the user
 
 class ChorosError(Exception):
     """Input, file or setting that cannot be used, with the mend in its message."""
+
+
+class Nobody(ChorosError):
+    """A motion without people, of which there is nothing to make: a result too, with which commands exit with 0."""

@@ -3,7 +3,8 @@
 Beside the output stands a folder with the two tables of ``motion.py`` as plain appended records and one
 checkpoint: how many records count, and the state of the system after them. Records past the checkpoint are
 cut off on resume, so the work that can be lost is what was done since the last checkpoint. The folder is there
-from the first frame until the outputs are complete, and never after.
+from the first frame until the outputs are complete, and never after. Whoever writes or resumes a journal has claimed
+its output (``outputs.claimed``).
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.clip_identity import Identity, difference
 from choros.errors import ChorosError
-from choros.motion import FRAME, ROW, Header, atomic_write, write_mot, write_npz
+from choros.motion import FRAME, ROW, Header, write_mot, write_npz
+from choros.outputs import atomic_write
 from choros.settling import settle, sights, tentative
 
 State = Mapping[str, NDArray[Any]]
 
+INPUT = "input"  # the entry of a header's provenance that holds the clip's identity
 CHECKPOINT_S = 2.0  # of video; what a kill can cost
 
 
@@ -68,8 +72,9 @@ class MotionJournal:
         """A new journal; one that an earlier run left for the same output is discarded."""
         output = Path(output)
         folder = folder_of(output)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "checkpoint").unlink(missing_ok=True)
+        if folder.exists():
+            _remove(folder)
+        folder.mkdir(parents=True)
         with atomic_write(folder / "header.json") as file:
             file.write(header.to_json().encode())
         return cls(output, header, 0, 0)
@@ -84,13 +89,14 @@ class MotionJournal:
         folder = folder_of(output)
         if not (folder / "checkpoint").is_file():
             return None
-        if (folder / "header.json").read_text() != header.to_json():
+        begun = _header_of(folder)
+        if begun is None or not _same_run(begun, header):
             raise ChorosError(
                 f"{folder} was begun with another input or other options; "
                 "give the same ones to resume it, or leave out --resume to start again."
             )
         counts, state = _unpack((folder / "checkpoint").read_bytes())
-        return cls(output, header, counts["n_frames"], counts["n_rows"]), state
+        return cls(output, begun, counts["n_frames"], counts["n_rows"]), state
 
     def append(self, frame: NDArray[np.void], rows: NDArray[np.void]) -> None:
         """One frame, () FRAME, and its people, (n,) ROW."""
@@ -107,9 +113,10 @@ class MotionJournal:
         with atomic_write(self.folder / "checkpoint") as file:
             file.write(_pack({"n_frames": self.n_frames, "n_rows": self.n_rows}, state))
 
-    def finish(self, *, keep: bool = False) -> None:
+    def finish(self, *, keep: bool = False) -> int:
         """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``.
 
+        Returns how many people were seen.
         Both hold nobody after their last sight (see ``settling``), and ``tracks.txt`` nobody who is tentative.
         """
         self._frames.flush()
@@ -118,13 +125,15 @@ class MotionJournal:
         rows = _Records(self.folder / "rows.bin", ROW, self.n_rows)
         settled = self.folder / "settled.bin"
         rows = _Records(settled, ROW, settle(rows, settled))
-        doubtful = tentative(sights(rows), frames, float(self.header.fps))
+        seen = sights(rows)
+        doubtful = tentative(seen, frames, float(self.header.fps))
         write_mot(self.output.with_name("tracks.txt"), self.header, frames, rows, without=doubtful)
         write_npz(self.output, self.header, frames, rows)
         settled.unlink()
         if not keep:
             self.close()
             _remove(self.folder)
+        return len(seen)
 
     def close(self) -> None:
         self._frames.close()
@@ -141,23 +150,78 @@ def folder_of(output: Path) -> Path:
     return output.with_name(output.name + ".journal")
 
 
+def check_same_clip(output: Path, source: str | Path, clip: Identity | None) -> None:
+    """Raise ``ChorosError`` if what stands at ``output``, begun or finished, is of another clip than ``source``.
+
+    ``clip`` is its identity; without one it may be any, and nothing is gone on with.
+    """
+    begun = folder_of(output).exists()
+    if clip is None and (begun or output.exists()):
+        raise ChorosError(
+            f"{output} cannot be gone on with, since nothing tells whether {source} still gives the same; leave out "
+            "--resume to start again, or name another output."
+        )
+    header = _header_of(folder_of(output)) if begun else (_finished(output) or (None,))[0]
+    then = header.provenance.get(INPUT) if header else None
+    changed = difference(then, clip) if then and clip else None
+    if changed:
+        raise ChorosError(
+            f"{source} is not the clip that {output} {'was begun with' if begun else 'is of'}: it has {changed}; "
+            "leave out --resume to start again, or name another output."
+        )
+
+
 def frames_if_finished(output: Path, header: Header) -> int | None:
-    """How many frames a run with this ``header`` wrote to ``output``; None if it did not come to its end."""
+    """How many frames a run with this ``header`` wrote to ``output``; None if it did not come to its end.
+
+    Removes what is left of its journal if it was killed while it removed that.
+    """
+    found = _finished(output)
+    if found is None or not _same_run(found[0], header):
+        return None
+    shutil.rmtree(_removed(folder_of(output)), ignore_errors=True)
+    return found[1]
+
+
+def _finished(output: Path) -> tuple[Header, int] | None:
+    """The header and number of frames of a run that came to its end."""
     if folder_of(output).exists() or not output.with_name("tracks.txt").is_file():
         return None
     try:
         with np.load(output, allow_pickle=False) as stored:
-            return len(stored["pts"]) if str(stored["header"]) == header.to_json() else None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return Header.from_json(str(stored["header"])), len(stored["pts"])
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, ChorosError):
         return None
+
+
+def _header_of(folder: Path) -> Header | None:
+    """What a journal was begun with; None if it did not come as far, or was written by another version."""
+    try:
+        text = (folder / "header.json").read_text()
+        header = Header.from_json(text)
+    except (OSError, ValueError, KeyError, TypeError, ChorosError):
+        return None
+    return header if header.to_json() == text else None
+
+
+def _same_run(begun: Header, now: Header) -> bool:
+    """Whether all but the time at which the clip was changed is the same: a copy is the same clip."""
+    clip = begun.provenance.get(INPUT)
+    if not clip or INPUT not in now.provenance or difference(clip, now.provenance[INPUT]):
+        return begun.to_json() == now.to_json()
+    return begun.to_json() == replace(now, provenance=now.provenance | {INPUT: clip}).to_json()
 
 
 def _remove(folder: Path) -> None:
     """Away at once, then piece by piece: a kill in between must not leave half a journal to resume."""
-    gone = folder.with_name(folder.name + ".old")
-    shutil.rmtree(gone, ignore_errors=True)
+    gone = _removed(folder)
+    shutil.rmtree(gone, ignore_errors=True)  # of a run that was killed here; the output is claimed
     folder.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def _removed(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".old")
 
 
 def _open_at(path: Path, size: int) -> BinaryIO:

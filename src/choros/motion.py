@@ -39,22 +39,21 @@ z up, floor at 0. Image coordinates are continuous: (0, 0) is the outer corner o
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from html import escape
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.outputs import atomic_write
 from choros.resampling import evened
 from choros.settling import sights, tentative
 
@@ -473,22 +472,6 @@ class Motion:
 # --- files ----------------------------------------------------------------------------------------
 
 CHUNK = 4096  # rows handled at once, so that hours of video need no more memory than seconds
-
-
-@contextmanager
-def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name whole, or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class Table(Protocol):

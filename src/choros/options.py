@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from choros.camera import intrinsics
 from choros.errors import ChorosError
-from choros.video import VideoReader, open_video
+from choros.video import Spool, VideoReader, open_video
 from choros.video.source import IMAGE_FPS, check_range, image_rate, takes_image_fps
 from choros.video.turning import quarters_of
 
@@ -41,8 +41,11 @@ class TrackOptions:
         if self.photos and (self.start_s, self.end_s, self.image_fps) != (None, None, None):
             raise ChorosError("photographs have no times; leave out the start, the end and the frame rate.")
 
-    def open(self, source: str | Path, prefetch: int = 0) -> VideoReader:
-        """The frames to track. Raises ``ChorosError`` for a frame rate where ``source`` has its own times."""
+    def open(self, source: str | Path, prefetch: int = 0, spool: Spool | None = None) -> VideoReader:
+        """The frames to track; ``spool`` keeps what comes through a pipe.
+
+        Raises ``ChorosError`` as ``open_video`` does, and for a frame rate where ``source`` has its own times.
+        """
         if self.image_fps is not None and not takes_image_fps(source):
             raise ChorosError(
                 f"{source} has times of its own; a frame rate can be given for folders of pictures alone."
@@ -50,7 +53,7 @@ class TrackOptions:
         fps = IMAGE_FPS if self.image_fps is None else self.image_fps
         return open_video(
             source, self.start_s, self.end_s,
-            rotate=self.rotate, prefetch=prefetch, image_fps=fps, photos=self.photos,
+            rotate=self.rotate, prefetch=prefetch, image_fps=fps, photos=self.photos, spool=spool,
         )  # fmt: skip
 
     def provenance(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -19,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros._version import __version__
+from choros.clip_identity import identity_of
 from choros.errors import ChorosError
-from choros.journal import CHECKPOINT_S, MotionJournal, State, frames_if_finished
+from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, State, check_same_clip, frames_if_finished
 from choros.motion import FRAME, Header, Motion
 from choros.options import TrackOptions
+from choros.outputs import check_output, claimed
 from choros.tracking.photos import PhotoStream
-from choros.video import Frame, Gap, VideoInfo, VideoReader
+from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 
 
 class Stream(Protocol):
@@ -71,6 +74,7 @@ class MeasuringStream(Stream, Protocol):
         """Stature and its standard deviation, metres, of everybody named who is still followed."""
 
 
+@runtime_checkable
 class System(Protocol):
     """Frames in, people out."""
 
@@ -147,6 +151,7 @@ class Tracked:
 
     path: Path
     n_frames: int
+    n_people: int | None  # who were seen; None if the run had come to its end before
     gaps: list[Gap] = field(default_factory=list)
     statures: dict[int, tuple[float, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what the video claims and is not believed
@@ -165,63 +170,89 @@ def track(
     Raises ``ChorosError`` if the source cannot be read. For long videos use ``track_to_file``, which keeps
     nothing in memory.
     """
-    system = load(system) if isinstance(system, str) else system
+    given = partial(load, system) if isinstance(system, str) else system
     with tempfile.TemporaryDirectory() as folder:
-        return Motion.load(track_to_file(source, Path(folder) / "motion.npz", system, options).path)
+        return Motion.load(track_to_file(source, Path(folder) / "motion.npz", given, options).path)
 
 
 def track_to_file(
     source: str | Path,
     output: str | Path,
-    system: System,
+    system: System | Callable[[], System],
     options: TrackOptions | None = None,
     *,
     resume: bool = False,
     provenance: dict[str, Any] | None = None,
+    spool: Spool | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tracked:
     """Track ``source`` into ``output`` (motion.npz) and ``tracks.txt`` beside it, in constant memory.
 
     Whatever ends the run early (Ctrl-C, a broken stream), both files hold what was done until then, and the
     journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped; a
-    run that had come to its end is not done again.
-    Raises ``ChorosError`` if the source cannot be read or the journal belongs to something else.
+    run that had come to its end is not done again. ``system`` may be what loads one, which is then called when
+    ``source`` is known to be readable. A ``spool`` keeps what comes through a pipe.
+    Raises ``ChorosError`` if the source cannot be read, ``output`` is the source or lies in it, another run is writing
+    it, or ``resume`` finds something else there, such as the motion of another clip of that name.
     """
     options, output = options or TrackOptions(), Path(output)
-    with options.open(source, prefetch=4) as reader:
-        info = reader.info
-        K = options.intrinsics(info.width, info.height)
-        header = header_of(info, source, system, K, (provenance or {}) | options.provenance())
-        stream = PhotoStream(system.stream, options.intrinsics) if options.photos else system.stream(K)
-        resume = resume and not info.is_live
-        if resume and (n_frames := frames_if_finished(output, header)) is not None:
-            return Tracked(output, n_frames)
-        resumed = MotionJournal.resume(output, header) if resume else None
-        if resumed:
-            journal, state = resumed
-            stream.restore(state)
-        else:
-            journal = MotionJournal.start(output, header)
-        done, n_resumed, saved_s = False, journal.n_frames, None
-        statures: dict[int, tuple[float, float]] = {}
-        with journal:
-            try:
-                for frame, look in _look_ahead(reader, stream, n_resumed):
-                    rows = stream.follow(look, frame.pts_s)
-                    if options.photos:
-                        K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
-                    journal.append(frame_record(frame, K, cut_before=options.photos), rows)
-                    if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
-                        journal.checkpoint(stream.state())
-                        saved_s = frame.pts_s
-                    if isinstance(stream, MeasuringStream):
-                        statures |= stream.statures()
-                    people = int(rows["visible"].sum())
-                    progress(Progress(info, journal.n_frames, n_resumed, people, frame.pts_s))
-                done = True
-            finally:
-                journal.finish(keep=not done)
-        return Tracked(output, journal.n_frames, list(reader.gaps), statures, info.notes)
+    for written in (output, output.with_name("tracks.txt")):
+        check_output(written, source)
+    check_there(source)
+    with claimed(output):
+        clip = identity_of(source)
+        if resume:
+            check_same_clip(output, source, clip)
+        if is_address(source) and not isinstance(system, System):
+            system = system()  # before a stream begins, which waits for nobody
+        with options.open(source, prefetch=4, spool=spool) as reader:
+            info = reader.info
+            K = options.intrinsics(info.width, info.height)
+            system = system if isinstance(system, System) else system()
+            about = (provenance or {}) | options.provenance() | ({INPUT: clip} if clip else {})
+            header = header_of(info, source, system, K, about)
+            stream = PhotoStream(system.stream, options.intrinsics) if options.photos else system.stream(K)
+            if resume and (n_frames := frames_if_finished(output, header)) is not None:
+                return Tracked(output, n_frames, None)
+            resumed = MotionJournal.resume(output, header) if resume else None
+            if resumed:
+                journal, state = resumed
+                stream.restore(state)
+            else:
+                journal = MotionJournal.start(output, header)
+            n_people, statures = _follow(reader, stream, journal, options, progress)
+            return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, info.notes)
+
+
+def _follow(
+    reader: VideoReader,
+    stream: Stream,
+    journal: MotionJournal,
+    options: TrackOptions,
+    progress: Callable[[Progress], None],
+) -> tuple[int, dict[int, tuple[float, float]]]:
+    """Write the frames that ``journal`` lacks into it, and finish it; returns how many were seen, and statures."""
+    done, n_resumed, saved_s = False, journal.n_frames, None
+    K = options.intrinsics(reader.info.width, reader.info.height)
+    statures: dict[int, tuple[float, float]] = {}
+    with journal:
+        try:
+            for frame, look in _look_ahead(reader, stream, n_resumed):
+                rows = stream.follow(look, frame.pts_s)
+                if options.photos:
+                    K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
+                journal.append(frame_record(frame, K, cut_before=options.photos), rows)
+                if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
+                    journal.checkpoint(stream.state())
+                    saved_s = frame.pts_s
+                if isinstance(stream, MeasuringStream):
+                    statures |= stream.statures()
+                people = int(rows["visible"].sum())
+                progress(Progress(reader.info, journal.n_frames, n_resumed, people, frame.pts_s))
+            done = True
+        finally:
+            n_people = journal.finish(keep=not done)
+    return n_people, statures
 
 
 LOOKERS = 2  # frames looked at side by side; more would only wait for cores

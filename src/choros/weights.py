@@ -128,7 +128,7 @@ def save(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, Any])
     """Write weights and what is known of them; the file appears whole or not at all."""
     from safetensors.torch import save as to_bytes
 
-    from choros.motion import atomic_write
+    from choros.outputs import atomic_write
 
     text = {key: _written(value) for key, value in metadata.items()}
     with atomic_write(path) as file:

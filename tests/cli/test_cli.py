@@ -354,10 +354,11 @@ def test_pictures(tmp_path):
 
 @pytest.mark.usefixtures("shades")
 def test_damage_is_told(capsys, tmp_path):
+    (tmp_path / "pictures").mkdir()
     for index in range(4):
-        cv2.imwrite(str(tmp_path / f"{index}.png"), grey(index))
-    (tmp_path / "2.png").write_bytes(b"damaged")
-    assert run("track", tmp_path, "-o", tmp_path / "out") == 0
+        cv2.imwrite(str(tmp_path / "pictures" / f"{index}.png"), grey(index))
+    (tmp_path / "pictures" / "2.png").write_bytes(b"damaged")
+    assert run("track", tmp_path / "pictures", "-o", tmp_path / "out") == 0
     assert "gap: 0.03 s to 0.10 s could not be read (2.png" in capsys.readouterr().out
     assert Motion.load(tmp_path / "out" / "motion.npz").gap_before.tolist() == [False, False, True]
 

@@ -163,15 +163,11 @@ def test_who_has_left_makes_place_for_somebody_else():
 def test_what_cannot_be_placed_is_said_in_one_sentence():
     T, camera = walkers(10), camera_path(10)
     motion = seen_motion(T, camera)
-    unseen = seen_motion(T, camera, hidden=[(0, 0, 10), (1, 0, 10)])
-    nobody = Motion(motion.header, motion.frames, motion.rows[:0])
     short = CameraPath(camera[:7, :3, :3], camera[:7, :3, 3])
     turns = CameraEvidence(np.tile(np.eye(3), (4, 1, 1)), np.ones(4))
     in_world = replace(motion, header=replace(motion.header, space="world"))
     other = replace(motion, header=replace(motion.header, body="smpl"))
     for bad, more, says in (
-        (unseen, {}, "nobody is visible in walkers.mp4"),
-        (nobody, {}, "nobody is visible"),
         (in_world, {}, "in the world already"),
         (other, {}, "smpl body"),
         (motion, {"given": short}, "7 poses.*10 frames"),
@@ -179,6 +175,18 @@ def test_what_cannot_be_placed_is_said_in_one_sentence():
     ):
         with pytest.raises(ChorosError, match=says):
             world(bad, Known(T), "auto", **more)
+
+
+def test_the_world_of_nobody_is_empty():
+    T, camera = walkers(10), camera_path(10)
+    motion = seen_motion(T, camera)
+    unseen = seen_motion(T, camera, hidden=[(0, 0, 10), (1, 0, 10)])
+    nobody = Motion(motion.header, motion.frames, motion.rows[:0])
+    for empty in (unseen, nobody):
+        made = world(empty, Known(T), "auto")
+        assert (made.space, len(made), len(made.rows)) == ("world", 10, 0)
+    known = world(nobody, Known(T), "auto", given=CameraPath(camera[:, :3, :3], camera[:, :3, 3]))
+    np.testing.assert_array_equal(known.T_world_camera, camera)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
 from choros.cli.motions import loaded, motion_file
-from choros.errors import ChorosError
+from choros.errors import ChorosError, Nobody
 
 
 @dataclass
@@ -65,8 +65,11 @@ class Export:
         options = ExportOptions(self.space, self.people, body, self.frame, self.quantised)
         for name in dict.fromkeys(self.to):
             path = self.output / f"{file.stem}{FORMATS[name].suffix}"
-            for written in FORMATS[name].write(motion, path, options):
-                print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
+            try:
+                for written in FORMATS[name].write(motion, path, options):
+                    print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
+            except Nobody as nothing:
+                print(f"{name}: {nothing}")
 
     def _show_formats(self) -> None:
         from rich.console import Console

@@ -16,7 +16,6 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from choros.cli.arguments import Flag
 from choros.cli.tracking import Tracking
-from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -42,20 +41,39 @@ class Live:
     tracking: OmitArgPrefixes[Tracking] = field(default_factory=Tracking)
 
     def run(self) -> None:
-        from choros.cli.threads import leave_cores_to_the_networks
-        from choros.live import live_to_file, rescue
-        from choros.live.page import LivePage
+        from choros.live import rescue
+        from choros.outputs import check_output, claimed
 
-        if self.output.is_dir():
-            raise ChorosError(
-                f"{self.output} is a folder; name the file to record after -o, such as motion.npz."
-            )
+        source = int(self.input) if self.input.isdecimal() else self.input
+        for written in (self.output, self.output.with_name("tracks.txt")):
+            check_output(written, self.input, self.tracking.body, self.tracking.weights)
         if self.rescue:
             print(f"{self.output}: {rescue(self.output)} frames rescued")
             return
+        with claimed(self.output):
+            self._check(source)
+            self._record(source)
+
+    def _check(self, source: int | str) -> None:
+        """Refuse before networks are loaded what would be refused after that."""
+        from choros.live import refuse_killed
+        from choros.video import check_there, open_video
+
+        self.tracking.check()
+        refuse_killed(self.output)
+        path = f"/dev/video{source}" if isinstance(source, int) else source
+        check_there(path)
+        if Path(path).is_file():
+            with open_video(path) as reader:
+                self.tracking.options().intrinsics(reader.info.width, reader.info.height)
+
+    def _record(self, source: int | str) -> None:
+        from choros.cli.threads import leave_cores_to_the_networks
+        from choros.live import live_to_file
+        from choros.live.page import LivePage
+
         options = self.tracking.options()
         provenance = self.tracking.provenance() | {"live": True}
-        source = int(self.input) if self.input.isdecimal() else self.input
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service ends like Ctrl-C
         with ExitStack() as open_now:
             screen = open_now.enter_context(LiveScreen())

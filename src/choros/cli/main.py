@@ -21,7 +21,7 @@ from choros.cli.track import Track
 from choros.cli.train import Train
 from choros.cli.view import View
 from choros.cli.world import World
-from choros.errors import ChorosError
+from choros.errors import ChorosError, Nobody
 
 Command = (
     Annotated[Track, tyro.conf.subcommand("track")]
@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     try:
         command.run()
+    except Nobody as nothing:  # a clip without people is a result
+        print(nothing)
     except ChorosError as error:
         print(f"choros: {error}", file=sys.stderr)
         sys.exit(2)

@@ -33,9 +33,11 @@ class Plot:
 
     def run(self) -> None:
         from choros.body import BodyModel
+        from choros.outputs import check_output
         from choros.view.curves import DEFAULT_JOINTS, write_report
 
         file = motion_file(self.motion)
+        check_output(self.output, file, self.body)
         motion = loaded(file, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         write_report(motion, self.output, file.stem, self.joints or DEFAULT_JOINTS, self.people, body)

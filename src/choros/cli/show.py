@@ -45,6 +45,7 @@ class Show:
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
+        from choros.outputs import check_output
         from choros.video import check_video_name
 
         if self.world == (self.video is not None):
@@ -55,7 +56,7 @@ class Show:
             self._show_photos(motion)
             return
         check_video_name(self.output)
-        self._check_output()
+        check_output(self.output, self.motion, self.video, self.body)
 
         from choros.body import BodyModel
         from choros.cli.progress import TrackProgress
@@ -91,18 +92,3 @@ class Show:
         with TrackProgress("drawing") as progress:
             written = render_photos(motion, self.video, folder, body, style, progress.count)
         print(f"{folder}: {written} pictures")
-
-    def _check_output(self) -> None:
-        """Refuse to write over what is read, or over anything but a file."""
-        pictures = Path(self.video or "")
-        if self.video and "%" in self.output.name and pictures.resolve() == self.output.parent.resolve():
-            raise ChorosError(
-                f"{self.output} would be written among the pictures of {pictures}; name another folder."
-            )
-        if not self.output.exists():
-            return
-        if not self.output.is_file():
-            raise ChorosError(f"{self.output} is not a file; name the video to write, such as overlay.mp4.")
-        for read in (self.motion, Path(self.video or self.motion)):
-            if read.exists() and self.output.samefile(read):
-                raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from choros.cli.arguments import Flag, Rate, Seconds, rate_of
 from choros.cli.tracking import Tracking
 from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.video import Spool
 
 MOST_STATURES = 12  # lines of the summary
 
@@ -20,7 +24,7 @@ class Track:
     """Find everyone in a video and follow their bodies in 3D."""
 
     input: Positional[Annotated[str, arg(metavar="INPUT")]]
-    """A video file, an image, a folder of images, a camera (/dev/video0) or a stream (rtsp://, http://)."""
+    """A video file, an image, a folder of images, a pipe (-), a camera (/dev/video0) or a stream (rtsp://, http://)."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-out")
     """Folder for motion.npz, tracks.txt and overlay.mp4."""
     start: Seconds = None
@@ -32,7 +36,8 @@ class Track:
     photos: Flag = False
     """The folder holds photographs that have nothing to do with each other: each by itself, of any size."""
     overlay: Flag = False
-    """Also draw everyone over the video, as overlay.mp4; with --photos over each, in the folder overlay."""
+    """Also draw everyone over the video, as overlay.mp4; with --photos over each, in the folder overlay. What comes
+    through a pipe is kept for it, up to 4 GiB."""
     world: Flag = False
     """Also bring everyone into one world, without gaps, as world.npz; `choros world` has more to choose."""
     smooth: Flag = False
@@ -42,26 +47,66 @@ class Track:
     tracking: OmitArgPrefixes[Tracking] = field(default_factory=Tracking)
 
     def run(self) -> None:
+        from choros.outputs import claimed
+
+        self._check()
+        with ExitStack() as until_done:
+            # Of everything that is written here, from before networks are loaded to the end of the overlay.
+            until_done.enter_context(claimed(self.output / "motion.npz"))
+            spool = self._spool(until_done)
+            self._track(spool)
+            if self.smooth:
+                self._smooth()
+            if self.overlay:
+                self._draw(spool)
+            if self.world:
+                self._bring_into_the_world(spool)
+
+    def _check(self) -> None:
+        """Refuse now what would be refused after all the work."""
+        from choros.outputs import check_output
+        from choros.video import is_address, open_video
+
+        self.tracking.check()
+        if self.photos and self.world:
+            raise ChorosError("photographs have no world in common; leave out --world or --photos.")
+        written = ["motion.npz", "tracks.txt", *["overlay.mp4"] * self.overlay, *["world.npz"] * self.world]
+        for name in written:
+            check_output(self.output / name, self.input, self.tracking.body, self.tracking.weights)
+        if self.overlay and is_address(self.input):
+            with open_video(self.input) as reader:
+                if reader.info.is_live:
+                    raise ChorosError(
+                        f"{self.input} cannot be seen again to draw over it; leave out --overlay, or record it first."
+                    )
+
+    def _spool(self, until_done: ExitStack) -> Spool | None:
+        """What keeps a pipe that is to be seen again."""
+        from choros.video import Spool, is_pipe
+
+        if (self.overlay or self.world) and is_pipe(self.input):
+            return until_done.enter_context(Spool(self.output))
+        return None
+
+    def _track(self, spool: Spool | None) -> None:
         from choros.cli.progress import TrackProgress
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.systems import track_to_file
 
         options = self.tracking.options(self.start, self.end, rate_of(self.fps), self.photos)
-        if self.photos and self.world:
-            raise ChorosError("photographs have no world in common; leave out --world or --photos.")
         motion_path = self.output / "motion.npz"
         with TrackProgress() as progress:
             progress.say("loading")
             leave_cores_to_the_networks()
-            system = self.tracking.loaded()
             provenance = self.tracking.provenance() | {"start_s": self.start, "end_s": self.end}
             done = track_to_file(
                 self.input,
                 motion_path,
-                system,
+                self.tracking.loaded,
                 options,
                 resume=self.resume,
                 provenance=provenance,
+                spool=spool,
                 progress=progress.update,
             )
         for note in done.notes:
@@ -73,28 +118,37 @@ class Track:
             end = "the end" if gap.end_s is None else f"{gap.end_s:.2f} s"
             print(f"gap: {gap.start_s:.2f} s to {end} could not be read ({gap.reason})")
         progress.summary(motion_path)
+        if done.n_people == 0:
+            print("nobody was found")
         for person, (stature_m, std_m) in sorted(done.statures.items())[:MOST_STATURES]:
             print(f"person {person}: {stature_m:.2f} m ± {std_m:.2f}")
         if len(done.statures) > MOST_STATURES:
             print(
                 f"and {len(done.statures) - MOST_STATURES} more; choros export --to csv has everybody's stature"
             )
-        if self.smooth:
-            from choros.motion import Motion
-            from choros.tracking.smoothing import smooth_motion
 
-            motion = smooth_motion(Motion.load(motion_path))
-            # Said in the file, so that --resume neither smooths it again nor takes it for a plain run's.
-            provenance = motion.header.provenance | {"smoothed": True}
-            replace(motion, header=replace(motion.header, provenance=provenance)).save(motion_path)
-        if self.overlay:
-            from choros.cli.show import Show
+    def _smooth(self) -> None:
+        from choros.motion import Motion
+        from choros.tracking.smoothing import smooth_motion
 
-            drawn = self.output / ("overlay" if self.photos else "overlay.mp4")
-            Show(motion_path, self.input, output=drawn, body=self.tracking.body).run()
-        if self.world:
-            from choros.cli.world import World
+        motion_path = self.output / "motion.npz"
+        motion = smooth_motion(Motion.load(motion_path))
+        # Said in the file, so that --resume neither smooths it again nor takes it for a plain run's.
+        provenance = motion.header.provenance | {"smoothed": True}
+        replace(motion, header=replace(motion.header, provenance=provenance)).save(motion_path)
 
-            stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
-            again = self.input if stays else None
-            World(motion_path, again, output=self.output / "world.npz", body=self.tracking.body).run()
+    def _draw(self, spool: Spool | None) -> None:
+        from choros.cli.show import Show
+
+        motion_path = self.output / "motion.npz"
+        output = self.output / ("overlay" if self.photos else "overlay.mp4")
+        video = self.input if spool is None else str(spool.kept())
+        Show(motion_path, video, output=output, body=self.tracking.body).run()
+
+    def _bring_into_the_world(self, spool: Spool | None) -> None:
+        from choros.cli.world import World
+
+        motion_path, output = self.output / "motion.npz", self.output / "world.npz"
+        stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
+        video = str(spool.kept()) if spool is not None else self.input if stays else None
+        World(motion_path, video, output=output, body=self.tracking.body).run()

@@ -43,6 +43,14 @@ class Tracking:
     weights: OptionalFile = None
     """Your own weights of the system, as choros train writes them."""
 
+    def check(self) -> None:
+        """Refuse before any work what needs no network to be seen: files that are not there, no heights, no matrix."""
+        for file in (self.body, self.weights):
+            if file is not None and not file.is_file():
+                raise ChorosError(f"{file}: no such file; check the path.")
+        heights_of(self.height)
+        self.options()
+
     def loaded(self) -> System:
         from choros.systems import load
 

@@ -39,18 +39,25 @@ class View:
         from choros.body import BodyModel
 
         self.motions = tuple(motion_file(path) for path in self.motions)
-        motions = [(self._name(path), loaded(path, self.tentative)) for path in self.motions]
+        given = [(self._name(path), loaded(path, self.tentative)) for path in self.motions]
+        motions = [each for each in given if len(each[1].rows)]
+        for name, motion in given:
+            if not len(motion.rows):
+                print(f"nobody is in {name}, so it is not shown")
+        if not motions:
+            return
+        video = self.video if motions[0] is given[0] else None  # it is the first motion's
         body = BodyModel.load(self.body) if self.body else None
         if self.html is not None:
             from choros.view.page import write_page
 
-            write_page(motions, self.html, body, self.video)
+            write_page(motions, self.html, body, video)
             print(f"{self.html}: {self.html.stat().st_size / 1e6:.1f} MB")
             return
 
         from choros.view.browser import Browser
 
-        with Browser(motions, self.port, body, self.video) as browser:
+        with Browser(motions, self.port, body, video) as browser:
             print(f"{browser.address} (Ctrl-C ends it)", flush=True)
             browser.run()
 
@@ -61,5 +68,8 @@ class View:
 
     def _check_html(self, html: Path) -> None:
         """Refuse to write over anything but a page."""
+        from choros.outputs import check_output
+
         if html.suffix.lower() not in (".html", ".htm") or html.is_dir():
             raise ChorosError(f"{html} is not a page; name a file such as motion.html after --html.")
+        check_output(html, *self.motions, self.video, self.body)

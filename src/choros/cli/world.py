@@ -42,10 +42,11 @@ class World:
 
     def run(self) -> None:
         from choros.motion import Motion
+        from choros.outputs import check_output
 
         self.motion = motion_file(self.motion)
-        if self.output.exists() and self.motion.exists() and self.output.samefile(self.motion):
-            raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")
+        camera = self.camera if Path(self.camera).is_file() else None
+        check_output(self.output, self.motion, self.video, camera, self.body)
         motion = Motion.load(self.motion)
         if motion.pictures:
             raise ChorosError(
@@ -64,6 +65,7 @@ class World:
         from choros.glamr.stage import WorldOptions, world_of
 
         given = self._given()
+        body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("reading") as progress:
 
             def report(what: str, done: int, total: int) -> None:
@@ -71,7 +73,7 @@ class World:
                 progress.count(done, total or None)
 
             evidence = None
-            if self.video and given is None and self.camera != "static":
+            if self.video and given is None and self.camera != "static" and motion.visible.any():
                 progress.say("following the background")
                 evidence = camera_evidence(motion, self.video, progress.count)
             known = self.camera if given is None else "auto"
@@ -81,7 +83,7 @@ class World:
                 evidence=evidence,
                 given=given,
                 given_in_metres=not Path(self.camera).is_dir(),
-                body=BodyModel.load(self.body) if self.body else None,
+                body=body,
                 report=report,
             )
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from choros.export.formats import ExportOptions, person_path
 from choros.export.people import cast_of, shots
-from choros.motion import Motion, amass_layout, atomic_write
+from choros.motion import Motion, amass_layout
+from choros.outputs import atomic_write
 
 
 def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:

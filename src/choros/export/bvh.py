@@ -15,7 +15,8 @@ from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions, person_path
 from choros.export.people import CHILDREN, ExportPerson, Floats, cast_of, rest_vertices, shots
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 
 
 def _below(joint: int) -> list[int]:

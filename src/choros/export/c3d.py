@@ -11,8 +11,8 @@ from choros.errors import ChorosError
 from choros.export.formats import ExportOptions
 from choros.export.people import Cast, cast_of
 from choros.export.points import MARKERS, markers_m, over_time
-from choros.export.whole import whole_file
 from choros.motion import Motion
+from choros.outputs import whole_file
 from choros.resampling import places
 
 MOST_FRAMES = 65_535  # that the header can count

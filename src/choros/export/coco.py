@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from choros.body.skeleton import COCO17
 from choros.keypoints import AREA_OF_BOX
-from choros.motion import atomic_write
+from choros.outputs import atomic_write
 from choros.video.frame import Picture
 
 Floats = NDArray[np.floating[Any]]

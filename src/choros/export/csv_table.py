@@ -11,7 +11,8 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.export.formats import ExportOptions
 from choros.export.people import cast_of, stature_m
 from choros.export.points import joints_m
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 
 COLUMNS = (
     "frame", "time_s", "person", "visible", "confidence", "stature_m",
@@ -28,8 +29,8 @@ def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) 
 
     Raises ``ChorosError`` as ``cast_of`` does.
     """
-    cast = cast_of(motion, options or ExportOptions(), up="z")
-    tables = []
+    cast = cast_of(motion, options or ExportOptions(), up="z", may_be_empty=True)
+    tables = [np.empty((0, len(COLUMNS)))]
     for person in cast.people:
         about = np.stack(
             [motion.number[person.frame], person.time_s, np.full(len(person.frame), person.id)], axis=1

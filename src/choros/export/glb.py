@@ -22,7 +22,8 @@ from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.export.formats import ExportOptions
 from choros.export.people import CHILDREN, Cast, ExportPerson, Floats, cast_of, curve_keys, rest_vertices
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 from choros.view.raster import vertex_normals
 from choros.view.shading import colour_of
 

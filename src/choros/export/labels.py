@@ -90,7 +90,7 @@ def _frames(
             f"{path} holds places in the image, and the motion of {motion.header.source or 'this video'} "
             "does not tell where its camera was; export it in a format of 3D places."
         )
-    cast = cast_of(motion, replace(options, space="camera"), up="z")
+    cast = cast_of(motion, replace(options, space="camera"), up="z", may_be_empty=True)
     rows = motion.select([person.id for person in cast.people]).rows
     points_px = np.empty((len(rows), len(KEYPOINT_SETS[keypoints]), 2))
     for person in cast.people:

@@ -14,7 +14,8 @@ from choros.body import BodyParams
 from choros.errors import ChorosError
 from choros.export.formats import ExportOptions
 from choros.export.people import ExportPerson, cast_of
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 from choros.view.shading import colour_of
 
 

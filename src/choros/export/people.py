@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
 from choros.body.skeleton import PARENTS
-from choros.errors import ChorosError
+from choros.errors import ChorosError, Nobody
 from choros.export.formats import ExportOptions, person_name
 from choros.motion import Motion, Person
 
@@ -91,14 +91,16 @@ class Cast:
     T_file_camera: Floats | None  # (T, 4, 4) from OpenCV camera axes, metres; None if nobody knows
 
 
-def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y") -> Cast:
+def cast_of(
+    motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y", *, may_be_empty: bool = False
+) -> Cast:
     """What ``options`` choose of a motion, with ``up`` pointing up.
 
     With y up, x points left of a person who looks along z, as in SMPL and glTF. In camera space the camera
     stands at the origin, level, and looks along -z (y up) or y (z up); in world space the floor is at 0.
 
-    Raises ``ChorosError`` where a person or the camera's path is not in the motion, nobody is, values are not
-    finite, or the body is not the motion's.
+    Raises ``ChorosError`` where a person or the camera's path is not in the motion, values are not finite, or the body
+    is not the motion's; ``Nobody`` of a motion without people, unless it ``may_be_empty``.
     """
     source = motion.header.source or "this video"
     space: Any = options.space or motion.space
@@ -120,8 +122,8 @@ def cast_of(motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y")
     body = _body(motion, options, source)
     first_s = motion.pts_s[0] if len(motion) else 0.0
     chosen = [motion.person(person) for person in sorted(set(options.people)) or motion.ids.tolist()]
-    if not chosen:
-        raise ChorosError(f"nobody is in the motion of {source}; there is nothing to export.")
+    if not chosen and not may_be_empty:
+        raise Nobody(f"nobody is in the motion of {source}, so there are no bodies to show or write.")
     return Cast(
         body,
         [_export_person(person, body, T_file_space @ T_space_motion, first_s) for person in chosen],

@@ -10,7 +10,8 @@ import numpy as np
 from choros.export.formats import ExportOptions, person_path
 from choros.export.people import Cast, ExportPerson, cast_of
 from choros.export.points import MARKERS, markers_m, over_time
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 
 
 def write_trc(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:

@@ -21,8 +21,8 @@ from choros.export.formats import ExportOptions
 from choros.export.glb import influences, linear_colour
 from choros.export.people import Cast, ExportPerson, Floats, cast_of, curve_keys, rest_vertices
 from choros.export.points import joints_m
-from choros.export.whole import whole_file
 from choros.motion import Motion
+from choros.outputs import whole_file
 from choros.view.raster import vertex_normals
 
 FILM = 0.36  # width of the camera's film, 36 mm: USD measures lenses in tenths of the stage's unit

@@ -31,7 +31,7 @@ from choros.glamr.rigid import UP, exp, from_heading, log
 from choros.glamr.sights import Sights, Spreads, World
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.keypoints import box_of_keypoints
-from choros.motion import ROW, Motion
+from choros.motion import ROW, Header, Motion
 
 Floats = NDArray[np.float64]
 Report = Callable[[str, int, int], None]
@@ -67,11 +67,14 @@ def world_of(
 
     Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept;
     one of any scale and any way up (``given_in_metres`` False) is brought there first. Each person gets one shape.
-    Raises ``ChorosError`` if nobody was seen, or motion, body, camera and evidence are not of the same frames.
+    Of a motion in which nobody was seen, the world is empty.
+    Raises ``ChorosError`` if motion, body, camera and evidence are not of the same frames.
     """
     options = options or WorldOptions()
     body = body or BodyModel.load()
     _check(motion, body, evidence, given)
+    if not motion.visible.any():
+        return _empty(motion, options, given)
     if infiller is None:
         from choros.glamr.infiller import MotionInfiller
 
@@ -335,9 +338,23 @@ def _packed(
         tables.append(rows)
     rows = np.concatenate(tables)
     rows = rows[np.lexsort((rows["person"], rows["frame"]))]
+    return Motion(_header(motion, options, kind), frames, rows)
+
+
+def _empty(motion: Motion, options: WorldOptions, given: CameraPath | None) -> Motion:
+    """The world of a motion without people, by whom alone a camera's place would be known if none is given."""
+    frames = motion.frames.copy()
+    frames["T_world_camera"] = np.eye(4)
+    if given is not None:
+        frames["T_world_camera"][:, :3, :3] = given.R_world_camera
+        frames["T_world_camera"][:, :3, 3] = given.place_m
+    kind = "given" if given is not None else options.camera
+    return Motion(_header(motion, options, kind), frames, np.zeros(0, ROW))
+
+
+def _header(motion: Motion, options: WorldOptions, kind: str) -> Header:
     said = {"camera": kind, "seed": options.seed, "keep_visible": options.keep_visible}
-    header = replace(motion.header, space="world", provenance=motion.header.provenance | {"world": said})
-    return Motion(header, frames, rows)
+    return replace(motion.header, space="world", provenance=motion.header.provenance | {"world": said})
 
 
 def _tell_unseen(rows: NDArray[np.void], one: Course, sights: Sights, world: World, s: int) -> None:

@@ -22,6 +22,7 @@ from choros.journal import CHECKPOINT_S, MotionJournal, folder_of
 from choros.live.source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
 from choros.options import TrackOptions
+from choros.outputs import check_output, claimed
 from choros.systems import System, frame_record, header_of
 from choros.video import VideoInfo
 
@@ -63,14 +64,25 @@ def live_to_file(
     ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics and
     how it is turned. Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes.
     Returns the number of frames. Raises ``ChorosError`` if the source cannot be opened, or ``output`` is a
-    recording that was killed and not yet rescued.
+    recording that was killed and not yet rescued, the source, or what another run is writing.
     """
     options, output = options or TrackOptions(), Path(output)
-    if (folder_of(output) / "checkpoint").is_file():
-        raise ChorosError(
-            f"{folder_of(output)} holds a recording that was killed; rescue it (choros live --rescue -o {output}), "
-            "delete the folder, or name another output."
-        )
+    for written in (output, output.with_name("tracks.txt")):
+        check_output(written, None if isinstance(source, int) else source)
+    with claimed(output):
+        refuse_killed(output)
+        return _record(source, output, system, options, live, provenance, report)
+
+
+def _record(
+    source: int | str | Path,
+    output: Path,
+    system: System,
+    options: TrackOptions,
+    live: LiveOptions | None,
+    provenance: dict[str, Any] | None,
+    report: Callable[[LiveState], None],
+) -> int:
     latencies_s: deque[float] = deque(maxlen=LATENCIES)
     with LiveSource(source, live, rotate=options.rotate) as camera:
         K = options.intrinsics(camera.info.width, camera.info.height)
@@ -116,20 +128,30 @@ def _state(
     )  # fmt: skip
 
 
+def refuse_killed(output: Path) -> None:
+    """Raise ``ChorosError`` if ``output`` is a recording that was killed and not yet rescued."""
+    if (folder_of(output) / "checkpoint").is_file():
+        raise ChorosError(
+            f"{folder_of(output)} holds a recording that was killed; rescue it (choros live --rescue -o {output}), "
+            "delete the folder, or name another output."
+        )
+
+
 def rescue(output: str | Path) -> int:
     """Write ``output`` from what a recording that was killed had confirmed; returns the number of frames.
 
-    Raises ``ChorosError`` if there is no such recording.
+    Raises ``ChorosError`` if there is no such recording, or if it goes on.
     """
     folder = folder_of(Path(output))
     if not (folder / "checkpoint").is_file():
         raise ChorosError(
             f"{folder}: there is no killed recording of {output} to rescue; check the path after -o."
         )
-    header = Header.from_json((folder / "header.json").read_text())
-    resumed = MotionJournal.resume(output, header)
-    assert resumed is not None
-    journal, _ = resumed
-    with journal:
-        journal.finish()
-    return journal.n_frames
+    with claimed(output):
+        header = Header.from_json((folder / "header.json").read_text())
+        resumed = MotionJournal.resume(output, header)
+        assert resumed is not None
+        journal, _ = resumed
+        with journal:
+            journal.finish()
+        return journal.n_frames

@@ -24,7 +24,8 @@ from choros.body.skeleton import COCO17, POSETRACK15
 from choros.camera import project
 from choros.compiled import compiled
 from choros.errors import ChorosError
-from choros.motion import FRAME, ROW, Header, Motion, atomic_write
+from choros.motion import FRAME, ROW, Header, Motion
+from choros.outputs import atomic_write
 from choros.scenes.cameras import Film, View
 from choros.scenes.people import Actor, Casting, posed
 from choros.scenes.world import FAR_M, World, depth_of, hide_behind

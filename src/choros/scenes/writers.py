@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.errors import ChorosError
 from choros.export.coco import CocoFile, PoseTrackFile, picture_name, xywh
-from choros.motion import atomic_write
+from choros.outputs import atomic_write
 from choros.scenes.truth import Truth
 from choros.video import VideoWriter
 

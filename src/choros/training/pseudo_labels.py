@@ -30,7 +30,8 @@ from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.lifter.lift import Lifting
 from choros.lifter.tracker import LifterSystem, LifterSystemConfig
-from choros.motion import FRAME, ROW, Header, Motion, atomic_write
+from choros.motion import FRAME, ROW, Header, Motion
+from choros.outputs import atomic_write
 from choros.video import Frame, open_video
 from choros.video.numbering import natural_key
 from choros.video.picture import looks_like_one

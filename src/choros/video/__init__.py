@@ -5,16 +5,11 @@ Everything goes through PyAV, packet by packet, so that damage costs the damaged
 
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
 from choros.video.prefetch import prefetch
-from choros.video.source import open_video
+from choros.video.source import check_there, is_address, open_video
+from choros.video.spool import Spool, is_pipe
 from choros.video.writer import VideoWriter, check_video_name
 
 __all__ = [
-    "Frame",
-    "Gap",
-    "VideoInfo",
-    "VideoReader",
-    "VideoWriter",
-    "check_video_name",
-    "open_video",
-    "prefetch",
-]
+    "Frame", "Gap", "Spool", "VideoInfo", "VideoReader", "VideoWriter", "check_there", "check_video_name",
+    "is_address", "is_pipe", "open_video", "prefetch",
+]  # fmt: skip

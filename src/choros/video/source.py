@@ -12,6 +12,7 @@ from choros.video.frame import VideoReader
 from choros.video.images import ImageReader, open_pictures
 from choros.video.picture_film import film_of
 from choros.video.prefetch import prefetch as prefetched
+from choros.video.spool import STANDARD_INPUT, Spool, is_pipe
 from choros.video.turning import quarters_of, turned
 
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
@@ -31,16 +32,18 @@ def open_video(
     image_fps: Fraction | float = IMAGE_FPS,
     photos: bool = False,
     timeout_s: float = 15.0,
+    spool: Spool | None = None,
 ) -> VideoReader:
     """Open a video for reading; a context manager whose iteration yields `Frame`.
 
     ``source``: a video file, a folder of images (in natural order of their names), one image, a camera
-    (``/dev/video0``), or the URL of a stream. Frames with ``start_s <= pts < end_s`` are delivered.
+    (``/dev/video0``), a pipe (``-`` is standard input), or the URL of a stream. Frames with
+    ``start_s <= pts < end_s`` are delivered.
     They stand upright by what the source says of itself; ``rotate`` turns them further, clockwise by 90, 180 or
     270 degrees. ``prefetch`` decodes that many frames ahead in a thread. ``image_fps`` is the rate of a folder of
     images and of a TIFF's pages; all else has its own times. ``photos``: the images of a folder have nothing to do
     with each other; each may have its own size, and one is shown a second (``PHOTO_FPS``). ``timeout_s`` bounds the
-    wait for a source that has gone silent, when opening and per packet.
+    wait for a source that has gone silent, when opening and per packet. ``spool`` keeps what comes through a pipe.
 
     A damaged file yields every frame that can be decoded, and ``reader.gaps`` says where frames are
     missing. Pictures whose size changes midway are fitted into the first size, with black bars, and a gap says so;
@@ -52,7 +55,7 @@ def open_video(
     quarters_of(rotate)
     if not str(source).strip():
         raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
-    reader = turned(_open(str(source), start_s or 0.0, end_s, image_fps, photos, timeout_s), rotate)
+    reader = turned(_open(str(source), start_s or 0.0, end_s, image_fps, photos, timeout_s, spool), rotate)
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 
 
@@ -92,6 +95,17 @@ def takes_image_fps(source: str | Path) -> bool:
     )
 
 
+def is_address(source: str | Path) -> bool:
+    """Whether ``source`` is a camera, or an address in a network, where a stream or a file may be."""
+    return _URL.match(str(source)) is not None or _CAMERA.fullmatch(str(source)) is not None
+
+
+def check_there(source: str | Path) -> None:
+    """Raise ``ChorosError`` if ``source`` is a path at which there is nothing."""
+    if str(source) != "-" and not _URL.match(str(source)) and not Path(source).exists():
+        raise ChorosError(f"{source}: no such file or folder; check the path.")
+
+
 def _open(
     source: str,
     start_s: float,
@@ -99,15 +113,17 @@ def _open(
     image_fps: Fraction | float,
     photos: bool,
     timeout_s: float,
+    spool: Spool | None,
 ) -> VideoReader:
-    if photos and (_URL.match(source) or _CAMERA.fullmatch(source)):
+    check_there(source)
+    if photos and is_address(source):
         raise ChorosError(f"{source}: photographs are read from a folder; name one.")
     if _URL.match(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s)
 
-    path = Path(source)
-    if not path.exists():
-        raise ChorosError(f"{source}: no such file or folder; check the path.")
+    path = Path(STANDARD_INPUT if source == "-" else source)
+    if spool is not None and is_pipe(path):
+        return ContainerReader(f"file:{spool.tee(str(path))}", source, start_s, end_s, timeout_s)
     if _CAMERA.fullmatch(source):
         return ContainerReader(source, source, start_s, end_s, timeout_s, container_format="v4l2")
     if path.is_file() and path.stat().st_size == 0:

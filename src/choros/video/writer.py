@@ -1,10 +1,9 @@
 """Video out, with the frame times of the source: a film or numbered pictures, by the name that is asked for.
 
-A film appears under its name only when it is complete: until ``close`` it is called ``NAME.part``.
+A film appears under its name only when it is complete: see ``outputs.Part``.
 """
 
 import math
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from av.filter import Graph
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from choros.errors import ChorosError
+from choros.outputs import Part, atomic_write
 
 # Ticks per second in which the time stamps of nearly every container are whole: the least common multiple
 # of 90000 (MPEG), 1000 (Matroska), 600 (QuickTime), 15360, 12800, 16000 and 24000 (FFmpeg's MP4).
@@ -138,17 +138,14 @@ class _Pictures:
         import cv2
 
         path = self.path.with_name(self.path.name % number)
-        part = path.with_name(path.name + ".part")
         quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() != ".png" else []
         # Not by cv2.imwrite, which cannot open every name on Windows.
         encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1]
         try:
-            part.write_bytes(encoded.tobytes())
-            os.replace(part, path)
+            with atomic_write(path) as file:
+                file.write(encoded.tobytes())
         except OSError as error:
             raise _not_writable(path, error) from None
-        finally:
-            part.unlink(missing_ok=True)
 
     def close(self) -> None:
         pass
@@ -159,24 +156,24 @@ class _Film:
 
     def __init__(self, path: Path, kind: _Kind, width: int, height: int, fps: Fraction, crf: int) -> None:
         self.path, self._kind = path, kind
-        self._part = path.with_name(path.name + ".part")
         ticks = kind.ticks or math.lcm(_COMMON_TICKS, fps.numerator)
         self._time_base = Fraction(1, ticks if ticks <= _MAX_TICKS else _COMMON_TICKS)
         self._last_ticks: int | None = None
         self._last_frame_ticks = max(round(1 / (fps * self._time_base)), kind.shortest)
         self._closed = False
         try:
-            self._part.open("wb").close()  # FFmpeg would complain at the first frame only
+            self._part = Part(path)  # FFmpeg would complain at the first frame only
         except OSError as error:
             raise _not_writable(path, error) from None
         muxer = dict(kind.muxer)
         if kind.format == "gif":
             muxer["final_delay"] = str(self._last_frame_ticks)
-        self._container = av.open(str(self._part), "w", format=kind.format, options=muxer)
+        self._container = av.open(str(self._part.path), "w", format=kind.format, options=muxer)
         try:
             self._stream = self._container.add_stream(kind.codec, rate=fps)
         except ValueError:
             self._container.close()
+            self._part.drop()
             raise ChorosError(
                 f"{path}: this build of PyAV has no encoder {kind.codec}; install av from its wheels."
             ) from None
@@ -228,19 +225,20 @@ class _Film:
         if self._closed:
             return
         self._closed = True
-        if self._last_ticks is None:
-            self._container.close()
-            self._part.unlink(missing_ok=True)
-            return
         try:
-            for frame in self._coloured(None):
-                self._container.mux(self._stream.encode(frame))
-            self._container.mux(self._stream.encode(None))
+            try:
+                if self._last_ticks is not None:
+                    for frame in self._coloured(None):
+                        self._container.mux(self._stream.encode(frame))
+                    self._container.mux(self._stream.encode(None))
+            finally:
+                self._container.close()
+            if self._last_ticks is not None:
+                if self._kind.format == "webp":
+                    _end_webp(self._part.path, self._last_frame_ticks)
+                self._part.keep()
         finally:
-            self._container.close()
-        if self._kind.format == "webp":
-            _end_webp(self._part, self._last_frame_ticks)
-        os.replace(self._part, self.path)
+            self._part.drop()
 
 
 def _options(codec: str, crf: int) -> dict[str, str]:
@@ -264,7 +262,7 @@ def _end_webp(path: Path, last_ms: int) -> None:
     at, last = (
         12,
         None,
-    )  # behind RIFF, its length and WEBP; chunks of a name, a length and an even number of bytes
+    )  # behind RIFF, its length and WEBP; chunks are a name, a length, an even number of bytes
     while at + 8 <= len(data):
         if data[at : at + 4] == b"ANMF":
             last = at

@@ -20,7 +20,8 @@ from scipy.spatial.transform import Rotation
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.export.people import Cast, ExportPerson, cast_of
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 from choros.view.ground import shown_options
 from choros.view.shading import colour_of
 

@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from choros.export.glb import write_glb
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 from choros.view.film import Film
 from choros.view.ground import grounded, shown_options
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
-from choros.motion import Motion, atomic_write
+from choros.motion import Motion
+from choros.outputs import atomic_write
 from choros.view.overlay import Overlay, OverlayStyle, body_of
 from choros.view.panel import Stage
 
