@@ -94,6 +94,22 @@ def test_frames_have_the_sources_numbers(motion, tmp_path):
     files = write_trc(motion[6:], tmp_path / "m.trc", ExportOptions(body=BODY))
     numbers = [read(file)[2] for file in files]
     assert [(n[0], n[-1]) for n in numbers] == [(7, 30), (9, 30), (7, 24)]
+    frames = motion.frames.copy()
+    frames["number"] = np.arange(FRAMES) * 5  # every fifth picture of a longer take
+    named = replace(motion, header=replace(motion.header, numbers="named"), frames=frames)
+    files = write_trc(named, tmp_path / "m.trc", ExportOptions(body=BODY))
+    assert read(files[1])[2].tolist() == [5 * frame for frame in THERE[2]]
+
+
+def test_uneven_frames_are_brought_to_the_rate_and_counted(motion, tmp_path):
+    frames = motion.frames.copy()
+    frames["pts"] = np.stack([7 * np.arange(FRAMES), np.full(FRAMES, 4 * FPS)], axis=1)
+    (file, *_) = write_trc(replace(motion, frames=frames), tmp_path / "m.trc", ExportOptions(body=BODY))
+    header, _, numbers, times, places = read(file)
+    n = round(7 / 4 * (FRAMES - 1)) + 1
+    assert numbers.tolist() == list(range(1, n + 1))
+    np.testing.assert_allclose(times, np.arange(n) / float(header["DataRate"]), atol=1e-6)
+    assert np.isfinite(places).all()
 
 
 def test_another_reader_agrees(files):

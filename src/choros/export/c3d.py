@@ -22,11 +22,10 @@ def write_c3d(motion: Motion, path: Path, options: ExportOptions | None = None) 
     """One file of all frames, at the constant rate of ``Motion.evenly``: points ``person_1:left_knee``, mm, z up.
 
     Its first frame has the source's number (``Motion.number_from_1``), or 1 where the format cannot count to the
-    last one's. Points of people who are not there have
-    residual -1. A point was seen by camera 1 or, where its person was predicted, by none (the camera mask). The
-    analogue channels, one sample a frame, are ``time_s`` since the first frame and ``person_1:confidence``.
-    Raises ``ChorosError`` as ``cast_of`` does, for a body without landmarks, and for frames beyond those that the
-    format can count.
+    last one's. Points of people who are not there have residual -1. A point was seen by camera 1 or, where its person
+    was predicted, by none (the camera mask). The analogue channels, one sample a frame, are ``time_s`` since the first
+    frame and ``person_1:confidence``. Raises ``ChorosError`` as ``cast_of`` does, for a body without landmarks, and for
+    more frames than the format can count.
     """
     count = round(places(motion.frames, motion.fps).max(initial=0)) + 1
     if count > MOST_FRAMES:
