@@ -33,12 +33,12 @@ class View:
     def run(self) -> None:
         if not self.motions:
             raise ChorosError("give a motion.npz that `choros track` wrote, or several to compare.")
+        self.motions = tuple(motion_file(path) for path in self.motions)
         if self.html is not None:
             self._check_html(self.html)
 
         from choros.body import BodyModel
 
-        self.motions = tuple(motion_file(path) for path in self.motions)
         given = [(self._name(path), loaded(path, self.tentative)) for path in self.motions]
         motions = [each for each in given if len(each[1].rows)]
         for name, motion in given:
