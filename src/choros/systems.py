@@ -98,13 +98,15 @@ def load(
     body_path: str | Path | None = None,
     weights_path: str | Path | None = None,
     heights_m: Mapping[int, float] | None = None,
+    same_people: bool = False,
 ) -> System:
     """A system ready to track.
 
     ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
     lifter is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
-    ``heights_m`` are statures that somebody measured, by person (the lifter alone makes use of them).
+    ``heights_m`` are statures that somebody measured, by person; with ``same_people`` whoever is dressed like one person
+    of an earlier shot, and like no other, goes on under their number after a cut (both the lifter alone).
     Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
@@ -115,6 +117,10 @@ def load(
             raise ChorosError(
                 "comotion takes no heights of people; leave them out or take the lifter system."
             )
+        if same_people:
+            raise ChorosError(
+                "comotion does not know people again after a cut; leave out --same-people or take the lifter system."
+            )
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
@@ -124,7 +130,9 @@ def load(
 
         if strict:
             raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")
-        lifter_config = LifterSystemConfig(accurate=accurate, heights_m=dict(heights_m or {}))
+        lifter_config = LifterSystemConfig(
+            accurate=accurate, heights_m=dict(heights_m or {}), same_people=same_people
+        )
         return LifterSystem(lifter_config, body_path=body_path, weights_path=weights_path)
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
