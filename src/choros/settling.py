@@ -2,8 +2,9 @@
 
 While a video runs, an unseen person's rows are predictions. Once it is over, rows after a person's last sight go
 (a tail of nobody), rows between two sights are led to where the person was seen again, and whoever had less than
-``TENTATIVE_S`` of sight is *tentative*. Shots are by themselves: nobody is led over a cut. Rows are read and written a piece at a time; what is kept grows with the
-people of the video, and with the rows since the last sight of whoever is there.
+``TENTATIVE_S`` of sight is *tentative*. Shots are by themselves: nobody is led over a cut. Rows are read and written
+a piece at a time; what is kept grows with the people of the video, and with the rows since the last sight of whoever
+is there.
 """
 
 from __future__ import annotations

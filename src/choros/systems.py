@@ -105,8 +105,8 @@ def load(
     ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
     lifter is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
-    ``heights_m`` are statures that somebody measured, by person; with ``same_people`` whoever is dressed like one person
-    of an earlier shot, and like no other, goes on under their number after a cut (both the lifter alone).
+    ``heights_m`` are statures that somebody measured, by person; with ``same_people`` whoever is dressed like one
+    person of an earlier shot, and like no other, goes on under their number after a cut (both the lifter alone).
     Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:

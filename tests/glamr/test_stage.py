@@ -212,7 +212,12 @@ def test_every_shot_is_a_world_of_its_own():
     turn = np.tile(np.eye(3), (59, 1, 1))
     turn[29] = exp(np.array([0.0, 0.4, 0.0]))  # what a background that is another seems to say
     made = world(cut, Known(T), "static", evidence=CameraEvidence(turn, np.ones(59)))
-    assert made.header.provenance["world"] == {"camera": "static", "seed": 0, "keep_visible": True, "shots": 2}
+    assert made.header.provenance["world"] == {
+        "camera": "static",
+        "seed": 0,
+        "keep_visible": True,
+        "shots": 2,
+    }
     assert made.cut_before.tolist() == [n == 30 for n in range(60)]
     assert made.T_world_camera[29, 2, 3] == pytest.approx(1.6, abs=0.02)
     assert made.T_world_camera[30, 2, 3] == pytest.approx(3.0, abs=0.1)

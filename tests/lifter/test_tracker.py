@@ -324,11 +324,16 @@ HERE, THERE = (sketch(scenery(seed)) for seed in (1, 9))
 
 def cutting(lifting):
     """Twelve frames of two people, eight with another camera's view of them, and eight as at first."""
-    views = [([[-0.8, 0.2, 5.0], [0.9, 0.2, 6.0]], HERE)] * 12 + [([[0.4, 0.1, 3.0], [-1.2, 0.1, 3.6]], THERE)] * 8
+    views = [([[-0.8, 0.2, 5.0], [0.9, 0.2, 6.0]], HERE)] * 12 + [
+        ([[0.4, 0.1, 3.0], [-1.2, 0.1, 3.6]], THERE)
+    ] * 8
     views += views[:8]
     for i, (places, shown) in enumerate(views):
         moved = np.add(places, [0.02 * i, 0, 0])
-        yield i / FPS, look(lifting, moved, [RED, BLUE], hidden=(1,) if i == 11 else ())._replace(sketch=shown)
+        yield (
+            i / FPS,
+            look(lifting, moved, [RED, BLUE], hidden=(1,) if i == 11 else ())._replace(sketch=shown),
+        )
 
 
 def shots(lifting, config=None):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from choros.video.cuts import CutDetector, CutRules, change, is_cut, layout, sketch
-
 from tests.scenery import scenery
 
 FRAME_S = 0.04
