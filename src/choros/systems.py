@@ -126,7 +126,8 @@ def load(
         config = TrackerConfig().strict() if strict else TrackerConfig()
         return Comotion(config, accurate=accurate, fast=fast, body_path=body_path, weights_path=weights_path)
     if name == "lifter":
-        from choros.lifter.tracker import LifterSystem, LifterSystemConfig
+        from choros.lifter.config import LifterSystemConfig
+        from choros.lifter.tracker import LifterSystem
 
         if strict:
             raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")

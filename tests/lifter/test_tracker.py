@@ -10,8 +10,9 @@ from choros.camera_motion.background import background
 from choros.detection import People
 from choros.errors import ChorosError
 from choros.keypoints import box_iou
+from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
-from choros.lifter.tracker import LifterStream, LifterSystemConfig, Look
+from choros.lifter.tracker import LifterStream, Look
 from choros.tracking.appearance import Colours
 from choros.video.cuts import sketch
 from tests.scenery import scenery
