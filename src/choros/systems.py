@@ -37,6 +37,8 @@ class Stream(Protocol):
     picture and nothing else and may be called from several threads; ``follow`` takes the frames in order.
     """
 
+    cut_before: bool  # whether another shot began with the last frame: nobody is followed over a cut
+
     def look(self, image: NDArray[np.uint8]) -> Any:
         """All that can be told from one picture, (H, W, 3) uint8 RGB, by itself."""
 
@@ -100,13 +102,15 @@ def load(
     body_path: str | Path | None = None,
     weights_path: str | Path | None = None,
     heights_m: Mapping[int, float] | None = None,
+    same_people: bool = False,
 ) -> System:
     """A system ready to track.
 
     ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
     lifter is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
-    ``heights_m`` are statures that somebody measured, by person (the lifter alone makes use of them).
+    ``heights_m`` are statures that somebody measured, by person; with ``same_people`` whoever is dressed like one
+    person of an earlier shot, and like no other, goes on under their number after a cut (both the lifter alone).
     Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
@@ -117,16 +121,23 @@ def load(
             raise ChorosError(
                 "comotion takes no heights of people; leave them out or take the lifter system."
             )
+        if same_people:
+            raise ChorosError(
+                "comotion does not know people again after a cut; leave out --same-people or take the lifter system."
+            )
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
         return Comotion(config, accurate=accurate, fast=fast, body_path=body_path, weights_path=weights_path)
     if name == "lifter":
-        from choros.lifter.tracker import LifterSystem, LifterSystemConfig
+        from choros.lifter.config import LifterSystemConfig
+        from choros.lifter.tracker import LifterSystem
 
         if strict:
             raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")
-        lifter_config = LifterSystemConfig(accurate=accurate, heights_m=dict(heights_m or {}))
+        lifter_config = LifterSystemConfig(
+            accurate=accurate, heights_m=dict(heights_m or {}), same_people=same_people
+        )
         return LifterSystem(lifter_config, body_path=body_path, weights_path=weights_path)
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
@@ -241,7 +252,7 @@ def _follow(
                 rows = stream.follow(look, frame.pts_s)
                 if options.photos:
                     K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
-                journal.append(frame_record(frame, K, cut_before=options.photos), rows)
+                journal.append(frame_record(frame, K, cut_before=stream.cut_before), rows)
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                     journal.checkpoint(stream.state())
                     saved_s = frame.pts_s
@@ -303,12 +314,11 @@ def header_of(
     )
 
 
-def frame_record(frame: Frame, K: NDArray[np.float64], cut_before: bool = False) -> NDArray[np.void]:
+def frame_record(frame: Frame, K: NDArray[np.float64], *, cut_before: bool) -> NDArray[np.void]:
     """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, whose place is not known."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
-    record["number"], record["gap_before"] = frame.number, frame.gap_before
-    record["cut_before"] = cut_before
+    record["number"], record["gap_before"], record["cut_before"] = frame.number, frame.gap_before, cut_before
     record["K"], record["T_world_camera"] = K, np.eye(4)
     return record

@@ -28,6 +28,7 @@ from choros.glamr.cameras import (
 from choros.glamr.figure import BALL_JOINTS
 from choros.glamr.people import Course, Infiller, Predictor, courses
 from choros.glamr.rigid import UP, exp, from_heading, log
+from choros.glamr.shots import Shot, empty_world, joined, shots_of
 from choros.glamr.sights import Sights, Spreads, World
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.keypoints import box_of_keypoints
@@ -67,14 +68,16 @@ def world_of(
 
     Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept;
     one of any scale and any way up (``given_in_metres`` False) is brought there first. Each person gets one shape.
+    Every shot is a world of its own, with its own floor, origin and camera, and nobody is filled in over a cut.
     Of a motion in which nobody was seen, the world is empty.
     Raises ``ChorosError`` if motion, body, camera and evidence are not of the same frames.
     """
     options = options or WorldOptions()
     body = body or BodyModel.load()
     _check(motion, body, evidence, given)
+    shots = list(shots_of(motion, evidence, given))
     if not motion.visible.any():
-        return _empty(motion, options, given)
+        return joined([empty_world(shot) for shot in shots])
     if infiller is None:
         from choros.glamr.infiller import MotionInfiller
 
@@ -83,6 +86,23 @@ def world_of(
         from choros.glamr.trajectory import TrajectoryPredictor
 
         predictor = TrajectoryPredictor.load()
+    return joined([
+        _world_of_shot(shot, options, infiller, predictor, given_in_metres, body, report)
+        if shot.motion.visible.any() else empty_world(shot)
+        for shot in shots
+    ])  # fmt: skip
+
+
+def _world_of_shot(
+    shot: Shot,
+    options: WorldOptions,
+    infiller: Infiller,
+    predictor: Predictor,
+    given_in_metres: bool,
+    body: BodyModel,
+    report: Report,
+) -> Motion:
+    motion, evidence, given = shot
     people = courses(
         motion, body, infiller, predictor,
         seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=report,
@@ -339,17 +359,6 @@ def _packed(
     rows = np.concatenate(tables)
     rows = rows[np.lexsort((rows["person"], rows["frame"]))]
     return Motion(_header(motion, options, kind), frames, rows)
-
-
-def _empty(motion: Motion, options: WorldOptions, given: CameraPath | None) -> Motion:
-    """The world of a motion without people, by whom alone a camera's place would be known if none is given."""
-    frames = motion.frames.copy()
-    frames["T_world_camera"] = np.eye(4)
-    if given is not None:
-        frames["T_world_camera"][:, :3, :3] = given.R_world_camera
-        frames["T_world_camera"][:, :3, 3] = given.place_m
-    kind = "given" if given is not None else options.camera
-    return Motion(_header(motion, options, kind), frames, np.zeros(0, ROW))
 
 
 def _header(motion: Motion, options: WorldOptions, kind: str) -> Header:

@@ -19,6 +19,8 @@ class PhotoStream:
     height.
     """
 
+    cut_before = True  # each is a shot of its own
+
     def __init__(
         self,
         stream_of: Callable[[NDArray[np.float64]], Any],

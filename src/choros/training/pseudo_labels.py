@@ -23,13 +23,12 @@ from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
 from choros.camera import intrinsics, project
-from choros.comotion.shot import change, layout
-from choros.comotion.tracker import TrackerConfig
 from choros.datasets.test_footage import refuse_test_footage
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
+from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
-from choros.lifter.tracker import LifterSystem, LifterSystemConfig
+from choros.lifter.tracker import LifterSystem
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.outputs import atomic_write
 from choros.video import Frame, open_video
@@ -161,14 +160,11 @@ class Labeller:
 
     def video(self, frames: Iterable[Frame]) -> Iterator[Labelled]:
         """Those frames of a video in which somebody is followed. Each shot begins anew."""
-        stream, before, apart = self._system.stream(), None, True
+        stream, apart = self._system.stream(), True
         for frame in frames:
-            now = layout(frame.image)
-            if before is not None and change(before, now) > TrackerConfig().cut:
-                stream, apart = self._system.stream(), True
-            before, apart = now, apart or frame.gap_before
             look = stream.look(frame.image)
             rows = stream.follow(look, frame.pts_s)
+            apart |= frame.gap_before or stream.cut_before
             if not len(rows):
                 apart = True
                 continue
