@@ -39,6 +39,8 @@ class Crowd:
 
 
 class CrowdStream:
+    cut_before = False
+
     def __init__(self, K):
         self.K, self.frame = K, -1
 

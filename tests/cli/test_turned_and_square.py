@@ -29,6 +29,8 @@ class Spot:
 
 
 class SpotStream:
+    cut_before = False
+
     def __init__(self, K):
         self.K, self.frame = K, -1
 
