@@ -20,10 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros._version import __version__
+from choros.body.posed import Skeleton
+from choros.calibration import Calibration
 from choros.camera import intrinsics
+from choros.camera_pose import Pose, checked_pose
 from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, State, frames_if_finished
 from choros.motion import FRAME, Header, Motion
+from choros.plausible_camera import checked_K
 from choros.video import Frame, Gap, VideoInfo, VideoReader, open_video
 
 
@@ -133,7 +137,13 @@ Matrix = tuple[Row, Row, Row]
 
 @dataclass(frozen=True)
 class TrackOptions:
-    """What to track and with which camera; at most one of ``focal_px``, ``fov_deg`` and ``K``."""
+    """What to track and with which camera; at most one of ``focal_px``, ``fov_deg``, ``K`` and ``calibration``.
+
+    ``calibration`` also tells of the lens: pictures are then made straight before anybody sees them.
+    ``camera_pose`` is ``T_world_camera`` of a camera that stands still (``camera_pose.level_pose`` makes one from
+    height and tilt): people are then in the world, z up and the floor at 0, from the first frame on. Raises
+    ``ChorosError`` on what no camera or video has.
+    """
 
     start_s: float | None = None
     end_s: float | None = None
@@ -141,13 +151,27 @@ class TrackOptions:
     fov_deg: float | None = None
     K: Matrix | None = None
     image_fps: Fraction = Fraction(30)  # of a folder of pictures
+    calibration: Calibration | None = None
+    camera_pose: Pose | None = None
 
     def __post_init__(self) -> None:
         for time_s in (self.start_s, self.end_s):
-            if time_s is not None and not math.isfinite(time_s):
-                raise ChorosError(f"a video cannot be cut at {time_s} s; give start and end in seconds.")
+            if time_s is not None and not (math.isfinite(time_s) and time_s >= 0):
+                raise ChorosError(
+                    f"a video cannot be cut at {time_s} s; its time begins at 0, give start and end in seconds."
+                )
+        cameras = (self.focal_px, self.fov_deg, self.K, self.calibration)
+        if sum(camera is not None for camera in cameras) > 1:
+            raise ChorosError("give only one of focal length, field of view, K and calibration.")
+        if self.K is not None:
+            checked_K(self.K)
+        if self.camera_pose is not None:
+            object.__setattr__(self, "camera_pose", checked_pose(self.camera_pose))
 
     def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
+        """K (3, 3) of pictures of this size, px. Raises ``ChorosError`` if the camera is none of such pictures."""
+        if self.calibration is not None:
+            return self.calibration.fitted(width, height).matrix
         K = None if self.K is None else np.array(self.K, np.float64)
         return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)
 
@@ -213,11 +237,17 @@ def track_to_file(
     """
     options, output = options or TrackOptions(), Path(output)
     with open_video(
-        source, options.start_s, options.end_s, prefetch=4, image_fps=options.image_fps
+        source,
+        options.start_s,
+        options.end_s,
+        prefetch=4,
+        image_fps=options.image_fps,
+        calibration=options.calibration,
     ) as reader:
         info = reader.info
         K = options.intrinsics(info.width, info.height)
-        header = header_of(info, source, system, K, provenance)
+        header = header_of(info, source, system, K, provenance, options)
+        place = Place.of(options, system)
         stream = system.stream(K)
         resume = resume and not info.is_live
         if resume and (n_frames := frames_if_finished(output, header)) is not None:
@@ -234,7 +264,7 @@ def track_to_file(
             try:
                 for frame, look in _look_ahead(reader, stream, n_resumed):
                     rows = stream.follow(look, frame.pts_s)
-                    journal.append(frame_record(frame, K), rows)
+                    journal.append(frame_record(frame, K, place.T_world_camera), place.placed(rows))
                     if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                         journal.checkpoint(stream.state())
                         saved_s = frame.pts_s
@@ -277,10 +307,16 @@ def header_of(
     system: System,
     K: NDArray[np.float64],
     provenance: dict[str, Any] | None = None,
+    options: TrackOptions | None = None,
 ) -> Header:
     """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px."""
     body = getattr(getattr(system, "body", None), "name", "open")
-    about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    about: dict[str, Any] = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    options = options or TrackOptions()
+    if options.calibration is not None:
+        about["calibration"] = options.calibration.fitted(info.width, info.height).record()
+    if options.camera_pose is not None:
+        about["T_world_camera"] = [list(row) for row in options.camera_pose]
     return Header(
         info.fps,
         info.width,
@@ -288,16 +324,37 @@ def header_of(
         str(source),
         system.name,
         body,
+        space="camera" if options.camera_pose is None else "world",
         numbers=info.numbers,
         provenance=about,
     )
 
 
-def frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
-    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, whose place is not known."""
+@dataclass(frozen=True)
+class Place:
+    """Where the camera is, if that is known, and with it the people."""
+
+    T_world_camera: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))  # identity: not known
+    skeleton: Skeleton | None = None  # of the people to be moved; None leaves them where they are
+
+    @classmethod
+    def of(cls, options: TrackOptions, system: System) -> Place:
+        if options.camera_pose is None:
+            return cls()
+        return cls(np.array(options.camera_pose), Skeleton.of(getattr(system, "body", None)))
+
+    def placed(self, rows: NDArray[np.void]) -> NDArray[np.void]:
+        """People (n,) ``motion.ROW`` in camera axes, in the space of the record."""
+        return rows if self.skeleton is None else self.skeleton.moved(rows, self.T_world_camera)
+
+
+def frame_record(
+    frame: Frame, K: NDArray[np.float64], T_world_camera: NDArray[np.float64]
+) -> NDArray[np.void]:
+    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px; identity if its place is unknown."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
     record["number"], record["gap_before"] = frame.number, frame.gap_before
-    record["K"], record["T_world_camera"] = K, np.eye(4)
+    record["K"], record["T_world_camera"] = K, T_world_camera
     return record

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from choros.cli.arguments import Degrees, Flag, Heights, Numbers, OptionalFile, Pixels, heights_of, matrix_of
+from choros.cli.arguments import (
+    Degrees, FileOrNumbers, Flag, Heights, Metres, Name, Numbers, OptionalFile, Pixels, heights_of, matrix_of, pose_of,
+)  # fmt: skip
+from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.systems import System, TrackOptions
@@ -26,9 +29,21 @@ class Tracking:
     fov: Degrees = None
     """Field of view across the longer side."""
     focal: Pixels = None
-    """Focal length. Without it, --fov or --K: the longer side of the image."""
+    """Focal length. Without it, --fov, --K or --calibration: the longer side of the image."""
     K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
+    calibration: OptionalFile = None
+    """Intrinsics and lens from a calibration file: OpenCV, ROS, COLMAP, Pose2Sim, Caliscope, EasyMocap or Kalibr.
+    Pictures are made straight before they are looked at."""
+    camera: Name = None
+    """Which camera of a calibration file that has several."""
+    camera_pose: FileOrNumbers = ()
+    """Where a camera that stands still is: a file with T_world_camera, or its sixteen numbers row by row. People are
+    then in the world, z up, the floor at 0."""
+    camera_height: Metres = None
+    """In place of --camera-pose: how far a level camera is above the floor;"""
+    camera_tilt: Degrees = None
+    """and how far it is tilted down."""
     height: Heights = ()
     """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
     measured against them by the floor they share (lifter)."""
@@ -53,7 +68,24 @@ class Tracking:
     def options(self, start_s: float | None = None, end_s: float | None = None) -> TrackOptions:
         from choros.systems import TrackOptions
 
-        return TrackOptions(start_s, end_s, self.focal, self.fov, matrix_of(self.K))
+        calibration = None
+        if self.calibration is not None:
+            from choros.calibration import Calibration
+
+            calibration = Calibration.load(self.calibration, self.camera)
+        elif self.camera is not None and not self.camera_pose:
+            raise ChorosError(
+                "--camera names one of the cameras of --calibration; give that, or leave it out."
+            )
+        return TrackOptions(
+            start_s,
+            end_s,
+            self.focal,
+            self.fov,
+            matrix_of(self.K),
+            calibration=calibration,
+            camera_pose=pose_of(self.camera_pose, self.camera_height, self.camera_tilt, self.camera),
+        )
 
     def provenance(self) -> dict[str, Any]:
         """What a motion says of how it was tracked."""

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.calibration import calibration_of
 from choros.errors import ChorosError
 from choros.glamr.cameras import CameraEvidence, GroundEvidence
 from choros.glamr.epipolar import Turn, turn_between
@@ -188,7 +189,8 @@ def camera_evidence(
     up = None
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
-    with open_video(source, prefetch=2) as reader:
+    calibration = calibration_of(motion.header.provenance)
+    with open_video(source, prefetch=2, calibration=calibration) as reader:
         if (reader.info.width, reader.info.height) != (motion.width, motion.height):
             raise ChorosError(
                 f"{source} is {reader.info.width}x{reader.info.height} px, but the motion was tracked in a "

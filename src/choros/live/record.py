@@ -21,7 +21,7 @@ from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, folder_of
 from choros.live.source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
-from choros.systems import System, TrackOptions, frame_record, header_of
+from choros.systems import Place, System, TrackOptions, frame_record, header_of
 from choros.video import VideoInfo
 
 REPORT_S = 0.25  # how often it is told how things stand while no frame comes
@@ -42,7 +42,7 @@ class LiveState(NamedTuple):
     latency_p99_s: float
     n_people: int  # seen in the last frame
     frame: LiveFrame | None  # the one just worked on
-    rows: NDArray[np.void] | None  # (n,) motion.ROW, its people
+    rows: NDArray[np.void] | None  # (n,) motion.ROW, its people, in camera axes
 
 
 def live_to_file(
@@ -59,8 +59,8 @@ def live_to_file(
 
     A stream ends with an exception only, such as Ctrl-C's; both files are whole then. Frames have the times at
     which they were taken, in seconds from the first one, and the motion's ``fps`` is the rate that was reached;
-    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics.
-    Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes. Returns the
+    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics,
+    its lens and, if that is known, its place. Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes. Returns the
     number of frames. Raises ``ChorosError`` if the source cannot be opened, changes its size, or ``output`` is
     a recording that was killed and not yet rescued.
     """
@@ -71,9 +71,10 @@ def live_to_file(
             "delete the folder, or name another output."
         )
     latencies_s: deque[float] = deque(maxlen=LATENCIES)
-    with LiveSource(source, live) as camera:
+    with LiveSource(source, live, options.calibration) as camera:
         K = options.intrinsics(camera.info.width, camera.info.height)
-        header = header_of(camera.info, camera.name, system, K, provenance)
+        header = header_of(camera.info, camera.name, system, K, provenance, options)
+        place = Place.of(options, system)
         stream = system.stream(K)
         first = last = None
         saved_s, n_people = -math.inf, 0
@@ -83,7 +84,7 @@ def live_to_file(
                     rows, frame = None, camera.take(REPORT_S)
                     if frame is not None:
                         rows = stream.update(frame.image, frame.pts_s)
-                        journal.append(frame_record(frame, K), rows)
+                        journal.append(frame_record(frame, K, place.T_world_camera), place.placed(rows))
                         latencies_s.append(time.monotonic() - frame.arrived_s)
                         n_people = int(rows["visible"].sum())
                         first, last = first or frame, frame

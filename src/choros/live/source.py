@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+from choros.calibration import Calibration
 from choros.errors import ChorosError
 from choros.video import Frame, VideoReader, open_video
 
@@ -42,7 +43,7 @@ class LiveSource:
     """Frames of ``source``, always the newest; a context manager.
 
     ``source`` is the number of a camera (0 is ``/dev/video0``) or whatever ``open_video`` takes. A file plays
-    once, in real time; a stream goes on until it is closed.
+    once, in real time; a stream goes on until it is closed. ``calibration`` makes pictures straight.
 
     >>> with LiveSource("rtsp://camera/stream") as source:
     ...     for frame in source:                       # LiveFrame
@@ -53,12 +54,18 @@ class LiveSource:
     frames are taken if a stream comes back with pictures of another size.
     """
 
-    def __init__(self, source: int | str | Path = 0, options: LiveOptions | None = None) -> None:
+    def __init__(
+        self,
+        source: int | str | Path = 0,
+        options: LiveOptions | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
         self.name = f"/dev/video{source}" if isinstance(source, int) else str(source)
         self.options = options or LiveOptions()
+        self._calibration = calibration
         self.n_captured = self.n_taken = self.n_dropped = self.n_breaks = 0
         self.connection = "connecting"
-        reader = open_video(self.name, timeout_s=self.options.timeout_s)
+        reader = self._opened()
         self.info = reader.info
         self._news = threading.Condition()
         self._newest: LiveFrame | None = None
@@ -106,6 +113,9 @@ class LiveSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _opened(self) -> VideoReader:
+        return open_video(self.name, timeout_s=self.options.timeout_s, calibration=self._calibration)
 
     # In the thread ------------------------------------------------------------------------------------
 
@@ -166,7 +176,7 @@ class LiveSource:
                 return None
             self.connection = "connecting again"
             try:
-                reader = open_video(self.name, timeout_s=self.options.timeout_s)
+                reader = self._opened()
             except ChorosError as error:
                 why, wait_s = str(error), min(2 * wait_s, self.options.retry_at_most_s)
                 continue

@@ -1,14 +1,17 @@
 """One door for every kind of video source."""
 
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
 
+from choros.calibration import Calibration
 from choros.errors import ChorosError
 from choros.video.container import ContainerReader
 from choros.video.frame import VideoReader
 from choros.video.images import STILL_SUFFIXES, ImageReader, natural_key
 from choros.video.prefetch import prefetch as prefetched
+from choros.video.undistorted import Undistorted
 
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
 _CAMERA = re.compile(r"/dev/video\d+")
@@ -22,6 +25,7 @@ def open_video(
     prefetch: int = 0,
     image_fps: Fraction | int = 30,
     timeout_s: float = 15.0,
+    calibration: Calibration | None = None,
 ) -> VideoReader:
     """Open a video for reading; a context manager whose iteration yields `Frame`.
 
@@ -29,15 +33,30 @@ def open_video(
     (``/dev/video0``), or the URL of a stream. Frames with ``start_s <= pts < end_s`` are delivered.
     ``prefetch`` decodes that many frames ahead in a thread. ``image_fps`` is the rate of a folder of
     images. ``timeout_s`` bounds the wait for a source that has gone silent, when opening and per packet.
+    ``calibration`` makes pictures straight that its lens has bent.
 
     A damaged file yields every frame that can be decoded, and ``reader.gaps`` says where frames are
-    missing. Raises ChorosError if the source is not there, is no video, or holds no readable frame.
+    missing. Raises ChorosError if the source is not there, is no video, holds no readable frame, or
+    is not of the calibration's shape.
     """
-    if start_s is not None and end_s is not None and end_s <= start_s:
-        raise ChorosError(f"The end ({end_s} s) must come after the start ({start_s} s); swap or widen them.")
+    for time_s in (start_s, end_s):
+        if time_s is not None and not (math.isfinite(time_s) and time_s >= 0):
+            raise ChorosError(
+                f"A video cannot be cut at {time_s} s; its time begins at 0, give seconds from there."
+            )
+    if end_s is not None and end_s <= (start_s or 0):
+        raise ChorosError(
+            f"The end ({end_s} s) must come after the start ({start_s or 0} s); swap or widen them."
+        )
     if not str(source).strip():
         raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
     reader = _open(str(source), start_s or 0.0, end_s, Fraction(image_fps), timeout_s)
+    if calibration is not None:
+        try:
+            reader = Undistorted(reader, calibration)
+        except ChorosError:
+            reader.close()
+            raise
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.calibration import calibration_of
 from choros.motion import Motion
 from choros.video import open_video
 
@@ -33,7 +34,9 @@ class Film:
         apart_s = max(1 / PICTURES_PER_S, (last_s - first_s) / PICTURES) - 1e-3
         times_s: list[float] = []
         jpegs: list[bytes] = []
-        with open_video(video, max(first_s - half_frame_s, 0.0), last_s + half_frame_s) as reader:
+        calibration = calibration_of(motion.header.provenance)
+        start_s, end_s = max(first_s - half_frame_s, 0.0), last_s + half_frame_s
+        with open_video(video, start_s, end_s, calibration=calibration) as reader:
             for frame in reader:
                 if not times_s or frame.pts_s - first_s >= times_s[-1] + apart_s:
                     times_s.append(frame.pts_s - first_s)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.calibration import calibration_of
 from choros.camera import project
 from choros.errors import ChorosError
 from choros.motion import ROW, Motion
@@ -187,7 +188,8 @@ def render_video(
     # A little early: the first time stamp must not be lost to rounding.
     start_s = max(float(min(index_of)) - 0.5, 0.0)
     written = 0
-    with open_video(source, start_s=start_s, prefetch=2) as reader:
+    calibration = calibration_of(motion.header.provenance)
+    with open_video(source, start_s=start_s, prefetch=2, calibration=calibration) as reader:
         if (reader.info.width, reader.info.height) != (motion.width, motion.height):
             raise ChorosError(
                 f"{source} is {reader.info.width}x{reader.info.height} px, but the motion was tracked in a "
