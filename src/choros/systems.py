@@ -351,7 +351,7 @@ class Place:
 def frame_record(
     frame: Frame, K: NDArray[np.float64], T_world_camera: NDArray[np.float64]
 ) -> NDArray[np.void]:
-    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px; identity if its place is unknown."""
+    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, at a place; identity: unknown."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator

@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from choros.cli.arguments import (
-    Degrees, FileOrNumbers, Flag, Heights, Metres, Name, Numbers, OptionalFile, Pixels, heights_of, matrix_of, pose_of,
-)  # fmt: skip
+    Degrees,
+    FileOrNumbers,
+    Flag,
+    Heights,
+    Metres,
+    Name,
+    Numbers,
+    OptionalFile,
+    Pixels,
+    heights_of,
+    matrix_of,
+    pose_of,
+)
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -38,12 +49,12 @@ class Tracking:
     camera: Name = None
     """Which camera of a calibration file that has several."""
     camera_pose: FileOrNumbers = ()
-    """Where a camera that stands still is: a file with T_world_camera, or its sixteen numbers row by row. People are
-    then in the world, z up, the floor at 0."""
+    """Where a camera that stands still is: a file with T_world_camera, or its sixteen numbers row by row. People
+    are then in the world, z up, the floor at 0."""
     camera_height: Metres = None
-    """In place of --camera-pose: how far a level camera is above the floor;"""
+    """In place of --camera-pose: how far above the floor the camera is, level from left to right."""
     camera_tilt: Degrees = None
-    """and how far it is tilted down."""
+    """How far that camera is tilted down; 0 is level."""
     height: Heights = ()
     """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
     measured against them by the floor they share (lifter)."""
