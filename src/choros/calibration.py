@@ -22,6 +22,8 @@ from choros.plausible_camera import checked_K
 Floats = NDArray[np.float64]
 Row = tuple[float, float, float]
 
+#: Codecs fill up pictures at the right and below to multiples of so many px.
+BLOCK_PX = 16
 #: Rounding, px, that two sizes of one shape may differ by.
 ROUNDING_PX = 2.0
 
@@ -65,7 +67,9 @@ class Calibration:
         Raises ``ChorosError`` if the pictures have another shape, or K is no camera's.
         """
         scale_x, scale_y = width / (self.width or width), height / (self.height or height)
-        if self.width is not None and self.height is not None:
+        if self.width is None or self.height is None or _padded((self.width, self.height), (width, height)):
+            scale_x = scale_y = 1.0
+        else:
             off = max(abs(self.width * scale_y - width), abs(self.height * scale_x - height))
             if off > ROUNDING_PX:
                 turned = abs(self.height / width - self.width / height) < 0.01 and width != height
@@ -118,6 +122,12 @@ def calibration_of(provenance: Mapping[str, Any]) -> Calibration | None:
         raise ChorosError(
             f"the motion's header tells of a calibration that cannot be read ({error}); track it again."
         ) from error
+
+
+def _padded(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes are of the same pixels, one with the rows and columns that codecs add (1080, 1088)."""
+    sides = [sorted(pair) for pair in zip(one, other, strict=True)]
+    return all(less == more or -(-less // BLOCK_PX) * BLOCK_PX == more for less, more in sides)
 
 
 def rows_of(matrix: Any) -> Any:
