@@ -21,6 +21,7 @@ from choros.motion import ROW, Motion
 from choros.scenes import SceneConfig, make_scene
 from choros.systems import TrackOptions, track_to_file
 from choros.video import VideoWriter
+from choros.view.overlay import Overlay
 
 LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 1.6], [0, 0, 0, 1]])
 
@@ -247,6 +248,18 @@ def test_exporters_take_it_as_it_is_and_back_to_the_camera(truth, clip, tmp_path
     before = cast_of(motion, ExportOptions(space="camera"))
     for a, b in zip(back.people, before.people, strict=True):
         np.testing.assert_allclose(a.pelvis, b.pelvis, atol=1e-5)
+
+
+def test_they_are_drawn_over_the_video_as_before(truth):
+    motion, scene = truth
+    T = scene.T_world_camera[0]
+    body, picture = BodyModel.load(detail="light"), np.full((CONFIG.height, CONFIG.width, 3), 90, np.uint8)
+    rows = motion.in_frame(5)
+    here = Overlay(body, CONFIG.width, CONFIG.height).draw(picture, rows, motion.K[5])
+    world = Overlay(body, CONFIG.width, CONFIG.height, space="world")
+    there = world.draw(picture, Skeleton.of().moved(rows, T), motion.K[5], T)
+    assert (here != picture).any(-1).mean() > 0.01
+    assert (np.abs(here.astype(int) - there).max(-1) > 8).mean() < 0.002
 
 
 def test_a_run_that_was_stopped_goes_on_in_the_same_world(truth, clip, tmp_path):

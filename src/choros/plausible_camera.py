@@ -24,6 +24,7 @@ FURTHEST = 1.25  # of the longer side: principal point from the middle, in a pic
 LEAST_FOCAL_PX = 10.0  # below it, with a principal point below it too, K is in units of the picture's size
 OTHER_SIZE = 1.3  # by how much a resolution differs that K is not of
 NEAR = 0.03  # of a picture's size: how far from the middle a principal point lies as a rule
+ALIKE = 1.06  # of how many times too large a principal point's x and y are, where it is of another resolution
 
 #: Sizes of pictures that cameras and sites make; K's principal point is near the middle of the one it is of.
 RESOLUTIONS = (
@@ -152,7 +153,7 @@ def _check_centre(K: Floats, width: int, height: int) -> None:
     scale = centre / (size / 2)  # by how much larger the picture is whose middle this would be
     if np.abs(scale - 1).max() <= OTHER_SIZE - 1 and scale.min() >= 1 / OTHER_SIZE:
         return
-    if scale.min() > 0 and scale.max() / scale.min() < 1 + NEAR:
+    if scale.min() > 0 and scale.max() / scale.min() < ALIKE:
         share = 2 / scale.sum()
         raise ChorosError(
             f"{where} is the middle of a picture of {2 * centre[0]:.0f}x{2 * centre[1]:.0f} px, but this one has "
@@ -160,7 +161,7 @@ def _check_centre(K: Floats, width: int, height: int) -> None:
         )
     for sides in RESOLUTIONS:
         for other in (np.array(sides), np.array(sides[::-1])):
-            if (np.abs(2 * centre / other - 1) < NEAR).all() and (
+            if (np.abs(2 * centre / other - 1) < 1.3 * NEAR).all() and (
                 np.abs(np.log(other / size)).max() > np.log(OTHER_SIZE)
             ):
                 raise ChorosError(

@@ -87,8 +87,7 @@ def test_refused(capsys, files, tmp_path, monkeypatch, shades, command, name):
     if command == "live" and any(str(o) in ("--start", "--end") for o in options):
         pytest.skip("a camera has no start")
     monkeypatch.chdir(files)
-    if command == "track":  # a stream is there but once: its system is loaded first
-        monkeypatch.setattr(systems, "load", lambda *_, **__: pytest.fail("the networks were loaded"))
+    monkeypatch.setattr(systems, "load", lambda *_, **__: pytest.fail("the networks were loaded"))
     output = tmp_path / "out" / "motion.npz"
     assert says in refusal(
         capsys, command, "clip.mp4", "-o", output if command == "live" else output.parent, *options

@@ -40,7 +40,7 @@ class Skeleton:
         if body is None:
             return _open_skeleton()
         if isinstance(body, (str, Path)):
-            return _of_tables(read_smpl(Path(body)))
+            return _file_skeleton(Path(body).resolve())
         parts = (body.joint_template, body.joint_dirs, body.joint_kid_dir)
         template, dirs, kid = (np.asarray(part.detach().cpu(), np.float64) for part in parts)
         return cls(template, np.concatenate([dirs, kid[..., None]], -1))
@@ -144,6 +144,11 @@ def _index(name: str, names: Sequence[str], what: str) -> int:
 @lru_cache(maxsize=1)
 def _open_skeleton() -> Skeleton:
     return _of_tables(read_open_body())
+
+
+@lru_cache(maxsize=2)
+def _file_skeleton(path: Path) -> Skeleton:
+    return _of_tables(read_smpl(path))
 
 
 def _of_tables(tables: BodyTables) -> Skeleton:

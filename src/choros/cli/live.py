@@ -15,7 +15,7 @@ from rich.text import Text
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from choros.cli.arguments import Flag
-from choros.cli.tracking import Tracking
+from choros.cli.tracking import Tracking, check_camera
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Live:
             print(f"{self.output}: {rescue(self.output)} frames rescued")
             return
         options = self.tracking.options()
+        if not self.input.isdecimal():
+            check_camera(self.input, options)
         provenance = self.tracking.provenance() | {"live": True}
         source = int(self.input) if self.input.isdecimal() else self.input
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service ends like Ctrl-C

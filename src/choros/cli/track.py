@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from choros.cli.arguments import Flag, Seconds
-from choros.cli.tracking import Tracking
+from choros.cli.tracking import Tracking, check_camera
 from choros.errors import ChorosError
-
-if TYPE_CHECKING:
-    from choros.systems import TrackOptions
 
 MOST_STATURES = 12  # lines of the summary
 
@@ -50,7 +47,7 @@ class Track:
             raise ChorosError(
                 "where the camera is known, people are in the world already; leave --world out."
             )
-        self._check_camera(options)
+        check_camera(self.input, options)
         motion_path = self.output / "motion.npz"
         with TrackProgress() as progress:
             progress.say("loading")
@@ -94,11 +91,3 @@ class Track:
             stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
             again = self.input if stays else None
             World(motion_path, again, output=self.output / "world.npz", body=self.tracking.body).run()
-
-    def _check_camera(self, options: TrackOptions) -> None:
-        """Refuse a camera that is none of this video's before any network is loaded; streams can be opened but once."""
-        from choros.video import open_video
-
-        if Path(self.input).is_file() or Path(self.input).is_dir():
-            with open_video(self.input, options.start_s, options.end_s) as reader:
-                options.intrinsics(reader.info.width, reader.info.height)

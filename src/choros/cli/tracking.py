@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from choros.cli.arguments import (
@@ -110,3 +111,12 @@ class Tracking:
             "body": str(self.body) if self.body else "open",
             "weights": str(self.weights) if self.weights else "shipped",
         }
+
+
+def check_camera(source: str, options: TrackOptions) -> None:
+    """Refuse a camera that is none of this video's before any network is loaded; streams can be opened but once."""
+    from choros.video import open_video
+
+    if Path(source).is_file() or Path(source).is_dir():
+        with open_video(source, options.start_s, options.end_s) as reader:
+            options.intrinsics(reader.info.width, reader.info.height)
