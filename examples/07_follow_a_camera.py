@@ -15,8 +15,11 @@ source = int(sys.argv[1]) if sys.argv[1].isdecimal() else sys.argv[1]
 tracker = choros.load().stream()
 with choros.LiveSource(source) as camera:
     for frame in camera:  # until Ctrl-C, or the end of a file
-        rows = tracker.update(frame.image, frame.pts_s)
+        people = choros.people_of(tracker.update(frame.image, frame.pts_s))
         latency_s = time.monotonic() - frame.arrived_s
         print(
-            f"{frame.pts_s:6.2f} s: {len(rows)} people after {1000 * latency_s:.0f} ms, {camera.n_dropped} dropped"
+            f"{frame.pts_s:6.2f} s: {len(people)} people after {1000 * latency_s:.0f} ms, {camera.n_dropped} dropped"
         )
+        for person in people:
+            x, y, z = person.joint("right_wrist")  # metres: x right, y down, z away from the camera
+            print(f"    {person.id}: right wrist at {x:5.2f} {y:5.2f} {z:5.2f}")

@@ -105,7 +105,7 @@ def scripts(monkeypatch):
     """What opening the source gives, one after the other: readers, or errors to raise."""
     waiting = []
 
-    def opened(name, rotate, timeout_s):
+    def opened(name, rotate, timeout_s, calibration):
         item = waiting.pop(0) if waiting else ChorosError("nobody answers")
         if isinstance(item, Exception):
             raise item

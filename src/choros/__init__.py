@@ -14,6 +14,8 @@ from choros._version import __version__
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
+    from choros.body.posed import people_of
+    from choros.calibration import Calibration
     from choros.errors import ChorosError
     from choros.live import LiveSource
     from choros.motion import Motion
@@ -23,17 +25,20 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BodyModel": "choros.body",
+    "Calibration": "choros.calibration",
     "ChorosError": "choros.errors",
     "LiveSource": "choros.live",
     "Motion": "choros.motion",
     "TrackOptions": "choros.options",
     "load": "choros.systems",
     "open_video": "choros.video",
+    "people_of": "choros.body.posed",
     "track": "choros.systems",
 }
 
 __all__ = [
     "BodyModel",
+    "Calibration",
     "ChorosError",
     "LiveSource",
     "Motion",
@@ -41,6 +46,7 @@ __all__ = [
     "__version__",
     "load",
     "open_video",
+    "people_of",
     "track",
 ]
 

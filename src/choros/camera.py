@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.plausible_camera import NARROWEST_DEG, WIDEST_DEG, checked_K, field_deg
 
 Array: TypeAlias = Any  # np.ndarray or torch.Tensor, the same kind out as in
 
@@ -41,15 +42,12 @@ def intrinsics(
     """K (3, 3) of an image, px, from at most one of: focal length, field of view, a whole matrix.
 
     ``fov_deg`` is across the longer side. The principal point is the middle of the image unless K says
-    otherwise. Raises ``ChorosError`` on more than one choice or values that no camera has.
+    otherwise. Raises ``ChorosError`` on more than one choice or values that no camera has (``checked_K``).
     """
     if sum(choice is not None for choice in (focal_px, fov_deg, K)) > 1:
         raise ChorosError("give only one of focal length, field of view and K.")
     if K is not None:
-        matrix = np.asarray(K, np.float64)
-        if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0:
-            raise ChorosError("K must be a 3x3 matrix of finite numbers with positive focal lengths.")
-        return matrix
+        return checked_K(K, width, height)
     if fov_deg is not None:
         if not 0 < fov_deg < 180:
             raise ChorosError(f"a field of view of {fov_deg} degrees is not between 0 and 180.")
@@ -58,6 +56,12 @@ def intrinsics(
         focal_px = default_focal_px(width, height)
     if not (np.isfinite(focal_px) and focal_px > 0):
         raise ChorosError(f"a focal length of {focal_px} px is not positive.")
+    field = field_deg(max(width, height), focal_px)
+    if not NARROWEST_DEG <= field <= WIDEST_DEG:
+        raise ChorosError(
+            f"a focal length of {focal_px:.4g} px sees {field:.3g} degrees of a picture of {width}x{height} px, "
+            f"which no camera does; give it in pixels, not millimetres (the longer side is usual)."
+        )
     return np.array([[focal_px, 0, width / 2], [0, focal_px, height / 2], [0, 0, 1]], np.float64)
 
 

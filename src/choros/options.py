@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.calibration import Calibration
 from choros.camera import intrinsics
+from choros.camera_pose import Pose, checked_pose
 from choros.errors import ChorosError
-from choros.video import Spool, VideoReader, open_video
+from choros.plausible_camera import checked_K
+from choros.video import Spool, VideoInfo, VideoReader, open_video
 from choros.video.source import IMAGE_FPS, check_range, image_rate, takes_image_fps
 from choros.video.turning import quarters_of
 
@@ -22,7 +25,13 @@ Matrix = tuple[Row, Row, Row]
 
 @dataclass(frozen=True)
 class TrackOptions:
-    """What to track and with which camera; at most one of ``focal_px``, ``fov_deg`` and ``K``."""
+    """What to track and with which camera; at most one of ``focal_px``, ``fov_deg``, ``K`` and ``calibration``.
+
+    ``calibration`` also tells of the lens: pictures are then made straight before anybody sees them.
+    ``camera_pose`` is ``T_world_camera`` of a camera that stands still (``camera_pose.level_pose`` makes one from
+    height and tilt): people are then in the world, z up and the floor at 0, from the first frame on. Raises
+    ``ChorosError`` on what no camera or video has.
+    """
 
     start_s: float | None = None
     end_s: float | None = None
@@ -31,11 +40,20 @@ class TrackOptions:
     K: Matrix | None = None
     image_fps: Fraction | float | None = None  # of pictures, which have no times; None: ``IMAGE_FPS``
     photos: bool = False  # the pictures of a folder have nothing to do with each other; each by itself
+    calibration: Calibration | None = None
+    camera_pose: Pose | None = None
     rotate: int = 0  # degrees clockwise, quarter turns, beyond what the video says of itself
 
     def __post_init__(self) -> None:
         check_range(self.start_s, self.end_s)
         quarters_of(self.rotate)
+        cameras = (self.focal_px, self.fov_deg, self.K, self.calibration)
+        if sum(camera is not None for camera in cameras) > 1:
+            raise ChorosError("give only one of focal length, field of view, K and calibration.")
+        if self.K is not None:
+            checked_K(self.K)
+        if self.camera_pose is not None:
+            object.__setattr__(self, "camera_pose", checked_pose(self.camera_pose))
         if self.image_fps is not None:
             image_rate(self.image_fps)
         if self.photos and (self.start_s, self.end_s, self.image_fps) != (None, None, None):
@@ -53,13 +71,22 @@ class TrackOptions:
         fps = IMAGE_FPS if self.image_fps is None else self.image_fps
         return open_video(
             source, self.start_s, self.end_s,
-            rotate=self.rotate, prefetch=prefetch, image_fps=fps, photos=self.photos, spool=spool,
+            rotate=self.rotate, prefetch=prefetch, image_fps=fps, photos=self.photos,
+            spool=spool, calibration=self.calibration,
         )  # fmt: skip
 
-    def provenance(self) -> dict[str, Any]:
-        """What whoever reads the video again must know; ``Header`` has it by name."""
-        return {"rotate": self.rotate} if self.rotate else {}
+    def provenance(self, info: VideoInfo) -> dict[str, Any]:
+        """What whoever reads the video again must know (``reopening``), and where the camera was."""
+        about: dict[str, Any] = {"rotate": self.rotate} if self.rotate else {}
+        if self.calibration is not None:
+            about["calibration"] = self.calibration.fitted(info.width, info.height).record()
+        if self.camera_pose is not None:
+            about["T_world_camera"] = [list(row) for row in self.camera_pose]
+        return about
 
     def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
+        """K (3, 3) of pictures of this size, px. Raises ``ChorosError`` if the camera is none of such pictures."""
+        if self.calibration is not None:
+            return self.calibration.fitted(width, height).matrix
         K = None if self.K is None else np.array(self.K, np.float64)
         return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)

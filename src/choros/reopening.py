@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from choros.calibration import calibration_of
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.video import VideoReader, open_video
@@ -19,19 +20,14 @@ def open_again(
 ) -> VideoReader:
     """The frames of ``source`` from ``start_s`` to ``end_s``, for things that are drawn over or read behind people.
 
-    Turned as the motion was tracked, a folder of pictures at its rate. Raises ``ChorosError`` if the source cannot
-    be read, or its pictures have another size than those of the motion.
+    Turned and made straight as the motion was tracked, a folder of pictures at its rate. Raises ``ChorosError`` if
+    the source cannot be read, or its pictures have another size than those of the motion.
     """
     header = motion.header
     reader = open_video(
-        source,
-        start_s,
-        end_s,
-        rotate=header.rotate,
-        prefetch=prefetch,
-        image_fps=motion.fps,
-        photos=header.photos,
-    )
+        source, start_s, end_s, rotate=header.rotate, prefetch=prefetch, image_fps=motion.fps, photos=header.photos,
+        calibration=calibration_of(header.provenance),
+    )  # fmt: skip
     size = reader.info.width, reader.info.height
     if not header.photos and size != (motion.width, motion.height):
         reader.close()

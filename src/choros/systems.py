@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros._version import __version__
+from choros.body.posed import Skeleton
 from choros.clip_identity import identity_of
 from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, State, check_same_clip, frames_if_finished
@@ -220,8 +221,8 @@ def track_to_file(
             info = reader.info
             K = options.intrinsics(info.width, info.height)
             system = system if isinstance(system, System) else system()
-            about = (provenance or {}) | options.provenance() | ({INPUT: clip} if clip else {})
-            header = header_of(info, source, system, K, about)
+            about = (provenance or {}) | ({INPUT: clip} if clip else {})
+            header = header_of(info, source, system, K, options, about)
             stream = PhotoStream(system.stream, options.intrinsics) if options.photos else system.stream(K)
             if resume and (n_frames := frames_if_finished(output, header)) is not None:
                 return Tracked(output, n_frames, None)
@@ -231,7 +232,9 @@ def track_to_file(
                 stream.restore(state)
             else:
                 journal = MotionJournal.start(output, header)
-            n_people, statures = _follow(reader, stream, journal, options, progress)
+            n_people, statures = _follow(
+                reader, stream, journal, options, Place.of(options, system), progress
+            )
             return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, info.notes)
 
 
@@ -240,6 +243,7 @@ def _follow(
     stream: Stream,
     journal: MotionJournal,
     options: TrackOptions,
+    place: Place,
     progress: Callable[[Progress], None],
 ) -> tuple[int, dict[int, tuple[float, float]]]:
     """Write the frames that ``journal`` lacks into it, and finish it; returns how many were seen, and statures."""
@@ -252,7 +256,8 @@ def _follow(
                 rows = stream.follow(look, frame.pts_s)
                 if options.photos:
                     K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
-                journal.append(frame_record(frame, K, cut_before=stream.cut_before), rows)
+                record = frame_record(frame, K, place.T_world_camera, cut_before=stream.cut_before)
+                journal.append(record, place.placed(rows))
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                     journal.checkpoint(stream.state())
                     saved_s = frame.pts_s
@@ -294,11 +299,13 @@ def header_of(
     source: str | Path,
     system: System,
     K: NDArray[np.float64],
+    options: TrackOptions,
     provenance: dict[str, Any] | None = None,
 ) -> Header:
     """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px."""
     body = getattr(getattr(system, "body", None), "name", "open")
-    about = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    about: dict[str, Any] = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    about |= options.provenance(info)
     if info.pictures:
         del about["K"]  # each has its own
         about["pictures"] = [asdict(picture) for picture in info.pictures]
@@ -309,16 +316,37 @@ def header_of(
         str(source),
         system.name,
         body,
+        space="camera" if options.camera_pose is None else "world",
         numbers=info.numbers,
         provenance=about,
     )
 
 
-def frame_record(frame: Frame, K: NDArray[np.float64], *, cut_before: bool) -> NDArray[np.void]:
-    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, whose place is not known."""
+@dataclass(frozen=True)
+class Place:
+    """Where the camera is, if that is known, and with it the people."""
+
+    T_world_camera: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))  # identity: not known
+    skeleton: Skeleton | None = None  # of the people to be moved; None leaves them where they are
+
+    @classmethod
+    def of(cls, options: TrackOptions, system: System) -> Place:
+        if options.camera_pose is None:
+            return cls()
+        return cls(np.array(options.camera_pose), Skeleton.of(getattr(system, "body", None)))
+
+    def placed(self, rows: NDArray[np.void]) -> NDArray[np.void]:
+        """People (n,) ``motion.ROW`` in camera axes, in the space of the record."""
+        return rows if self.skeleton is None else self.skeleton.moved(rows, self.T_world_camera)
+
+
+def frame_record(
+    frame: Frame, K: NDArray[np.float64], T_world_camera: NDArray[np.float64], *, cut_before: bool
+) -> NDArray[np.void]:
+    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, at a place; identity: unknown."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
     record["number"], record["gap_before"], record["cut_before"] = frame.number, frame.gap_before, cut_before
-    record["K"], record["T_world_camera"] = K, np.eye(4)
+    record["K"], record["T_world_camera"] = K, T_world_camera
     return record

@@ -16,6 +16,7 @@ from tyro.conf import arg
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
+    from choros.camera_pose import Pose
     from choros.options import Matrix
 
 Flag = Annotated[bool, arg(help_behavior_hint="")]
@@ -27,6 +28,9 @@ Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help
 Rate = Annotated[str | None, arg(metavar="RATE", constructor=str, help_behavior_hint="")]
 Heights = Annotated[tuple[str, ...], arg(metavar="[PERSON=]METRES...", help_behavior_hint="")]
 Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
+Metres = Annotated[float | None, arg(metavar="METRES", constructor=float, help_behavior_hint="")]
+Name = Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")]
+FileOrNumbers = Annotated[tuple[str, ...], arg(metavar="FILE|NUMBER...", help_behavior_hint="")]
 
 
 def matrix_of(numbers: Sequence[float]) -> Matrix | None:
@@ -50,6 +54,38 @@ def rate_of(text: str | None) -> Fraction | None:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise ChorosError(f"--fps takes frames per second, such as 25 or 30000/1001, not {text!r}.") from None
+
+
+def pose_of(
+    words: Sequence[str], height_m: float | None, tilt_deg: float | None, camera: str | None
+) -> Pose | None:
+    """What ``--camera-pose``, or ``--camera-height`` and ``--camera-tilt``, say; None if nothing does.
+
+    ``camera`` names one of several in a calibration file.
+    """
+    from choros.camera_pose import checked_pose, level_pose, read_pose
+
+    if not words:
+        if height_m is not None:
+            return level_pose(height_m, tilt_deg or 0.0)
+        if tilt_deg is not None:
+            raise ChorosError(
+                "--camera-tilt needs --camera-height: how far above the floor the camera is, metres."
+            )
+        return None
+    if height_m is not None or tilt_deg is not None:
+        raise ChorosError("give --camera-pose, or --camera-height and --camera-tilt, one of the two.")
+    if len(words) == 1:
+        return read_pose(words[0], camera)
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        raise ChorosError(f"--camera-pose takes a file or sixteen numbers, not {' '.join(words)}.") from None
+    if len(numbers) not in (12, 16):
+        raise ChorosError(
+            f"--camera-pose takes a file or sixteen numbers, row by row, not {len(numbers)} numbers."
+        )
+    return checked_pose([numbers[i : i + 4] for i in range(0, len(numbers), 4)])
 
 
 def heights_of(texts: Sequence[str]) -> dict[int, float]:

@@ -57,15 +57,16 @@ class Live:
     def _check(self, source: int | str) -> None:
         """Refuse before networks are loaded what would be refused after that."""
         from choros.live import refuse_killed
-        from choros.video import check_there, open_video
+        from choros.video import check_there
 
         self.tracking.check()
         refuse_killed(self.output)
         path = f"/dev/video{source}" if isinstance(source, int) else source
         check_there(path)
         if Path(path).is_file():
-            with open_video(path) as reader:
-                self.tracking.options().intrinsics(reader.info.width, reader.info.height)
+            options = self.tracking.options()
+            with options.open(path) as reader:
+                options.intrinsics(reader.info.width, reader.info.height)
 
     def _record(self, source: int | str) -> None:
         from choros.cli.threads import leave_cores_to_the_networks

@@ -70,6 +70,10 @@ class Track:
         self.tracking.check()
         if self.photos and self.world:
             raise ChorosError("photographs have no world in common; leave out --world or --photos.")
+        if self.world and self.tracking.knows_camera_pose:
+            raise ChorosError(
+                "where the camera is known, people are in the world already; leave --world out."
+            )
         written = ["motion.npz", "tracks.txt", *["overlay.mp4"] * self.overlay, *["world.npz"] * self.world]
         for name in written:
             check_output(self.output / name, self.input, self.tracking.body, self.tracking.weights)

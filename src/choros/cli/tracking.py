@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from choros.cli.arguments import Degrees, Flag, Heights, Numbers, OptionalFile, Pixels, heights_of, matrix_of
+from choros.cli.arguments import (
+    Degrees,
+    FileOrNumbers,
+    Flag,
+    Heights,
+    Metres,
+    Name,
+    Numbers,
+    OptionalFile,
+    Pixels,
+    heights_of,
+    matrix_of,
+    pose_of,
+)
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -30,11 +43,23 @@ class Tracking:
     fov: Degrees = None
     """Field of view across the longer side."""
     focal: Pixels = None
-    """Focal length. Without it, --fov or --K: the longer side of the image."""
+    """Focal length. Without it, --fov, --K or --calibration: the longer side of the image."""
     K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
     rotate: Literal[0, 90, 180, 270] = 0
     """Degrees to turn the picture clockwise, for a camera that was held on its side without saying so."""
+    calibration: OptionalFile = None
+    """Intrinsics and lens from a calibration file: OpenCV, ROS, COLMAP, Pose2Sim, Caliscope, EasyMocap or Kalibr.
+    Pictures are made straight before they are looked at."""
+    camera: Name = None
+    """Which camera of a calibration file that has several."""
+    camera_pose: FileOrNumbers = ()
+    """Where a camera that stands still is: a file with T_world_camera, or its sixteen numbers row by row. People
+    are then in the world, z up, the floor at 0."""
+    camera_height: Metres = None
+    """In place of --camera-pose: how far above the floor the camera is, level from left to right."""
+    camera_tilt: Degrees = None
+    """How far that camera is tilted down; 0 is level."""
     height: Heights = ()
     """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
     measured against them by the floor they share (lifter)."""
@@ -80,6 +105,15 @@ class Tracking:
             raise ChorosError(
                 "--height names people of one video, and photographs have people of their own each."
             )
+        calibration = None
+        if self.calibration is not None:
+            from choros.calibration import Calibration
+
+            calibration = Calibration.load(self.calibration, self.camera)
+        elif self.camera is not None and not self.camera_pose:
+            raise ChorosError(
+                "--camera names one of the cameras of --calibration; give that, or leave it out."
+            )
         return TrackOptions(
             start_s,
             end_s,
@@ -89,7 +123,13 @@ class Tracking:
             rotate=self.rotate,
             image_fps=image_fps,
             photos=photos,
+            calibration=calibration,
+            camera_pose=pose_of(self.camera_pose, self.camera_height, self.camera_tilt, self.camera),
         )
+
+    @property
+    def knows_camera_pose(self) -> bool:
+        return bool(self.camera_pose) or self.camera_height is not None
 
     def provenance(self) -> dict[str, Any]:
         """What a motion says of how it was tracked."""

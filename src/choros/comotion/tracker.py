@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from choros import weights
 from choros.body import BodyModel
-from choros.camera import Letterbox, intrinsics
+from choros.camera import Letterbox
 from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
@@ -26,13 +26,14 @@ from choros.comotion.people import NEAR_M, People, project_safely
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
 from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.detection import Detector, NanoDet
-from choros.detection.protocols import check_image, checked_detections
+from choros.detection.protocols import checked_detections
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
 from choros.motion import ROW
 from choros.tracking.assignment import assign
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
+from choros.tracking.steps import checked_picture, checked_step, first_K, stream_K
 from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
 
 Floats = NDArray[np.floating]
@@ -134,7 +135,7 @@ class ComotionStream:
         K: NDArray[np.float64] | None = None,
     ) -> None:
         self._network, self._trunk, self._detector, self._config = network, trunk, detector, config
-        self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
+        self.K, self._size = stream_K(K), np.zeros(2, np.int64)  # until the first frame tells its size
         width = network.config.hidden_width if network.config.hidden_state else 0
         self._tracks = np.zeros(0, track_type(width))
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
@@ -145,7 +146,7 @@ class ComotionStream:
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """A picture, (H, W, 3) uint8 RGB, encoded, and its people's boxes; needs nothing of other frames."""
-        check_image(image)
+        image = checked_picture(image)
         boxes, scores = checked_detections(self._detector, image)
         look = self._look(image, boxes, scores)
         there = (boxes[:, 3] - boxes[:, 1] >= self._config.min_height_px) & (box_area(look.boxes_px) > 0)
@@ -162,6 +163,8 @@ class ComotionStream:
 
         Nobody is added or dropped later; see ``systems.GivenStream`` and paper A.2.
         """
+        image = checked_picture(image)
+        time_s = checked_step(image.shape[1::-1], time_s, self._size, None)
         self._given = True
         boxes = np.asarray(boxes_px, np.float32).reshape(-1, 4)
         return self.follow(self._look(image, boxes, np.ones(len(boxes), np.float32)), time_s)
@@ -169,12 +172,10 @@ class ComotionStream:
     @torch.inference_mode()
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
-        if not self.K.any():
-            self.K = intrinsics(look.width, look.height)
-        if self._frame >= 0 and time_s < self._now_s:
-            raise ChorosError(
-                f"frame times must not go back, but {time_s:.3f} s follows {self._now_s:.3f} s."
-            )
+        before_s = self._now_s if self._frame >= 0 else None
+        time_s = checked_step((look.width, look.height), time_s, self._size, before_s)
+        if not self._size.any():
+            self.K, self._size = first_K(self.K, look.width, look.height), np.array([look.width, look.height])
         self.cut_before = not self._given and self._cuts.step(look.sketch, time_s)
         if self.cut_before:
             self._tracks = self._tracks[:0]
@@ -212,6 +213,7 @@ class ComotionStream:
             "clock": np.array([self._frame, self._last_id], np.int64),
             "now_s": np.array(self._now_s),
             "K": self.K,
+            "size": self._size,
             "given": np.array(self._given),
             **self._cuts.state(),
             **self._background.state(),
@@ -223,6 +225,7 @@ class ComotionStream:
             raise ChorosError("the checkpoint was written with other weights; track without --resume.")
         # A type that went through a file has forgotten its alignment.
         self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
+        self._size = np.array(state.get("size", self._size))
         self._frame, self._last_id = (int(v) for v in state["clock"])
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._cuts.restore(state)

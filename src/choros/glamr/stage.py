@@ -137,7 +137,9 @@ def _check(
             f"{name} is of photographs that have nothing to do with each other, so there is no world."
         )
     if motion.space != "camera":
-        raise ChorosError(f"{name} is in the world already; give the motion.npz that `choros track` wrote.")
+        raise ChorosError(
+            f"{name} is in the world already; give a motion.npz that `choros track` wrote without the camera's pose."
+        )
     if motion.header.body != body.name:
         raise ChorosError(
             f"{name} was tracked with the {motion.header.body} body, not the {body.name} one; name it with --body."

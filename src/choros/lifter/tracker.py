@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.camera import intrinsics, project
+from choros.camera import project
 from choros.camera_motion.background import Background, BackgroundMotion, background
 from choros.detection import People, PersonFinder
 from choros.detection.neighbours import estimate_apart
@@ -43,6 +43,7 @@ from choros.tracking.likelihood import (
     log_likelihood_ratio,
     log_place,
 )
+from choros.tracking.steps import checked_picture, checked_step, first_K, stream_K
 from choros.video.cuts import CutDetector, Sketch, sketch
 
 Floats = NDArray[np.float64]
@@ -75,7 +76,7 @@ class LifterStream:
         segmenter: Segmenter | None = None,
     ) -> None:
         self._finder, self._lifting, self._config = finder, lifting, config
-        self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
+        self.K, self._size = stream_K(K), np.zeros(2, np.int64)  # until the first frame tells its size
         self._left = np.zeros(0, track_type(lifting.hidden_width))  # followed when a shot ended
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
         self._given = False  # the people of the first frame were given, and stay the only ones
@@ -95,6 +96,7 @@ class LifterStream:
 
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
+        image = checked_picture(image)
         return self._look(image, self._finder.find(image))
 
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
@@ -108,6 +110,8 @@ class LifterStream:
 
         Nobody is added or dropped later; see ``systems.GivenStream``.
         """
+        image = checked_picture(image)
+        time_s = checked_step(image.shape[1::-1], time_s, self._size, None)
         self._given = True
         boxes = np.asarray(boxes_px, np.float32)
         keypoints = estimate_apart(self._finder.keypoints, image, boxes)
@@ -117,12 +121,10 @@ class LifterStream:
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
         people, dress, width, height, behind, image, shown = look
-        if not self.K.any():
-            self.K = intrinsics(width, height)
-        if self._frame >= 0 and time_s < self._now_s:
-            raise ChorosError(
-                f"frame times must not go back, but {time_s:.3f} s follows {self._now_s:.3f} s."
-            )
+        before_s = self._now_s if self._frame >= 0 else None
+        time_s = checked_step((width, height), time_s, self._size, before_s)
+        if not self._size.any():
+            self.K, self._size = first_K(self.K, width, height), np.array([width, height])
         self.cut_before = shown is not None and not self._given and self._cuts.step(shown, time_s)
         if self.cut_before:
             if self._config.same_people:
@@ -200,6 +202,7 @@ class LifterStream:
             "clock": clock,
             "now_s": np.array(self._now_s),
             "K": self.K,
+            "size": self._size,
             "upright": self._people_upright,
             "given": np.array(self._given),
             "shaped_s": np.array(self._shaped_s),
@@ -215,6 +218,7 @@ class LifterStream:
             raise ChorosError("the checkpoint was written with other weights; track without --resume.")
         # A type that went through a file has forgotten its alignment.
         self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
+        self._size = np.array(state.get("size", self._size))
         self._frame, self._last_id = (int(v) for v in state["clock"])
         self._together = state["together"].copy()
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])

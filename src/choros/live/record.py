@@ -23,7 +23,7 @@ from choros.live.source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
-from choros.systems import System, frame_record, header_of
+from choros.systems import Place, System, frame_record, header_of
 from choros.video import VideoInfo
 
 REPORT_S = 0.25  # how often it is told how things stand while no frame comes
@@ -44,7 +44,7 @@ class LiveState(NamedTuple):
     latency_p99_s: float
     n_people: int  # seen in the last frame
     frame: LiveFrame | None  # the one just worked on
-    rows: NDArray[np.void] | None  # (n,) motion.ROW, its people
+    rows: NDArray[np.void] | None  # (n,) motion.ROW, its people, in camera axes
 
 
 def live_to_file(
@@ -61,10 +61,10 @@ def live_to_file(
 
     A stream ends with an exception only, such as Ctrl-C's; both files are whole then. Frames have the times at
     which they were taken, in seconds from the first one, and the motion's ``fps`` is the rate that was reached;
-    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics and
-    how it is turned. Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes.
-    Returns the number of frames. Raises ``ChorosError`` if the source cannot be opened, or ``output`` is a
-    recording that was killed and not yet rescued, the source, or what another run is writing.
+    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics, its
+    lens, how it is turned and, if that is known, its place. Memory does not grow. ``report`` is called in the loop and
+    holds it up as long as it takes. Returns the number of frames. Raises ``ChorosError`` if the source cannot be
+    opened, or ``output`` is a recording that was killed and not yet rescued, the source, or what another run writes.
     """
     options, output = options or TrackOptions(), Path(output)
     for written in (output, output.with_name("tracks.txt")):
@@ -84,9 +84,10 @@ def _record(
     report: Callable[[LiveState], None],
 ) -> int:
     latencies_s: deque[float] = deque(maxlen=LATENCIES)
-    with LiveSource(source, live, rotate=options.rotate) as camera:
+    with LiveSource(source, live, rotate=options.rotate, calibration=options.calibration) as camera:
         K = options.intrinsics(camera.info.width, camera.info.height)
-        header = header_of(camera.info, camera.name, system, K, (provenance or {}) | options.provenance())
+        header = header_of(camera.info, camera.name, system, K, options, provenance)
+        place = Place.of(options, system)
         stream = system.stream(K)
         first = last = None
         saved_s, n_people = -math.inf, 0
@@ -96,7 +97,8 @@ def _record(
                     rows, frame = None, camera.take(REPORT_S)
                     if frame is not None:
                         rows = stream.update(frame.image, frame.pts_s)
-                        journal.append(frame_record(frame, K, cut_before=stream.cut_before), rows)
+                        record = frame_record(frame, K, place.T_world_camera, cut_before=stream.cut_before)
+                        journal.append(record, place.placed(rows))
                         latencies_s.append(time.monotonic() - frame.arrived_s)
                         n_people = int(rows["visible"].sum())
                         first, last = first or frame, frame

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+from choros.calibration import Calibration
 from choros.errors import ChorosError
 from choros.video import Frame, VideoReader, open_video
 from choros.video.framing import in_bars
@@ -43,7 +44,8 @@ class LiveSource:
     """Frames of ``source``, always the newest; a context manager.
 
     ``source`` is the number of a camera (0 is ``/dev/video0``) or whatever ``open_video`` takes, turned clockwise
-    by ``rotate`` degrees. A file plays once, in real time; a stream goes on until it is closed.
+    by ``rotate`` degrees and made straight by its ``calibration``. A file plays once, in real time; a stream goes on
+    until it is closed.
 
     >>> with LiveSource("rtsp://camera/stream") as source:
     ...     for frame in source:                       # LiveFrame
@@ -54,11 +56,16 @@ class LiveSource:
     """
 
     def __init__(
-        self, source: int | str | Path = 0, options: LiveOptions | None = None, *, rotate: int = 0
+        self,
+        source: int | str | Path = 0,
+        options: LiveOptions | None = None,
+        *,
+        rotate: int = 0,
+        calibration: Calibration | None = None,
     ) -> None:
-        self._rotate = rotate
         self.name = f"/dev/video{source}" if isinstance(source, int) else str(source)
         self.options = options or LiveOptions()
+        self._rotate, self._calibration = rotate, calibration
         self.n_captured = self.n_taken = self.n_dropped = self.n_breaks = 0
         self.connection = "connecting"
         reader = self._opened()
@@ -111,7 +118,9 @@ class LiveSource:
         self.close()
 
     def _opened(self) -> VideoReader:
-        return open_video(self.name, rotate=self._rotate, timeout_s=self.options.timeout_s)
+        return open_video(
+            self.name, rotate=self._rotate, timeout_s=self.options.timeout_s, calibration=self._calibration
+        )
 
     # In the thread ------------------------------------------------------------------------------------
 

@@ -95,7 +95,8 @@ def clip_of_samples(
     ]
     names = list(dict.fromkeys(name for some in who for name in some))
     labels = _Labels(len(samples), len(names), width, height)
-    K = np.stack([intrinsics(width, height, K=sample.K) for sample in samples])
+    unknown = intrinsics(width, height)
+    K = np.stack([unknown if sample.K is None else sample.K for sample in samples])
     for t, sample in enumerate(samples):
         for name, person in zip(who[t], sample.people, strict=True):
             p = names.index(name)

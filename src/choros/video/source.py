@@ -5,6 +5,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+from choros.calibration import Calibration
 from choros.errors import ChorosError
 from choros.video import heif, picture
 from choros.video.container import ContainerReader
@@ -14,6 +15,7 @@ from choros.video.picture_film import film_of
 from choros.video.prefetch import prefetch as prefetched
 from choros.video.spool import STANDARD_INPUT, Spool, is_pipe
 from choros.video.turning import quarters_of, turned
+from choros.video.undistorted import Undistorted
 
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
 IMAGE_FPS = Fraction(30)  # of pictures of which nobody says it
@@ -33,6 +35,7 @@ def open_video(
     photos: bool = False,
     timeout_s: float = 15.0,
     spool: Spool | None = None,
+    calibration: Calibration | None = None,
 ) -> VideoReader:
     """Open a video for reading; a context manager whose iteration yields `Frame`.
 
@@ -43,19 +46,26 @@ def open_video(
     270 degrees. ``prefetch`` decodes that many frames ahead in a thread. ``image_fps`` is the rate of a folder of
     images and of a TIFF's pages; all else has its own times. ``photos``: the images of a folder have nothing to do
     with each other; each may have its own size, and one is shown a second (``PHOTO_FPS``). ``timeout_s`` bounds the
-    wait for a source that has gone silent, when opening and per packet. ``spool`` keeps what comes through a pipe.
+    wait for a source that has gone silent, when opening and per packet. ``spool`` keeps what comes through a pipe;
+    ``calibration`` makes pictures straight that its lens has bent, as they stand after all turns.
 
     A damaged file yields every frame that can be decoded, and ``reader.gaps`` says where frames are
     missing. Pictures whose size changes midway are fitted into the first size, with black bars, and a gap says so;
     the first size's intrinsics hold for them if they show the same, scaled, or less at the sides.
-    Raises ChorosError if the source is not there, is no video, or holds no readable frame, and for times or turns
-    that make no sense.
+    Raises ChorosError if the source is not there, is no video, holds no readable frame or is not of the calibration's
+    shape, and for times or turns that make no sense.
     """
     check_range(start_s, end_s)
     quarters_of(rotate)
     if not str(source).strip():
         raise ChorosError("No video was named; give a file, a folder of images, a camera or a stream.")
     reader = turned(_open(str(source), start_s or 0.0, end_s, image_fps, photos, timeout_s, spool), rotate)
+    if calibration is not None:
+        try:
+            reader = Undistorted(reader, calibration)
+        except ChorosError:
+            reader.close()
+            raise
     return prefetched(reader, prefetch) if prefetch > 0 else reader
 
 

@@ -1,0 +1,59 @@
+"""What every stream asks of the next frame, so that all systems give the same answer to what is no next frame."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.camera import intrinsics
+from choros.detection.protocols import check_image
+from choros.errors import ChorosError
+from choros.plausible_camera import checked_K
+
+Floats = NDArray[np.float64]
+
+
+def checked_picture(image: Any) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) uint8 RGB, contiguous. Raises ``ChorosError`` for anything else."""
+    check_image(image)
+    return np.ascontiguousarray(image)
+
+
+def stream_K(K: Any) -> Floats:
+    """K (3, 3) that a stream was given, as far as it can be judged without a picture; zeros for None."""
+    return np.zeros((3, 3)) if K is None else checked_K(K)
+
+
+def checked_step(size: Any, now_s: Any, first_size: Any, before_s: float | None) -> float:
+    """The time of a picture of ``size`` (width, height) that can follow those before, seconds.
+
+    ``first_size`` is theirs, zeros for none; ``before_s`` the time of the last, None if there was none. Raises
+    ``ChorosError`` and leaves the stream as it was.
+    """
+    try:
+        time_s = float(now_s)
+    except (TypeError, ValueError):
+        raise ChorosError(f"a frame's time must be a number of seconds, not {now_s!r}.") from None
+    if not math.isfinite(time_s):
+        raise ChorosError(
+            f"a frame's time must be a finite number of seconds, not {time_s}; give its time stamp."
+        )
+    if before_s is not None and time_s < before_s:
+        raise ChorosError(
+            f"frame times must not go back, but {time_s:.3f} s follows {before_s:.3f} s; "
+            "begin a new stream for another video."
+        )
+    if any(first_size) and tuple(size) != tuple(first_size):
+        raise ChorosError(
+            f"a picture of {size[0]}x{size[1]} px follows pictures of {first_size[0]}x{first_size[1]} px; "
+            "pictures of a stream have one size: scale them, or begin a new stream."
+        )
+    return time_s
+
+
+def first_K(K: Floats, width: int, height: int) -> Floats:
+    """``stream_K``'s K with the first picture: judged by its size, or ``camera``'s default where there was none."""
+    return intrinsics(width, height, K=K if K.any() else None)
