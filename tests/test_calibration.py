@@ -406,6 +406,8 @@ class Dots:
 
 
 class DotsStream:
+    cut_before = False
+
     def __init__(self):
         self.frame = -1
 

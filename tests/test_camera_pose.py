@@ -174,6 +174,8 @@ class Knows:
 
 
 class KnowsStream:
+    cut_before = False
+
     def __init__(self, motion):
         self.motion, self.frame = motion, -1
 
