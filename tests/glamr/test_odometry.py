@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from choros.camera import intrinsics
 from choros.errors import ChorosError
 from choros.glamr.odometry import Odometry, camera_evidence
+from choros.glamr.rooms import turn_of_same_place, view_of
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import VideoWriter
 
@@ -193,3 +194,32 @@ def test_a_cut_is_no_turn_of_the_camera(wall: np.ndarray, tmp_path: Path) -> Non
     others = np.arange(7) != 3
     assert (evidence.weight[others] > 0.5).all()
     assert angles_deg(evidence.turn[others], (R[:-1].mT @ R[1:])[others]).max() < 0.2
+
+
+def test_a_place_is_recognised_after_a_shot_elsewhere(wall: np.ndarray, tmp_path: Path) -> None:
+    """The first camera comes back, turned by 3 degrees; somebody has moved meanwhile. The one between is elsewhere."""
+    with VideoWriter(tmp_path / "aba.mp4", W, H, Fraction(25)) as writer:
+        for frame in range(9):
+            if 3 <= frame < 6:
+                picture = wall[::-1, ::-1][300 : 300 + H, 200 : 200 + W].copy()
+            else:
+                picture = film(wall, turns(2, (0, 3, 0))[int(frame >= 6)])
+                x0 = 40 if frame < 3 else 200
+                picture[60:200, x0 : x0 + 60] = wall[700:840, 100:160]
+            writer.write(np.ascontiguousarray(picture), Fraction(frame, 25))
+    motion = motion_of(9)
+    motion.frames["cut_before"][[3, 6]] = True
+    again = camera_evidence(motion, tmp_path / "aba.mp4").again
+    assert list(again) == [6]
+    assert again[6][0] == 2
+    assert angles_deg(again[6][1], turns(2, (0, 3, 0))[1]) < 0.2
+
+
+def test_a_closer_view_of_a_place_is_not_taken_for_it(wall: np.ndarray) -> None:
+    far = view_of(0, film(wall, np.eye(3)), NOBODY, K)
+    same = turn_of_same_place(far, view_of(1, film(wall, np.eye(3)), NOBODY, K))
+    assert same is not None
+    assert angles_deg(same, np.eye(3)) < 0.1
+    near = film(wall, np.eye(3), intrinsics(W, H, focal_px=1.3 * K[0, 0]))
+    assert turn_of_same_place(far, view_of(1, near, NOBODY, K)) is None
+    assert turn_of_same_place(far, view_of(1, np.zeros((H, W, 3), np.uint8), NOBODY, K)) is None

@@ -250,3 +250,24 @@ def test_a_short_shot_and_one_without_people_are_fine(length):
     assert np.isfinite(made.T_world_camera).all()
     np.testing.assert_allclose(made.T_world_camera[0, :3, 1], [0, 0, -1], atol=1e-9)  # level
     assert np.linalg.norm(made.transl, axis=-1).max() < 20
+
+
+def test_a_shot_from_where_an_earlier_one_was_filmed_goes_on_in_its_world():
+    """A camera, another one, and the first again, turned a little: people are where they were."""
+    T, camera = walkers(40), camera_path(40)
+    low = camera.copy()
+    low[:, 2, 3] = 1.0
+    turned = camera.copy()
+    turned[:, :3, :3] = camera[:, :3, :3] @ exp(np.array([0.0, 0.2, 0.0]))
+    parts = (seen_motion(T, one) for one in (camera, low, turned))
+    cut = two_shots(two_shots(*(next(parts) for _ in range(2))), next(parts))
+    still = np.tile(np.eye(3), (119, 1, 1))
+    again = {80: (39, exp(np.array([0.0, 0.2, 0.0])))}
+    made = world(cut, Known(T), "static", evidence=CameraEvidence(still, np.ones(119), again=again))
+    assert made.header.provenance["world"]["camera"] == "static, recognised"
+    np.testing.assert_allclose(made.T_world_camera[80, :3, 3], made.T_world_camera[0, :3, 3], atol=1e-9)
+    first, third = (pelvises(part, 2, 40) for part in (made[:40], made[80:]))
+    assert np.linalg.norm(first - third, axis=-1).max() < 0.02
+    alone = world(cut, Known(T), "static", evidence=CameraEvidence(still, np.ones(119)))
+    first, third = (pelvises(part, 2, 40) for part in (alone[:40], alone[80:]))
+    assert np.linalg.norm(first - third, axis=-1).max() > 0.5

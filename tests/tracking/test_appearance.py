@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from choros.tracking.appearance import Colours, alikeness, read_colours, remember
+from choros.tracking.appearance import Colours, alikeness, read_colours, recognised, remember
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 40), (30, 40, 190)
 
@@ -78,3 +78,24 @@ def test_memory_moves_by_its_share_and_takes_what_it_did_not_know():
     np.testing.assert_allclose(later.lab[0, 0], 0.75 * lab(RED) + 0.25 * lab(BLUE), atol=1e-4)
     np.testing.assert_allclose(later.lab[0, 2], lab(BLUE), atol=1e-4)
     np.testing.assert_array_equal(later.weight, 1)
+
+
+def test_only_who_is_clearly_alike_is_recognised():
+    """Of the new, the first is dressed as the second of the old; two are alike, and one like nobody."""
+    lab = {"red": (50, 60, 40), "reddish": (52, 58, 41), "blue": (40, 10, -50), "green": (60, -50, 40)}
+
+    def dressed(*names):
+        return Colours(
+            np.repeat(np.array([lab[name] for name in names], float)[:, None], 3, 1), np.ones((len(names), 3))
+        )
+
+    def said(new, old):
+        return [part.tolist() for part in recognised(dressed(*new), dressed(*old))]
+
+    assert said(["blue", "green"], ["red", "blue"]) == [[0], [1]]
+    assert said(["red"], ["red", "reddish", "blue"]) == [[], []]
+    assert said(["red", "reddish"], ["red"]) == [[], []]
+    nobody = Colours(np.zeros((0, 3, 3)), np.zeros((0, 3)))
+    assert [part.tolist() for part in recognised(nobody, dressed("red"))] == [[], []]
+    unread = Colours(np.zeros((1, 3, 3)), np.zeros((1, 3)))
+    assert [part.tolist() for part in recognised(unread, unread)] == [[], []]

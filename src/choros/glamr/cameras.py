@@ -6,8 +6,8 @@ have solved already are read in ``solved_cameras``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ class CameraEvidence:
         None  # (T - 1,) where it cannot be that the camera only turned; None: not known
     )
     ground: GroundEvidence | None = None
+    #: First frames of shots whose camera stands where it stood at the end of an earlier one: that frame, R_then_now
+    again: Mapping[int, tuple[int, Floats]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from choros.glamr.cameras import CameraEvidence, GroundEvidence
 from choros.glamr.epipolar import Turn, turn_between
 from choros.glamr.ground import ground_between
 from choros.glamr.rigid import exp
+from choros.glamr.rooms import Rooms, view_of
 from choros.motion import Motion
 from choros.reopening import open_again
 
@@ -188,6 +189,7 @@ def camera_evidence(
     up = None
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
+    rooms, again, shown = Rooms(), {}, None
     with open_again(source, motion, prefetch=2) as reader:
         for frame in reader:
             index = index_of.get(frame.pts)
@@ -199,6 +201,11 @@ def camera_evidence(
                 odometry = Odometry()
             people = motion.in_frame(index)
             up = _up_of(people, None if cut else up)
+            if cut and shown is not None:
+                rooms.end(view_of(last, *shown))
+                found = rooms.recognise(view_of(index, frame.image, people["box_px"], motion.K[index]))
+                again.update({} if found is None else {index: found})
+            shown = frame.image, people["box_px"], motion.K[index]
             step = odometry.step(frame.image, people["box_px"], motion.K[index], up)
             if follows:
                 turn[index - 1], weight[index - 1] = step
@@ -212,7 +219,7 @@ def camera_evidence(
             f"{source} has none of the time stamps of the motion, which was tracked in "
             f"{motion.header.source or 'another video'}; give the video that it came from."
         )
-    return CameraEvidence(turn, weight, went, ground)
+    return CameraEvidence(turn, weight, went, ground, again)
 
 
 def _up_of(people: NDArray[np.void], otherwise: Floats | None) -> Floats | None:

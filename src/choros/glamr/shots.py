@@ -1,12 +1,13 @@
 """A video of several shots, of which each is a world of its own: taken apart before the global stage, and put together.
 
 Nothing is known of where one shot's camera stood from another's, so floor and origin are each shot's own, and what
-the background or a given path say over a cut counts for nothing.
+the background says over a cut counts for nothing; but where the background of an earlier shot is recognised
+(``rooms``), the camera is that shot's, and so are floor and origin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,12 +21,16 @@ Floats = NDArray[np.float64]
 
 #: A camera that shows nobody is level, looks along y and stands this high, as somebody holds it.
 EYE_M = 1.6
+UNKNOWN = "unknown"  # what is said of it
+
+MOVES_SHARE = 0.2  # of the frames whose background shows that the camera went about, for one that may
 LEVEL = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
 
 class Shot(NamedTuple):
     """Frames of one shot, and what is known of its camera."""
 
+    start: int  # its first frame in the video
     motion: Motion
     evidence: CameraEvidence | None
     given: CameraPath | None
@@ -36,6 +41,7 @@ def shots_of(motion: Motion, evidence: CameraEvidence | None, given: CameraPath 
     starts = [0, *np.flatnonzero(np.diff(motion.shot)) + 1]
     for start, end in zip(starts, [*starts[1:], len(motion)], strict=True):
         yield Shot(
+            start,
             motion[start:end] if len(starts) > 1 else motion,
             evidence and _between(evidence, start, end),
             given and CameraPath(given.R_world_camera[start:end], given.place_m[start:end]),
@@ -53,6 +59,29 @@ def _between(evidence: CameraEvidence, start: int, end: int) -> CameraEvidence:
     )
 
 
+def in_the_same_room(shot: Shot, worlds: Sequence[Motion], again: Mapping[int, tuple[int, Floats]]) -> Shot:
+    """The shot with its camera given, if it stands where that of an earlier shot did, one of ``worlds``."""
+    if shot.given is not None or shot.evidence is None or shot.start not in again:
+        return shot
+    frame, R_then_now = again[shot.start]
+    went = shot.evidence.went
+    if (
+        went is not None
+        and went.any()
+        and np.average(went, weights=shot.evidence.weight + 1e-9) > MOVES_SHARE
+    ):
+        return shot
+    for world in worlds:
+        if frame < len(world):
+            break
+        frame -= len(world)
+    if world.header.provenance["world"]["camera"] == UNKNOWN:
+        return shot
+    T = world.T_world_camera[frame]
+    R = T[:3, :3] @ R_then_now @ turned_camera(len(shot.motion), shot.evidence)
+    return shot._replace(given=CameraPath(R, np.tile(T[:3, 3], (len(R), 1))))
+
+
 def empty_world(shot: Shot) -> Motion:
     """A shot in which nobody is seen: its camera is the given one, or stands and turns as the background says."""
     frames = shot.motion.frames.copy()
@@ -62,10 +91,16 @@ def empty_world(shot: Shot) -> Motion:
     else:
         R, place = LEVEL @ turned_camera(len(frames), shot.evidence), np.array([0, 0, EYE_M])
     frames["T_world_camera"][:, :3, :3], frames["T_world_camera"][:, :3, 3] = R, place
-    said = {"camera": "given" if shot.given is not None else "unknown"}
+    said = {"camera": "given" if shot.given is not None else UNKNOWN}
     header = shot.motion.header
     header = replace(header, space="world", provenance=header.provenance | {"world": said})
     return Motion(header, frames, shot.motion.rows[:0])
+
+
+def recognised(world: Motion) -> Motion:
+    """The world of a shot whose camera was given by an earlier one, which it says."""
+    said = world.header.provenance["world"] | {"camera": "recognised"}
+    return replace(world, header=replace(world.header, provenance=world.header.provenance | {"world": said}))
 
 
 def joined(worlds: Sequence[Motion]) -> Motion:

@@ -28,7 +28,7 @@ from choros.glamr.cameras import (
 from choros.glamr.figure import BALL_JOINTS
 from choros.glamr.people import Course, Infiller, Predictor, courses
 from choros.glamr.rigid import UP, exp, from_heading, log
-from choros.glamr.shots import Shot, empty_world, joined, shots_of
+from choros.glamr.shots import Shot, empty_world, in_the_same_room, joined, recognised, shots_of
 from choros.glamr.sights import Sights, Spreads, World
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.keypoints import box_of_keypoints
@@ -68,8 +68,8 @@ def world_of(
 
     Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept;
     one of any scale and any way up (``given_in_metres`` False) is brought there first. Each person gets one shape.
-    Every shot is a world of its own, with its own floor, origin and camera, and nobody is filled in over a cut.
-    Of a motion in which nobody was seen, the world is empty.
+    Every shot is a world of its own, with its own floor, origin and camera, unless ``evidence`` recognises where an
+    earlier one was filmed; nobody is filled in over a cut. Of a motion in which nobody was seen, the world is empty.
     Raises ``ChorosError`` if motion, body, camera and evidence are not of the same frames.
     """
     options = options or WorldOptions()
@@ -86,11 +86,17 @@ def world_of(
         from choros.glamr.trajectory import TrajectoryPredictor
 
         predictor = TrajectoryPredictor.load()
-    return joined([
-        _world_of_shot(shot, options, infiller, predictor, given_in_metres, body, report)
-        if shot.motion.visible.any() else empty_world(shot)
-        for shot in shots
-    ])  # fmt: skip
+    worlds: list[Motion] = []
+    for shot in shots:
+        if evidence is not None:
+            shot = in_the_same_room(shot, worlds, evidence.again)
+        if shot.motion.visible.any():
+            metric = given is None or given_in_metres
+            world = _world_of_shot(shot, options, infiller, predictor, metric, body, report)
+        else:
+            world = empty_world(shot)
+        worlds.append(recognised(world) if given is None and shot.given is not None else world)
+    return joined(worlds)
 
 
 def _world_of_shot(
@@ -102,7 +108,7 @@ def _world_of_shot(
     body: BodyModel,
     report: Report,
 ) -> Motion:
-    motion, evidence, given = shot
+    _, motion, evidence, given = shot
     people = courses(
         motion, body, infiller, predictor,
         seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=report,

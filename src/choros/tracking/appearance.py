@@ -92,8 +92,8 @@ def remember(old: Colours, new: Colours, share: Floats) -> Colours:
 def recognised(
     new: Colours,  # n people
     old: Colours,  # m people
-    least: float = 0.4,
-    clearly: float = 2.5,
+    least: float = 0.8,
+    clearly: float = 1.4,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:  # (k,) of the new, (k,) of the old
     """Who of the new is one of the old: alike by ``least``, and ``clearly`` more than anybody else of either is."""
     alike = alikeness(new, old, unknown=0.0)
