@@ -255,7 +255,7 @@ class ContainerReader(VideoReader):
 
         What has been read of a pipe cannot be read again.
         """
-        if not self._start_s or is_pipe(self._url.removeprefix("file:")):
+        if not self._start_s or self._url == "pipe:0" or is_pipe(self._url.removeprefix("file:")):
             yield from self._timed()
             return
         if self._seek():

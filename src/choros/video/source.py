@@ -86,5 +86,7 @@ def _open(
         raise ChorosError(f"{source}: the file is empty; copy or record it again.")
     if path.suffix.lower() in STILL_SUFFIXES:
         return ImageReader(source, [path], image_fps, start_s, end_s)
+    if path.is_socket() and str(path) == STANDARD_INPUT:  # which cannot be opened by that name
+        return ContainerReader("pipe:0", source, start_s, end_s, timeout_s)
     # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
     return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
