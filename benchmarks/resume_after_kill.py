@@ -82,9 +82,8 @@ def wait_for_moment(kind: str, run: Run, output: Path, chance: random.Random, ti
         time.sleep(after_s)
         return f"loading, after {after_s:.1f} s"
     if kind == "finishing":
-        while run.running() and not (
-            any((output / name).exists() for name in OUTPUTS) or any(output.glob(".choros-*.part"))
-        ):
+        # Those of checkpoints are in the journal; in the folder itself parts are of what is finished.
+        while run.running() and not any(output.glob(".choros-*.part")) and not (output / OUTPUTS[1]).exists():
             time.sleep(1e-4)
         after_s = chance.uniform(0, times.finish_s / 4)  # most of it is the interpreter going home
         time.sleep(after_s)

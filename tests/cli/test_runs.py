@@ -6,6 +6,7 @@ The systems are stand-ins that need no networks; where two runs meet, they are t
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -472,6 +473,32 @@ def test_standard_input_by_any_name(pipe, tmp_path, name):
         os.close(was)
     assert len(Motion.load(tmp_path / "out" / "motion.npz")) == FRAMES
     assert names(tmp_path / "out") == ["motion.npz", "overlay.mp4", "tracks.txt"]
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="standard input has no name")
+@pytest.mark.parametrize("options", [[], ["--overlay"], ["--start", 2]])
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+@pytest.mark.usefixtures("shades")
+def test_standard_input_may_be_a_socket(tmp_path, name, options):
+    data = noise(tmp_path / "clip.mkv").read_bytes()
+    ours, theirs = socket.socketpair()
+    was = os.dup(0)
+    os.dup2(theirs.fileno(), 0)
+    theirs.close()
+
+    def fill():
+        with suppress(BrokenPipeError), ours:
+            ours.sendall(data)
+
+    threading.Thread(target=fill, daemon=True).start()
+    try:
+        assert run("track", name, "-o", tmp_path / "out", *options) == 0
+    finally:
+        os.dup2(was, 0)
+        os.close(was)
+    assert len(Motion.load(tmp_path / "out" / "motion.npz")) == (
+        FRAMES - 2 * FPS if "--start" in options else FRAMES
+    )
 
 
 @pytest.mark.usefixtures("shades")

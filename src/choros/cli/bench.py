@@ -121,6 +121,7 @@ class Bench:
         from choros.errors import ChorosError
         from choros.evaluation.benchmark import run_benchmark
         from choros.evaluation.sources import open_data
+        from choros.outputs import atomic_write
 
         if self.what == "real":
             leave_cores_to_the_networks()
@@ -151,8 +152,8 @@ class Bench:
         shown = self.what if self.protocol == "full" or self.what == "runtime" else "oracle"
         Console().print(_table(self.what, self.protocol, SHOWN[shown], records))
         if self.output:
-            self.output.parent.mkdir(parents=True, exist_ok=True)
-            self.output.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n")
+            with atomic_write(self.output) as file:
+                file.write((json.dumps(records, indent=2, allow_nan=False) + "\n").encode())
             print(self.output)
         if self.plots:
             for path in plot_runs(runs, self.plots):

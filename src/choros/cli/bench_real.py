@@ -27,6 +27,7 @@ def bench_real(options: Bench, asked: Mapping[str, System | Recorded]) -> None:
     from choros.evaluation.real.run import run_real
     from choros.evaluation.real.sheets import write_sheets
     from choros.evaluation.real.table import tables
+    from choros.outputs import atomic_write
 
     if options.footage is None and not options.clips:
         raise ChorosError("give the folder of the footage, --footage DIR, or any video with --clips FILE.")
@@ -61,9 +62,9 @@ def bench_real(options: Bench, asked: Mapping[str, System | Recorded]) -> None:
                 if "causes" in part:
                     console.print(f"switches of {result.system} on vtest", *part["causes"], sep="\n")
     if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
         records = [result.record() for result in results]
-        options.output.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n")
+        with atomic_write(options.output) as file:
+            file.write((json.dumps(records, indent=2, allow_nan=False) + "\n").encode())
         print(options.output)
     if options.plots:
         for path in plot_real(results, options.plots):

@@ -44,6 +44,12 @@ class Demo:
     """Also bring everyone into one world, without gaps, as world.npz."""
 
     def run(self) -> None:
+        from choros.outputs import claimed
+
+        with claimed(self.output / "motion.npz"):
+            self._run()
+
+    def _run(self) -> None:
         from rich.console import Console
         from rich.table import Table
 

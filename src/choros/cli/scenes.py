@@ -127,6 +127,7 @@ class Sheet(SceneOptions):
         import numpy as np
 
         from choros.cli.progress import TrackProgress
+        from choros.outputs import atomic_write
         from choros.scenes import make_scene
         from choros.view.sheet import contact_sheet
 
@@ -143,9 +144,9 @@ class Sheet(SceneOptions):
                     captions.append(f"{kind} {seed}  {scene.times_s[frame]:.1f} s")
                     progress.count(len(images), len(scenes) * self.frames)
         sheet = contact_sheet(images, self.frames, captions)
-        self.output.parent.mkdir(parents=True, exist_ok=True)
         encoded = cv2.imencode(self.output.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1]
-        self.output.write_bytes(encoded.tobytes())
+        with atomic_write(self.output) as file:
+            file.write(encoded.tobytes())
         print(self.output)
 
 

@@ -41,7 +41,11 @@ class FromMocap:
     def run(self) -> None:
         from choros.cli.progress import TrackProgress
         from choros.datasets.mocap import learned_and_held_out
+        from choros.outputs import check_output, claimed
         from choros.training.lifter import write_log
+
+        output = self.output or Path(f"{self.network}.safetensors")
+        check_output(output, self.mocap if self.mocap.is_file() else None)
 
         found, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
         if not found:
@@ -53,9 +57,8 @@ class FromMocap:
             "commit": commit(),
             "command": self._command(),
         }
-        output = self.output or Path(f"{self.network}.safetensors")
         log = write_log(output.with_name(output.name + ".jsonl"))
-        with TrackProgress("training") as progress:
+        with claimed(output), TrackProgress("training") as progress:
 
             def report(record: dict[str, float]) -> None:
                 log(record)

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -79,6 +79,7 @@ class Comotion:
         import torch
 
         from choros.cli.progress import TrackProgress
+        from choros.outputs import claimed
         from choros.scenes import SceneConfig
         from choros.training.comotion import train
         from choros.training.comotion_feed import Options
@@ -110,7 +111,9 @@ class Comotion:
             "commit": commit(),
             "command": self._command(),
         }
-        with TrackProgress("training") as progress, stopping(self.minutes) as stop:
+        leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started: it writes
+        claim = claimed(self.output) if leads else nullcontext()
+        with claim, TrackProgress("training") as progress, stopping(self.minutes) as stop:
 
             def report(record: dict[str, Any]) -> None:
                 if "loss" in record:

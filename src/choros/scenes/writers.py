@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.errors import ChorosError
 from choros.export.coco import CocoFile, PoseTrackFile, picture_name, xywh
-from choros.outputs import atomic_write
+from choros.outputs import atomic_write, claimed
 from choros.scenes.truth import Truth
 from choros.video import VideoWriter
 
@@ -95,10 +95,8 @@ def ensure_scene(
     """Write a scene unless the folder holds it already; whether it was written.
 
     The folder appears under its name whole or not at all. ``scene.json`` in it tells what was asked for; a
-    folder that holds something else is left alone: ChorosError.
+    folder that holds something else, or that another run is writing, is left alone: ChorosError.
     """
-    from choros.scenes.scene import make_scene
-
     options = {key: None if value is None else str(value) for key, value in asdict(config).items()}
     asked = {"kind": kind, "seed": seed, "formats": sorted(set(formats)), "options": options}
     if folder.exists():
@@ -108,14 +106,23 @@ def ensure_scene(
                 "give another folder, or remove it."
             )
         return False
+    with claimed(folder):
+        _write_whole(folder, kind, seed, config, asked, progress)
+    return True
+
+
+def _write_whole(
+    folder: Path, kind: str, seed: int, config: SceneConfig, asked: dict[str, Any], progress: Progress
+) -> None:
+    from choros.scenes.scene import make_scene
+
     scene = make_scene(kind, seed, config)
     part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a run that was stopped
-    write_scene(scene, part, formats, progress)
+    shutil.rmtree(part, ignore_errors=True)  # of a run that was stopped; the folder is claimed
+    write_scene(scene, part, asked["formats"], progress)
     with atomic_write(part / "scene.json") as file:
         file.write(json.dumps(asked | {"choros": __version__}).encode())
     os.replace(part, folder)
-    return True
 
 
 def _told(path: Path) -> Any:

@@ -30,7 +30,7 @@ from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
 from choros.lifter.tracker import LifterSystem
 from choros.motion import FRAME, ROW, Header, Motion
-from choros.outputs import atomic_write
+from choros.outputs import atomic_write, claimed
 from choros.video import Frame, open_video
 from choros.video.numbering import natural_key
 from choros.video.picture import looks_like_one
@@ -276,7 +276,13 @@ def write_set(
     refuse_test_footage(sources)
     if output.exists() and any(output.iterdir()):
         raise ChorosError(f"{output} is not empty; give a new folder for the set.")
-    labeller = labeller or Labeller()
+    with claimed(output):
+        return _write_parts(sources, output, pictures, licence, labeller or Labeller(), report)
+
+
+def _write_parts(
+    sources: Sequence[Path], output: Path, pictures: bool, licence: str, labeller: Labeller, report: Report
+) -> dict[str, Any]:
     about: dict[str, Any] = {
         "choros": __version__,
         "licence": licence,

@@ -184,6 +184,8 @@ class Demuxer:
     @property
     def _is_pipe(self) -> bool:
         """What can be read once, from its beginning."""
+        if self._url == "pipe:0":
+            return True
         return self._url.startswith("file:") and not Path(self._url.removeprefix("file:")).is_file()
 
     @property

@@ -144,6 +144,8 @@ def _open(
             raise ChorosError(
                 f"{source}: this is a film, no photographs; name a folder of pictures, or do without photos."
             )
+        if path.is_socket() and str(path) == STANDARD_INPUT:  # which cannot be opened by that name
+            return ContainerReader("pipe:0", source, start_s, end_s, timeout_s)
         # "file:" keeps FFmpeg from reading a colon or a percent sign in the name as more than a name.
         return ContainerReader(f"file:{path}", source, start_s, end_s, timeout_s)
     fps = PHOTO_FPS if photos else image_rate(image_fps)

@@ -85,12 +85,16 @@ class Spool:
     # In the thread ------------------------------------------------------------------------------------
 
     def _copy(self, source: str, into: int, part: Part) -> None:
+        # A socket, which some programs give as standard input, cannot be opened by a name.
+        name = 0 if source == STANDARD_INPUT else source
         try:
-            with open(source, "rb", buffering=0) as pipe, suppress(BrokenPipeError):
+            with open(name, "rb", buffering=0, closefd=name != 0) as pipe, suppress(BrokenPipeError):
                 while data := pipe.read(_CHUNK):
                     self._keep(data, part)
                     while data:
                         data = data[os.write(into, data) :]
+        except OSError as error:
+            self._lost = error.strerror or str(error)
         finally:
             os.close(into)
 
