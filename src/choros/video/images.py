@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import mimetypes
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -82,7 +84,10 @@ class ImageReader(VideoReader):
                 f"{float((self._steps[-1] + 1) / fps):.2f} s."
             )
         self.gaps: list[Gap] = []
-        pictures = _photographs(paths, self._numbering) if photos else ()
+        here = slice(self._first, self._stop)
+        pictures = _photographs(paths[here], self._numbering.numbers[here])
+        if not photos:
+            _refuse_unlike(paths[0].parent, pictures)
         self._images = self._read()
         self._lost: list[str] = []
         self._waiting = self._next_readable()
@@ -101,20 +106,13 @@ class ImageReader(VideoReader):
             source,
             is_live=False,
             numbers="named" if self._numbering.named else "counted",
-            pictures=pictures,
+            pictures=pictures if photos else (),
         )
 
     def __iter__(self) -> Iterator[Frame]:
         last_s, index = self._time(self._first), 0
         while self._waiting is not None:
             one = self._waiting
-            expected = (self.info.height, self.info.width, 3)
-            if not self._photos and one.image.shape != expected:
-                raise ChorosError(
-                    f"{one.path}: this image is {one.image.shape[1]}x{one.image.shape[0]} px but the ones before it "
-                    f"are {expected[1]}x{expected[0]} px; a folder must hold the frames of one video, or be tracked "
-                    "with --photos, each picture by itself."
-                )
             pts = Fraction(self._steps[one.position]) / self._fps
             self._note(last_s, float(pts))
             gap = one.gap or self._photos
@@ -172,15 +170,33 @@ class _Read:
     gap: bool
 
 
-def _photographs(paths: Sequence[Path], numbering: Numbering) -> tuple[Picture, ...]:
+def _photographs(paths: Sequence[Path], numbers: Sequence[int]) -> tuple[Picture, ...]:
     """Of those whose header can be read."""
     found = []
-    for path, number in zip(paths, numbering.numbers, strict=True):
+    for path, number in zip(paths, numbers, strict=True):
         try:
             found.append(Picture(number, path.name, *picture.size_of(path)))
         except picture.Unreadable:
             continue  # it is named as a gap when its turn comes
     return tuple(found)
+
+
+def _refuse_unlike(folder: Path, pictures: Sequence[Picture]) -> None:
+    """Before any work, not in the middle of it. Raises ChorosError where sizes differ."""
+    sizes = [(about.width, about.height) for about in pictures]
+    if not sizes:
+        return
+    expected = Counter(sizes).most_common(1)[0][0]
+    for about, size in zip(pictures, sizes, strict=True):
+        if size == expected:
+            continue
+        with suppress(picture.Unreadable):  # a damaged one may say any size
+            picture.read(folder / about.name)
+            raise ChorosError(
+                f"{folder / about.name}: this image is {about.width}x{about.height} px but the others are "
+                f"{expected[0]}x{expected[1]} px; a folder must hold the frames of one video, or be tracked with "
+                "--photos, each picture by itself."
+            )
 
 
 def open_pictures(
