@@ -310,3 +310,23 @@ def test_memory_does_not_grow_with_the_film(suffix, tmp_path):
 
     peak(10)  # imports
     assert peak(150) < 1.5 * peak(30) + 200_000
+
+
+def test_a_list_of_pages_that_breaks_off_ends(tmp_path):
+    """Pillow would try the page that leads nowhere for ever."""
+    path = written(tmp_path / "stack.tif", n=4)
+    data = bytearray(path.read_bytes())
+    at = int.from_bytes(data[4:8], "little")
+    for _ in range(2):
+        count = int.from_bytes(data[at : at + 2], "little")
+        before, at = (
+            at + 2 + 12 * count,
+            int.from_bytes(data[at + 2 + 12 * count : at + 6 + 12 * count], "little"),
+        )
+    data[before : before + 4] = (len(data) - 1).to_bytes(
+        4, "little"
+    )  # the third page begins at the last byte
+    path.write_bytes(data)
+    frames, reader = read(path)
+    assert [number_in(frame.image) for frame in frames] == [0, 1]
+    assert "page 3" in reader.gaps[-1].reason

@@ -156,7 +156,8 @@ def pages_of(image: Image.Image) -> list[int]:
         except EOFError:
             break
         except Exception:  # a damaged page is told when it is read; one that leads nowhere ends the list
-            if len(image._frame_pos) <= page:  # type: ignore[attr-defined]
+            places: list[int] = image._frame_pos  # type: ignore[attr-defined]
+            if len(places) <= page or places[page] in places[:page]:
                 break
         if not about & (_REDUCED | _MASK):
             pages.append(page)
