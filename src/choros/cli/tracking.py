@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from choros.cli.arguments import Degrees, Flag, Heights, Numbers, OptionalFile, Pixels, heights_of, matrix_of
+from choros.cli.arguments import (
+    Degrees,
+    Flag,
+    Heights,
+    Numbers,
+    OptionalFile,
+    Pixels,
+    Turn,
+    heights_of,
+    matrix_of,
+)
 
 if TYPE_CHECKING:
     from choros.systems import System, TrackOptions
@@ -29,7 +39,7 @@ class Tracking:
     """Focal length. Without it, --fov or --K: the longer side of the image."""
     K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
-    rotate: Literal[0, 90, 180, 270] = 0
+    rotate: Turn = 0
     """Degrees to turn the picture clockwise, for a camera that was held on its side without saying so."""
     height: Heights = ()
     """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
