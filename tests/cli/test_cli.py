@@ -195,6 +195,10 @@ def test_inputs_that_are_no_video(capsys, files, tmp_path, name):
         (["--start", 100], "clip.mp4"),
         (["--start", 3, "--end", 2], "end (2 s)"),
         (["--end", "nan"], "nan"),
+        (["--start", -1], "before it begins"),
+        (["--start", "inf"], "inf"),
+        (["--end", -1], "after the start"),
+        (["--rotate", 45], "90, 180 or 270"),
     ],
 )
 @pytest.mark.usefixtures("shades")
@@ -328,7 +332,7 @@ def test_track_writes_what_it_promises(capsys, files, tmp_path):
     assert motion.pts_s[[0, -1]].tolist() == [1.0, 2.8]
     assert motion.K[0].tolist() == [[80, 0, 48], [0, 81, 32], [0, 0, 1]]
     first, *_ = (tmp_path / "new" / "out" / "tracks.txt").read_text().splitlines()
-    assert first == "6,1,1.00,2.00,30.00,60.00,0.0000,-1,-1,-1"
+    assert first == "6,1,1.00,2.00,30.00,60.00,0.0000,-1,-1,-1"  # the sixth of the file
     with open_video(tmp_path / "new" / "out" / "overlay.mp4") as reader:
         assert sum(1 for _ in reader) == 10
     names = sorted(path.name for path in (tmp_path / "new" / "out").iterdir())

@@ -1,5 +1,6 @@
 """What was tracked in a picture that was turned, or whose pixels were made square, is drawn where it was seen."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 
 from choros import systems
 from choros.cli.main import main
+from choros.glamr.odometry import camera_evidence
+from choros.live import LiveSource
 from choros.motion import ROW, Motion
 from choros.options import TrackOptions
 from choros.video import open_video
+from choros.view.film import Film
 
 FPS = Fraction(25)
 FRAMES = 6
@@ -102,3 +106,38 @@ def test_the_overlay_lies_over_what_was_tracked(
             ys, xs = np.nonzero(changed)
             # Arms spread about as wide as the body is tall, and a number above it: nothing is stretched.
             assert 0.85 < np.ptp(ys) / np.ptp(xs) < 1.25
+
+
+def test_whatever_reads_the_video_again_turns_it_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, out = write_spot(tmp_path / "clip.mp4", 320, 240), tmp_path / "out"
+    monkeypatch.setattr(systems, "load", lambda *_, **__: Spot())
+    main(["track", str(clip), "-o", str(out), "--rotate", "90"])
+    motion = Motion.load(out / "motion.npz")
+    assert (motion.width, motion.height, motion.header.rotate) == (240, 320, 90)
+    film = Film.of(clip, motion)
+    with open_video(clip, rotate=90) as reader:
+        for index, frame in enumerate(reader):
+            spot = np.argwhere(frame.image.min(-1) > WHITE).mean(0)
+            seen = np.argwhere(film.image(film.at(frame.pts_s)).min(-1) > WHITE).mean(0)
+            assert np.abs(seen - spot).max() < 12  # a tenth of a second of its way
+            assert (
+                np.abs(
+                    motion.K[index] @ motion.rows["transl"][index] / DISTANCE_M - [*spot[::-1] + 0.5, 1]
+                ).max()
+                < 1
+            )
+    assert len(camera_evidence(motion, clip).weight) == FRAMES - 1
+    world = replace(motion.header, space="world", provenance=motion.header.provenance | {"world": {}})
+    assert world.rotate == 90
+
+
+def test_a_live_source_is_turned(tmp_path: Path) -> None:
+    clip = write_spot(tmp_path / "clip.mp4", 320, 240)
+    with LiveSource(clip, rotate=270) as live, open_video(clip, rotate=270) as plain:
+        frames, others = list(live), {frame.pts: frame.image for frame in plain}
+    assert (live.info.width, live.info.height) == (240, 320)
+    assert frames
+    for frame in frames:
+        np.testing.assert_array_equal(frame.image, others[frame.pts])

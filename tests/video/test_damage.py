@@ -1,17 +1,21 @@
 """Damaged videos: nothing hangs, nothing falls over, and every frame that can be decoded arrives."""
 
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from making import KINDS, Kind, damaged_corpus, number_in, plain_decode, steady, write_video
+from av.container import InputContainer
+from making import KINDS, Kind, damaged_corpus, number_in, numbered, plain_decode, steady, write_video
 
 from choros.errors import ChorosError
 from choros.video import Frame, Gap, open_video
 
 MJPEG = Kind("avi", "mjpeg", "yuvj420p")
+TS = next(kind for kind in KINDS if kind.suffix == "ts")
 
 
 def read(path: Path) -> tuple[list[Frame], list[Gap]]:
@@ -93,3 +97,47 @@ def test_a_declared_size_beyond_reason_is_refused(tmp_path: Path) -> None:
     path.write_bytes(data.replace(b"IHDR" + small, b"IHDR" + huge))
     with pytest.raises(ChorosError, match=r"no frame can be decoded|declares pictures"):
         open_video(path)
+
+
+def test_streams_that_turn_up_on_the_way_end_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV may raise IndexError behind the last packet of such a stream (what its memory held before decides)."""
+    path = write_video(tmp_path / "film.ts", TS, steady(20))
+    demux = InputContainer.demux
+
+    class Tripping:
+        def __init__(self, container: InputContainer) -> None:
+            self._container = container
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._container, name)
+
+        def demux(self, stream: object) -> Iterator[object]:
+            yield from demux(self._container, stream)
+            raise IndexError("list index out of range")
+
+    opened = av.open
+    monkeypatch.setattr(
+        "choros.video.demuxing.av.open", lambda *words, **more: Tripping(opened(*words, **more))
+    )
+    frames, gaps = read(path)
+    assert [number_in(frame.image) for frame in frames] == list(range(20))
+    assert gaps == []
+
+
+def test_colours_that_do_not_exist_cost_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "film.ts"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        coder = stream.codec_context
+        coder.color_primaries = coder.color_trc = coder.colorspace = 1
+        for index in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(index))))
+        container.mux(stream.encode(None))
+    data, told = path.read_bytes(), b"\xb5\x2b\x01\x01\x01"  # the sequence's display: format, colours
+    assert told in data
+    path.write_bytes(data.replace(told, b"\xb5\x2b\x1f\xf3\x41"))
+    frames, _ = read(path)
+    assert [number_in(frame.image) for frame in frames] == list(range(5))

@@ -113,6 +113,9 @@ def test_a_recording_of_a_browser(recording: tuple[Path, list[Fraction]]) -> Non
         [number_in(frame.image) for frame in frames] == [frame.number for frame in frames] == list(range(40))
     )
     assert float(reader.info.fps) == pytest.approx(39 / float(times[-1]), rel=0.05)
+    assert reader.info.notes[0].startswith(
+        "the container claims 1000 frames/s; by their stamps they come at 2"
+    )
     assert reader.gaps == []
 
 

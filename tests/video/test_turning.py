@@ -61,7 +61,7 @@ def test_other_turns_are_refused(degrees: int, tmp_path: Path) -> None:
         (-float("inf"), None, "cannot be cut at -inf"),
         (None, 0.0, "must come after the start"),
         (None, -2.0, "must come after the start"),
-        (2.0, 1.0, r"the end \(1 s\) must come after the start \(2 s\)"),
+        (2.0, 1.0, r"the end \(1\.0 s\) must come after the start \(2\.0 s\)"),
     ],
 )
 def test_times_that_make_no_sense(

@@ -26,6 +26,7 @@ Degrees = Annotated[float | None, arg(metavar="DEGREES", constructor=float, help
 Pixels = Annotated[float | None, arg(metavar="PX", constructor=float, help_behavior_hint="")]
 Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help_behavior_hint="")]
 Rate = Annotated[str | None, arg(metavar="RATE", constructor=str, help_behavior_hint="")]
+Turn = Annotated[int, arg(metavar="90|180|270")]
 Heights = Annotated[tuple[str, ...], arg(metavar="[PERSON=]METRES...", help_behavior_hint="")]
 Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
 Metres = Annotated[float | None, arg(metavar="METRES", constructor=float, help_behavior_hint="")]

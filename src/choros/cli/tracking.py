@@ -15,6 +15,7 @@ from choros.cli.arguments import (
     Numbers,
     OptionalFile,
     Pixels,
+    Turn,
     heights_of,
     matrix_of,
     pose_of,
@@ -46,7 +47,7 @@ class Tracking:
     """Focal length. Without it, --fov, --K or --calibration: the longer side of the image."""
     K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
-    rotate: Literal[0, 90, 180, 270] = 0
+    rotate: Turn = 0
     """Degrees to turn the picture clockwise, for a camera that was held on its side without saying so."""
     calibration: OptionalFile = None
     """Intrinsics and lens from a calibration file: OpenCV, ROS, COLMAP, Pose2Sim, Caliscope, EasyMocap or Kalibr.

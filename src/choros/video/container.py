@@ -22,7 +22,7 @@ from av.video.reformatter import VideoReformatter
 from choros.errors import ChorosError
 from choros.video.demuxing import Demuxer, text_of
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
-from choros.video.framing import LONGEST_PIXEL, Framing, in_bars, odd, orientation_of, square
+from choros.video.framing import LONGEST_PIXEL, Framing, in_bars, odd, orientation_of
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 from choros.video.timestamps import AviCount, Clock, FrameNumbers
 
@@ -31,6 +31,8 @@ from choros.video.timestamps import AviCount, Clock, FrameNumbers
 _MAX_BARREN_PACKETS = 100_000
 # Less time without a picture than this is not called a gap, whatever the frame rate.
 _MIN_SILENCE_S = Fraction(1, 5)
+# A claimed rate that is off by more than this part is worth a note.
+_FAR_OFF = Fraction(1, 5)
 
 
 class _Decoded(NamedTuple):
@@ -95,7 +97,7 @@ class ContainerReader(VideoReader):
                 size = framing.size
             if lost:
                 self.gaps.append(Gap(last_s, float(pts), lost))
-            if size != self._size:
+            if framing.shown != self._size:
                 image = in_bars(image, *self._size)
             yield Frame(index, float(pts), pts, image, lost is not None, number)
             last_s, index = float(pts), index + 1
@@ -162,6 +164,11 @@ class ContainerReader(VideoReader):
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
+        fps, claims = self._demuxer.rate.fps, [claim for claim in self._demuxer.claimed_rates if claim]
+        if claims and all(abs(claim / fps - 1) > _FAR_OFF for claim in claims):
+            notes.append(
+                f"the container claims {float(claims[0]):g} frames/s; by their stamps they come at {float(fps):.4g}"
+            )
         sar = self._demuxer.stream.sample_aspect_ratio
         if odd(sar):
             notes.append(
@@ -179,7 +186,8 @@ class ContainerReader(VideoReader):
         if key not in self._framings:
             if sar == self._sar:  # the container has the say, until the stream says something new
                 sar = self._demuxer.stream.sample_aspect_ratio
-            self._framings[key] = Framing(square(picture.width, picture.height, sar), self._orientation)
+            into = self._size if self._framings else None
+            self._framings[key] = Framing.of(picture.width, picture.height, sar, self._orientation, into)
         return self._framings[key]
 
     def _other_size(self, was: tuple[int, int], now: tuple[int, int]) -> str:
@@ -209,7 +217,7 @@ class ContainerReader(VideoReader):
             frames = self._timed()
             first = next(frames, None)
             if first is not None and float(first[0]) <= self._start_s:
-                self._numbers.begin_at(self._place_of(first[0], first[1]))
+                self._number_from(first[0], first[1])
                 yield first
                 yield from frames
                 return
@@ -228,19 +236,23 @@ class ContainerReader(VideoReader):
                 self._numbers.restart()
             yield pts, ticks, picture
 
-    def _place_of(self, pts: Fraction, stamp: int | None) -> int:
-        """The number of the first picture behind a seek, by all packets before it."""
-        steady = self._demuxer.rate.steady
+    def _number_from(self, pts: Fraction, stamp: int | None) -> None:
+        """Number the first picture behind a seek, by all packets before it."""
+        listed = self._demuxer.place_by_index()
+        if listed is not None:
+            self._numbers.begin_at(listed, stamp)
+            return
         before = None if self._avi_count or stamp is None else self._demuxer.stamps_before(stamp)
         if before is None:
-            return round(pts * self._demuxer.rate.fps)
+            self._numbers.begin_at(round(pts * self._demuxer.rate.fps))
+            return
         number = len(before)
-        if steady and stamp is not None:
-            for earlier, later in pairwise([*before, stamp]):
+        if self._demuxer.rate.steady and self._has_durations:
+            for earlier, later in pairwise([*before, stamp or 0]):
                 span = (later - earlier) * self._demuxer.tick
-                if self._has_durations and span > self._longest_pause():
+                if span > self._longest_pause():
                     number += round(span / self._interval) - 1
-        return number
+        self._numbers.begin_at(number)
 
     def _loss_before(self, pts: Fraction, picture: VideoFrame) -> str | None:
         """What was lost or damaged just before this picture, or in it; None if all is well."""

@@ -31,9 +31,10 @@ _MAX_FAILED_READS = 100
 _SEEKABLE = frozenset({"avi", "flv", "matroska", "mov", "mpegts", "webm"})
 # What MPEG-TS and JPEG streams come by, whose packets may hold whole frames.
 _CARRIES_FRAMES = re.compile(r"(https?|udp|tcp|srt)://", re.IGNORECASE)
-# Packets that are read ahead to see the rate, and their bytes; of a live stream only if its claims make no sense,
-# since each of them is waited for.
-_AHEAD, _AHEAD_BYTES, _AHEAD_LIVE = 256, 1 << 24, 12
+# Packets that are read ahead to see the rate, and their bytes. Each one of a stream is waited for, perhaps also of a
+# pipe; of a stream some are read only if its claims make no sense.
+_AHEAD, _AHEAD_PIPE, _AHEAD_LIVE = 256, 64, 12
+_AHEAD_BYTES = 1 << 24
 # Of an index that is there anyway, so many entries are looked at, in so many stretches.
 _INDEX_ENTRIES, _INDEX_STRETCHES = 4000, 8
 # To number the frames behind a seek, so many bytes before it are read at most; then the rate has to do.
@@ -65,6 +66,7 @@ class Demuxer:
             self.container.close()
             self._connect(whole=False)
         self._ended = False  # all packets were read
+        self._first_dts: int | None = None  # of the packets since opening or seeking
         self._ahead: deque[Packet | Trouble] = deque()
         self._rest = self._read()
         try:
@@ -178,6 +180,11 @@ class Demuxer:
         return self.duration is None and (self._format is not None or "://" in self._url)
 
     @property
+    def _has_index(self) -> bool:
+        """Whether the header lists every frame."""
+        return "mov" in self.formats and 0 < self.stream.frames <= len(self.stream.index_entries)
+
+    @property
     def _among_pictures(self) -> int:
         return [s.index for s in self.container.streams.video].index(self.stream.index)
 
@@ -200,14 +207,17 @@ class Demuxer:
         claims = self.claimed_rates
         steps = self._steps_of_index()
         if not steps:
-            self._read_ahead(_AHEAD if not self.is_live else 0 if sane(claims) else _AHEAD_LIVE)
+            if self.is_live:
+                self._read_ahead(0 if sane(claims) else _AHEAD_LIVE)
+            else:
+                self._read_ahead(_AHEAD_PIPE if self._is_pipe else _AHEAD)
             steps = self._steps_ahead()
         return rate_of(steps, claims, float(self.tick))
 
     def _steps_of_index(self) -> list[float]:
         """MP4 and MOV have the times of all frames in their header; only fragments do not."""
         entries = self.stream.index_entries
-        if "mov" not in self.formats or len(entries) < max(2, self.stream.frames):
+        if not self._has_index or len(entries) < 2:
             return []
         size = _INDEX_ENTRIES // _INDEX_STRETCHES
         starts = (
@@ -253,6 +263,7 @@ class Demuxer:
             try:
                 for packet in _demuxed(self.container, self.stream):
                     failed = 0
+                    self._first_dts = packet.dts if self._first_dts is None else self._first_dts
                     yield packet
                 self._ended = True
                 return
@@ -274,10 +285,20 @@ class Demuxer:
         except (av.error.FFmpegError, OverflowError):
             return False
         self._ahead.clear()
-        self._rest = self._read()
+        self._first_dts, self._rest = None, self._read()
         return True
 
     # Counting -----------------------------------------------------------------------------------------
+
+    def place_by_index(self) -> int | None:
+        """How many frames the header lists before the first packet since seeking; None if it has no such list."""
+        if not self._has_index or self._first_dts is None:
+            return None
+        entries = self.stream.index_entries
+        at = entries.search_timestamp(self._first_dts, any_frame=True)
+        if at < 0 or entries[at].timestamp != self._first_dts:
+            return None
+        return at - sum(entry.is_discard for entry in entries[:at])
 
     def stamps_before(self, stamp: int) -> list[int] | None:
         """Stamps of the frames from the first key frame on that are shown before ``stamp``, ascending.

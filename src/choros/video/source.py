@@ -78,7 +78,7 @@ def check_range(start_s: float | None, end_s: float | None) -> None:
         raise ChorosError(f"a video cannot start at {start_s:g} s, before it begins; give a start from 0 on.")
     if end_s is not None and end_s <= (start_s or 0):
         raise ChorosError(
-            f"the end ({end_s:g} s) must come after the start ({start_s or 0:g} s); swap or widen them."
+            f"the end ({end_s} s) must come after the start ({start_s or 0.0} s); swap or widen them."
         )
 
 
