@@ -10,7 +10,7 @@ import choros
 SOURCE = Path(choros.__file__).parent
 
 FLOORS = {
-    "_version": 1, "errors": 1, "camera": 1, "compiled": 1, "motion": 1, "journal": 1, "keypoints": 1,
+    "_version": 1, "errors": 1, "camera": 1, "checkpoints": 1, "compiled": 1, "motion": 1, "journal": 1, "keypoints": 1,
     "restricted_pickle": 1, "settling": 1, "video": 1, "weights": 1,
     "body": 2, "layers": 2,
     "camera_motion": 3, "datasets": 3, "detection": 3, "evaluation.metrics": 3, "export": 3, "scenes": 3,
