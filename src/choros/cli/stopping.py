@@ -1,0 +1,47 @@
+"""How a training run is stopped so that it can go on: after the step in hand."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+class Stop:
+    """Asks whether it is time to stop: after some minutes, or once Ctrl-C or a terminating signal came."""
+
+    def __init__(self, minutes: float | None = None) -> None:
+        self.interrupted = False
+        self._asked = False
+        self._until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+
+    def __call__(self) -> bool:
+        self._asked = True
+        return self.interrupted or time.monotonic() > self._until
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Before the first step nothing would be kept: it ends at once. Later the step in hand is waited for."""
+        if not self._asked:
+            raise KeyboardInterrupt
+        if self.interrupted:  # a second time: not even for that
+            raise SystemExit(130)
+        self.interrupted = True
+
+
+@contextmanager
+def stopping(minutes: float | None = None) -> Iterator[Stop]:
+    """A `Stop` that listens to signals while it is open; afterwards an interrupted run ends as Ctrl-C ends it."""
+    stop = Stop(minutes)
+    before = {number: signal.signal(number, stop.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if stop.interrupted:
+        raise KeyboardInterrupt
