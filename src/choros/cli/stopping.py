@@ -17,16 +17,20 @@ class Stop:
 
     def __init__(self, minutes: float | None = None) -> None:
         self.interrupted = False
-        self._asked = False
+        self._begun = False
         self._until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
 
     def __call__(self) -> bool:
-        self._asked = True
+        self.begun()
         return self.interrupted or time.monotonic() > self._until
+
+    def begun(self) -> None:
+        """There is a step to be kept: from now on the one in hand is waited for."""
+        self._begun = True
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Before the first step nothing would be kept: it ends at once. Later the step in hand is waited for."""
-        if not self._asked:
+        if not self._begun:
             raise KeyboardInterrupt
         if self.interrupted:  # a second time: not even for that
             raise SystemExit(130)

@@ -30,8 +30,7 @@ class Tracking:
     K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
     height: Heights = ()
-    """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
-    measured against them by the floor they share (lifter)."""
+    """How tall somebody is: 1.82 the first person, 3=1.82 person 3; their floor then tells the others (lifter)."""
     body: OptionalFile = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights: OptionalFile = None

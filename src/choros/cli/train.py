@@ -15,10 +15,10 @@ from choros.cli.train_pseudo_label import PseudoLabel
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
+    from choros.cli.stopping import Stop
     from choros.datasets.mocap import MocapClip
 
 Report = Callable[[dict[str, Any]], None]
-Stop = Callable[[], bool]
 
 
 @dataclass
@@ -63,6 +63,7 @@ class FromMocap:
             progress.say("preparing the first batch")
 
             def report(record: dict[str, Any]) -> None:
+                stop.begun()
                 log(record)
                 progress.update(record)
 
