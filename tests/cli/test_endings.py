@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import choros
 from choros.cli.main import main
+from choros.video import VideoWriter
 
 SOURCE = Path(choros.__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "OMP_NUM_THREADS": "1"}
@@ -147,4 +150,15 @@ def test_ctrl_c_while_loading():
     began = time.monotonic()
     code, _, error = interrupted(["doctor"], lambda: time.monotonic() - began > 0.25)
     assert code in (130, -signal.SIGINT)  # the latter in Python's own start, before there is any choros
-    assert "Traceback" not in error or code < 0
+    assert error.startswith("choros: stopped") or code < 0
+
+
+def test_ctrl_c_while_tracking_leaves_what_resume_goes_on_with(tmp_path):
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out"
+    with VideoWriter(clip, 320, 240, Fraction(25)) as film:
+        for shade in range(400):
+            film.write(np.full((240, 320, 3), shade % 200, np.uint8))
+    code, said, error = interrupted(["track", clip, "-o", out], lambda: (out / "motion.npz.journal").is_dir())
+    assert (code, said) == (130, "")
+    assert error == "choros: stopped; what was done until now is written.\n"
+    assert (out / "motion.npz.journal").is_dir()

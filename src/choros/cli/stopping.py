@@ -41,7 +41,10 @@ class Stop:
 def stopping(minutes: float | None = None) -> Iterator[Stop]:
     """A `Stop` that listens to signals while it is open; afterwards an interrupted run ends as Ctrl-C ends it."""
     stop = Stop(minutes)
-    before = {number: signal.signal(number, stop.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [
+        n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN
+    ]  # as by nohup
+    before = {number: signal.signal(number, stop.interrupt) for number in heard}
     try:
         yield stop
     finally:
