@@ -53,6 +53,8 @@ def test_a_reader_that_leaves_and_a_full_disk(arguments):
     line = f"{shlex.quote(sys.executable)} -m choros {arguments}"
     left = shell(f"set -o pipefail; {line} | true")
     assert (left.returncode, left.stderr) == (0, b"")
+    closed = shell(f"{line} >&-")
+    assert (closed.returncode, closed.stderr) == (0, b"")
     full = shell(f"{line} > /dev/full")
     assert full.returncode == 2
     assert full.stderr.decode().startswith("choros: standard output: No space left on device; ")
@@ -114,6 +116,36 @@ def test_odd_names_where_the_locale_has_none_of_their_letters(tmp_path):
         [*CHOROS, "export", path, "--to", "csv"], env=ENVIRONMENT | FEW, capture_output=True
     )
     assert (done.returncode, done.stderr[:8]) == (2, b"choros: ")
+
+
+NONSENSE = [
+    ("train infiller --mocap . --seed -1", "--seed is 0 or more"),
+    ("train lifter --mocap . --steps 0", "--steps 1 or more"),
+    ("train trajectory --mocap . -o .", "is a folder; name the weights"),
+    ("train comotion -o run --seed -1", "--seed and --workers are 0 or more"),
+    ("train comotion -o run --workers -1", "--seed and --workers are 0 or more"),
+    ("train comotion -o run --steps 0", "--steps and --frames are 1 or more"),
+    ("train comotion -o run --frames 0", "--steps and --frames are 1 or more"),
+    ("train comotion -o run --minutes nan", "--minutes nan trains nothing"),
+    ("train comotion -o run --share nan", "--share is more than 0"),
+    ("scenes make --people 0 -o made", "a scene of 0 people has nothing to show"),
+    ("scenes sheet --people -1 -o made.png", "a scene of -1 people has nothing to show"),
+    ("demo --seed -1 -o made", "there is no scene of seed -1"),
+    ("world m.npz -o .", "is a folder; name the motion"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), NONSENSE)
+def test_numbers_and_places_that_make_no_sense_are_refused_before_any_work(
+    line, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    error = capsys.readouterr().err
+    assert (ended.value.code, error[:8]) == (2, "choros: ")
+    assert said in error
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_of_an_option_is_one_text():

@@ -134,9 +134,10 @@ def test_a_reader_that_left_ends_no_run(monkeypatch):
         def write(self, text):
             raise BrokenPipeError
 
-    monkeypatch.setattr(sys, "stdout", Gone())
-    with RunProgress() as told:
-        told.update({"step": 1, "steps": 3, "loss": 1.0})
+    for stdout in (Gone(), None):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with RunProgress() as told:
+            told.update({"step": 1, "steps": 3, "loss": 1.0})
 
 
 # Runs -----------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ class RunProgress:
     ) -> None:
         self._doing, self._done, self._every_s, self._clock = what, "", every_s, clock
         self._bar = TrackProgress(what)
-        terminal = sys.stdout.isatty() and sys.stderr.isatty()
+        terminal = all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
         self._lines = not terminal and os.environ.get("RANK", "0") == "0"
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._teller = threading.Thread(target=self._keep_telling, name="choros-progress", daemon=True)

@@ -45,13 +45,20 @@ class FromMocap:
         from choros.training.log import log_every
 
         output = self.output or Path(f"{self.network}.safetensors")
+        if self.seed < 0 or (self.steps is not None and self.steps < 1):
+            raise ChorosError("--seed is 0 or more, and --steps 1 or more; leave them out for the recipe's.")
+        if output.is_dir():
+            raise ChorosError(
+                f"{output} is a folder; name the weights to write, such as {self.network}.safetensors."
+            )
         log = log_every(output.with_name(output.name + ".jsonl"))
         with stopping() as stop, RunProgress() as progress:
             progress.say(f"reading {self.mocap}")
             found, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
             if not found:
                 raise ChorosError(
-                    f"{self.mocap} holds no motion capture that may be used; give another folder."
+                    f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
+                    "folder, or --any-licence to train for yourself."
                 )
             about = {
                 "licence": "Apache-2.0" if all(clip.shippable for clip in found) else "not for distribution",

@@ -149,9 +149,17 @@ class Comotion:
         from choros.training.stages import RECIPES
 
         whole = RECIPES[self.recipe]
-        if self.steps is not None and self.steps < 1:
-            raise ChorosError(f"--steps {self.steps} trains nothing; give 1 or more.")
-        if not self.stages or not set(self.stages) <= set(range(1, len(whole.stages) + 1)) or self.share <= 0:
+        if min(n for n in (self.steps, self.frames, 1) if n is not None) < 1:
+            raise ChorosError("--steps and --frames are 1 or more; leave them out for the recipe's.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ChorosError(f"--minutes {self.minutes} trains nothing; give more than 0.")
+        if min(self.seed, self.workers) < 0:
+            raise ChorosError("--seed and --workers are 0 or more.")
+        if (
+            not self.stages
+            or not set(self.stages) <= set(range(1, len(whole.stages) + 1))
+            or not 0 < self.share < float("inf")
+        ):
             raise ChorosError(f"--stages are some of 1 to {len(whole.stages)}, and --share is more than 0.")
         chosen = [whole.stages[number - 1] for number in sorted(set(self.stages))]
         if self.frames is not None:

@@ -42,6 +42,8 @@ class World:
     def run(self) -> None:
         from choros.motion import Motion
 
+        if self.output.is_dir():
+            raise ChorosError(f"{self.output} is a folder; name the motion to write, such as world.npz.")
         if self.output.exists() and self.motion.exists() and self.output.samefile(self.motion):
             raise ChorosError(f"{self.output} would be written over itself; name another file after -o.")
         motion = Motion.load(self.motion)
