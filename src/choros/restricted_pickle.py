@@ -18,6 +18,7 @@ import numpy as np
 from choros.errors import ChorosError
 
 StandIn = Callable[[str, str], Any]
+Persistent = Callable[[Any], Any]
 
 
 def load_pickle(path: Path, mend: str, stand_in: StandIn | None = None) -> Any:
@@ -34,10 +35,19 @@ def load_pickle(path: Path, mend: str, stand_in: StandIn | None = None) -> Any:
         return load_open_pickle(file, path, mend, stand_in)
 
 
-def load_open_pickle(file: BinaryIO, path: Path, mend: str, stand_in: StandIn | None = None) -> Any:
-    """`load_pickle` from the present place of an open file; `path` names it in errors."""
+def load_open_pickle(
+    file: BinaryIO,
+    path: Path,
+    mend: str,
+    stand_in: StandIn | None = None,
+    persistent: Persistent | None = None,
+) -> Any:
+    """`load_pickle` from the present place of an open file; `path` names it in errors.
+
+    ``persistent`` gives what stands for data that the pickle keeps elsewhere; without it there may be none.
+    """
     try:
-        return _Unpickler(file, path, mend, stand_in).load()
+        return _Unpickler(file, path, mend, stand_in, persistent).load()
     except ChorosError:
         raise
     except Exception as error:  # a damaged pickle can raise anything
@@ -94,9 +104,16 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 class _Unpickler(pickle.Unpickler):
     """Knows `_ALLOWED` and the caller's stand-ins; refuses every other name."""
 
-    def __init__(self, file: BinaryIO, path: Path, mend: str, stand_in: StandIn | None) -> None:
+    def __init__(
+        self, file: BinaryIO, path: Path, mend: str, stand_in: StandIn | None, persistent: Persistent | None
+    ) -> None:
         super().__init__(file, encoding="latin1")
-        self.path, self.mend, self.stand_in = path, mend, stand_in
+        self.path, self.mend, self.stand_in, self.persistent = path, mend, stand_in, persistent
+
+    def persistent_load(self, pid: Any) -> Any:
+        if self.persistent is None:
+            raise pickle.UnpicklingError("it keeps data outside of itself")
+        return self.persistent(pid)
 
     def find_class(self, module: str, name: str) -> Any:
         found = _ALLOWED.get((module, name))

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent
 
-MAX_HEADER_BYTES = 16 << 20  # ours are a few kilobytes; a bigger one is an attack or an accident
-
 
 @dataclass(frozen=True)
 class Shipped:
@@ -100,27 +98,24 @@ def load(path: str | Path, expected_system: str) -> tuple[dict[str, Tensor], dic
     """Tensors and metadata of a weights file of ``expected_system``.
 
     Metadata values that are JSON come parsed. Raises ``ChorosError`` if the file is missing, damaged, not
-    safetensors, or made for another system.
+    safetensors that choros wrote, or made for another system; it says what the file is, also of other people's.
     """
     from safetensors import SafetensorError, safe_open
 
+    from choros.checkpoints import what_is
+
     path = Path(path)
-    if not path.is_file():
-        raise ChorosError(f"{path} does not exist; give the path of a .safetensors file.")
-    with open(path, "rb") as file:
-        if int.from_bytes(file.read(8), "little") > MAX_HEADER_BYTES:
-            raise ChorosError(f"{path} is not a safetensors file; give weights that choros wrote.")
+    found = what_is(path)
+    if not found.loads:
+        raise ChorosError(found.refusal())
+    if found.system != expected_system:
+        raise ChorosError(f"{path} is {found.what}, not weights for {expected_system}; {found.mend}.")
     try:
         with safe_open(path, framework="pt") as stored:
             metadata = {key: _parsed(value) for key, value in (stored.metadata() or {}).items()}
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise ChorosError(f"{path} is not a safetensors file that can be read ({error}).") from error
-    if metadata.get("system") != expected_system:
-        made_for = metadata.get("system", "something unknown")
-        raise ChorosError(
-            f"{path} holds weights for {made_for}, not for {expected_system}; give the right file."
-        )
     return tensors, metadata
 
 

@@ -136,7 +136,7 @@ def test_learning_gets_better(tmp_path):
     pace = Pace(steps=100, lr=3e-3, warmup=5)
     run = TrajectoryTraining(pace=pace, batch=4, tempos=(1.0,), frames=(50,))
     train_trajectory(clips, tmp_path / "path", run, TINY_PATH, {}, lambda record: told.append(record["loss"]))
-    assert told[1] < 0.5 * told[0]
+    assert np.mean(told[50:]) < 0.5 * np.mean(told[:50])
 
 
 @pytest.mark.slow

@@ -75,9 +75,16 @@ class Bench:
 
     what: Positional[Literal["tracking", "pose", "world", "runtime", "real"]]
     """What the table shows: who is who, body poses, motion in the world, speed and memory, or all of real footage."""
-    data: Annotated[tuple[str, ...], arg(metavar="NAME|PATH...", help_behavior_hint="")] = ()
-    """A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips, a public set that you
-    have, SET:DIR with SET one of mot17, posetrack, 3dpw, h36m, 3dhp, coco, ava, emdb (or any video to time)."""
+    data: Annotated[
+        tuple[str, ...],
+        arg(
+            metavar="NAME|PATH...",
+            help_behavior_hint="",
+            help="A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips, a public set "
+            "that you have, SET:DIR with SET one of mot17, posetrack, 3dpw, h36m, 3dhp, coco, ava, emdb (or any video "
+            "to time).",
+        ),
+    ] = ()
     system: Annotated[
         tuple[str, ...],
         arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: lifter)"),

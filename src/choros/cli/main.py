@@ -14,6 +14,7 @@ from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
 from choros.cli.live import Live
+from choros.cli.output import safe_output
 from choros.cli.plot import Plot
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
@@ -42,32 +43,39 @@ Command = (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; exits with 0, 2 for a mendable error, 130 after Ctrl-C."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments in (["--version"], ["-V"]):
-        print(f"choros {__version__}")
-        return
-    command = tyro.cli(
-        Command,
-        prog="choros",
-        description="The 3D motion of everyone in a video.",
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-    )
+    command = None
     try:
-        command.run()
+        with safe_output():
+            command = _parsed(sys.argv[1:] if arguments is None else arguments)
+            if command is not None:
+                command.run()
     except Nobody as nothing:  # a clip without people is a result
         print(nothing)
     except ChorosError as error:
         print(f"choros: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # a full disk, no permission, a file where a folder should be
-        where = error.filename or getattr(command, "output", "a file")
+        where = error.filename or getattr(command, "output", None) or "a file"
         why = error.strerror or type(error).__name__
         print(f"choros: {where}: {why}; check the path, its permissions and the space left.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("choros: stopped; what was done until now is written.", file=sys.stderr)
         sys.exit(130)
+
+
+def _parsed(arguments: list[str]) -> Command | None:  # type: ignore[valid-type]
+    """The command to run; None if everything is said. Exits with 2 where there is no such command or option."""
+    if arguments in (["--version"], ["-V"]):
+        print(f"choros {__version__}")
+        return None
+    return tyro.cli(
+        Command,
+        prog="choros",
+        description="The 3D motion of everyone in a video. `choros --version` says which version this is.",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+    )
 
 
 if __name__ == "__main__":

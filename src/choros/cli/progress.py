@@ -1,10 +1,15 @@
-"""A progress line for the terminal: frames, people, frames per second."""
+"""Progress: a bar on the terminal, and of long runs lines for a file or a pipe."""
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -14,6 +19,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from choros.systems import Progress
+
+EVERY_S = 5.0  # between lines
+HELD_OUT = "held_out/"
+NO_LOSSES = ("step", "steps", "stage")
 
 
 class TrackProgress:
@@ -75,3 +84,122 @@ class TrackProgress:
         if self._first is None or self._last is None or self._last is self._first:
             return 0.0
         return (self._last.n_frames - self._first.n_frames) / max(time.monotonic() - self._began, 1e-9)
+
+
+class RunProgress:
+    """Where a run stands: a bar on a terminal; into a file or a pipe a line at once and every few seconds.
+
+    Lines come as often while a step takes long, or the first is yet to come. Under ``torchrun`` the first process
+    alone says anything.
+    """
+
+    def __init__(
+        self,
+        what: str = "training",
+        every_s: float = EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._doing, self._done, self._every_s, self._clock = what, "", every_s, clock
+        self._bar = TrackProgress(what)
+        terminal = all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
+        self._lines = not terminal and os.environ.get("RANK", "0") == "0"
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._teller = threading.Thread(target=self._keep_telling, name="choros-progress", daemon=True)
+        self._began = clock()
+        self._first: tuple[float, int] | None = None  # when the run was told of its first step, and which
+        self._now: dict[str, Any] = {}
+        self._losses: dict[str, list[float]] = {}  # since the last line
+
+    def __enter__(self) -> RunProgress:
+        self._bar.__enter__()
+        if self._lines:
+            self._teller.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._teller.is_alive():
+            self._teller.join()
+        if self._losses:
+            self._tell()
+        self._bar.__exit__(kind, error, trace)
+
+    def say(self, doing: str) -> None:
+        """What is being done where there are no steps, or not yet."""
+        with self._lock:
+            self._doing, self._done, self._began = doing, "", self._clock()
+        self._bar.say(doing)
+        self._tell()
+
+    def count(self, done: int, total: int | None) -> None:
+        """How far that has come, in frames."""
+        with self._lock:
+            self._done = f", {done} frames" if total is None else f", {done} of {total} frames"
+        self._bar.count(done, total)
+
+    def update(self, record: Mapping[str, Any]) -> None:
+        """A step: "step", how many there are in all ("steps"), its losses; or what was measured on held-out clips."""
+        step, steps = int(record["step"]), int(record["steps"])
+        measured = {name: value for name, value in record.items() if name.startswith(HELD_OUT)}
+        with self._lock:
+            begins, self._now = self._first is None, dict(record)
+            if not measured:
+                self._first = self._first or (self._clock(), step)
+                for name, value in record.items():
+                    if name not in NO_LOSSES:
+                        self._losses.setdefault(name, []).append(float(value))
+        if measured:
+            sample = f"; drawn in {record['sample']}" if "sample" in record else ""
+            self._print(f"step {step} of {steps}, held-out clips: {_numbers(measured)}{sample}")
+        elif begins:
+            self._tell()
+        self._bar.count(step, steps)
+        if "loss" in record:
+            self._bar.say(f"{record.get('stage', 'training')}: loss {record['loss']:.3f}")
+
+    def line(self) -> str:
+        """Where the run stands. Losses are means since the last line."""
+        with self._lock:
+            if self._first is None:
+                return f"{self._doing}{self._done}, {_duration(self._clock() - self._began)}"
+            (began_s, first), step, steps = self._first, int(self._now["step"]), int(self._now["steps"])
+            stage = f" ({self._now['stage']})" if "stage" in self._now else ""
+            told = [f"step {step} of {steps}{stage}"]
+            if self._losses:
+                told.append(_numbers({n: sum(values) / len(values) for n, values in self._losses.items()}))
+                self._losses.clear()
+            if step > first:
+                step_s = (self._clock() - began_s) / (step - first)
+                told.append(f"{step_s:.2g} s a step, {_duration(step_s * (steps - step))} left")
+            return ", ".join(told)
+
+    def _keep_telling(self) -> None:
+        while not self._ended.wait(self._every_s):
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._lines:
+            self._print(self.line())
+
+    def _print(self, line: str) -> None:
+        if self._lines:
+            with suppress(OSError):  # whoever read along is gone; the run goes on
+                print(line, flush=True)
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.removeprefix(HELD_OUT)} {value:.4g}" for name, value in values.items())
+
+
+def _duration(seconds: float) -> str:
+    """``48 s``, ``12 min``, ``3 h 05 min``, ``2 days 4 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} days {minutes % 1440 // 60} h"

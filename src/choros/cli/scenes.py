@@ -103,12 +103,12 @@ class Make(SceneOptions):
     """Forms of the truth: motion.npz with arrays.npz, PoseTrack21's json, COCO's json, a MOT sequence, PNG masks."""
 
     def run(self) -> None:
-        from choros.cli.progress import TrackProgress
+        from choros.cli.progress import RunProgress
         from choros.scenes.writers import ensure_scene
 
         for kind, seed, config in self.scenes():
             folder = self.output / f"{kind}_{seed:06d}"
-            with TrackProgress(f"filming {folder.name}") as progress:
+            with RunProgress(f"filming {folder.name}") as progress:
                 made = ensure_scene(folder, kind, seed, config, self.format, progress.count)
             print(folder if made else f"{folder}: was there")
 

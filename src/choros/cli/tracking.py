@@ -62,8 +62,7 @@ class Tracking:
     camera_tilt: Degrees = None
     """How far that camera is tilted down; 0 is level."""
     height: Heights = ()
-    """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
-    measured against them by the floor they share (lifter)."""
+    """How tall somebody is: 1.82 the first person, 3=1.82 person 3; their floor then tells the others (lifter)."""
     same_people: Flag = False
     """After a cut, whoever is clearly dressed like somebody before it keeps their number (lifter); else all are new."""
     body: OptionalFile = None

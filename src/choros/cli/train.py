@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -16,9 +15,10 @@ from choros.cli.train_pseudo_label import PseudoLabel
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
+    from choros.cli.stopping import Stop
     from choros.datasets.mocap import MocapClip
 
-Report = Callable[[dict[str, float]], None]
+Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass
@@ -30,7 +30,7 @@ class FromMocap:
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
     """Weights to write; NETWORK.safetensors if not given. Run the same command again to go on after a stop."""
     steps: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
-    """Gradient steps; as many as the network that ships took if not given."""
+    """Gradient steps; the schedule is scaled to them. Those of the recipe if not given."""
     seed: int = 1
     """Another seed gives another run; the same one, the same weights."""
     any_licence: Flag = False
@@ -39,32 +39,40 @@ class FromMocap:
     network: ClassVar[str]
 
     def run(self) -> None:
-        from choros.cli.progress import TrackProgress
+        from choros.cli.progress import RunProgress
+        from choros.cli.stopping import stopping
         from choros.datasets.mocap import learned_and_held_out
         from choros.outputs import check_output, claimed
-        from choros.training.lifter import write_log
+        from choros.training.log import log_every
 
         output = self.output or Path(f"{self.network}.safetensors")
+        if self.seed < 0 or (self.steps is not None and self.steps < 1):
+            raise ChorosError("--seed is 0 or more, and --steps 1 or more; leave them out for the recipe's.")
         check_output(output, self.mocap if self.mocap.is_file() else None)
+        log = log_every(output.with_name(output.name + ".jsonl"))
+        with claimed(output), stopping() as stop, RunProgress() as progress:
+            progress.say(f"reading {self.mocap}")
+            found, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
+            if not found:
+                raise ChorosError(
+                    f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
+                    "folder, or --any-licence to train for yourself."
+                )
+            about = {
+                "licence": "Apache-2.0" if all(clip.shippable for clip in found) else "not for distribution",
+                "data": sorted({f"{clip.source} ({clip.licence})" for clip in found}),
+                "frames": sum(len(clip.transl) for clip in found),
+                "commit": commit(),
+                "command": self._command(),
+            }
+            progress.say("preparing the first batch")
 
-        found, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
-        if not found:
-            raise ChorosError(f"{self.mocap} holds no motion capture that may be used; give another folder.")
-        about = {
-            "licence": "Apache-2.0" if all(clip.shippable for clip in found) else "not for distribution",
-            "data": sorted({f"{clip.source} ({clip.licence})" for clip in found}),
-            "frames": sum(len(clip.transl) for clip in found),
-            "commit": commit(),
-            "command": self._command(),
-        }
-        log = write_log(output.with_name(output.name + ".jsonl"))
-        with claimed(output), TrackProgress("training") as progress:
-
-            def report(record: dict[str, float]) -> None:
+            def report(record: dict[str, Any]) -> None:
+                stop.begun()
                 log(record)
-                progress.count(int(record["step"]), int(record["steps"]))
+                progress.update(record)
 
-            self.train(found, output, about, report)
+            self.train(found, output, about, report, stop)
         print(f"{output}: trained on {about['frames']} frames of motion")
 
     def _command(self) -> str:
@@ -76,17 +84,21 @@ class FromMocap:
             said.append("--any-licence")
         return " ".join(said)
 
-    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+    def train(
+        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
+    ) -> None:
         raise NotImplementedError
 
 
 @dataclass
 class Lifter(FromMocap):
-    """From 2D keypoints to bodies, for the lifter system: two cores, under an hour."""
+    """From 2D keypoints to bodies, for the lifter system: one core, an hour."""
 
     network = "lifter"
 
-    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+    def train(
+        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
+    ) -> None:
         from choros.lifter.network import LifterConfig
         from choros.training.lifter import LifterTraining, train
         from choros.training.lifter_data import Clip, ClipConfig
@@ -95,8 +107,7 @@ class Lifter(FromMocap):
         if self.steps is not None:
             run = replace(run, steps=self.steps)
         clips = [Clip.of(clip) for clip in found]
-        told = partial(_report_of, report, run.steps)
-        train(clips, output, run, LifterConfig(), ClipConfig(), about, told)
+        train(clips, output, run, LifterConfig(), ClipConfig(), about, report, stop)
 
 
 @dataclass
@@ -105,14 +116,16 @@ class MotionModel(FromMocap):
 
     network = "motion-model"
 
-    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+    def train(
+        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
+    ) -> None:
         from choros.scenes.motion_model import MotionModelConfig
         from choros.training.motion_model import MotionTraining, train
 
         run = MotionTraining(seed=self.seed)
         if self.steps is not None:
             run = replace(run, steps=self.steps)
-        train(found, output, run, MotionModelConfig(), about, partial(_report_of, report, run.steps))
+        train(found, output, run, MotionModelConfig(), about, report, stop)
 
 
 @dataclass
@@ -129,11 +142,13 @@ class FromMocapForGlamr(FromMocap):
         """How it is trained (with a ``pace``), the network's config, and what trains it."""
         raise NotImplementedError
 
-    def train(self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report) -> None:
+    def train(
+        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
+    ) -> None:
         run, config, train = self.recipe()
         steps = run.pace.steps if self.steps is None else self.steps
         run = replace(run, pace=replace(run.pace, seed=self.seed, steps=steps))
-        train(found, output, run, config, about, partial(_report_of, report, steps))
+        train(found, output, run, config, about, report, stop)
 
 
 @dataclass
@@ -160,10 +175,6 @@ class Trajectory(FromMocapForGlamr):
         from choros.training.trajectory import TrajectoryTraining, train_trajectory
 
         return TrajectoryTraining(), TRAJECTORY_PRESETS[self.size], train_trajectory
-
-
-def _report_of(report: Report, steps: int, record: dict[str, float]) -> None:
-    report(record | {"steps": steps})
 
 
 @dataclass

@@ -1,15 +1,13 @@
 """``choros train comotion``: a recipe of CoMotion, on the CPU, a GPU, or several under ``torchrun``.
 
-Ctrl-C and the end of ``--minutes`` stop a run after the step in hand; the same command with ``--resume`` goes on.
+Ctrl-C and the end of ``--minutes`` or ``--steps`` stop a run after the step in hand; the same command with
+``--resume`` goes on.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -39,7 +37,9 @@ class Comotion:
     weights: OptionalFile = None
     """Begin with the weights that an earlier run wrote, at the step they are of."""
     minutes: Annotated[float | None, arg(metavar="MINUTES", constructor=float, help_behavior_hint="")] = None
-    """Stop after that time."""
+    """Stop after that time; --resume goes on."""
+    steps: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
+    """Stop when the run has come to this step; its schedule stays the whole recipe's, and --resume goes on."""
     stages: Annotated[tuple[int, ...], arg(metavar="1..3")] = (1, 2, 3)
     """Which stages of the recipe."""
     share: float = 1.0
@@ -78,7 +78,8 @@ class Comotion:
     def run(self) -> None:
         import torch
 
-        from choros.cli.progress import TrackProgress
+        from choros.cli.progress import RunProgress
+        from choros.cli.stopping import stopping
         from choros.outputs import claimed
         from choros.scenes import SceneConfig
         from choros.training.comotion import train
@@ -112,27 +113,24 @@ class Comotion:
             "command": self._command(),
         }
         leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started: it writes
-        claim = claimed(self.output) if leads else nullcontext()
-        with claim, TrackProgress("training") as progress, stopping(self.minutes) as stop:
-
-            def report(record: dict[str, Any]) -> None:
-                if "loss" in record:
-                    progress.say(f"{record['stage']}: loss {record['loss']:.3f}")
-                progress.count(int(record["step"]), recipe.steps)
-
-            ended = train(
-                recipe, self.output, options, about,
-                resume=self.resume, start=self.weights, stop=stop, report=report,
-            )  # fmt: skip
-        more = "" if ended else "; not at its end: give --resume to go on"
-        print(f"{self.output / 'weights.safetensors'}: trained{more}")
+        with claimed(self.output) if leads else nullcontext(), stopping(self.minutes) as stop:
+            with RunProgress() as progress:
+                progress.say("making the first clips")
+                ended = train(
+                    recipe, self.output, options, about, resume=self.resume, start=self.weights,
+                    until=self.steps, stop=stop, report=progress.update,
+                )  # fmt: skip
+            more = "" if ended else "; not at its end: give --resume to go on"
+            print(f"{self.output / 'weights.safetensors'}: trained{more}")
 
     def _command(self) -> str:
         """What makes such weights again, from folders of these names."""
         said = [f"choros train comotion --recipe {self.recipe} --seed {self.seed}"]
         said.append(f"--stages {' '.join(map(str, self.stages))} --share {self.share:g}")
         said += [
-            f"--{name} {value}" for name in ("frames", "trunk") if (value := getattr(self, name)) is not None
+            f"--{name} {value}"
+            for name in ("frames", "trunk", "steps")
+            if (value := getattr(self, name)) is not None
         ]
         said += [
             f"--{name} {folder.name}"
@@ -154,7 +152,17 @@ class Comotion:
         from choros.training.stages import RECIPES
 
         whole = RECIPES[self.recipe]
-        if not self.stages or not set(self.stages) <= set(range(1, len(whole.stages) + 1)) or self.share <= 0:
+        if min(n for n in (self.steps, self.frames, 1) if n is not None) < 1:
+            raise ChorosError("--steps and --frames are 1 or more; leave them out for the recipe's.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ChorosError(f"--minutes {self.minutes} trains nothing; give more than 0.")
+        if min(self.seed, self.workers) < 0:
+            raise ChorosError("--seed and --workers are 0 or more.")
+        if (
+            not self.stages
+            or not set(self.stages) <= set(range(1, len(whole.stages) + 1))
+            or not 0 < self.share < float("inf")
+        ):
             raise ChorosError(f"--stages are some of 1 to {len(whole.stages)}, and --share is more than 0.")
         chosen = [whole.stages[number - 1] for number in sorted(set(self.stages))]
         if self.frames is not None:
@@ -214,19 +222,3 @@ class Comotion:
             return "cpu"
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         return f"cuda:{os.environ['LOCAL_RANK']}"
-
-
-@contextmanager
-def stopping(minutes: float | None) -> Iterator[Callable[[], bool]]:
-    """Asks whether it is time to stop: after some minutes, or once Ctrl-C or a terminating signal came."""
-    asked: list[int] = []
-    until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
-    before = {
-        number: signal.signal(number, lambda n, _: asked.append(n))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield lambda: bool(asked) or time.monotonic() > until
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

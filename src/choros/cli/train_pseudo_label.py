@@ -26,17 +26,20 @@ class PseudoLabel:
     """Of the footage, and where it is from; kept with the set, and with weights that learn from it."""
 
     def run(self) -> None:
-        from choros.cli.progress import TrackProgress
+        from choros.cli.progress import RunProgress
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.training.pseudo_labels import write_set
 
         if not self.inputs:
             raise ChorosError("nothing was named to label; give videos or pictures.")
-        with TrackProgress("labelling") as progress:
+        with RunProgress("loading") as progress:
             leave_cores_to_the_networks()
+            labelled: set[str] = set()
 
             def report(name: str, frames: int) -> None:
-                progress.say(name)
+                if name not in labelled:
+                    labelled.add(name)
+                    progress.say(f"labelling {name}")
                 progress.count(frames, None)
 
             about = write_set(

@@ -26,6 +26,7 @@ from choros.comotion.people import NEAR_M, People, project_safely
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
 from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.detection import Detector, NanoDet
+from choros.detection.people import FinderOptions
 from choros.detection.protocols import checked_detections
 from choros.errors import ChorosError
 from choros.journal import State
@@ -57,7 +58,7 @@ class TrackerConfig:
     )
     # Ours: of a box that begins somebody; fainter ones only keep. What the embedded detector is tuned for.
     begin_score: float = 0.4
-    min_height_px: float = 40.0  # as `FinderOptions`: of a box that counts
+    min_height_px: float = FinderOptions.min_height_px  # of a box that counts
     min_iou: float = 0.3  # ours: of a box and a body that agree; a half hidden person has half a box
     loyalty: float = 0.2  # ours: how much the past of a track weighs when two could have a box
     crowded_iou: float = 0.1  # ours: overlap with somebody tracked that makes a new person doubtful

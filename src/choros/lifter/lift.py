@@ -92,12 +92,16 @@ class Lifting:
         tensors, self.metadata = weights.load(weights_path or weights.shipped("lifter"), "lifter")
         prior = {name: tensors.pop(f"prior.{name}", None) for name in ("mean", "precision_root")}
         sizes = self.metadata.get("config") or {}
-        self.network = Lifter(LifterConfig(**sizes)).eval().requires_grad_(False)
         state = {name: tensor.float() for name, tensor in tensors.items()}
-        missing = self.network.load_state_dict(state, strict=False)
-        if missing.missing_keys or missing.unexpected_keys or prior["mean"] is None:
-            wrong = [*missing.missing_keys, *missing.unexpected_keys, "prior"][:3]
-            raise ChorosError(f"{weights_path} does not fit the lifter (first: {', '.join(wrong)}).")
+        try:
+            self.network = Lifter(LifterConfig(**sizes)).eval().requires_grad_(False)
+            self.network.load_state_dict(state)
+            if None in prior.values():
+                raise KeyError("prior")
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ChorosError(
+                f"{weights_path} does not fit this version of the lifter; train it anew or get its weights again."
+            ) from error
         self.prior = PosePrior(*(float64(tensor) for tensor in prior.values()))
         self.body, self.points = body, Points.of(body)
         self.knows_shape = body.name == "open"

@@ -102,6 +102,8 @@ class Scene:
     def __init__(self, kind: str, seed: int, config: SceneConfig) -> None:
         if kind not in KINDS:
             raise ChorosError(f'there is no scene of kind "{kind}"; choose one of: {", ".join(KINDS)}.')
+        if seed < 0:
+            raise ChorosError(f"there is no scene of seed {seed}; seeds count from 0.")
         if min(config.width, config.height) < 32:
             raise ChorosError(
                 f"a scene of {config.width}x{config.height} px is too small; make it 32 or more."
@@ -123,6 +125,8 @@ class Scene:
         people = people if config.people is None else config.people
         if people > MOST_PEOPLE:
             raise ChorosError(f"{people} people find no room in a scene; ask for {MOST_PEOPLE} or fewer.")
+        if people < 1:
+            raise ChorosError(f"a scene of {people} people has nothing to show; ask for 1 or more.")
         move = config.camera or str(self._rng("camera").choice(casting.camera))
         travel_m = float(self._rng("travel").uniform(0.9, 1.4)) * config.seconds if move == "travel" else 0.0
         self.view: View = sample_view(

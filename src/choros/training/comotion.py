@@ -30,7 +30,8 @@ from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.comotion_feed import Feed, Options, watched_clips
 from choros.training.comotion_losses import weighted
 from choros.training.comotion_unroll import batch_losses
-from choros.training.comotion_watch import Log, Watch
+from choros.training.comotion_watch import Watch
+from choros.training.log import Log
 from choros.training.pace import follow, set_rate
 from choros.training.stages import Recipe, Stage
 
@@ -43,16 +44,19 @@ def train(
     *,
     resume: bool = False,
     start: Path | None = None,
+    until: int | None = None,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> bool:
-    """Train into the folder ``output``; True if the recipe came to its end, False if ``stop`` ended it before.
+    """Train into the folder ``output``; True if the recipe came to its end, False if it was stopped before.
 
     There are then: ``weights.safetensors``, averaged over the last steps, with ``about`` in its metadata;
     ``checkpoint.safetensors``, from which ``resume`` goes on if there is one; ``run.json``, what the run was begun
-    with; ``log.jsonl``; and ``samples``, pictures of held-out clips, the truth left and the answers right. ``stop``
-    is asked after each step, ``report`` told what the log is told. In a process group of torch.distributed only the
-    first process writes.
+    with; ``log.jsonl``; and ``samples``, pictures of held-out clips, the truth left and the answers right, the first
+    before the first step. The run is stopped, and can be resumed, after step ``until``, whatever the recipe's
+    schedule has to come, or once ``stop`` says so, which is asked after each step. ``report`` is told of every step:
+    its losses, and what was measured on held-out clips. In a process group of torch.distributed only the first
+    process writes.
 
     With ``start``, weights that an earlier run wrote, a new run goes on at their step: not to the last bit, since
     they know nothing of the optimiser, but from a file of a tenth of the size.
@@ -88,7 +92,7 @@ def train(
     log = watch = None
     if rank == 0:
         _same_run(output, recipe, config, options)
-        log = Log(output, step, options.tensorboard)
+        log = Log(output / "log.jsonl", step, options.tensorboard)
         held_out = watched_clips(recipe, options, network.body)
         watch = Watch(held_out, output / "samples", config.image_size_px, recipe.people)
 
@@ -97,14 +101,22 @@ def train(
             save_checkpoint(checkpoint, SYSTEM, modules, optimiser, step)
             average.save(output / "weights.safetensors", {**about, "steps": step, "seed": options.seed})
 
+    def measure(stage: str) -> None:
+        if log is not None and watch is not None and recipe.watched_clips:
+            told = log.write({"step": step, "stage": stage} | watch.look(average, step))
+            report(told | {"steps": last, "sample": str(watch.sample(step))})
+
+    last = recipe.steps if until is None else min(until, recipe.steps)
     stopped = False
-    while step < recipe.steps and not stopped:
+    if step == 0 < last:
+        measure(recipe.stages[0].name)
+    while step < last and not stopped:
         number, first = recipe.stage_at(step)
         stage = recipe.stages[number]
         _freeze(network, stage)
         feed = Feed(recipe, number, network, options, rank, (step - first) * stage.accumulate)
         with closing(feed):
-            while step < first + stage.steps and not stopped:
+            while step < min(first + stage.steps, last) and not stopped:
                 began = time.monotonic()
                 lr = _learning_rate(stage, step - first)
                 try:
@@ -118,15 +130,16 @@ def train(
                 step += 1
                 follow(average, network, recipe.ema, step)
                 stopped = _anyone(stop())
-                if log is not None and watch is not None:
+                if log is not None:
                     log.count(parts | {"step_s": time.monotonic() - began})
-                    if step % recipe.log_every == 0 or stopped:
-                        report(log.write({"step": step, "stage": stage.name, "lr": lr, "clips": feed.made}))
-                    if recipe.watched_clips and (step % recipe.watch_every == 0 or step == recipe.steps):
-                        report(log.write({"step": step, "stage": stage.name} | watch.look(average, step)))
-                if step % recipe.checkpoint_every == 0 or step == recipe.steps or stopped:
+                    if step % recipe.log_every == 0 or step == last or stopped:
+                        log.write({"step": step, "stage": stage.name, "lr": lr, "clips": feed.made})
+                    report({"step": step, "steps": last, "stage": stage.name} | parts)
+                if step % recipe.watch_every == 0 or step == last:
+                    measure(stage.name)
+                if step % recipe.checkpoint_every == 0 or step == last or stopped:
                     keep()
-    return not stopped
+    return step == recipe.steps
 
 
 def _step(

@@ -1,4 +1,4 @@
-"""Looking at a run while it goes: a log of numbers, and pictures of held-out clips with the truth above.
+"""Looking at a run while it goes: pictures of held-out clips with the truth above, and numbers of them.
 
 The held-out clips are unrolled from their true first boxes; numbers are of all later answers, once for people
 who are to be seen and once for those who are hidden.
@@ -6,11 +6,8 @@ who are to be seen and once for those who are hidden.
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +18,6 @@ from torch import Tensor
 from choros.body import BodyModel
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.people import People, place_pelvis, project_safely
-from choros.errors import ChorosError
 from choros.motion import ROW
 from choros.training.comotion_batch import batch_of, some_people
 from choros.training.comotion_data import LabelledClip, whole
@@ -34,58 +30,6 @@ from choros.view.sheet import contact_sheet
 SEEN_KEYPOINTS = 3
 
 
-class Log:
-    """Numbers of a run, one JSON object a line, and for TensorBoard if that is asked for.
-
-    Lines past ``step``, which a run that was killed has left behind its last checkpoint, are cut off.
-    """
-
-    def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
-        self.path = folder / "log.jsonl"
-        lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
-        self.path.write_text("".join(line for line in lines if _step_of(line) <= step))
-        self._parts: list[Mapping[str, float]] = []
-        self._began = time.monotonic()
-        self._board: Any = _summary_writer(folder / "tensorboard", step) if tensorboard else None
-
-    def count(self, parts: Mapping[str, float]) -> None:
-        """Numbers of one step, whose means the next line tells."""
-        self._parts.append(parts)
-
-    def write(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Add a line with a ``record`` and the means since the last one; returns all of it."""
-        names = dict.fromkeys(name for parts in self._parts for name in parts)
-        means = {n: float(np.mean([parts[n] for parts in self._parts if n in parts])) for n in names}
-        whole = {**record, **means}
-        self._parts.clear()
-        with open(self.path, "a") as file:
-            file.write(json.dumps(whole) + "\n")
-        if self._board is not None:
-            for name, value in whole.items():
-                if isinstance(value, float):
-                    self._board.add_scalar(name, value, whole["step"])
-            self._board.flush()
-        return whole
-
-
-def _step_of(line: str) -> int:
-    """The step of a line of the log; one that a kill has cut short is of none."""
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError):
-        return 1 << 62
-
-
-def _summary_writer(folder: Path, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ChorosError(
-            "TensorBoard is not installed; pip install choros[train], or do without."
-        ) from error
-    return SummaryWriter(str(folder), purge_step=step)
-
-
 class Watch:
     """Held-out clips, and how a network does on them."""
 
@@ -94,6 +38,10 @@ class Watch:
         self.body = BodyModel.load(detail="light")
         self._source = clips
         self._clips: list[LabelledClip] = []
+
+    def sample(self, step: int) -> Path:
+        """Where the pictures of a step are."""
+        return self.folder / f"{step:07d}.png"
 
     def look(self, network: ComotionNetwork, step: int) -> dict[str, float]:
         """Means over the clips of `errors`, as ``held_out/...``; pictures of them go to the folder."""
@@ -104,7 +52,7 @@ class Watch:
             scores, drawn = self._unrolled(network, clip)
             numbers.append(scores)
             pictures += drawn
-        write_sheet(self.folder / f"{step:07d}.png", pictures, 6)
+        write_sheet(self.sample(step), pictures, 6)
         names = sorted({name for scores in numbers for name in scores})
         return {
             f"held_out/{name}": float(np.mean([scores[name] for scores in numbers if name in scores]))

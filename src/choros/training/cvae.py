@@ -7,7 +7,6 @@ resumed ends with the same weights as one that was not.
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +40,16 @@ def train(
     output: Path,
     pace: Pace,
     metadata: dict[str, Any],
-    report: Callable[[dict[str, float]], None] = lambda _: None,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> nn.Module:
     """Train and write ``output`` (safetensors, half precision) with the average of the weights; returns that.
 
     ``loss_of`` gives the loss of a batch that it draws at a share of the run, 0 to 1; what else is random in it,
     noise and dropout, comes from torch's generator. ``metadata`` names the "system". A checkpoint stands beside
-    the output as ``output.checkpoint``; if there is one, training goes on from it. ``report`` is told of the
-    loss every 50 steps.
+    the output as ``output.checkpoint``; if there is one, training goes on from it. ``report`` is told of every step and
+    its loss; ``stop`` is asked after each, and once it says so the run is kept in the checkpoint and ends without
+    ``output``.
     """
     average = copy.deepcopy(network)
     optimiser = torch.optim.Adam(network.parameters(), lr=pace.lr)
@@ -57,7 +58,6 @@ def train(
     system = metadata["system"]
     step = load_checkpoint(checkpoint, system, modules, optimiser) if checkpoint.is_file() else 0
     network.train()
-    recent, began = [], time.monotonic()
     while step < pace.steps:
         set_rate(optimiser, risen_and_fallen(pace.lr, step, pace.steps, pace.warmup))
         with torch.random.fork_rng(devices=[]):
@@ -69,12 +69,12 @@ def train(
         optimiser.step()
         step += 1
         follow(average, network, pace.ema, step)
-        recent.append(loss.item())
-        if step % 50 == 0:
-            report({"step": step, "loss": float(np.mean(recent)), "seconds": time.monotonic() - began})
-            recent = []
-        if step % pace.checkpoint_every == 0 or step == pace.steps:
+        report({"step": step, "steps": pace.steps, "loss": loss.item()})
+        stopped = stop()
+        if step % pace.checkpoint_every == 0 or step == pace.steps or stopped:
             save_checkpoint(checkpoint, system, modules, optimiser, step)
+        if stopped and step < pace.steps:
+            return average.eval()
     about = metadata | {"steps": pace.steps, "seed": pace.seed}
     weights.save(output, {name: tensor.half() for name, tensor in average.state_dict().items()}, about)
     return average.eval()

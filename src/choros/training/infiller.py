@@ -39,7 +39,8 @@ def train_infiller(
     run: InfillerTraining,
     config: InfillerConfig,
     metadata: dict[str, Any],
-    report: Callable[[dict[str, float]], None] = lambda _: None,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> MotionInfiller:
     """Train on clips and write ``output``; goes on from its checkpoint if there is one, see `cvae.train`."""
     torch.manual_seed(run.pace.seed)
@@ -49,7 +50,7 @@ def train_infiller(
     def loss_of(rng: np.random.Generator, share: float) -> Tensor:
         return loss(network, gapped(tracks, config, run.batch, run.noise, rng), run, share)
 
-    average = train(network, loss_of, output, run.pace, network_metadata(config) | metadata, report)
+    average = train(network, loss_of, output, run.pace, network_metadata(config) | metadata, report, stop)
     assert isinstance(average, MotionInfiller)
     return average
 

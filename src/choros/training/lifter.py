@@ -6,8 +6,6 @@ resumed ends with the same weights as one that was not.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,12 +143,14 @@ def train(
     network: LifterConfig,
     data: ClipConfig,
     metadata: dict[str, Any],
-    report: Callable[[dict[str, float]], None] = lambda _: None,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train and write ``output`` (safetensors with the averaged weights and the pose prior).
 
     A checkpoint stands beside it as ``output.checkpoint``; if there is one, training goes on from it.
-    ``report`` is told of the loss every 50 steps.
+    ``report`` is told of every step and its loss; ``stop`` is asked after each, and once
+    it says so the run is kept in the checkpoint and ends without ``output``.
     """
     torch.manual_seed(run.seed)
     points = Points.of(BodyModel.load())
@@ -160,17 +160,16 @@ def train(
     checkpoint = output.with_name(output.name + ".checkpoint")
     modules = {"model": model, "average": average}
     step = load_checkpoint(checkpoint, "lifter", modules, optimiser) if checkpoint.is_file() else 0
-    recent, began = [], time.monotonic()
     while step < run.steps:
         loss = _step(model, optimiser, sample(clips, points, data, run.seed, step), points, run, step)
         step += 1
         follow(average, model, run.ema, step)
-        recent.append(loss)
-        if step % 50 == 0:
-            report({"step": step, "loss": float(np.mean(recent)), "seconds": time.monotonic() - began})
-            recent = []
-        if step % run.checkpoint_every == 0 or step == run.steps:
+        report({"step": step, "steps": run.steps, "loss": loss})
+        stopped = stop()
+        if step % run.checkpoint_every == 0 or step == run.steps or stopped:
             save_checkpoint(checkpoint, "lifter", modules, optimiser, step)
+        if stopped and step < run.steps:
+            return
     prior = pose_prior(clips, data, run.seed)
     tensors = {name: tensor.half() for name, tensor in average.state_dict().items()}
     tensors |= {f"prior.{name}": torch.as_tensor(value) for name, value in prior.items()}
@@ -219,13 +218,3 @@ def pose_prior(clips: Sequence[Clip], data: ClipConfig, seed: int) -> dict[str, 
 
 def _tensor(array: Any) -> Tensor:
     return torch.as_tensor(np.asarray(array), dtype=torch.float32)
-
-
-def write_log(path: Path) -> Callable[[dict[str, float]], None]:
-    """A ``report`` that appends JSON lines to ``path``."""
-
-    def report(record: dict[str, float]) -> None:
-        with open(path, "a") as file:
-            file.write(json.dumps(record) + "\n")
-
-    return report

@@ -6,7 +6,6 @@ and faster. As everywhere, a run that was stopped and resumed ends with the weig
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,12 +154,14 @@ def train(
     run: MotionTraining,
     config: MotionModelConfig,
     metadata: dict[str, Any],
-    report: Callable[[dict[str, float]], None] = lambda _: None,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train and write ``output`` (safetensors, half precision).
 
     A checkpoint stands beside it as ``output.checkpoint``; if there is one, training goes on from it.
-    ``report`` is told of the loss every 50 steps.
+    ``report`` is told of every step and its loss; ``stop`` is asked after each, and once
+    it says so the run is kept in the checkpoint and ends without ``output``.
     """
     torch.manual_seed(run.seed)
     windows = windows_of(clips, config, run)
@@ -176,7 +177,6 @@ def train(
     checkpoint = output.with_name(output.name + ".checkpoint")
     modules = {"model": model, "average": average}
     step = load_checkpoint(checkpoint, SYSTEM, modules, optimiser) if checkpoint.is_file() else 0
-    recent, began = [], time.monotonic()
     while step < run.steps:
         set_rate(optimiser, risen_and_fallen(run.lr, step, run.steps, run.warmup))
         rng = np.random.default_rng([run.seed, step])
@@ -193,12 +193,12 @@ def train(
         optimiser.step()
         step += 1
         follow(average.flow, model.flow, run.ema, step)
-        recent.append(loss.item())
-        if step % 50 == 0:
-            report({"step": step, "loss": float(np.mean(recent)), "seconds": time.monotonic() - began})
-            recent = []
-        if step % run.checkpoint_every == 0 or step == run.steps:
+        report({"step": step, "steps": run.steps, "loss": loss.item()})
+        stopped = stop()
+        if step % run.checkpoint_every == 0 or step == run.steps or stopped:
             save_checkpoint(checkpoint, SYSTEM, modules, optimiser, step)
+        if stopped and step < run.steps:
+            return
     tensors = {name: tensor.half() for name, tensor in average.state_dict().items()}
     about = {"steps": run.steps, "seed": run.seed, "windows": len(codes)}
     weights.save(output, tensors, model_metadata(config) | metadata | about)

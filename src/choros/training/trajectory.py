@@ -42,7 +42,8 @@ def train_trajectory(
     run: TrajectoryTraining,
     config: TrajectoryConfig,
     metadata: dict[str, Any],
-    report: Callable[[dict[str, float]], None] = lambda _: None,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> TrajectoryPredictor:
     """Train on clips and write ``output``; goes on from its checkpoint if there is one, see `cvae.train`."""
     torch.manual_seed(run.pace.seed)
@@ -53,7 +54,7 @@ def train_trajectory(
         frames = int(rng.choice(run.frames))
         return loss(network, stretches(walks, run.batch, frames, run.noise_m, rng), run)
 
-    average = train(network, loss_of, output, run.pace, network_metadata(config) | metadata, report)
+    average = train(network, loss_of, output, run.pace, network_metadata(config) | metadata, report, stop)
     assert isinstance(average, TrajectoryPredictor)
     return average
 

@@ -1,0 +1,17 @@
+"""The command ``choros``, which is also ``python -m choros``: Ctrl-C ends it quietly from its first moment."""
+
+import sys
+
+
+def main() -> None:
+    try:
+        from choros.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:  # while it was still being loaded
+        print("choros: stopped.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""How a training run is stopped so that it can go on: after the step in hand."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+class Stop:
+    """Asks whether it is time to stop: after some minutes, or once Ctrl-C or a terminating signal came."""
+
+    def __init__(self, minutes: float | None = None) -> None:
+        self.interrupted = False
+        self._begun = False
+        self._until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+
+    def __call__(self) -> bool:
+        self.begun()
+        return self.interrupted or time.monotonic() > self._until
+
+    def begun(self) -> None:
+        """There is a step to be kept: from now on the one in hand is waited for."""
+        self._begun = True
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Before the first step nothing would be kept: it ends at once. Later the step in hand is waited for."""
+        if not self._begun:
+            raise KeyboardInterrupt
+        if self.interrupted:  # a second time: not even for that
+            raise SystemExit(130)
+        self.interrupted = True
+
+
+@contextmanager
+def stopping(minutes: float | None = None) -> Iterator[Stop]:
+    """A `Stop` that listens to signals while it is open; afterwards an interrupted run ends as Ctrl-C ends it."""
+    stop = Stop(minutes)
+    heard = [
+        n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN
+    ]  # as by nohup
+    before = {number: signal.signal(number, stop.interrupt) for number in heard}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if stop.interrupted:
+        raise KeyboardInterrupt

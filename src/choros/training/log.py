@@ -1,0 +1,81 @@
+"""The log of a training run: one JSON object a line, and for TensorBoard if that is asked for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from choros.errors import ChorosError
+
+
+class Log:
+    """Numbers of a run, appended to ``path``.
+
+    Lines past ``step``, which a run that was killed has left behind its last checkpoint, are cut off; a run that
+    begins anew begins its log anew.
+    """
+
+    def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text().splitlines(keepends=True) if path.exists() and step else []
+        path.write_text("".join(line for line in lines if _step_of(line) <= step))
+        self._parts: list[Mapping[str, float]] = []
+        self._board: Any = _summary_writer(path.parent / "tensorboard", step) if tensorboard else None
+
+    def count(self, parts: Mapping[str, float]) -> None:
+        """Numbers of one step, whose means the next line tells."""
+        self._parts.append(parts)
+
+    def write(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a line with a ``record`` and the means since the last one; returns all of it."""
+        names = dict.fromkeys(name for parts in self._parts for name in parts)
+        means = {n: float(np.mean([parts[n] for parts in self._parts if n in parts])) for n in names}
+        whole = {**record, **means}
+        self._parts.clear()
+        with open(self.path, "a") as file:
+            file.write(json.dumps(whole) + "\n")
+        if self._board is not None:
+            for name, value in whole.items():
+                if isinstance(value, float):
+                    self._board.add_scalar(name, value, whole["step"])
+            self._board.flush()
+        return whole
+
+
+def log_every(path: Path, steps: int = 50) -> Callable[[Mapping[str, Any]], None]:
+    """A ``report`` that tells the log at ``path`` the mean loss of every so many steps."""
+    logs: list[Log] = []
+    began = time.monotonic()
+
+    def report(record: Mapping[str, Any]) -> None:
+        if not logs:  # only now it is known at which step the run goes on
+            logs.append(Log(path, record["step"] - 1))
+        logs[0].count({"loss": record["loss"]})
+        if record["step"] % steps == 0 or record["step"] == record["steps"]:
+            logs[0].write({"step": record["step"], "seconds": time.monotonic() - began})
+
+    return report
+
+
+def _step_of(line: str) -> int:
+    """The step of a line of the log; one that a kill has cut short is of none."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 1 << 62
+
+
+def _summary_writer(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ChorosError(
+            "TensorBoard is not installed; pip install choros[train], or do without."
+        ) from error
+    return SummaryWriter(str(folder), purge_step=step)

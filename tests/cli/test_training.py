@@ -1,0 +1,251 @@
+"""A long run tells where it stands, and stops so that it can go on."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+import choros
+from choros.cli import stopping as stopping_module
+from choros.cli.main import main
+from choros.cli.progress import EVERY_S, RunProgress
+from choros.cli.stopping import Stop, stopping
+from choros.comotion import trunk
+from choros.export.bvh import write_bvh
+from choros.training import comotion
+from choros.training.comotion_feed import Options
+from choros.training.comotion_watch import Watch
+from tests.docs.test_docs import waving
+from tests.training.drawn import TINY, Dots, drawn_footage
+from tests.training.test_comotion import recipe, stage
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(choros.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def mocap(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mocap")
+    write_bvh(waving(), folder / "waving.bvh")
+    return folder
+
+
+@pytest.fixture
+def clock():
+    """A clock that stands until it is set."""
+    now = [100.0]
+    return now
+
+
+def progress(clock, **options):
+    return RunProgress(clock=lambda: clock[0], every_s=1e9, **options)
+
+
+# What the lines say ---------------------------------------------------------------------------------------
+
+
+def test_a_line_says_step_losses_and_time_left(clock, capsys):
+    with progress(clock) as told:
+        told.say("making the first clips")
+        clock[0] += 12
+        assert told.line() == "making the first clips, 12 s"
+        told.update({"step": 11, "steps": 1010, "stage": "images", "loss": 4.0, "pose": 1.0})
+        clock[0] += 2
+        told.update({"step": 12, "steps": 1010, "stage": "images", "loss": 3.0, "pose": 0.5})
+        clock[0] += 2
+        told.update({"step": 13, "steps": 1010, "stage": "images", "loss": 1.0, "pose": 0.25})
+        assert told.line() == "step 13 of 1010 (images), loss 2, pose 0.375, 2 s a step, 33 min left"
+        clock[0] += 100  # a step that takes long: still the same losses are not told twice
+        assert told.line().startswith("step 13 of 1010 (images), 52 s a step, ")
+    assert capsys.readouterr().out.splitlines() == [
+        "making the first clips, 0 s",
+        "step 11 of 1010 (images), loss 4, pose 1",
+    ]
+
+
+def test_what_was_measured_and_the_last_steps_are_told_at_once(clock, capsys):
+    with progress(clock) as told:
+        told.update(
+            {"step": 0, "steps": 3, "held_out/mpjpe_seen_mm": 412.345, "sample": "samples/0000000.png"}
+        )
+        for step in (1, 2, 3):
+            told.update({"step": step, "steps": 3, "loss": float(step)})
+            clock[0] += 1
+    assert capsys.readouterr().out.splitlines() == [
+        "step 0 of 3, held-out clips: mpjpe_seen_mm 412.3; drawn in samples/0000000.png",
+        "step 1 of 3, loss 1",
+        "step 3 of 3, loss 2.5, 1.5 s a step, 0 s left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (99, "99 s"), (600, "10 min"), (11_100, "3 h 05 min"), (2e5, "2 days 7 h")],
+)
+def test_time_is_told_as_people_do(clock, seconds, said):
+    told = progress(clock)
+    told.update({"step": 1, "steps": 3})
+    clock[0] += seconds
+    told.update({"step": 2, "steps": 3})
+    assert told.line().endswith(f", {said} left")
+
+
+def test_lines_come_by_the_clock_and_not_by_steps(capsys):
+    with RunProgress(every_s=0.05) as told:
+        told.update({"step": 1, "steps": 9, "loss": 1.0})
+        time.sleep(0.5)  # one long step
+    assert 4 <= len(capsys.readouterr().out.splitlines()) <= 11
+    with RunProgress(every_s=0.2) as told:
+        for step in range(1, 200):
+            told.update({"step": step, "steps": 200, "loss": 1.0})
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert EVERY_S <= 5
+
+
+def test_nothing_in_lines_on_a_terminal_nor_by_torchruns_other_processes(monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with RunProgress() as told:
+        told.update({"step": 1, "steps": 3, "loss": 1.0})
+    assert sys.stdout.getvalue() == ""
+    monkeypatch.undo()
+    monkeypatch.setenv("RANK", "1")
+    with RunProgress() as told:
+        told.say("making")
+        told.update({"step": 1, "steps": 3, "loss": 1.0})
+    assert capsys.readouterr().out == ""
+
+
+def test_a_reader_that_left_ends_no_run(monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    for stdout in (Gone(), None):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with RunProgress() as told:
+            told.update({"step": 1, "steps": 3, "loss": 1.0})
+
+
+# Runs -----------------------------------------------------------------------------------------------------
+
+
+def test_every_training_from_mocap_tells_of_its_steps(mocap, tmp_path, capsys):
+    for network in ("infiller", "trajectory"):
+        output = tmp_path / f"{network}.safetensors"
+        main(["train", network, "--mocap", str(mocap), "--any-licence", "--steps", "3", "-o", str(output)])
+        said = capsys.readouterr().out.splitlines()
+        assert said[0].startswith(f"reading {mocap}")
+        assert any(re.fullmatch(r"step 1 of 3, loss -?[\d.e+-]+", line) for line in said), said
+        assert said[-2].startswith("step 3 of 3, loss ")
+        assert said[-1].startswith(f"{output}: trained on ")
+        logged = [json.loads(line) for line in Path(f"{output}.jsonl").read_text().splitlines()]
+        assert [record["step"] for record in logged] == [3]
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """A small run with held-out clips that are measured in no time."""
+    monkeypatch.setitem(trunk.TRUNKS, "dots", Dots)
+    monkeypatch.setattr(Watch, "look", lambda self, network, step: {"held_out/mpjpe_seen_mm": 1.0})
+    return recipe(stage(steps=6), watched_clips=2, watch_every=4, log_every=5)
+
+
+def test_a_sample_comes_before_the_first_step_and_steps_stop_a_run(watched, tmp_path):
+    options = Options(network=TINY, footage={"drawn": drawn_footage}, workers=0)
+    told = []
+    assert not comotion.train(watched, tmp_path / "a", options, {}, until=3, report=told.append)
+    measured = [record["step"] for record in told if "held_out/mpjpe_seen_mm" in record]
+    assert measured == [0, 3]
+    assert told[0]["sample"].endswith("0000000.png")
+    assert [record["step"] for record in told if "loss" in record] == [1, 2, 3]
+    assert {record["steps"] for record in told} == {3}
+    told.clear()
+    assert comotion.train(watched, tmp_path / "a", options, {}, resume=True, report=told.append)
+    assert [record["step"] for record in told if "held_out/mpjpe_seen_mm" in record] == [4, 6]
+    # The schedule is the whole recipe's: in two parts it ends where it ends at once.
+    assert comotion.train(watched, tmp_path / "b", replace(options), {})
+    one, two = (load_file(tmp_path / run / "weights.safetensors") for run in ("a", "b"))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    steps = [
+        [json.loads(line)["step"] for line in (tmp_path / run / "log.jsonl").open()] for run in ("a", "b")
+    ]
+    assert steps == [[0, 3, 3, 4, 5, 6, 6], [0, 4, 5, 6, 6]]
+
+
+# Stopping -------------------------------------------------------------------------------------------------
+
+
+def interrupted(stop_asked, times=1):
+    with stopping() as stop:
+        if stop_asked:
+            assert not stop()
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        assert stop()  # the step in hand ends, then the block
+
+
+def test_ctrl_c_waits_for_the_step_in_hand_once_there_are_steps(monkeypatch):
+    with pytest.raises(KeyboardInterrupt) as before_any:
+        interrupted(stop_asked=False)
+    assert before_any.traceback[-1].name == "interrupt"  # at once
+    with pytest.raises(KeyboardInterrupt) as later:
+        interrupted(stop_asked=True)
+    assert later.traceback[-1].name == "stopping"  # at the block's end
+    with pytest.raises(SystemExit) as ended:
+        interrupted(stop_asked=True, times=2)
+    assert ended.value.code == 130
+    clock = [0.0]
+    monkeypatch.setattr(stopping_module.time, "monotonic", lambda: clock[0])
+    stop = Stop(minutes=2)
+    clock[0] = 121
+    assert stop()
+    assert not stop.interrupted
+
+
+def test_ctrl_c_keeps_a_run_that_ends_with_the_same_weights(mocap, tmp_path):
+    """In processes of their own, as a shell does it; in another the last bits differ."""
+
+    def training(name):
+        command = [
+            sys.executable,
+            "-m",
+            "choros",
+            "train",
+            "infiller",
+            "--mocap",
+            str(mocap),
+            "--any-licence",
+        ]
+        return subprocess.Popen(
+            [*command, "--steps", "12", "-o", f"{name}.safetensors"], cwd=tmp_path, env=ENVIRONMENT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    stopped = training("a")
+    for line in stopped.stdout:
+        if line.startswith("step 1 of"):
+            stopped.send_signal(signal.SIGINT)
+            break
+    _, error = stopped.communicate(timeout=120)
+    assert (stopped.returncode, error) == (130, "choros: stopped; what was done until now is written.\n")
+    assert (tmp_path / "a.safetensors.checkpoint").exists()
+    assert not (tmp_path / "a.safetensors").exists()
+    for process in [training("a"), training("b")]:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    one, two = (load_file(tmp_path / f"{name}.safetensors") for name in ("a", "b"))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
