@@ -44,6 +44,7 @@ from choros.tracking.likelihood import (
     log_likelihood_ratio,
     log_place,
 )
+from choros.tracking.turns import Turn, in_turn, with_few_threads
 
 Floats = NDArray[np.float64]
 
@@ -101,7 +102,8 @@ class Look(NamedTuple):
 class LifterStream:
     """One video's tracks, frame by frame; ``update`` is all there is to it.
 
-    ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size.
+    ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size; ``threads`` as of
+    `systems.load`.
     """
 
     def __init__(
@@ -111,7 +113,9 @@ class LifterStream:
         config: LifterSystemConfig,
         K: Floats | None = None,
         segmenter: Segmenter | None = None,
+        threads: int | None = 1,
     ) -> None:
+        self.turn, self.threads = Turn(), threads
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
         self._tracks = np.zeros(0, track_type(lifting.hidden_width))
@@ -124,14 +128,18 @@ class LifterStream:
         self._shapes = ShapeEstimator(lifting.body, lifting.prior, config.shape, config.heights_m, segmenter)
         self._shaped_s, self._gone = -np.inf, nobody_gone()
 
+    @with_few_threads
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
         return self._look(image, self._finder.find(image))
 
+    @in_turn
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
         return self.follow(self.look(image), time_s)
 
+    @in_turn
+    @with_few_threads
     def begin(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
     ) -> NDArray[np.void]:
@@ -145,6 +153,8 @@ class LifterStream:
         people = People(boxes, np.ones(len(boxes), np.float32), keypoints)
         return self.follow(self._look(image, people), time_s)
 
+    @in_turn
+    @with_few_threads
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
         people, dress, width, height, behind, image = look
@@ -217,6 +227,7 @@ class LifterStream:
         plain[born] = self._likely(people)[new]
         return self._report(seen_box, seen_keypoints, plain, width, height)
 
+    @in_turn
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint."""
         clock = np.array([self._frame, self._last_id], np.int64)
@@ -233,6 +244,7 @@ class LifterStream:
             **self._background.state(),
         }
 
+    @in_turn
     def restore(self, state: State) -> None:
         """Continue from ``state()`` of a stream with the same options."""
         if state["tracks"].dtype != self._tracks.dtype:
@@ -453,7 +465,7 @@ def _shape(tracks: NDArray[np.void]) -> Floats:
 class LifterSystem:
     """Detect, lift, associate; see ``LifterSystemConfig``.
 
-    ``body_path`` is a user's SMPL file; None takes the open body.
+    ``body_path`` is a user's SMPL file; None takes the open body. ``threads`` as of `systems.load`.
     """
 
     name = "lifter"
@@ -465,8 +477,9 @@ class LifterSystem:
         finder: PersonFinder | None = None,
         body_path: str | Path | None = None,
         weights_path: str | Path | None = None,
+        threads: int | None = 1,
     ) -> None:
-        self.config = config or LifterSystemConfig()
+        self.config, self.threads = config or LifterSystemConfig(), threads
         self.body = BodyModel.load(body_path)
         self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
@@ -474,4 +487,4 @@ class LifterSystem:
 
     def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""
-        return LifterStream(self.finder, self._lifting, self.config, K, self._segmenter)
+        return LifterStream(self.finder, self._lifting, self.config, K, self._segmenter, self.threads)
