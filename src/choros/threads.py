@@ -81,14 +81,22 @@ def _limited(libraries: _Libraries, threads: int) -> tuple[int, ...]:
     before = tuple(int(library.get_num_threads()) for library in libraries)
     for library, had in zip(libraries, before, strict=True):
         if had > threads:
-            library.set_num_threads(threads)
+            _set(library, threads)
     return before
 
 
 def _put_back(libraries: _Libraries, before: tuple[int, ...]) -> None:
     for library, had in zip(libraries, before, strict=True):
         if library.get_num_threads() != had:
-            library.set_num_threads(had)
+            _set(library, had)
+
+
+def _set(library: LibController, threads: int) -> None:
+    library.set_num_threads(threads)
+    # threadpoolctl lets one thread alone set OpenBLAS's, until that gives it up: here the last to leave puts it back.
+    give_up = getattr(library, "clear_controlling_thread", None)
+    if give_up is not None:
+        give_up()
 
 
 def _forked() -> None:

@@ -17,6 +17,7 @@ from choros.cli.live import Live
 from choros.cli.plot import Plot
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
+from choros.cli.traces import keep_out_of_home
 from choros.cli.track import Track
 from choros.cli.train import Train
 from choros.cli.view import View
@@ -53,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
     )
+    keep_out_of_home()
     try:
         command.run()
     except ChorosError as error:
