@@ -12,6 +12,7 @@ import pytest
 
 import choros
 from choros.video import VideoWriter
+from tests.export.walkers import walkers
 
 #: Libraries look names up below Python, where only the C library sees all of it.
 TRAP = r"""
@@ -102,15 +103,13 @@ def home(tmp_path, trap):
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """A clip of nobody and its motion."""
-    from choros.cli.main import main
-
+    """A clip of nobody, and a motion of three people."""
     folder = tmp_path_factory.mktemp("inputs")
     with VideoWriter(folder / "clip.mp4", 128, 96, Fraction(10)) as writer:
         for i in range(4):
             picture = np.random.default_rng(i).integers(0, 255, (96, 128, 3), np.uint8)
             writer.write(picture, Fraction(i, 10))
-    main(["track", str(folder / "clip.mp4"), "-o", str(folder / "motion")])
+    walkers(camera_moves=False).save(folder / "motion.npz")
     return folder
 
 
@@ -126,6 +125,7 @@ COMMANDS = {
     "comotion": ("track", "CLIP", "-o", "OUT/track", "--system", "comotion"),
     "live": ("live", "CLIP", "-o", "OUT/live.npz"),
     "world": ("world", "MOTION", "-o", "OUT/world.npz"),
+    "plot": ("plot", "MOTION", "-o", "OUT/report.html"),
     "view": ("view", "MOTION", "--html", "OUT/page.html"),
     "bench": ("bench", "tracking", "--data", "scene:easy:1:1", "-o", "OUT/b.json", "--plots", "OUT/plots"),
     "doctor": ("doctor",),
@@ -135,7 +135,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_leave_nothing_and_ask_nobody(home, inputs, command):
-    names = {"CLIP": inputs / "clip.mp4", "MOTION": inputs / "motion" / "motion.npz"}
+    names = {"CLIP": inputs / "clip.mp4", "MOTION": inputs / "motion.npz"}
     out = home.folder / "out"
     out.mkdir()
     home.choros(*(names.get(word, word.replace("OUT/", f"{out}/")) for word in COMMANDS[command]))
