@@ -34,6 +34,8 @@ class Stream(Protocol):
     picture and nothing else and may be called from several threads; ``follow`` takes the frames in order.
     """
 
+    cut_before: bool  # whether another shot began with the last frame: nobody is followed over a cut
+
     def look(self, image: NDArray[np.uint8]) -> Any:
         """All that can be told from one picture, (H, W, 3) uint8 RGB, by itself."""
 
@@ -249,7 +251,7 @@ def track_to_file(
             try:
                 for frame, look in _look_ahead(reader, stream, n_resumed):
                     rows = stream.follow(look, frame.pts_s)
-                    journal.append(frame_record(frame, K), rows)
+                    journal.append(frame_record(frame, K, cut_before=stream.cut_before), rows)
                     if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                         journal.checkpoint(stream.state())
                         saved_s = frame.pts_s
@@ -308,11 +310,11 @@ def header_of(
     )
 
 
-def frame_record(frame: Frame, K: NDArray[np.float64]) -> NDArray[np.void]:
+def frame_record(frame: Frame, K: NDArray[np.float64], *, cut_before: bool) -> NDArray[np.void]:
     """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, whose place is not known."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
-    record["number"], record["gap_before"] = frame.number, frame.gap_before
+    record["number"], record["gap_before"], record["cut_before"] = frame.number, frame.gap_before, cut_before
     record["K"], record["T_world_camera"] = K, np.eye(4)
     return record

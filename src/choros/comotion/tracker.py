@@ -23,7 +23,6 @@ from choros.comotion.encoder import ImageTokens
 from choros.comotion.evidence import peaks
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.people import NEAR_M, People, project_safely
-from choros.comotion.shot import change, layout
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
 from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.detection import Detector, NanoDet
@@ -35,6 +34,7 @@ from choros.motion import ROW
 from choros.tracking.assignment import assign
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
 from choros.tracking.turns import Turn, in_turn, with_few_threads
+from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
 
 Floats = NDArray[np.floating]
 
@@ -76,7 +76,7 @@ class TrackerConfig:
     finest: float = 1.5
     best_height_px: float = 180.0
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)  # ours, after every update
-    cut: float = 0.07  # ours: change of colours above which the shot is another (`shot.change`)
+    cuts: CutRules = field(default_factory=CutRules)  # ours: nobody is followed into another shot
     background: BackgroundRules = field(
         default_factory=BackgroundRules
     )  # ours: predictions turn with the camera
@@ -95,10 +95,10 @@ class Look(NamedTuple):
     image: ImageTokens
     boxes_px: Floats  # (m, 4) xyxy of detected people, cut at the picture's edge
     scores: Floats  # (m,)
-    layout: NDArray[np.float32]  # of its colours
     width: int
     height: int
     behind: Background  # the people
+    sketch: Sketch  # by which a cut is told
 
 
 class Bodies(NamedTuple):
@@ -142,7 +142,8 @@ class ComotionStream:
         self._tracks = np.zeros(0, track_type(width))
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
         self._given = False  # the people of the first frame were given, and stay the only ones
-        self._layout = np.zeros(0, np.float32)  # of the frame before
+        self._cuts = CutDetector(config.cuts)
+        self.cut_before = False  # whether another shot began with the last frame
         self._background = BackgroundMotion(config.background)
 
     @with_few_threads
@@ -183,12 +184,13 @@ class ComotionStream:
             raise ChorosError(
                 f"frame times must not go back, but {time_s:.3f} s follows {self._now_s:.3f} s."
             )
-        dt_s = time_s - self._now_s if self._frame >= 0 else 0.0
+        self.cut_before = not self._given and self._cuts.step(look.sketch, time_s)
+        if self.cut_before:
+            self._tracks = self._tracks[:0]
+            self._background = BackgroundMotion(self._config.background)
+        dt_s = time_s - self._now_s if self._frame >= 0 and not self.cut_before else 0.0
         self._frame, self._now_s = self._frame + 1, time_s
         tracks, config = self._tracks, self._config
-        if not self._given and len(self._layout) and change(self._layout, look.layout) > config.cut:
-            tracks = tracks[:0]
-        self._layout = look.layout
 
         letterbox = self._letterbox(look)
         K = self._tensor(letterbox.K(self.K))[None]
@@ -221,7 +223,7 @@ class ComotionStream:
             "now_s": np.array(self._now_s),
             "K": self.K,
             "given": np.array(self._given),
-            "layout": self._layout,
+            **self._cuts.state(),
             **self._background.state(),
         }
 
@@ -234,7 +236,7 @@ class ComotionStream:
         self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
         self._frame, self._last_id = (int(v) for v in state["clock"])
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
-        self._layout = state["layout"].copy()
+        self._cuts.restore(state)
         self._background.restore(state)
 
     # ----------------------------------------------------------------------------------------------
@@ -251,7 +253,8 @@ class ComotionStream:
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
         tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
         behind = background(image, boxes_px, self._config.background)
-        look = Look(tokens, boxes_px, scores, layout(image), width, height, behind)
+        shown = sketch(image, self._config.cuts)
+        look = Look(tokens, boxes_px, scores, width, height, behind, shown)
         return look._replace(boxes_px=_cut(boxes_px, look))
 
     def _finer(self, boxes_px: Floats, scores: Floats) -> float:

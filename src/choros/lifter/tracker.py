@@ -28,7 +28,8 @@ from choros.lifter.floor import nobody_gone
 from choros.lifter.ghosts import Ghosts, ghosts_of_the_seen, pushed_behind
 from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.lifter.shape import ShapeEstimator, ShapeRules
-from choros.lifter.tracks import overlap_with_others, remember_clothes, remember_outlines, track_type
+from choros.lifter.shots import go_on, set_aside
+from choros.lifter.tracks import coast, overlap_with_others, remember_clothes, remember_outlines, track_type
 from choros.lifter.uprightness import UprightRules, nothing_seen, observe, up
 from choros.motion import ROW
 from choros.tracking import box_filter
@@ -45,6 +46,7 @@ from choros.tracking.likelihood import (
     log_place,
 )
 from choros.tracking.turns import Turn, in_turn, with_few_threads
+from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +88,8 @@ class LifterSystemConfig:
     max_speed_m_s: float = 4.0
     coast_memory_s: float = 2.0  # how soon an unseen person's speed is forgotten
     background: BackgroundRules = field(default_factory=BackgroundRules)
+    cuts: CutRules = field(default_factory=CutRules)
+    same_people: bool = False  # after a cut, who is dressed like somebody before it is them
 
 
 class Look(NamedTuple):
@@ -97,6 +101,7 @@ class Look(NamedTuple):
     height: int
     behind: Background | None = None  # the people; without it the camera counts as standing still
     image: NDArray[np.uint8] | None = None  # for a look at outlines, if wanted
+    sketch: Sketch | None = None  # by which a cut is told, if wanted
 
 
 class LifterStream:
@@ -118,14 +123,21 @@ class LifterStream:
         self.turn, self.threads = Turn(), threads
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K = np.zeros((3, 3)) if K is None else K  # until the first frame tells its size
-        self._tracks = np.zeros(0, track_type(lifting.hidden_width))
-        self._together = np.zeros((0, 0), bool)  # which tracks were ever seen in one frame
+        self._left = np.zeros(0, track_type(lifting.hidden_width))  # followed when a shot ended
         self._frame, self._now_s, self._last_id = -1, 0.0, 0
         self._given = False  # the people of the first frame were given, and stay the only ones
-        self._people_upright = nothing_seen()
-        self._up = up(self._people_upright, config.upright)
-        self._background = BackgroundMotion(config.background)
         self._shapes = ShapeEstimator(lifting.body, lifting.prior, config.shape, config.heights_m, segmenter)
+        self._cuts = CutDetector(config.cuts)
+        self.cut_before = False  # whether another shot began with the last frame
+        self._begin_shot()
+
+    def _begin_shot(self) -> None:
+        """Nobody is followed, and nothing known of camera and floor."""
+        self._tracks = self._left[:0].copy()
+        self._together = np.zeros((0, 0), bool)  # which tracks were ever seen in one frame
+        self._people_upright = nothing_seen()
+        self._up = up(self._people_upright, self._config.upright)
+        self._background = BackgroundMotion(self._config.background)
         self._shaped_s, self._gone = -np.inf, nobody_gone()
 
     @with_few_threads
@@ -157,14 +169,19 @@ class LifterStream:
     @with_few_threads
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
-        people, dress, width, height, behind, image = look
+        people, dress, width, height, behind, image, shown = look
         if not self.K.any():
             self.K = intrinsics(width, height)
         if self._frame >= 0 and time_s < self._now_s:
             raise ChorosError(
                 f"frame times must not go back, but {time_s:.3f} s follows {self._now_s:.3f} s."
             )
-        dt_s = time_s - self._now_s if self._frame >= 0 else 0.0
+        self.cut_before = shown is not None and not self._given and self._cuts.step(shown, time_s)
+        if self.cut_before:
+            if self._config.same_people:
+                self._left = set_aside(self._left, self._tracks)
+            self._begin_shot()
+        dt_s = time_s - self._now_s if self._frame >= 0 and not self.cut_before else 0.0
         self._frame, self._now_s = self._frame + 1, time_s
         tracks, config = self._tracks, self._config
 
@@ -197,7 +214,7 @@ class LifterStream:
         self._up = up(self._people_upright, rules)
         dress_share = 1 - np.exp(-dt_s / config.dress_memory_s)
         remember_clothes(tracks, mine, seen, theirs, dress_share, config.dress_overlap)
-        self._coast(np.setdiff1d(np.arange(len(tracks)), mine), dt_s)
+        coast(tracks, np.setdiff1d(np.arange(len(tracks)), mine), dt_s, config.coast_memory_s, config.box)
         seen_box = np.full((len(tracks), 4), np.nan)
         seen_keypoints = np.zeros((len(tracks), 17, 3))
         seen_box[mine], seen_keypoints[mine] = people.boxes_px[theirs], keypoints[theirs]
@@ -241,6 +258,8 @@ class LifterStream:
             "given": np.array(self._given),
             "shaped_s": np.array(self._shaped_s),
             "gone": self._gone,
+            "left": self._left,
+            **self._cuts.state(),
             **self._background.state(),
         }
 
@@ -258,6 +277,8 @@ class LifterStream:
         self._up = up(self._people_upright, self._config.upright)
         self._background.restore(state)
         self._shaped_s, self._gone = float(state["shaped_s"]), state["gone"].copy()
+        self._left = state["left"].astype(self._left.dtype)
+        self._cuts.restore(state)
 
     def statures(self) -> dict[int, tuple[float, float]]:
         """Stature and its standard deviation, metres, of everybody named who is still followed."""
@@ -283,7 +304,7 @@ class LifterStream:
         config, height, width = self._config, *image.shape[:2]
         dress = read_colours(image, people.keypoints.astype(np.float64), config.confident)
         behind = background(image, people.boxes_px, config.background)
-        return Look(people, dress, width, height, behind, image)
+        return Look(people, dress, width, height, behind, image, sketch(image, config.cuts))
 
     def _turn(self, turn: Floats | None) -> None:
         """The camera turned: everybody is, and walks and faces, where ``turn`` (3, 3) takes them; None leaves all."""
@@ -351,13 +372,6 @@ class LifterStream:
         self._tracks[seen] = tracks
         self._shapes.settle(self._tracks, self._gone)
 
-    def _coast(self, which: NDArray[np.intp], dt_s: float) -> None:
-        """Nobody saw the tracks ``which``: they drift on, ever slower and less sure."""
-        keep = np.exp(-dt_s / self._config.coast_memory_s)
-        self._tracks["velocity_m_s"][which] *= keep
-        self._tracks["confidence"][which] *= keep
-        self._tracks["box"][which] = box_filter.coast(self._tracks["box"][which], dt_s, self._config.box)
-
     def _haunt(self, ghosts: Ghosts, seen: NDArray[np.intp]) -> None:
         """Ghosts end, and leave their number to whoever they are the ghost of and has none; the hidden stand behind."""
         tracks, config = self._tracks, self._config
@@ -389,9 +403,9 @@ class LifterStream:
         return np.flatnonzero(fresh)
 
     def _likely(self, people: People) -> NDArray[np.bool_]:
-        """Who of the people (n,) need not be seen again: in the first frame alone."""
+        """Who of the people (n,) need not be seen again: in the first frame of a shot alone."""
         clarity = people.keypoints[..., 2].mean(-1)
-        return likely(self._config.life, people.scores, clarity) & (self._frame == 0)
+        return likely(self._config.life, people.scores, clarity) & (self._frame == 0 or self.cut_before)
 
     def _stands_out(self, new: People, seen: Floats) -> NDArray[np.bool_]:
         """Who of the new people (n,) is certain, and has a skeleton that lies on nobody's who is shown already.
@@ -429,6 +443,7 @@ class LifterStream:
         self._together = self._together[np.ix_(stay, stay)]
         shown, seen, body = shown[stay], seen[stay], body[stay]
         seen_box, seen_keypoints = seen_box[stay], seen_keypoints[stay]
+        self._left = go_on(tracks, np.flatnonzero(shown & (tracks["id"] == 0)), self._left)
         unnamed = np.flatnonzero(shown & (tracks["id"] == 0))
         tracks["id"][unnamed] = self._last_id + 1 + np.arange(len(unnamed))
         self._last_id += len(unnamed)

@@ -81,3 +81,13 @@ def remember_clothes(
     now = Colours(seen.colours.lab[seen_as], seen.colours.weight[seen_as] * counts[:, None])
     new = remember(old, now, share * counts)
     tracks["dress_lab"][which], tracks["dress_weight"][which] = new.lab, new.weight
+
+
+def coast(
+    tracks: NDArray[np.void], which: Indices, dt_s: float, memory_s: float, rules: BoxRules
+) -> None:
+    """Nobody saw the tracks ``which``: they drift on, ever slower and less sure."""
+    keep = np.exp(-dt_s / memory_s)
+    tracks["velocity_m_s"][which] *= keep
+    tracks["confidence"][which] *= keep
+    tracks["box"][which] = box_filter.coast(tracks["box"][which], dt_s, rules)

@@ -83,7 +83,7 @@ def live_to_file(
                     rows, frame = None, camera.take(REPORT_S)
                     if frame is not None:
                         rows = stream.update(frame.image, frame.pts_s)
-                        journal.append(frame_record(frame, K), rows)
+                        journal.append(frame_record(frame, K, cut_before=stream.cut_before), rows)
                         latencies_s.append(time.monotonic() - frame.arrived_s)
                         n_people = int(rows["visible"].sum())
                         first, last = first or frame, frame

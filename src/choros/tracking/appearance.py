@@ -87,3 +87,22 @@ def remember(old: Colours, new: Colours, share: Floats) -> Colours:
     step = np.where(old.weight > 0, share[:, None] * new.weight, (new.weight > 0).astype(float))
     lab = old.lab + step[..., None] * (new.lab - old.lab)
     return Colours(lab, np.maximum(old.weight, new.weight))
+
+
+def recognised(
+    new: Colours,  # n people
+    old: Colours,  # m people
+    least: float = 0.4,
+    clearly: float = 2.5,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:  # (k,) of the new, (k,) of the old
+    """Who of the new is one of the old: alike by ``least``, and ``clearly`` more than anybody else of either is."""
+    alike = alikeness(new, old, unknown=0.0)
+    if not alike.size:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    rival = np.zeros_like(alike)
+    for axis in (0, 1):
+        top = np.sort(np.pad(alike, [(2, 0) if a == axis else (0, 0) for a in (0, 1)]), axis=axis)
+        first, second = (np.take(top, [place], axis=axis) for place in (-1, -2))
+        rival = np.maximum(rival, np.where(alike == first, second, first))
+    which, who = np.nonzero((alike >= least) & (alike > clearly * rival))
+    return which, who

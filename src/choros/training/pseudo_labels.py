@@ -23,8 +23,6 @@ from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
 from choros.camera import intrinsics, project
-from choros.comotion.shot import change, layout
-from choros.comotion.tracker import TrackerConfig
 from choros.datasets.test_footage import refuse_test_footage
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
@@ -158,14 +156,11 @@ class Labeller:
 
     def video(self, frames: Iterable[Frame]) -> Iterator[Labelled]:
         """Those frames of a video in which somebody is followed. Each shot begins anew."""
-        stream, before, apart = self._system.stream(), None, True
+        stream, apart = self._system.stream(), True
         for frame in frames:
-            now = layout(frame.image)
-            if before is not None and change(before, now) > TrackerConfig().cut:
-                stream, apart = self._system.stream(), True
-            before, apart = now, apart or frame.gap_before
             look = stream.look(frame.image)
             rows = stream.follow(look, frame.pts_s)
+            apart |= frame.gap_before or stream.cut_before
             if not len(rows):
                 apart = True
                 continue

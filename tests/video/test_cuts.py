@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from choros.comotion.shot import change, layout
-from choros.comotion.tracker import TrackerConfig
+from choros.video.cuts import CutRules, change, layout
 
-LIMIT = TrackerConfig().cut
+LIMIT = CutRules().recoloured_far
 
 
 def scenery(seed: int, width: int = 320, height: int = 180) -> np.ndarray:
