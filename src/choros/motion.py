@@ -112,6 +112,11 @@ class Header:
     numbers: str = "counted"
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def rotate(self) -> int:
+        """Degrees by which the video was turned clockwise to be tracked, beyond what it says of itself."""
+        return int(self.provenance.get("rotate", 0))
+
     def to_json(self) -> str:
         record = asdict(self) | {"fps": str(self.fps), "version": VERSION}
         return json.dumps(record, sort_keys=True)

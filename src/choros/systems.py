@@ -6,7 +6,6 @@ loop decodes ahead, keeps the journal and survives being stopped; it knows nothi
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,8 @@ from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, State, frames_if_finished
 from choros.motion import FRAME, Header, Motion
 from choros.video import Frame, Gap, VideoInfo, VideoReader, open_video
+from choros.video.source import check_range
+from choros.video.turning import quarters_of
 
 
 class Stream(Protocol):
@@ -158,11 +159,15 @@ class TrackOptions:
     fov_deg: float | None = None
     K: Matrix | None = None
     image_fps: Fraction = Fraction(30)  # of a folder of pictures
+    rotate: int = 0  # degrees clockwise, quarter turns, beyond what the video says of itself
 
     def __post_init__(self) -> None:
-        for time_s in (self.start_s, self.end_s):
-            if time_s is not None and not math.isfinite(time_s):
-                raise ChorosError(f"a video cannot be cut at {time_s} s; give start and end in seconds.")
+        check_range(self.start_s, self.end_s)
+        quarters_of(self.rotate)
+
+    def provenance(self) -> dict[str, Any]:
+        """What whoever reads the video again must know; ``Header.rotate`` has it."""
+        return {"rotate": self.rotate} if self.rotate else {}
 
     def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:
         K = None if self.K is None else np.array(self.K, np.float64)
@@ -181,7 +186,7 @@ class Progress(NamedTuple):
 
 @dataclass
 class Tracked:
-    """What a run left behind: the file, what could not be read of the video, and how tall everybody is.
+    """What a run left behind: the file, what could not be read of the video or was odd, and how tall everybody is.
 
     ``statures`` are metres and their standard deviation by person, of systems that know them, as last known; after
     a resumed run, of those whom this run has seen.
@@ -191,6 +196,7 @@ class Tracked:
     n_frames: int
     gaps: list[Gap] = field(default_factory=list)
     statures: dict[int, tuple[float, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what the video claims and is not believed
 
 
 def track(
@@ -230,11 +236,16 @@ def track_to_file(
     """
     options, output = options or TrackOptions(), Path(output)
     with open_video(
-        source, options.start_s, options.end_s, prefetch=4, image_fps=options.image_fps
+        source,
+        options.start_s,
+        options.end_s,
+        rotate=options.rotate,
+        prefetch=4,
+        image_fps=options.image_fps,
     ) as reader:
         info = reader.info
         K = options.intrinsics(info.width, info.height)
-        header = header_of(info, source, system, K, provenance)
+        header = header_of(info, source, system, K, (provenance or {}) | options.provenance())
         stream = system.stream(K)
         resume = resume and not info.is_live
         if resume and (n_frames := frames_if_finished(output, header)) is not None:
@@ -262,7 +273,7 @@ def track_to_file(
                 done = True
             finally:
                 journal.finish(keep=not done)
-        return Tracked(output, journal.n_frames, list(reader.gaps), statures)
+        return Tracked(output, journal.n_frames, list(reader.gaps), statures, info.notes)
 
 
 LOOKERS = 2  # frames looked at side by side; more would only wait for cores

@@ -57,6 +57,8 @@ class Track:
                 provenance=provenance,
                 progress=progress.update,
             )
+        for note in done.notes:
+            print(f"note: {note}")
         for gap in done.gaps:
             end = "the end" if gap.end_s is None else f"{gap.end_s:.2f} s"
             print(f"gap: {gap.start_s:.2f} s to {end} could not be read ({gap.reason})")

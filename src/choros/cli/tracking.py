@@ -29,6 +29,8 @@ class Tracking:
     """Focal length. Without it, --fov or --K: the longer side of the image."""
     K: Numbers = ()
     """Intrinsics, px: the nine numbers of the matrix row by row, or fx fy cx cy."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees to turn the picture clockwise, for a camera that was held on its side without saying so."""
     height: Heights = ()
     """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
     measured against them by the floor they share (lifter)."""
@@ -53,7 +55,7 @@ class Tracking:
     def options(self, start_s: float | None = None, end_s: float | None = None) -> TrackOptions:
         from choros.systems import TrackOptions
 
-        return TrackOptions(start_s, end_s, self.focal, self.fov, matrix_of(self.K))
+        return TrackOptions(start_s, end_s, self.focal, self.fov, matrix_of(self.K), rotate=self.rotate)
 
     def provenance(self) -> dict[str, Any]:
         """What a motion says of how it was tracked."""

@@ -188,7 +188,7 @@ def camera_evidence(
     up = None
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
-    with open_video(source, prefetch=2) as reader:
+    with open_video(source, rotate=motion.header.rotate, prefetch=2) as reader:
         if (reader.info.width, reader.info.height) != (motion.width, motion.height):
             raise ChorosError(
                 f"{source} is {reader.info.width}x{reader.info.height} px, but the motion was tracked in a "

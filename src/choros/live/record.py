@@ -59,9 +59,9 @@ def live_to_file(
 
     A stream ends with an exception only, such as Ctrl-C's; both files are whole then. Frames have the times at
     which they were taken, in seconds from the first one, and the motion's ``fps`` is the rate that was reached;
-    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics.
-    Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes. Returns the
-    number of frames. Raises ``ChorosError`` if the source cannot be opened, changes its size, or ``output`` is
+    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics
+    and how it is turned. Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes. Returns the
+    number of frames. Raises ``ChorosError`` if the source cannot be opened, or ``output`` is
     a recording that was killed and not yet rescued.
     """
     options, output = options or TrackOptions(), Path(output)
@@ -71,9 +71,9 @@ def live_to_file(
             "delete the folder, or name another output."
         )
     latencies_s: deque[float] = deque(maxlen=LATENCIES)
-    with LiveSource(source, live) as camera:
+    with LiveSource(source, live, rotate=options.rotate) as camera:
         K = options.intrinsics(camera.info.width, camera.info.height)
-        header = header_of(camera.info, camera.name, system, K, provenance)
+        header = header_of(camera.info, camera.name, system, K, (provenance or {}) | options.provenance())
         stream = system.stream(K)
         first = last = None
         saved_s, n_people = -math.inf, 0

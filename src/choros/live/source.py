@@ -1,7 +1,7 @@
 """The newest frame of a camera, a stream, or a file that plays at its own pace; older ones are dropped.
 
 A thread reads all the time and keeps one frame, so that no work on frames can ever run behind. A stream that
-breaks is opened again, and its times go on across the break.
+breaks is opened again, and its times go on across the break; pictures of another size are fitted into the first.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from types import TracebackType
 
 from choros.errors import ChorosError
 from choros.video import Frame, VideoReader, open_video
+from choros.video.framing import in_bars
 
 _POLL_S = 0.2  # how soon a wait for frames notices Ctrl-C
 _MOMENT = Fraction(1, 1000)  # seconds; frames that arrived together are set this far apart
@@ -41,24 +42,26 @@ class LiveFrame(Frame):
 class LiveSource:
     """Frames of ``source``, always the newest; a context manager.
 
-    ``source`` is the number of a camera (0 is ``/dev/video0``) or whatever ``open_video`` takes. A file plays
-    once, in real time; a stream goes on until it is closed.
+    ``source`` is the number of a camera (0 is ``/dev/video0``) or whatever ``open_video`` takes, turned clockwise
+    by ``rotate`` degrees. A file plays once, in real time; a stream goes on until it is closed.
 
     >>> with LiveSource("rtsp://camera/stream") as source:
     ...     for frame in source:                       # LiveFrame
     ...         rows = tracker.update(frame.image, frame.pts_s)
 
     ``n_captured``, ``n_taken`` and ``n_dropped`` count frames, ``n_breaks`` how often a stream broke, and
-    ``connection`` says in words how it stands. Raises ``ChorosError`` if the source cannot be opened, and while
-    frames are taken if a stream comes back with pictures of another size.
+    ``connection`` says in words how it stands. Raises ``ChorosError`` if the source cannot be opened.
     """
 
-    def __init__(self, source: int | str | Path = 0, options: LiveOptions | None = None) -> None:
+    def __init__(
+        self, source: int | str | Path = 0, options: LiveOptions | None = None, *, rotate: int = 0
+    ) -> None:
+        self._rotate = rotate
         self.name = f"/dev/video{source}" if isinstance(source, int) else str(source)
         self.options = options or LiveOptions()
         self.n_captured = self.n_taken = self.n_dropped = self.n_breaks = 0
         self.connection = "connecting"
-        reader = open_video(self.name, timeout_s=self.options.timeout_s)
+        reader = self._opened()
         self.info = reader.info
         self._news = threading.Condition()
         self._newest: LiveFrame | None = None
@@ -107,6 +110,9 @@ class LiveSource:
     ) -> None:
         self.close()
 
+    def _opened(self) -> VideoReader:
+        return open_video(self.name, rotate=self._rotate, timeout_s=self.options.timeout_s)
+
     # In the thread ------------------------------------------------------------------------------------
 
     def _run(self, reader: VideoReader | None) -> None:
@@ -150,10 +156,11 @@ class LiveSource:
             if self._newest is not None:
                 self.n_dropped += 1
                 gap |= self._newest.gap_before
+            image = frame.image
+            if image.shape[:2] != (self.info.height, self.info.width):  # as the stream came back
+                image = in_bars(image, self.info.width, self.info.height)
             self._last_pts = pts
-            self._newest = LiveFrame(
-                self.n_captured, float(pts), pts, frame.image, gap, self.n_captured, arrived_s
-            )
+            self._newest = LiveFrame(self.n_captured, float(pts), pts, image, gap, self.n_captured, arrived_s)
             self.n_captured, self._broken, self.connection = self.n_captured + 1, False, "streaming"
             self._news.notify()
 
@@ -166,18 +173,9 @@ class LiveSource:
                 return None
             self.connection = "connecting again"
             try:
-                reader = open_video(self.name, timeout_s=self.options.timeout_s)
+                return self._opened()
             except ChorosError as error:
                 why, wait_s = str(error), min(2 * wait_s, self.options.retry_at_most_s)
-                continue
-            was, now = (self.info.width, self.info.height), (reader.info.width, reader.info.height)
-            if was != now:
-                reader.close()
-                raise ChorosError(
-                    f"{self.name}: the stream came back with {now[0]}x{now[1]} px after {was[0]}x{was[1]} px; "
-                    "start anew for the new size."
-                )
-            return reader
 
 
 class _Clock:

@@ -24,7 +24,7 @@ class Frame:
     index: int  # 0, 1, 2, ... among the frames delivered
     pts_s: float  # ``pts`` as a float
     pts: Fraction  # exact seconds since the start of the video, strictly increasing
-    image: np.ndarray  # (H, W, 3) uint8 RGB, contiguous, upright (rotation metadata applied)
+    image: np.ndarray  # (H, W, 3) uint8 RGB, contiguous, upright, pixels square
     gap_before: bool  # something was lost or damaged between the frame before and this one
     number: int  # the source's own: in the name of a picture, else its place from the first one, 0 (see VideoInfo)
 
@@ -42,13 +42,14 @@ class Gap:
 class VideoInfo:
     """What is known of a video before it is read to its end."""
 
-    width: int  # px, after rotation
-    height: int  # px, after rotation
-    fps: Fraction  # frames per second on average; frame times are in ``Frame.pts``, not here
+    width: int  # px, upright and with square pixels
+    height: int  # px
+    fps: Fraction  # frames per second by which most frames come; their exact times are in ``Frame.pts``
     n_frames_hint: int | None  # what the file claims, between start and end; a claim, not a promise
     source: str
     is_live: bool  # a camera or a stream: no end known, cannot be read twice
     numbers: Numbers = "counted"  # what ``Frame.number`` is
+    notes: tuple[str, ...] = ()  # what the file claims and is not believed, in words
 
 
 class VideoReader(ABC):

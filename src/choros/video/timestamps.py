@@ -2,10 +2,14 @@
 
 Files come with stamps that are missing, doubled, out of order, or that start anew in the middle (joined
 recordings, broken clusters). ``Clock`` keeps every sound stamp exactly and mends only the others. AVI has
-no stamps at all, only an index: ``AviCount`` reads the times of packets from it.
+no stamps at all, only an index: ``AviCount`` reads the times of packets from it. ``FrameNumbers`` counts
+frames, those that were lost included.
 """
 
+import heapq
+from collections import deque
 from fractions import Fraction
+from math import ceil
 
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -94,3 +98,85 @@ class AviCount:
         if packet.pts is not None:
             packet.pts += self._lost
         return self._lost > lost_before
+
+
+class FrameNumbers:
+    """The place of each picture in its container, from 0, in the order in which pictures are shown.
+
+    As long as all is well pictures are counted. Once something was lost, a step of more than one ``interval``
+    (seconds from frame to frame, if they come steadily) counts as the frames that fill it; where frames come
+    unevenly (None), packets are counted that gave no picture, by their stamps. ``tick``: what stamps count, seconds.
+
+    A damaged stream may show a picture too late: it keeps its own number then, below that of the one before.
+    """
+
+    _MOST_WAITING = 4096  # stamps of packets whose pictures have not come; broken ones never do
+    _RECENT = 64  # numbers that are remembered, so that none is given twice
+
+    def __init__(self, interval: Fraction | None, tick: Fraction) -> None:
+        self._interval, self._tick = interval, tick
+        self._stamps: list[int] = []  # a heap
+        self._begun = self._damaged = False
+        self._given: deque[int] = deque([-1], maxlen=self._RECENT)
+        self._highest = -1
+        # Time, stamp and number of the last picture whose number is beyond doubt.
+        self._sure: tuple[Fraction, int, int] = Fraction(0), 0, 0
+        self._last_pts: Fraction | None = None
+
+    def fed(self, packet: Packet) -> None:
+        """A packet goes into the decoder. Those before the first key frame give no pictures and do not count."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        self._begun |= packet.is_keyframe
+        if stamp is not None and self._begun and packet.size and not packet.is_discard:
+            heapq.heappush(self._stamps, stamp)
+            if len(self._stamps) > self._MOST_WAITING:
+                heapq.heappop(self._stamps)
+
+    def begin_at(self, number: int) -> None:
+        """The next picture has this number."""
+        self._highest = number - 1
+
+    def number_of(self, pts: Fraction, stamp: int | None, lost: bool) -> int:
+        """The number of the next picture, at ``pts`` seconds; ``lost``: something is damaged since the one before."""
+        passed = self._passed(stamp)
+        self._damaged |= lost
+        number, sure = self._highest + 1, not self._damaged
+        if self._damaged and self._interval is not None:
+            sure = not lost and self._is_one_step(pts)
+            if not sure:
+                number = self._by_time(pts, stamp)
+        elif self._damaged:
+            number += passed
+        if sure:
+            self._sure = pts, stamp or 0, number
+        self._given.append(number)
+        self._highest, self._last_pts = max(self._highest, number), pts
+        return number
+
+    def restart(self) -> None:
+        """Stamps were set anew: those before say nothing of what follows."""
+        self._stamps.clear()
+
+    def _passed(self, stamp: int | None) -> int:
+        """Packets to be shown before ``stamp`` that gave no picture."""
+        passed = 0
+        while stamp is not None and self._stamps and self._stamps[0] <= stamp:
+            passed += heapq.heappop(self._stamps) < stamp
+        return passed
+
+    def _is_one_step(self, pts: Fraction) -> bool:
+        if self._last_pts is None or self._interval is None:
+            return False
+        return abs((pts - self._last_pts) / self._interval - 1) < Fraction(1, 4)
+
+    def _by_time(self, pts: Fraction, stamp: int | None) -> int:
+        assert self._interval is not None
+        since, sure_stamp, counted = self._sure
+        number = counted + ceil((pts - since) / self._interval - Fraction(1, 2))  # halves down: out of place
+        if number > self._highest:
+            return number
+        if stamp is not None:
+            number = counted + round((stamp - sure_stamp) * self._tick / self._interval)
+            if 0 <= number < self._highest and number not in self._given and number > self._highest - self._RECENT:
+                return number
+        return self._highest + 1

@@ -33,7 +33,8 @@ class Film:
         apart_s = max(1 / PICTURES_PER_S, (last_s - first_s) / PICTURES) - 1e-3
         times_s: list[float] = []
         jpegs: list[bytes] = []
-        with open_video(video, max(first_s - half_frame_s, 0.0), last_s + half_frame_s) as reader:
+        begin_s, end_s = max(first_s - half_frame_s, 0.0), last_s + half_frame_s
+        with open_video(video, begin_s, end_s, rotate=motion.header.rotate) as reader:
             for frame in reader:
                 if not times_s or frame.pts_s - first_s >= times_s[-1] + apart_s:
                     times_s.append(frame.pts_s - first_s)

@@ -187,7 +187,7 @@ def render_video(
     # A little early: the first time stamp must not be lost to rounding.
     start_s = max(float(min(index_of)) - 0.5, 0.0)
     written = 0
-    with open_video(source, start_s=start_s, prefetch=2) as reader:
+    with open_video(source, start_s=start_s, rotate=motion.header.rotate, prefetch=2) as reader:
         if (reader.info.width, reader.info.height) != (motion.width, motion.height):
             raise ChorosError(
                 f"{source} is {reader.info.width}x{reader.info.height} px, but the motion was tracked in a "
