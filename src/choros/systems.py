@@ -115,7 +115,9 @@ def load(
     if fast and accurate:
         raise ChorosError("fast and accurate exclude each other; give one of them.")
     if threads is not None and threads < 1:
-        raise ChorosError(f"{threads} threads compute nothing; give 1 or more, or None for as many as there are.")
+        raise ChorosError(
+            f"{threads} threads compute nothing; give 1 or more, or None for as many as there are."
+        )
     name = ALIASES.get(name, name)
     if name == "comotion":
         if heights_m:
@@ -139,9 +141,7 @@ def load(
         if strict:
             raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")
         lifter_config = LifterSystemConfig(accurate=accurate, heights_m=dict(heights_m or {}))
-        return LifterSystem(
-            lifter_config, body_path=body_path, weights_path=weights_path, threads=threads
-        )
+        return LifterSystem(lifter_config, body_path=body_path, weights_path=weights_path, threads=threads)
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
 

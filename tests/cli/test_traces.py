@@ -36,7 +36,8 @@ static void note(const char *what, const char *name) {
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
   if (node && strcmp(node, "127.0.0.1") && strcmp(node, "localhost")) note("looked up", node);
-  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+  real = dlsym(RTLD_NEXT, "getaddrinfo");
   return real(node, service, hints, found);
 }
 
@@ -58,7 +59,9 @@ def trap(tmp_path_factory):
         return None
     folder = tmp_path_factory.mktemp("trap")
     (folder / "trap.c").write_text(TRAP)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "trap.so", folder / "trap.c", "-ldl"], check=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", folder / "trap.so", folder / "trap.c", "-ldl"], check=True
+    )
     return folder / "trap.so"
 
 

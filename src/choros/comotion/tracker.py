@@ -122,8 +122,8 @@ class Bodies(NamedTuple):
 class ComotionStream:
     """One video's tracks, frame by frame; `look` may run ahead in other threads, `follow` is in order.
 
-    ``trunk`` gives the maps of the network's own; ``threads`` as of `systems.load`. ``K`` None assumes the default focal length of ``camera.py`` from
-    the first frame's size.
+    ``trunk`` gives the maps of the network's own; ``threads`` as of `systems.load`. ``K`` None assumes the
+    default focal length of ``camera.py`` from the first frame's size.
     """
 
     def __init__(
@@ -395,8 +395,8 @@ class Comotion:
     Without a ``detector`` it is the embedded one, as of the lifter system; ``accurate`` lets that see finer, ``fast``
     lets the trunk round (`frozen`).
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
-    None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now; ``threads`` as of `systems.load`. Raises
-    `ChorosError` where one of the files is missing or unfit.
+    None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now; ``threads`` as of
+    `systems.load`. Raises `ChorosError` where one of the files is missing or unfit.
     """
 
     name = "comotion"

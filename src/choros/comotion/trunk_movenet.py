@@ -151,8 +151,8 @@ class MoveNetTrunk(nn.Module):
 class FrozenMoveNet:
     """An `ImageTrunk`: a "multipose" `MoveNetTrunk` as it is now, on the CPU, by onnxruntime, without gradients.
 
-    It gives the same maps within rounding, sooner, with two threads, or with one where torch has one. If it may be ``rounded``
-    and its weights are those that ship, MobileNetV2 is computed in whole numbers of eight bits, unless the
+    It gives the same maps within rounding, sooner, with two threads, or with one where torch has one. If it may be
+    ``rounded`` and its weights are those that ship, MobileNetV2 is computed in whole numbers of eight bits, unless the
     processor's sums of these overflow: in half the time or less, while maps move by a quarter of their spread.
     It may be called from several threads. Raises `ChorosError` if the installation lacks its graphs.
     """

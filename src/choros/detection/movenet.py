@@ -46,7 +46,8 @@ class MoveNet:
         keypoints = np.empty((len(boxes_px), 17, 3), np.float32)
         for box, person in zip(crop_squares(boxes_px, self.room), keypoints, strict=True):
             crop = cut_square(image, box, self.crop_px)
-            found = self._network.run(None, {self._network.input: crop[None].astype(np.int32)})[0].reshape(17, 3)
+            (found,) = self._network.run(None, {self._network.input: crop[None].astype(np.int32)})
+            found = found.reshape(17, 3)
             person[:, :2] = box[:2] + found[:, 1::-1] * box[2]  # the network says y, x as shares of the crop
             person[:, 2] = chance_of_right(found[:, 2])
         return keypoints
