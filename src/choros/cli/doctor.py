@@ -21,7 +21,7 @@ PACKAGES = ("torch", "numpy", "scipy", "safetensors", "av", "onnxruntime", "roma
 class Doctor:
     """Show what choros runs on, what is written where, and that nothing is sent; or all that it sees in a CLIP."""
 
-    clip: Positional[Annotated[str | None, arg(metavar="CLIP", constructor=str, help_behavior_hint="")]] = (
+    clip: Positional[Annotated[str | None, arg(metavar="[CLIP]", constructor=str, help_behavior_hint="")]] = (
         None
     )
     """A video, picture, folder of pictures or stream: what it claims and holds, and what choros would do with it."""
