@@ -71,6 +71,7 @@ class Script(VideoReader):
     """A stream whose frames the test sends; None ends it."""
 
     def __init__(self, width=WIDTH, height=HEIGHT):
+        self.width, self.height = width, height
         self.info = VideoInfo(width, height, Fraction(25), None, "script", is_live=True)
         self.gaps = []
         self.queue = Queue()
@@ -79,7 +80,9 @@ class Script(VideoReader):
     def send(self, *numbers, gap=False):
         for number in numbers:
             pts = Fraction(number, 25)
-            self.queue.put(Frame(number, float(pts), pts, numbered(number), gap, number))
+            self.queue.put(
+                Frame(number, float(pts), pts, numbered(number, self.width, self.height), gap, number)
+            )
 
     def end(self, reason):
         self.queue.put(Gap(0, None, reason))
@@ -100,7 +103,7 @@ def scripts(monkeypatch):
     """What opening the source gives, one after the other: readers, or errors to raise."""
     waiting = []
 
-    def opened(name, timeout_s):
+    def opened(name, rotate, timeout_s):
         item = waiting.pop(0) if waiting else ChorosError("nobody answers")
         if isinstance(item, Exception):
             raise item
@@ -191,14 +194,21 @@ def test_a_stream_that_breaks_is_opened_again_and_time_goes_on(scripts):
     assert connections & {"the cable was cut; next try in 0.01 s", "no answer yet; next try in 0.02 s"}
 
 
-def test_a_stream_that_comes_back_with_another_size_is_refused(scripts):
-    first, second = Script(), Script(width=80)
+def test_a_stream_that_comes_back_with_another_size_is_shown_in_bars(scripts):
+    first, second = Script(), Script(width=256, height=96)
     scripts.extend([first, second])
     with LiveSource("script", SOON) as live:
+        first.send(3)
+        live.take(PATIENCE_S)
         first.end("cut")
-        with pytest.raises(ChorosError, match="80x48 px after 64x48 px"):
-            list(live)
-    assert second.closed.is_set()
+        second.send(5)
+        frame = live.take(PATIENCE_S)
+        second.end("over")
+    assert frame.gap_before
+    assert frame.image.shape == (HEIGHT, WIDTH, 3)
+    assert not frame.image[:12].any()  # 64x24 in the middle
+    assert not frame.image[36:].any()
+    assert number_in(frame.image[12:36]) == 5
 
 
 def test_cameras_have_numbers(scripts):
@@ -243,8 +253,8 @@ def test_work_never_waits_behind_older_work(scripts, tmp_path, monkeypatch):
     camera = []
 
     class Watched(LiveSource):
-        def __init__(self, *args):
-            super().__init__(*args)
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
             camera.append(self)
 
     def report(state):

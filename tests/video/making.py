@@ -82,6 +82,7 @@ def write_video(
     width: int = WIDTH,
     height: int = HEIGHT,
     display: tuple[int, bool, bool] | None = None,
+    sar: Fraction | None = None,
 ) -> Path:
     """Write ``numbered`` frames at ``times``; ``display`` is (degrees counterclockwise, hflip, vflip)."""
     time_base = time_base or 1 / fps
@@ -90,6 +91,8 @@ def write_video(
         stream = container.add_stream(kind.codec, rate=fps, options=dict(kind.options))
         stream.width, stream.height, stream.pix_fmt = width, height, kind.pix_fmt
         stream.time_base = stream.codec_context.time_base = time_base
+        if sar:
+            stream.codec_context.sample_aspect_ratio = sar
         if display:
             stream.set_display_rotation(display[0], hflip=display[1], vflip=display[2])
         for index, time in enumerate(times):
@@ -130,7 +133,10 @@ def plain_decode(path: Path) -> list[np.ndarray]:
             while True:
                 try:
                     packet = next(packets)
-                except StopIteration:
+                except (
+                    StopIteration,
+                    IndexError,
+                ):  # the latter behind the end, if streams turned up on the way
                     break
                 except av.error.FFmpegError:
                     break

@@ -153,19 +153,6 @@ def test_time_zero_is_the_start_of_the_video(tmp_path: Path) -> None:
     assert [frame.pts for frame in read(path)] == steady(20)
 
 
-def test_a_picture_size_that_changes_midway_is_scaled_to_the_first(tmp_path: Path) -> None:
-    kind = Kind("ts", "libx264", options=(("preset", "ultrafast"), ("tune", "zerolatency")))
-    small = write_video(tmp_path / "small.ts", kind, steady(10))
-    large = write_video(tmp_path / "large.ts", kind, steady(10), width=128, height=96)
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes(small.read_bytes() + large.read_bytes())
-    frames = read(joined)
-    assert [number_in(frame.image) for frame in frames] == [*range(10), *range(10)]
-    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
-    times = [frame.pts for frame in frames]
-    assert times == sorted(set(times))
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [

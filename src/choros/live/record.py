@@ -59,10 +59,10 @@ def live_to_file(
 
     A stream ends with an exception only, such as Ctrl-C's; both files are whole then. Frames have the times at
     which they were taken, in seconds from the first one, and the motion's ``fps`` is the rate that was reached;
-    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics
-    and how it is turned. Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes. Returns the
-    number of frames. Raises ``ChorosError`` if the source cannot be opened, or ``output`` is
-    a recording that was killed and not yet rescued.
+    ``gap_before`` tells of breaks and damage, not of dropped frames. ``options`` are the camera's intrinsics and
+    how it is turned. Memory does not grow. ``report`` is called in the loop and holds it up as long as it takes.
+    Returns the number of frames. Raises ``ChorosError`` if the source cannot be opened, or ``output`` is a
+    recording that was killed and not yet rescued.
     """
     options, output = options or TrackOptions(), Path(output)
     if (folder_of(output) / "checkpoint").is_file():

@@ -22,7 +22,7 @@ from av.video.reformatter import VideoReformatter
 from choros.errors import ChorosError
 from choros.video.demuxing import Demuxer, text_of
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
-from choros.video.framing import LONGEST_PIXEL, Framing, in_bars, odd, orientation_of, square
+from choros.video.framing import LONGEST_PIXEL, Framing, in_bars, odd, orientation_of
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 from choros.video.timestamps import AviCount, Clock, FrameNumbers
 
@@ -31,6 +31,8 @@ from choros.video.timestamps import AviCount, Clock, FrameNumbers
 _MAX_BARREN_PACKETS = 100_000
 # Less time without a picture than this is not called a gap, whatever the frame rate.
 _MIN_SILENCE_S = Fraction(1, 5)
+# A claimed rate that is off by more than this part is worth a note.
+_FAR_OFF = Fraction(1, 5)
 
 
 class _Decoded(NamedTuple):
@@ -60,7 +62,7 @@ class ContainerReader(VideoReader):
         self._source = url, name, timeout_s, container_format
         self._start_s, self._end_s = start_s, end_s
         self._reformatter = VideoReformatter()
-        self._framings: dict[tuple[int, int, int, Fraction | None], Framing] = {}
+        self._framings: dict[tuple[int, int, Fraction | None], Framing] = {}
         self.gaps: list[Gap] = []
 
         self._open()
@@ -70,6 +72,8 @@ class ContainerReader(VideoReader):
                 self._waiting: _Decoded | None = next(self._frames)
             except StopIteration:
                 raise ChorosError(self._why_no_frame()) from None
+            # Of the first picture for all: H.264 says it with key frames and means those between them too.
+            self._orientation = orientation_of(self._waiting.picture)
             self._sar = self._demuxer.stream.codec_context.sample_aspect_ratio
             self._size = self._framing(self._waiting.picture).size
             self.info = self._describe(self._waiting.picture)
@@ -82,17 +86,24 @@ class ContainerReader(VideoReader):
         while self._waiting is not None:
             pts, number, picture, lost = self._waiting
             framing = self._framing(picture)
+            try:
+                image = framing.image(picture, self._reformatter)
+            except av.error.FFmpegError:
+                self._damage = f"pictures of the format {picture.format.name} cannot be converted"
+                self._waiting = next(self._frames, None)
+                continue
             if framing.size != size:
                 lost = lost or self._other_size(size, framing.size)
                 size = framing.size
             if lost:
                 self.gaps.append(Gap(last_s, float(pts), lost))
-            image = framing.image(picture, self._reformatter)
-            if size != self._size:
+            if framing.shown != self._size:
                 image = in_bars(image, *self._size)
             yield Frame(index, float(pts), pts, image, lost is not None, number)
             last_s, index = float(pts), index + 1
             self._waiting = next(self._frames, None)
+        if index == 0 and self._damage:
+            raise ChorosError(f"{self._name}: {self._damage}; convert the video to H.264.")
         lost = self._missing_end()
         if lost:
             self.gaps.append(Gap(last_s, None, lost))
@@ -114,7 +125,9 @@ class ContainerReader(VideoReader):
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
         self._interval = 1 / self._demuxer.rate.fps
         self._clock = Clock(self._demuxer.origin, self._interval, self._demuxer.duration)
-        self._numbers = FrameNumbers(self._interval if self._demuxer.rate.steady else None, self._demuxer.tick)
+        self._numbers = FrameNumbers(
+            self._interval if self._demuxer.rate.steady else None, self._demuxer.tick
+        )
         self._avi_count = AviCount(self._demuxer.stream) if "avi" in self._demuxer.formats else None
 
     def _why_no_frame(self) -> str:
@@ -151,6 +164,11 @@ class ContainerReader(VideoReader):
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
+        fps, claims = self._demuxer.rate.fps, [claim for claim in self._demuxer.claimed_rates if claim]
+        if claims and all(abs(claim / fps - 1) > _FAR_OFF for claim in claims):
+            notes.append(
+                f"the container claims {float(claims[0]):g} frames/s; by their stamps they come at {float(fps):.4g}"
+            )
         sar = self._demuxer.stream.sample_aspect_ratio
         if odd(sar):
             notes.append(
@@ -162,14 +180,14 @@ class ContainerReader(VideoReader):
     # Framing ------------------------------------------------------------------------------------------
 
     def _framing(self, picture: VideoFrame) -> Framing:
-        """How this picture is shown; looked up anew where size, turn or shape of the pixels change."""
+        """How this picture is shown; looked up anew where its size or the shape of the pixels changes."""
         sar = self._demuxer.stream.codec_context.sample_aspect_ratio
-        key = picture.width, picture.height, picture.rotation, sar
+        key = picture.width, picture.height, sar
         if key not in self._framings:
             if sar == self._sar:  # the container has the say, until the stream says something new
                 sar = self._demuxer.stream.sample_aspect_ratio
-            stored = square(picture.width, picture.height, sar)
-            self._framings[key] = Framing(stored, orientation_of(picture))
+            into = self._size if self._framings else None
+            self._framings[key] = Framing.of(picture.width, picture.height, sar, self._orientation, into)
         return self._framings[key]
 
     def _other_size(self, was: tuple[int, int], now: tuple[int, int]) -> str:
@@ -199,7 +217,7 @@ class ContainerReader(VideoReader):
             frames = self._timed()
             first = next(frames, None)
             if first is not None and float(first[0]) <= self._start_s:
-                self._numbers.begin_at(self._place_of(first[0], first[1]))
+                self._number_from(first[0], first[1])
                 yield first
                 yield from frames
                 return
@@ -218,19 +236,23 @@ class ContainerReader(VideoReader):
                 self._numbers.restart()
             yield pts, ticks, picture
 
-    def _place_of(self, pts: Fraction, stamp: int | None) -> int:
-        """The number of the first picture behind a seek, by all packets before it."""
-        steady = self._demuxer.rate.steady
+    def _number_from(self, pts: Fraction, stamp: int | None) -> None:
+        """Number the first picture behind a seek, by all packets before it."""
+        listed = self._demuxer.place_by_index()
+        if listed is not None:
+            self._numbers.begin_at(listed, stamp)
+            return
         before = None if self._avi_count or stamp is None else self._demuxer.stamps_before(stamp)
         if before is None:
-            return round(pts * self._demuxer.rate.fps)
+            self._numbers.begin_at(round(pts * self._demuxer.rate.fps))
+            return
         number = len(before)
-        if steady and stamp is not None:
-            for earlier, later in pairwise([*before, stamp]):
+        if self._demuxer.rate.steady and self._has_durations:
+            for earlier, later in pairwise([*before, stamp or 0]):
                 span = (later - earlier) * self._demuxer.tick
-                if self._has_durations and span > self._longest_pause():
+                if span > self._longest_pause():
                     number += round(span / self._interval) - 1
-        return number
+        self._numbers.begin_at(number)
 
     def _loss_before(self, pts: Fraction, picture: VideoFrame) -> str | None:
         """What was lost or damaged just before this picture, or in it; None if all is well."""

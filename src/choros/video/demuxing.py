@@ -9,8 +9,10 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -28,9 +30,10 @@ _MAX_FAILED_READS = 100
 _SEEKABLE = frozenset({"avi", "flv", "matroska", "mov", "mpegts", "webm"})
 # What MPEG-TS and JPEG streams come by, whose packets may hold whole frames.
 _CARRIES_FRAMES = re.compile(r"(https?|udp|tcp|srt)://", re.IGNORECASE)
-# Packets that are read ahead to see the rate, and their bytes; of a live stream only if its claims make no sense,
-# since each of them is waited for.
-_AHEAD, _AHEAD_BYTES, _AHEAD_LIVE = 256, 1 << 24, 12
+# Packets that are read ahead to see the rate, and their bytes. Each one of a stream is waited for, perhaps also of a
+# pipe; of a stream some are read only if its claims make no sense.
+_AHEAD, _AHEAD_PIPE, _AHEAD_LIVE = 256, 64, 12
+_AHEAD_BYTES = 1 << 24
 # Of an index that is there anyway, so many entries are looked at, in so many stretches.
 _INDEX_ENTRIES, _INDEX_STRETCHES = 4000, 8
 # To number the frames behind a seek, so many bytes before it are read at most; then the rate has to do.
@@ -62,6 +65,7 @@ class Demuxer:
             self.container.close()
             self._connect(whole=False)
         self._ended = False  # all packets were read
+        self._first_dts: int | None = None  # of the packets since opening or seeking
         self._ahead: deque[Packet | Trouble] = deque()
         self._rest = self._read()
         try:
@@ -168,6 +172,20 @@ class Demuxer:
         return self.duration is None and (self._format is not None or "://" in self._url)
 
     @property
+    def _has_index(self) -> bool:
+        """Whether the header lists every frame."""
+        return "mov" in self.formats and 0 < self.stream.frames <= len(self.stream.index_entries)
+
+    @property
+    def _among_pictures(self) -> int:
+        return [s.index for s in self.container.streams.video].index(self.stream.index)
+
+    @property
+    def _is_pipe(self) -> bool:
+        """What can be read once, from its beginning."""
+        return self._url.startswith("file:") and not Path(self._url.removeprefix("file:")).is_file()
+
+    @property
     def claimed_rates(self) -> list[Fraction | None]:
         stream = self.stream
         claims = [stream.average_rate, stream.guessed_rate, stream.base_rate]
@@ -179,14 +197,17 @@ class Demuxer:
         claims = self.claimed_rates
         steps = self._steps_of_index()
         if not steps:
-            self._read_ahead(_AHEAD if not self.is_live else 0 if sane(claims) else _AHEAD_LIVE)
+            if self.is_live:
+                self._read_ahead(0 if sane(claims) else _AHEAD_LIVE)
+            else:
+                self._read_ahead(_AHEAD_PIPE if self._is_pipe else _AHEAD)
             steps = self._steps_ahead()
         return rate_of(steps, claims, float(self.tick))
 
     def _steps_of_index(self) -> list[float]:
         """MP4 and MOV have the times of all frames in their header; only fragments do not."""
         entries = self.stream.index_entries
-        if "mov" not in self.formats or len(entries) < max(2, self.stream.frames):
+        if not self._has_index or len(entries) < 2:
             return []
         size = _INDEX_ENTRIES // _INDEX_STRETCHES
         starts = (
@@ -230,8 +251,9 @@ class Demuxer:
         failed = 0
         while True:
             try:
-                for packet in self.container.demux(self.stream):
+                for packet in _demuxed(self.container, self.stream):
                     failed = 0
+                    self._first_dts = packet.dts if self._first_dts is None else self._first_dts
                     yield packet
                 self._ended = True
                 return
@@ -246,17 +268,27 @@ class Demuxer:
 
     def seek(self, time_s: float) -> bool:
         """Go to the key frame before ``time_s``; False, and nothing is lost, where that cannot be."""
-        if self.origin is None or not self.formats & _SEEKABLE:
+        if self.origin is None or not self.formats & _SEEKABLE or self._is_pipe:
             return False
         try:
             self.container.seek(math.floor((self.origin + Fraction(time_s)) / self.tick), stream=self.stream)
         except (av.error.FFmpegError, OverflowError):
             return False
         self._ahead.clear()
-        self._rest = self._read()
+        self._first_dts, self._rest = None, self._read()
         return True
 
     # Counting -----------------------------------------------------------------------------------------
+
+    def place_by_index(self) -> int | None:
+        """How many frames the header lists before the first packet since seeking; None if it has no such list."""
+        if not self._has_index or self._first_dts is None:
+            return None
+        entries = self.stream.index_entries
+        at = entries.search_timestamp(self._first_dts, any_frame=True)
+        if at < 0 or entries[at].timestamp != self._first_dts:
+            return None
+        return at - sum(entry.is_discard for entry in entries[:at])
 
     def stamps_before(self, stamp: int) -> list[int] | None:
         """Stamps of the frames from the first key frame on that are shown before ``stamp``, ascending.
@@ -264,7 +296,7 @@ class Demuxer:
         Reads the file a second time up to there, without decoding; None if that cannot be had, or takes too long.
         """
         size, duration = self.container.size, self.duration
-        if not self._url.startswith("file:") or size <= 0:
+        if self.is_live or self._is_pipe or size <= 0:
             return None
         begins = self.stream.start_time or 0
         share = float((stamp - begins) * self.tick / duration) if duration else 1.0
@@ -274,7 +306,7 @@ class Demuxer:
         later = 0
         try:
             with av.open(self._url, metadata_errors="replace", timeout=self._timeout_s) as container:
-                for packet in container.demux(container.streams[self.stream.index]):
+                for packet in _demuxed(container, container.streams.video[self._among_pictures]):
                     at = packet.pts if packet.pts is not None else packet.dts
                     if at is None or packet.is_discard or not (found or packet.is_keyframe):
                         continue
@@ -287,6 +319,15 @@ class Demuxer:
         except (av.error.FFmpegError, ValueError, IndexError):
             return None
         return sorted(at for at in found if found[0] <= at < stamp)
+
+
+def _demuxed(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    """Its packets, and an empty one at the end.
+
+    Of a container in which streams turned up on the way, PyAV raises IndexError behind that end.
+    """
+    with suppress(IndexError):
+        yield from container.demux(stream)
 
 
 def _is_cover(stream: VideoStream) -> bool:

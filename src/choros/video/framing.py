@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
+import av
 import cv2
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
@@ -22,6 +23,7 @@ from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 LONGEST_PIXEL = 4
 # Pixels this near to square are square: encoders declare what their rounding of the size left over.
 _SQUARE = 0.005
+_UNSPECIFIED = 2  # FFmpeg's number for it, of colour spaces, primaries and transfer functions
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,33 @@ class Orientation:
 class Framing:
     """How the pictures of one size are shown."""
 
-    stored: tuple[int, int]  # width, height of the pictures with square pixels, px
+    size: tuple[int, int]  # width and height upright and with square pixels, px
     orientation: Orientation
+    shown: tuple[int, int]  # ``size``, or scaled to fit into the size of the video
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height as shown, px."""
-        width, height = self.stored
-        return (height, width) if self.orientation.transpose else (width, height)
+    @classmethod
+    def of(
+        cls,
+        width: int,
+        height: int,
+        sar: Fraction | None,
+        orientation: Orientation,
+        into: tuple[int, int] | None,
+    ) -> "Framing":
+        """Of stored pictures of ``width`` x ``height`` px, fitted ``into`` a size unless that is None."""
+        size = square(width, height, sar)
+        size = size[::-1] if orientation.transpose else size
+        return cls(size, orientation, size if into is None else fitted(*size, *into))
 
     def image(self, picture: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, contiguous."""
-        width, height = self.stored
-        image = reformatter.reformat(picture, width, height, "rgb24", threads=1).to_ndarray()
-        return np.ascontiguousarray(self.orientation.applied(image))
+        """(H, W, 3) uint8 RGB, contiguous. Raises ``av.error.FFmpegError`` for what cannot be converted."""
+        width, height = self.shown[::-1] if self.orientation.transpose else self.shown
+        try:
+            shown = reformatter.reformat(picture, width, height, "rgb24", threads=1)
+        except av.error.FFmpegError:  # damage may name colours that do not exist
+            picture.colorspace = picture.color_primaries = picture.color_trc = _UNSPECIFIED
+            shown = reformatter.reformat(picture, width, height, "rgb24", threads=1)
+        return np.ascontiguousarray(self.orientation.applied(shown.to_ndarray()))
 
 
 def square(width: int, height: int, sar: Fraction | None) -> tuple[int, int]:
@@ -102,12 +117,18 @@ def orientation_of(picture: VideoFrame) -> Orientation:
     return Orientation(False, a < 0, d < 0)
 
 
+def fitted(width: int, height: int, into_width: int, into_height: int) -> tuple[int, int]:
+    """The size, px, at which a picture just fits into another one, its shape kept."""
+    scale = min(into_width / width, into_height / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def in_bars(image: np.ndarray, width: int, height: int) -> np.ndarray:
     """The whole image, (h, w, 3), as large as fits into the middle of ``width`` x ``height`` px, on black."""
-    scale = min(width / image.shape[1], height / image.shape[0])
-    w, h = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    w, h = fitted(image.shape[1], image.shape[0], width, height)
     if (w, h) != (image.shape[1], image.shape[0]):
-        image = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        smaller = w < image.shape[1]
+        image = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     x, y = (width - w) // 2, (height - h) // 2
     shown = np.zeros((height, width, 3), np.uint8)
     shown[y : y + h, x : x + w] = image

@@ -96,9 +96,11 @@ def _measured(steps: NDArray[np.float64], tick_s: float) -> Fraction:
     if counted.mean() < _STEADY_SHARE:
         counted = (steps > middle / _FAR) & (steps < middle * _FAR)
     fps = 1 / float(steps[counted].mean())
+    exact = min(tick_s / float(steps[counted].sum()), _ALIKE)  # the part of fps that it is known to
     customary = [Fraction(round(2 * fps), 2), Fraction(round(fps * 1.001) * 1000, 1001)]
-    near = [rate for rate in customary if abs(float(rate) / fps - 1) < _CUSTOMARY]
-    return min(near, key=lambda rate: abs(float(rate) - fps)) if near else _fraction(fps)
+    off = {rate: max(abs(float(rate) / fps - 1), exact) for rate in customary}  # of equals the first
+    best = min(customary, key=lambda rate: off[rate])
+    return best if off[best] < max(_CUSTOMARY, 1.001 * exact) else _fraction(fps)
 
 
 def _fraction(fps: float) -> Fraction:

@@ -132,9 +132,9 @@ class FrameNumbers:
             if len(self._stamps) > self._MOST_WAITING:
                 heapq.heappop(self._stamps)
 
-    def begin_at(self, number: int) -> None:
-        """The next picture has this number."""
-        self._highest = number - 1
+    def begin_at(self, number: int, stamp: int | None = None) -> None:
+        """The next picture has this number; or with its ``stamp``, one more for each packet to be shown before it."""
+        self._highest = number + self._passed(stamp) - 1
 
     def number_of(self, pts: Fraction, stamp: int | None, lost: bool) -> int:
         """The number of the next picture, at ``pts`` seconds; ``lost``: something is damaged since the one before."""
@@ -177,6 +177,10 @@ class FrameNumbers:
             return number
         if stamp is not None:
             number = counted + round((stamp - sure_stamp) * self._tick / self._interval)
-            if 0 <= number < self._highest and number not in self._given and number > self._highest - self._RECENT:
+            if (
+                0 <= number < self._highest
+                and number not in self._given
+                and number > self._highest - self._RECENT
+            ):
                 return number
         return self._highest + 1
