@@ -26,8 +26,9 @@ from choros.body.shape import Shapes
 from choros.detection import People
 from choros.detection.silhouette import Segmenter
 from choros.keypoints import box_iou
+from choros.lifter.config import LifterSystemConfig
 from choros.lifter.shape import ShapeRules
-from choros.lifter.tracker import LifterSystem, LifterSystemConfig, Look
+from choros.lifter.tracker import LifterSystem, Look
 from choros.scenes import SceneConfig, make_scene
 from choros.tracking.appearance import read_colours
 from choros.view.raster import Canvas

@@ -52,6 +52,8 @@ class Numbers:
 
 
 class NumbersStream:
+    cut_before = False
+
     def __init__(self, work):
         self.work, self.frame = work, -1
 

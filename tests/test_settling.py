@@ -106,3 +106,15 @@ def test_nobody_is_tentative_in_a_picture_or_a_slow_clip():
 def test_sights():
     motion = walk([False, True, False, True, False])
     assert sights(motion.rows) == {1: (1, 3)}
+
+
+def test_nobody_is_led_over_a_cut(tmp_path):
+    """Person 1 is lost before the cut at frame 8 and goes on after it, elsewhere; nobody was where they would pass."""
+    motion = walk([True] * 5 + [False] * 3 + [False] * 2 + [True] * 3)
+    motion.frames["cut_before"][8] = True
+    motion.rows["transl"][8:, 0] += 5
+    said = Motion.load(file_of(motion, tmp_path))
+    assert said.cut_before.tolist() == motion.cut_before.tolist()
+    assert said.person(1).frame.tolist() == [*range(5), *range(8, 13)]
+    np.testing.assert_array_equal(said.person(1).transl[:5], motion.rows["transl"][:5])
+    assert (said.person(1).transl[5:, 0] > 5).all()

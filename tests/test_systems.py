@@ -29,6 +29,7 @@ class CounterStream:
     def __init__(self, stop_at, K):
         self.stop_at, self.K = stop_at, K
         self.total, self.frame = np.float64(0), -1
+        self.cut_before = False
 
     def look(self, image):
         return float(image.mean())
@@ -38,6 +39,7 @@ class CounterStream:
         if self.frame == self.stop_at:
             raise KeyboardInterrupt
         self.total = 0.9 * self.total + look + time_s
+        self.cut_before = self.frame % 7 == 5
         rows = np.zeros(2, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, [1, 2], True
         rows["transl"], rows["box_px"] = self.total, [1, 2, 11, 22]
@@ -72,6 +74,7 @@ def test_file_call_equals_frame_by_frame(clip, tmp_path):
     np.testing.assert_array_equal(motion.rows, rows)
     assert motion.pts == [Fraction(i, 10) for i in range(70)]
     assert (motion.K == [[64, 0, 32], [0, 64, 24], [0, 0, 1]]).all()
+    assert np.flatnonzero(motion.cut_before).tolist() == list(range(5, 70, 7))
 
 
 @pytest.mark.parametrize("stop_at", [0, 1, 20, 21, 45, 69])

@@ -117,7 +117,7 @@ class MotionJournal:
         frames = _Records(self.folder / "frames.bin", FRAME, self.n_frames)
         rows = _Records(self.folder / "rows.bin", ROW, self.n_rows)
         settled = self.folder / "settled.bin"
-        rows = _Records(settled, ROW, settle(rows, settled))
+        rows = _Records(settled, ROW, settle(rows, frames, settled))
         doubtful = tentative(sights(rows), frames, float(self.header.fps))
         write_mot(self.output.with_name("tracks.txt"), self.header, frames, rows, without=doubtful)
         write_npz(self.output, self.header, frames, rows)

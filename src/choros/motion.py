@@ -238,6 +238,13 @@ class Motion:
         return self.frames["cut_before"]
 
     @property
+    def shot(self) -> NDArray[np.int64]:
+        """Which shot each frame is of, (T,), counted from 0; nothing is continuous from one to the next."""
+        begins = self.cut_before.astype(np.int64)
+        begins[:1] = 0
+        return np.cumsum(begins)
+
+    @property
     def gap_before(self) -> NDArray[np.bool_]:
         return self.frames["gap_before"]
 

@@ -2,8 +2,9 @@
 
 While a video runs, an unseen person's rows are predictions. Once it is over, rows after a person's last sight go
 (a tail of nobody), rows between two sights are led to where the person was seen again, and whoever had less than
-``TENTATIVE_S`` of sight is *tentative*. Rows are read and written a piece at a time; what is kept grows with the
-people of the video, and with the rows since the last sight of whoever is there.
+``TENTATIVE_S`` of sight is *tentative*. Shots are by themselves: nobody is led over a cut. Rows are read and written
+a piece at a time; what is kept grows with the people of the video, and with the rows since the last sight of whoever
+is there.
 """
 
 from __future__ import annotations
@@ -69,22 +70,35 @@ def _time_s(frames: Rows, index: int) -> float:
     return numerator / max(denominator, 1)
 
 
-def settle(rows: Rows, path: Path) -> int:
-    """Write the rows that a finished file has to ``path``, plain records; returns how many."""
-    last = {person: sight.last for person, sight in sights(rows).items()}
-    gaps: dict[int, _Gap] = {}
+def shot_starts(frames: Rows) -> NDArray[np.int64]:
+    """The frames, ``motion.FRAME``, with which another shot begins, ascending; the first is none of them."""
+    parts = [
+        start + np.flatnonzero(frames[start : start + CHUNK]["cut_before"])
+        for start in range(0, len(frames), CHUNK)
+    ]
+    starts = np.concatenate([*parts, np.zeros(0, np.int64)])
+    return starts[starts > 0]
+
+
+def settle(rows: Rows, frames: Rows, path: Path) -> int:
+    """Write the rows that a finished file has to ``path``, plain records; returns how many.
+
+    ``frames`` are the video's, ``motion.FRAME``: somebody who goes on after a cut ends before it nevertheless.
+    """
+    starts = shot_starts(frames)
+    last = _last_sights(rows, starts)
+    gaps: dict[tuple[int, int], _Gap] = {}
     n_kept = 0
     with open(path, "w+b") as file:
         for start in range(0, len(rows), CHUNK):
             chunk = rows[start : start + CHUNK]
-            ends = np.array([last.get(person, -1) for person in chunk["person"].tolist()], np.int64)
+            ends = np.array([last.get(one, -1) for one in _in_shots(chunk, starts)], np.int64)
             chunk = chunk[chunk["frame"] <= ends]
             file.seek(0, 2)
             file.write(chunk.tobytes())
             # The few rows that are not seen, or follow one that is not, are looked at one by one.
-            for index, row in enumerate(chunk):
-                person = int(row["person"])
-                gap = gaps.setdefault(person, _Gap())
+            for index, (one, row) in enumerate(zip(_in_shots(chunk, starts), chunk, strict=True)):
+                gap = gaps.setdefault(one, _Gap())
                 if not row["visible"]:
                     gap.add(n_kept + index, row)
                 elif gap.rows:
@@ -94,10 +108,26 @@ def settle(rows: Rows, path: Path) -> int:
                     gap.rows.clear()
                 if row["visible"]:
                     gap.seen_frame = int(row["frame"])
-                    if row["frame"] == last[person]:
-                        del gaps[person]
+                    if row["frame"] == last[one]:
+                        del gaps[one]
             n_kept += len(chunk)
     return n_kept
+
+
+def _in_shots(rows: NDArray[np.void], starts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Of each row the person, and the shot, counted from 0."""
+    shots = np.searchsorted(starts, rows["frame"], side="right")
+    return list(zip(rows["person"].tolist(), shots.tolist(), strict=True))
+
+
+def _last_sights(rows: Rows, starts: NDArray[np.int64]) -> dict[tuple[int, int], int]:
+    """The last frame in which each person was seen in each shot; who was not seen in it is not there."""
+    last: dict[tuple[int, int], int] = {}
+    for start in range(0, len(rows), CHUNK):
+        seen = rows[start : start + CHUNK]
+        seen = seen[seen["visible"]]
+        last.update(zip(_in_shots(seen, starts), seen["frame"].tolist(), strict=True))
+    return last
 
 
 class _Gap:

@@ -99,6 +99,7 @@ def load(
     body_path: str | Path | None = None,
     weights_path: str | Path | None = None,
     heights_m: Mapping[int, float] | None = None,
+    same_people: bool = False,
     threads: int | None = 1,
 ) -> System:
     """A system ready to track.
@@ -106,7 +107,8 @@ def load(
     ``accurate`` takes slower and better networks; ``fast`` computes CoMotion's image features in eight bits (the
     lifter is fast unless it is accurate); ``strict`` follows only people whom the detector is certain of (CoMotion's
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
-    ``heights_m`` are statures that somebody measured, by person (the lifter alone makes use of them).
+    ``heights_m`` are statures that somebody measured, by person; with ``same_people`` whoever is dressed like one
+    person of an earlier shot, and like no other, goes on under their number after a cut (both the lifter alone).
     ``threads`` is how many PyTorch and NumPy's linear algebra have while a frame is worked on, in whichever thread
     does that; afterwards they have as many as before, and None leaves them alone. NumPy's are the whole process's.
     With more than one, a frame takes many times as long where anything else uses the cores.
@@ -124,6 +126,10 @@ def load(
             raise ChorosError(
                 "comotion takes no heights of people; leave them out or take the lifter system."
             )
+        if same_people:
+            raise ChorosError(
+                "comotion does not know people again after a cut; leave out --same-people or take the lifter system."
+            )
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
@@ -136,11 +142,14 @@ def load(
             threads=threads,
         )
     if name == "lifter":
-        from choros.lifter.tracker import LifterSystem, LifterSystemConfig
+        from choros.lifter.config import LifterSystemConfig
+        from choros.lifter.tracker import LifterSystem
 
         if strict:
             raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")
-        lifter_config = LifterSystemConfig(accurate=accurate, heights_m=dict(heights_m or {}))
+        lifter_config = LifterSystemConfig(
+            accurate=accurate, heights_m=dict(heights_m or {}), same_people=same_people
+        )
         return LifterSystem(lifter_config, body_path=body_path, weights_path=weights_path, threads=threads)
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 

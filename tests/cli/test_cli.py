@@ -51,6 +51,8 @@ class Shades:
 
 
 class ShadesStream:
+    cut_before = False
+
     def __init__(self):
         self.frame, self.sum = -1, np.float64(0)
 

@@ -10,6 +10,8 @@ from choros.errors import ChorosError
 from choros.evaluation.compare import evaluate_motion
 from choros.motion import FRAME, ROW, Header, Motion
 
+from .truths import standing
+
 FRAMES, PEOPLE = 12, 3
 
 
@@ -119,3 +121,16 @@ def test_nobody_on_either_side(truth, body):
 def test_motions_of_different_videos_are_refused(truth, body):
     with pytest.raises(ChorosError, match="12 frames and the prediction 5"):
         evaluate_motion(truth, truth[:5], body)
+
+
+def test_nothing_is_measured_over_a_cut(body):
+    """Everybody is turned by a wrong angle, another one in each shot: that is no acceleration."""
+    truth = standing(2, body)
+    rows = truth.rows.copy()
+    rows["global_orient"][rows["frame"] >= 8] += np.float32([0, 0.5, 0])
+    jumps = changed(truth, rows)
+    cut = Motion(jumps.header, jumps.frames.copy(), rows)
+    cut.frames["cut_before"][8] = True
+    without, within = (evaluate_motion(truth, motion, body)["accel_mm_s2"] for motion in (jumps, cut))
+    assert within < 1
+    assert without > 100

@@ -32,6 +32,8 @@ class Follower:
 
 
 class Following:
+    cut_before = False
+
     def __init__(self, motion):
         self.motion = motion
 

@@ -78,6 +78,8 @@ class Told:
 
 
 class ToldStream:
+    cut_before = False
+
     def __init__(self, motions):
         self.motions, self.frame = motions, -1
 

@@ -176,3 +176,20 @@ def test_a_video_that_does_not_belong_is_refused(video: Path) -> None:
         camera_evidence(motion_of(8, width=100), video)
     with pytest.raises(ChorosError, match=r"wall\.mp4 has none of the time stamps"):
         camera_evidence(motion_of(8, first=100), video)
+
+
+def test_a_cut_is_no_turn_of_the_camera(wall: np.ndarray, tmp_path: Path) -> None:
+    """Two cameras before one wall, 5 degrees apart, which the background alone would take for a turn."""
+    R = np.concatenate([turns(4, (0, 0.5, 0)), turns(4, (0, 0.5, 0)) @ turns(2, (0, 5, 0))[1]])
+    with VideoWriter(tmp_path / "cut.mp4", W, H, Fraction(25)) as writer:
+        for frame, R_now in enumerate(R):
+            writer.write(film(wall, R_now), Fraction(frame, 25))
+    motion = motion_of(8)
+    assert camera_evidence(motion, tmp_path / "cut.mp4").weight[3] > 0.5
+    motion.frames["cut_before"][4] = True
+    evidence = camera_evidence(motion, tmp_path / "cut.mp4")
+    assert evidence.weight[3] == 0
+    np.testing.assert_array_equal(evidence.turn[3], np.eye(3))
+    others = np.arange(7) != 3
+    assert (evidence.weight[others] > 0.5).all()
+    assert angles_deg(evidence.turn[others], (R[:-1].mT @ R[1:])[others]).max() < 0.2

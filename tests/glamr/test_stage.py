@@ -10,6 +10,7 @@ from choros.errors import ChorosError
 from choros.evaluation.bodies import joints_m
 from choros.evaluation.metrics.pose import apply_similarity, similarity_transform
 from choros.glamr.cameras import CameraEvidence, CameraPath, GroundEvidence
+from choros.glamr.rigid import exp
 from choros.glamr.sights import Spreads
 from choros.glamr.stage import WorldOptions, places_of, world_of
 from choros.motion import Motion
@@ -187,3 +188,57 @@ def test_the_shortest_motions(frames):
     made = world(seen_motion(T, camera), Known(T), "auto")
     mean, _ = shape_error_m(pelvises(made, 2, frames), T[..., :3, 3])
     assert mean < 0.01
+
+
+def two_shots(first, second, hidden=()):
+    """Two motions as one video with a cut, whose people have the same numbers, and the second's length."""
+    after = second.rows.copy()
+    after["frame"] += len(first)
+    frames = np.concatenate([first.frames, second.frames])
+    frames["pts"] = [(n, 30) for n in range(len(frames))]
+    frames["cut_before"][len(first)] = True
+    return Motion(first.header, frames, np.concatenate([first.rows, after]))
+
+
+def test_every_shot_is_a_world_of_its_own():
+    """A camera that cuts from one side of the walkers to above them: no turn between, and each floor is 0."""
+    T, camera = walkers(30), camera_path(30)
+    first = seen_motion(T, camera, hidden=[(0, 20, 30)])
+    high = camera.copy()
+    high[:, :3, :3] = camera[:, :3, :3] @ exp(np.array([-0.3, 0.0, 0.0]))
+    high[:, 2, 3] = 3.0
+    second = seen_motion(T, high, hidden=[(0, 0, 5)])
+    cut = two_shots(first, second)
+    turn = np.tile(np.eye(3), (59, 1, 1))
+    turn[29] = exp(np.array([0.0, 0.4, 0.0]))  # what a background that is another seems to say
+    made = world(cut, Known(T), "static", evidence=CameraEvidence(turn, np.ones(59)))
+    assert made.header.provenance["world"] == {
+        "camera": "static",
+        "seed": 0,
+        "keep_visible": True,
+        "shots": 2,
+    }
+    assert made.cut_before.tolist() == [n == 30 for n in range(60)]
+    assert made.T_world_camera[29, 2, 3] == pytest.approx(1.6, abs=0.02)
+    assert made.T_world_camera[30, 2, 3] == pytest.approx(3.0, abs=0.1)
+    # Nobody is filled in over the cut, and each shot is as if it were alone.
+    assert made.person(1).frame.tolist() == [*range(20), *range(35, 60)]
+    for part, alone in ((made[:30], first), (made[30:], second)):
+        expected = world(alone, Known(T), "static")
+        np.testing.assert_allclose(part.T_world_camera, expected.T_world_camera, atol=1e-9)
+        np.testing.assert_allclose(part.transl, expected.transl, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 8])
+def test_a_short_shot_and_one_without_people_are_fine(length):
+    T, camera = walkers(20), camera_path(20)
+    whole = seen_motion(T, camera)
+    nobody = replace(whole, rows=whole.rows[:0])
+    cut = two_shots(two_shots(nobody[:length], whole), whole[:length])
+    turn = np.tile(exp(np.array([0.0, 0.01, 0.0])), (len(cut) - 1, 1, 1))
+    made = world(cut, Known(T), "auto", evidence=CameraEvidence(turn, np.ones(len(cut) - 1)))
+    assert len(made) == 20 + 2 * length
+    assert set(made.row_frame) == set(range(length, len(made)))
+    assert np.isfinite(made.T_world_camera).all()
+    np.testing.assert_allclose(made.T_world_camera[0, :3, 1], [0, 0, -1], atol=1e-9)  # level
+    assert np.linalg.norm(made.transl, axis=-1).max() < 20

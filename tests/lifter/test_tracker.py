@@ -10,9 +10,12 @@ from choros.camera_motion.background import background
 from choros.detection import People
 from choros.errors import ChorosError
 from choros.keypoints import box_iou
+from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
-from choros.lifter.tracker import LifterStream, LifterSystemConfig, Look
+from choros.lifter.tracker import LifterStream, Look
 from choros.tracking.appearance import Colours
+from choros.video.cuts import sketch
+from tests.scenery import scenery
 
 WIDTH, HEIGHT, FPS = 960, 540, 25
 K = intrinsics(WIDTH, HEIGHT)
@@ -315,3 +318,86 @@ def test_whoever_is_certain_is_shown_at_once_in_a_crowd_unless_on_somebody(lifti
     double = LifterStream(None, lifting, LifterSystemConfig(), K)
     double.restore(state)
     assert len(double.follow(scored(same, [0.8, 0.7]), 0.2)) == 1
+
+
+HERE, THERE = (sketch(scenery(seed)) for seed in (1, 9))
+
+
+def cutting(lifting):
+    """Twelve frames of two people, eight with another camera's view of them, and eight as at first."""
+    views = [([[-0.8, 0.2, 5.0], [0.9, 0.2, 6.0]], HERE)] * 12 + [
+        ([[0.4, 0.1, 3.0], [-1.2, 0.1, 3.6]], THERE)
+    ] * 8
+    views += views[:8]
+    for i, (places, shown) in enumerate(views):
+        moved = np.add(places, [0.02 * i, 0, 0])
+        yield (
+            i / FPS,
+            look(lifting, moved, [RED, BLUE], hidden=(1,) if i == 11 else ())._replace(sketch=shown),
+        )
+
+
+def shots(lifting, config=None):
+    stream = LifterStream(None, lifting, config or LifterSystemConfig(), K)
+    rows, begins = [], []
+    for t, one in cutting(lifting):
+        rows.append(stream.follow(one, t))
+        begins.append(stream.cut_before)
+    assert np.flatnonzero(begins).tolist() == [12, 20]
+    return rows
+
+
+def test_nobody_is_followed_into_the_next_shot(lifting):
+    """Each shot is as if it were a video of its own, but for numbers and clock."""
+    rows = shots(lifting)
+    assert [set(one["person"]) for one in (rows[11], rows[12], rows[20])] == [{1, 2}, {3, 4}, {5, 6}]
+    assert rows[12]["visible"].all()
+    looks = list(cutting(lifting))
+    for start, end in ((0, 12), (12, 20), (20, 28)):
+        stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+        for n in range(start, end):
+            alone = stream.follow(looks[n][1], (n - start) / FPS)
+            assert len(alone) == len(rows[n])
+            for name in ("transl", "global_orient", "body_pose", "betas", "box_px", "visible", "confidence"):
+                np.testing.assert_allclose(rows[n][name], alone[name], atol=1e-5, err_msg=name)
+
+
+def test_whoever_is_likely_there_is_shown_in_the_first_frame_of_a_shot(lifting):
+    group = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6]], [RED, BLUE])
+    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+    stream.follow(scored(group, [0.84, 0.3])._replace(sketch=HERE), 0.0)
+    rows = stream.follow(scored(group, [0.84, 0.45])._replace(sketch=THERE), 0.04)
+    assert rows["person"].tolist() == [2, 3]
+
+
+def test_people_go_on_after_a_cut_by_what_they_wear_if_that_is_wanted(lifting):
+    rows = np.concatenate(shots(lifting, LifterSystemConfig(same_people=True)))
+    assert set(rows["person"]) == {1, 2}
+    for frame, red_m in ((5, -0.7), (15, 0.7), (25, -0.3)):
+        now = rows[rows["frame"] == frame]
+        assert now["person"].tolist() == [1, 2]
+        assert now["transl"][0, 0] == pytest.approx(red_m, abs=0.3)  # the one in red, wherever they stand
+
+
+def test_whoever_is_like_two_is_nobody_of_them(lifting):
+    stream = LifterStream(None, lifting, LifterSystemConfig(same_people=True), K)
+    three = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6], [1.5, 0.2, 6]], [RED, RED, BLUE])
+    assert stream.follow(three._replace(sketch=HERE), 0.0)["person"].tolist() == [1, 2, 3]
+    again = look(lifting, [[-1.5, 0.2, 5], [1, 0.2, 5]], [RED, BLUE])._replace(sketch=THERE)
+    rows = stream.follow(again, 0.04)
+    assert rows["person"].tolist() == [3, 4]
+    assert rows["transl"][0, 0] > 0  # the one in blue
+
+
+@pytest.mark.parametrize("stop", [11, 12, 13, 20])
+def test_a_checkpoint_near_a_cut_continues_bit_for_bit(lifting, tmp_path, stop):
+    config = LifterSystemConfig(same_people=True)
+    whole = np.concatenate(shots(lifting, config))
+    looks = list(cutting(lifting))
+    first, second = (LifterStream(None, lifting, config, K) for _ in range(2))
+    before = [first.follow(one, t) for t, one in looks[:stop]]
+    np.savez(tmp_path / "state.npz", **first.state())
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+        second.restore(dict(state))
+    after = [second.follow(one, t) for t, one in looks[stop:]]
+    np.testing.assert_array_equal(np.concatenate(before + after), whole)

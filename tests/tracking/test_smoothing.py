@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.tracking.smoothing import OneEuro, smooth, smooth_rotations
+from choros.tracking.smoothing import OneEuro, smooth, smooth_motion, smooth_rotations
+from tests.test_motion import make_motion
 
 
 def test_with_no_speed_term_it_is_the_first_order_low_pass():
@@ -44,3 +45,13 @@ def test_rotations_do_not_depend_on_the_world_they_are_in():
     expected = turn * Rotation.from_rotvec(smooth_rotations(rotvec, times).reshape(-1, 3))
     actual = Rotation.from_rotvec(smooth_rotations(turned, times).reshape(-1, 3))
     assert (expected.inv() * actual).magnitude().max() < 1e-9
+
+
+def test_nothing_is_smoothed_over_a_cut():
+    motion = make_motion(12)
+    motion.rows["transl"][motion.rows["frame"] >= 7] += 5
+    motion.frames["cut_before"][7] = True
+    whole = smooth_motion(motion)
+    for part, alone in ((whole[:7], motion[:7]), (whole[7:], motion[7:])):
+        np.testing.assert_allclose(part.transl, smooth_motion(alone).transl, atol=1e-6)
+        np.testing.assert_allclose(part.body_pose, smooth_motion(alone).body_pose, atol=1e-6)

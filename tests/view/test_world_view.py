@@ -126,6 +126,18 @@ def test_trails_lie_behind_people_and_grow(body: BodyModel) -> None:
         assert bool((np.abs(last - first)[v - 2 : v + 3, u] > 30).any()) == drawn
 
 
+def test_trails_end_at_a_cut(body: BodyModel) -> None:
+    """Where somebody went in the last shot is a place of another world."""
+    motion = walk(12)
+    view = WorldView(motion, body, replace(SMALL, views="top"))
+    whole = view.draw(11).astype(int)
+    motion.frames["cut_before"][9] = True
+    cut = WorldView(motion, body, replace(SMALL, views="top")).draw(11).astype(int)
+    for x, gone in ((1.8, True), (2.9, False)):
+        u, v = view.viewpoints["top"][0].to_px(np.array([x, 4.0, 0])).astype(int)
+        assert bool((np.abs(whole - cut)[v - 2 : v + 3, u] > 30).any()) == gone
+
+
 def test_both_views_have_everybody_and_ghosts_can_be_left_out(body: BodyModel) -> None:
     ghosts = walk(3, ghost_from=2)
     view = WorldView(ghosts, body, SMALL)

@@ -34,6 +34,8 @@ class Tracking:
     height: Heights = ()
     """How tall people are who were measured: 1.82 for the first person, 3=1.82 for person 3. The others are then
     measured against them by the floor they share (lifter)."""
+    same_people: Flag = False
+    """After a cut, whoever is clearly dressed like somebody before it keeps their number (lifter); else all are new."""
     body: OptionalFile = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights: OptionalFile = None
@@ -50,6 +52,7 @@ class Tracking:
             body_path=self.body,
             weights_path=self.weights,
             heights_m=heights_of(self.height),
+            same_people=self.same_people,
         )
 
     def options(self, start_s: float | None = None, end_s: float | None = None) -> TrackOptions:
@@ -66,6 +69,7 @@ class Tracking:
             "fast": self.fast,
             "strict": self.strict,
             **({"heights_m": {str(who): m for who, m in heights.items()}} if heights else {}),
+            **({"same_people": True} if self.same_people else {}),
             "body": str(self.body) if self.body else "open",
             "weights": str(self.weights) if self.weights else "shipped",
         }

@@ -48,6 +48,7 @@ from choros.evaluation.world_errors import (
     WORLD_MEANS,
     Mean,
     added,
+    in_shots,
     mean_of,
     relative_means,
     skin_means,
@@ -184,7 +185,7 @@ def _errors(
 
     true_cam, said_cam = moved(true_T, true_joints), moved(said_T, said_joints)
     errors_mm, pa_mm = mpjpe_mm(said_cam, true_cam), pa_mpjpe_mm(said_cam, true_cam)
-    visible = true["visible"]
+    visible, apart = true["visible"], in_shots(true, prediction.shot[said["frame"]])
     means = {
         "mpjpe_mm": mean_of(errors_mm),
         "mpjpe_visible_mm": mean_of(errors_mm, visible),
@@ -195,7 +196,7 @@ def _errors(
         "pck3d_100": mean_of(pck_3d(said_cam, true_cam, 100)),
         "pck3d_150": mean_of(pck_3d(said_cam, true_cam, 150)),
         "root_error_mm": mean_of(joint_errors_mm(said_cam, true_cam, root=None)[:, 0]),
-        "accel_mm_s2": mean_of(_acceleration_errors(true, said, true_cam, said_cam, fps)),
+        "accel_mm_s2": mean_of(_acceleration_errors(apart, said, true_cam, said_cam, fps)),
         **relative_means(true, true_T @ true_root, said_T @ said_root),
     }
     worlds = T_world_space(truth, prediction)
@@ -203,9 +204,9 @@ def _errors(
         true_world, said_world = worlds[0][true["frame"]], worlds[1][said["frame"]]
         roots = true_world @ true_root, said_world @ said_root
         joints = moved(true_world, true_joints), moved(said_world, said_joints)
-        means |= world_means(true, said, *joints, *roots, fps)
+        means |= world_means(apart, said, *joints, *roots, fps)
     skins = []
-    for window in windows(true, window_frames(fps)):  # a whole video of skin would fill the memory
+    for window in windows(apart, window_frames(fps)):  # a whole video of skin would fill the memory
         some = window[::SKIN_STEP]
         true_skin, said_skin = vertices_m(true[some], body), vertices_m(said[some], body)
         skin_cam = moved(said_T[some], said_skin), moved(true_T[some], true_skin)

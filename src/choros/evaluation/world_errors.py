@@ -81,6 +81,14 @@ def unbroken_runs(true: Rows, said: Rows) -> list[Ints]:
     )
 
 
+def in_shots(true: Rows, shot: Ints) -> Rows:
+    """True rows (k,) in which everybody is somebody else in each ``shot``, (k,): nothing is measured over a cut."""
+    rows = true.copy()
+    each = np.stack([true["person"].astype(np.int64), shot], axis=-1)
+    rows["person"] = np.unique(each, axis=0, return_inverse=True)[1].reshape(-1)
+    return rows
+
+
 def _split(order: Ints, breaks: NDArray[np.bool_]) -> list[Ints]:
     return np.split(order, np.flatnonzero(breaks) + 1) if len(order) else []
 

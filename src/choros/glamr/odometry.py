@@ -198,12 +198,14 @@ def camera_evidence(
             index = index_of.get(frame.pts)
             if index is None:
                 continue
-            if index != last + 1:
+            cut = bool(motion.cut_before[index])
+            follows = index == last + 1 and not cut
+            if not follows:
                 odometry = Odometry()
             people = motion.in_frame(index)
-            up = _up_of(people, up)
+            up = _up_of(people, None if cut else up)
             step = odometry.step(frame.image, people["box_px"], motion.K[index], up)
-            if index == last + 1:
+            if follows:
                 turn[index - 1], weight[index - 1] = step
                 went[index - 1] = odometry.went
                 if odometry.passed is not None:

@@ -28,6 +28,7 @@ from choros.glamr.cameras import (
 from choros.glamr.figure import BALL_JOINTS
 from choros.glamr.people import Course, Infiller, Predictor, courses
 from choros.glamr.rigid import UP, exp, from_heading, log
+from choros.glamr.shots import Shot, empty_world, joined, shots_of
 from choros.glamr.sights import Sights, Spreads, World
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.keypoints import box_of_keypoints
@@ -67,6 +68,7 @@ def world_of(
 
     Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept;
     one of any scale and any way up (``given_in_metres`` False) is brought there first. Each person gets one shape.
+    Every shot is a world of its own, with its own floor, origin and camera, and nobody is filled in over a cut.
     Raises ``ChorosError`` if nobody was seen, or motion, body, camera and evidence are not of the same frames.
     """
     options = options or WorldOptions()
@@ -80,6 +82,25 @@ def world_of(
         from choros.glamr.trajectory import TrajectoryPredictor
 
         predictor = TrajectoryPredictor.load()
+    if not motion.visible.any():
+        raise ChorosError(f"nobody is visible in {motion.header.source or 'this motion'}; track it first.")
+    return joined([
+        _world_of_shot(shot, options, infiller, predictor, given_in_metres, body, report)
+        if shot.motion.visible.any() else empty_world(shot)
+        for shot in shots_of(motion, evidence, given)
+    ])  # fmt: skip
+
+
+def _world_of_shot(
+    shot: Shot,
+    options: WorldOptions,
+    infiller: Infiller,
+    predictor: Predictor,
+    given_in_metres: bool,
+    body: BodyModel,
+    report: Report,
+) -> Motion:
+    motion, evidence, given = shot
     people = courses(
         motion, body, infiller, predictor,
         seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=report,

@@ -83,9 +83,7 @@ def remember_clothes(
     tracks["dress_lab"][which], tracks["dress_weight"][which] = new.lab, new.weight
 
 
-def coast(
-    tracks: NDArray[np.void], which: Indices, dt_s: float, memory_s: float, rules: BoxRules
-) -> None:
+def coast(tracks: NDArray[np.void], which: Indices, dt_s: float, memory_s: float, rules: BoxRules) -> None:
     """Nobody saw the tracks ``which``: they drift on, ever slower and less sure."""
     keep = np.exp(-dt_s / memory_s)
     tracks["velocity_m_s"][which] *= keep

@@ -72,12 +72,15 @@ def smooth_rotations(
 
 
 def smooth_motion(motion: Motion, settings: OneEuro | None = None) -> Motion:
-    """Everyone's pose and place smoothed over time; shape, boxes and keypoints stay."""
+    """Everyone's pose and place smoothed over time, in each shot by itself; shape, boxes and keypoints stay."""
     rows = motion.rows.copy()
-    for person in motion.people:
-        mine = rows["person"] == person.id
-        turns = np.concatenate([person.global_orient, person.body_pose], -1).reshape(len(person), 24, 3)
-        pose = smooth_rotations(turns.astype(np.float64), person.pts_s, settings).reshape(len(person), 72)
+    one_in_shot = np.stack([rows["person"], motion.shot[rows["frame"]]], -1)
+    for one in np.unique(one_in_shot, axis=0):
+        mine = (one_in_shot == one).all(-1)
+        times_s = motion.pts_s[rows["frame"][mine]]
+        turns = np.concatenate([rows["global_orient"][mine], rows["body_pose"][mine]], -1)
+        pose = smooth_rotations(turns.astype(np.float64).reshape(-1, 24, 3), times_s, settings)
+        pose = pose.reshape(-1, 72)
         rows["global_orient"][mine], rows["body_pose"][mine] = pose[:, :3], pose[:, 3:]
-        rows["transl"][mine] = smooth(person.transl.astype(np.float64), person.pts_s, settings)
+        rows["transl"][mine] = smooth(rows["transl"][mine].astype(np.float64), times_s, settings)
     return Motion(motion.header, motion.frames, rows)

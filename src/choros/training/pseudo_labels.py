@@ -26,8 +26,9 @@ from choros.camera import intrinsics, project
 from choros.datasets.test_footage import refuse_test_footage
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
+from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
-from choros.lifter.tracker import LifterSystem, LifterSystemConfig
+from choros.lifter.tracker import LifterSystem
 from choros.motion import FRAME, ROW, Header, Motion, atomic_write
 from choros.video import Frame, open_video
 from choros.video.images import STILL_SUFFIXES, natural_key

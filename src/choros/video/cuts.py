@@ -80,6 +80,7 @@ def sketch(image: NDArray[np.uint8], rules: CutRules | None = None) -> Sketch:
     grey = np.asarray(cv2.resize(green, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     spread = _spread(grey.astype(np.float32))[1]
     textured = np.array((spread > rules.texture**2).mean() >= rules.least_textured)
+    textured &= min(height, width) >= 2 * PATCH_PX
     return Sketch(layout(image), grey, textured, np.float32(grey.mean())[...])
 
 

@@ -185,10 +185,15 @@ class WorldView:
             boxes.append(_frustum(self.motion, frame, CAMERA_M))
         return np.concatenate(boxes)
 
+    def _since(self, frame: int) -> int:
+        """The first frame whose places are shown in this one: lately, and of the same shot, whose world it is."""
+        lately = np.searchsorted(self.motion.pts_s, self.motion.pts_s[frame] - KEPT_S)
+        return max(int(lately), int(np.searchsorted(self.motion.shot, self.motion.shot[frame])))
+
     def _trails(self, image: NDArray[np.uint8], view: Viewpoint, frame: int) -> None:
         """Where people's hips were, on the floor; the latest comes last and on top."""
         motion = self.motion
-        since = np.searchsorted(motion.pts_s, motion.pts_s[frame] - KEPT_S)
+        since = self._since(frame)
         lately = slice(*np.searchsorted(motion.row_frame, [since, frame + 1]))
         rows, floor = motion.rows[lately], self._hips[lately] * [1, 1, 0]
         in_front = view.to_eye(floor)[:, 2] > 0.1
@@ -210,7 +215,7 @@ class WorldView:
 
     def _camera(self, image: NDArray[np.uint8], view: Viewpoint, canvas: Canvas, frame: int) -> None:
         """The camera as a pyramid with a mark on top, its path until now, and a plumb line to the floor."""
-        since = np.searchsorted(self.motion.pts_s, self.motion.pts_s[frame] - KEPT_S)
+        since = self._since(frame)
         _line(image, canvas, view, self.motion.T_world_camera[since : frame + 1, :3, 3], NOTE, 2)
         eye, left_top, right_top, right_bottom, left_bottom, up = _frustum(self.motion, frame, CAMERA_M)
         _line(image, canvas, view, _pieces(eye * [1, 1, 0], eye), NOTE, 1)

@@ -83,10 +83,11 @@ def agreement(motion: Motion, seen: Seen, body: BodyModel) -> Agreement:
 
 def jitter(motion: Motion, body: BodyModel) -> float:
     """m/s³, joints about the pelvis, over people who were there in four frames one after the other; NaN if nobody."""
-    values = []
+    values, shot = [], motion.shot
     for person in np.unique(motion.rows["person"]):
         rows = motion.rows[motion.rows["person"] == person]
-        for run in np.split(rows, np.flatnonzero(np.diff(rows["frame"]) != 1) + 1):
+        apart = (np.diff(rows["frame"]) != 1) | (np.diff(shot[rows["frame"]]) != 0)
+        for run in np.split(rows, np.flatnonzero(apart) + 1):
             if len(run) > 3:
                 joints = joints_m(run, body)
                 values.append(np.ravel(jitter_m_s3(joints - joints[:, :1], float(motion.fps))))
