@@ -93,7 +93,7 @@ def test_shape_of_pixels_and_turn(told, tmp_path):
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.sample_aspect_ratio = Fraction(2)
         stream.set_display_rotation(90)  # counterclockwise, as FFmpeg counts
-        for i in range(5):
+        for _ in range(5):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(37))))
         container.mux(stream.encode(None))
     said = told(tmp_path / "clip.mp4")
