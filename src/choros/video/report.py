@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
@@ -23,6 +24,7 @@ from choros.video.rates import Rate, rate_of
 
 #: Frames that are kept to look for people in, and px of their longer side at most.
 SAMPLES, SAMPLE_SIDE_PX = 5, 1920
+TIMEOUT_S = 15.0  # for a file on a disk that has gone silent
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,9 @@ class Claims:
 def claims(path: Path) -> Claims | None:
     """Those of a file; None if FFmpeg finds no video in it. Reads no more than the first picture."""
     try:
-        with av.open(
-            f"file:{path}", options={"max_pixels": str(MAX_PIXELS)}, metadata_errors="replace"
-        ) as file:
-            videos = [stream for stream in file.streams.video if stream.codec_context is not None]
+        limits = {"max_pixels": str(MAX_PIXELS)}
+        with av.open(f"file:{path}", options=limits, metadata_errors="replace", timeout=TIMEOUT_S) as file:
+            videos = [s for s in file.streams.video if s.codec_context is not None and not _is_cover(s)]
             if not videos:
                 return None
             stream = max(videos, key=lambda s: s.codec_context.width * s.codec_context.height)
@@ -72,6 +73,10 @@ def claims(path: Path) -> Claims | None:
             return Claims(**{**vars(said), "orientation": orientation_of(picture)})
     except (av.error.FFmpegError, ValueError):
         return None
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
 
 
 @dataclass
