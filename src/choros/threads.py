@@ -35,11 +35,12 @@ def at_most(threads: int | None) -> Iterator[None]:
     torch.get_num_threads()  # at its first use in a thread, PyTorch sets OpenMP's number anew
     openmp, _ = _libraries()
     before = _limited(openmp, threads)
-    _linear_algebra.enter(threads)
+    linear_algebra = _linear_algebra  # after a fork there is another
+    linear_algebra.enter(threads)
     try:
         yield
     finally:
-        _linear_algebra.leave()
+        linear_algebra.leave()
         _put_back(openmp, before)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import choros
+from choros.cli.main import main
 from choros.video import VideoWriter
 from tests.export.walkers import walkers
 
@@ -176,6 +177,21 @@ def test_nothing_is_asked_later_either(home, inputs):
     assert home.run("-c", code).returncode == 0
     assert home.left() == []
     assert home.trapped() == ""
+
+
+def test_doctor_says_what_is_written_where_and_that_nothing_is_sent(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    main(["doctor"])
+    said = capsys.readouterr().out
+    assert "nothing is sent" in said
+    lines = [line.split("│")[1:-1] for line in said.splitlines() if line.startswith("│")]
+    written = {cells[0].strip(): cells[2].strip() for cells in lines if len(cells) == 3}
+    assert written["onnxruntime"].startswith("neither")
+    assert Path(written["numba"]).is_dir()
+    assert "temporary" in written["matplotlib"]
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY")
+    main(["doctor"])
+    assert "both: somebody took" in capsys.readouterr().out
 
 
 def test_every_process_of_the_tests_keeps_quiet():

@@ -40,7 +40,7 @@ class Doctor:
 
     def _installation(self) -> None:
         from rich.console import Console
-        from rich.table import Table
+        from rich.table import Column, Table
 
         from choros._version import __version__
         from choros.weights import SHIPPED
@@ -67,7 +67,8 @@ class Doctor:
 
         console.print(f"video: {_codecs()}")
         console.print(f"accelerator: {_accelerator()}")
-        written = Table("of", "what", "where, with choros", title="written and sent", title_justify="left")
+        where = Column("where, with choros", overflow="fold")
+        written = Table("of", "what", where, title="written and sent", title_justify="left")
         for row in traces():
             written.add_row(*row)
         console.print(written)

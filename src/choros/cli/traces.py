@@ -16,10 +16,8 @@ def keep_out_of_home() -> None:
     That costs half a second where a plot is drawn. Somebody's own MPLCONFIGDIR stays.
     """
     if "MPLCONFIGDIR" not in os.environ:
-        folder = str(
-            Path(tempfile.gettempdir()) / f"choros-{uuid4().hex}"
-        )  # made by matplotlib if it is used
-        os.environ["MPLCONFIGDIR"] = folder
+        # Matplotlib makes it, where it is used at all.
+        folder = os.environ["MPLCONFIGDIR"] = str(Path(tempfile.gettempdir()) / f"choros-{uuid4().hex}")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
@@ -33,11 +31,7 @@ def traces() -> list[tuple[str, str, str]]:
         ("matplotlib", "the list of fonts, in the home folder", "in a temporary folder, deleted at the end"),
         ("numba", "compiled loops", code),
         ("torch", "an empty folder torchinductor_USER", tempfile.gettempdir()),
-        (
-            "viser",
-            "a page of `choros view`",
-            "at this machine's own address alone; nothing is fetched for it",
-        ),
+        ("viser", "the page of `choros view`", "at this machine's own address; nothing is fetched for it"),
         ("tensorboard", "curves of `choros train --tensorboard`", "in the folder that is named"),
         ("python", "its compiled sources", "beside the sources, where these can be written"),
         ("others", "nothing", "nothing"),
