@@ -11,6 +11,9 @@ they are: they take little time and are what is wanted exactly. Needs onnx. Run 
     python tools/build_trunk_graph.py src/choros/comotion/data/trunk-int8.onnx --video CLIP...
 """
 
+import choros  # before onnxruntime, which is to send nothing
+
+# isort: split
 import argparse
 import operator
 import tempfile
@@ -27,7 +30,6 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-import choros
 from choros.camera import Letterbox
 from choros.comotion.trunk import COARSEST_PX
 from choros.comotion.trunk_movenet import MAPS, MoveNetTrunk, SameConv2d

@@ -7,6 +7,7 @@
 >>> rows = tracker.update(image, time_s)             # (H, W, 3) uint8 RGB, seconds -> (n,) choros.motion.ROW
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from choros.options import TrackOptions
     from choros.systems import load, track
     from choros.video import open_video
+
+# Nothing that choros runs on may tell others about it. onnxruntime keeps a device ID and a list of events in the
+# home folder and sends them to its maker, unless this stands in the environment before its library is loaded: no call
+# comes early enough. Processes that are started from here inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOME = {
     "BodyModel": "choros.body",

@@ -18,6 +18,15 @@ def inner(function: Callable[..., Any]) -> Callable[..., Any]:
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+def kept_in() -> str | None:
+    """The folder of compiled code: beside the sources, else the user's cache folder; None if neither can be written."""
+    return getattr(compiled(_example).stats, "cache_path", None)  # type: ignore[attr-defined]
+
+
+def _example() -> None:
+    pass
+
+
 def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     try:
         return numba.njit(cache=True, nogil=True, **options)(function)

@@ -104,6 +104,7 @@ def load(
     weights_path: str | Path | None = None,
     heights_m: Mapping[int, float] | None = None,
     same_people: bool = False,
+    threads: int | None = 1,
 ) -> System:
     """A system ready to track.
 
@@ -112,10 +113,17 @@ def load(
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
     ``heights_m`` are statures that somebody measured, by person; with ``same_people`` whoever is dressed like one
     person of an earlier shot, and like no other, goes on under their number after a cut (both the lifter alone).
+    ``threads`` is how many PyTorch and NumPy's linear algebra have while a frame is worked on, in whichever thread
+    does that; afterwards they have as many as before, and None leaves them alone. NumPy's are the whole process's.
+    With more than one, a frame takes many times as long where anything else uses the cores.
     Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
         raise ChorosError("fast and accurate exclude each other; give one of them.")
+    if threads is not None and threads < 1:
+        raise ChorosError(
+            f"{threads} threads compute nothing; give 1 or more, or None for as many as there are."
+        )
     name = ALIASES.get(name, name)
     if name == "comotion":
         if heights_m:
@@ -129,7 +137,14 @@ def load(
         from choros.comotion.tracker import Comotion, TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
-        return Comotion(config, accurate=accurate, fast=fast, body_path=body_path, weights_path=weights_path)
+        return Comotion(
+            config,
+            accurate=accurate,
+            fast=fast,
+            body_path=body_path,
+            weights_path=weights_path,
+            threads=threads,
+        )
     if name == "lifter":
         from choros.lifter.config import LifterSystemConfig
         from choros.lifter.tracker import LifterSystem
@@ -139,7 +154,7 @@ def load(
         lifter_config = LifterSystemConfig(
             accurate=accurate, heights_m=dict(heights_m or {}), same_people=same_people
         )
-        return LifterSystem(lifter_config, body_path=body_path, weights_path=weights_path)
+        return LifterSystem(lifter_config, body_path=body_path, weights_path=weights_path, threads=threads)
     raise ChorosError(f"there is no system called {name!r}; choose one of: {', '.join(SYSTEMS)}.")
 
 

@@ -1,4 +1,4 @@
-"""``choros doctor``: what is installed, which weights and bodies were found and under which licence."""
+"""``choros doctor``: what is installed, what is written where, and that nothing is sent; or all about one clip."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import platform
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from choros.cli.traces import traces
+from choros.errors import ChorosError
 
 CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "libx264")
 PACKAGES = ("torch", "numpy", "scipy", "safetensors", "av", "onnxruntime", "roma", "numba", "tyro")
@@ -13,11 +19,28 @@ PACKAGES = ("torch", "numpy", "scipy", "safetensors", "av", "onnxruntime", "roma
 
 @dataclass
 class Doctor:
-    """Show what choros runs on: packages, weights and their licences, video codecs, GPU."""
+    """Show what choros runs on, what is written where, and that nothing is sent; or all that it sees in a CLIP."""
+
+    clip: Positional[Annotated[str | None, arg(metavar="[CLIP]", constructor=str, help_behavior_hint="")]] = (
+        None
+    )
+    """A video, picture, folder of pictures or stream: what it claims and holds, and what choros would do with it."""
+    seconds: Annotated[float, arg(metavar="SECONDS")] = 120
+    """How much of the clip to look at."""
 
     def run(self) -> None:
+        if self.clip is None:
+            self._installation()
+            return
+        if not self.seconds > 0:
+            raise ChorosError(f"{self.seconds} s of a clip show nothing; give --seconds above 0.")
+        from choros.cli.doctor_clip import tell
+
+        tell(self.clip, self.seconds)
+
+    def _installation(self) -> None:
         from rich.console import Console
-        from rich.table import Table
+        from rich.table import Column, Table
 
         from choros._version import __version__
         from choros.weights import SHIPPED
@@ -44,6 +67,12 @@ class Doctor:
 
         console.print(f"video: {_codecs()}")
         console.print(f"accelerator: {_accelerator()}")
+        where = Column("where, with choros", overflow="fold")
+        written = Table("of", "what", where, title="written and sent", title_justify="left")
+        for row in traces():
+            written.add_row(*row)
+        console.print(written)
+        console.print("nothing is sent: no machine is asked but those whose addresses you give")
         if missing:
             print(
                 f"choros: {missing[0].path} is missing from this installation; install choros again.",

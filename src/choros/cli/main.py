@@ -18,6 +18,7 @@ from choros.cli.output import safe_output
 from choros.cli.plot import Plot
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
+from choros.cli.traces import keep_out_of_home
 from choros.cli.track import Track
 from choros.cli.train import Train
 from choros.cli.view import View
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
         with safe_output():
             command = _parsed(sys.argv[1:] if arguments is None else arguments)
             if command is not None:
+                keep_out_of_home()
                 command.run()
     except Nobody as nothing:  # a clip without people is a result
         print(nothing)

@@ -35,6 +35,7 @@ from choros.motion import ROW
 from choros.tracking.assignment import assign
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
 from choros.tracking.steps import checked_picture, checked_step, first_K, stream_K
+from choros.tracking.turns import Turn, in_turn, with_few_threads
 from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
 
 Floats = NDArray[np.floating]
@@ -123,8 +124,8 @@ class Bodies(NamedTuple):
 class ComotionStream:
     """One video's tracks, frame by frame; `look` may run ahead in other threads, `follow` is in order.
 
-    ``trunk`` gives the maps of the network's own. ``K`` None assumes the default focal length of ``camera.py`` from
-    the first frame's size.
+    ``trunk`` gives the maps of the network's own; ``threads`` as of `systems.load`. ``K`` None assumes the
+    default focal length of ``camera.py`` from the first frame's size.
     """
 
     def __init__(
@@ -134,7 +135,9 @@ class ComotionStream:
         detector: Detector,
         config: TrackerConfig,
         K: NDArray[np.float64] | None = None,
+        threads: int | None = 1,
     ) -> None:
+        self.turn, self.threads = Turn(), threads
         self._network, self._trunk, self._detector, self._config = network, trunk, detector, config
         self.K, self._size = stream_K(K), np.zeros(2, np.int64)  # until the first frame tells its size
         width = network.config.hidden_width if network.config.hidden_state else 0
@@ -145,6 +148,7 @@ class ComotionStream:
         self.cut_before = False  # whether another shot began with the last frame
         self._background = BackgroundMotion(config.background)
 
+    @with_few_threads
     def look(self, image: NDArray[np.uint8]) -> Look:
         """A picture, (H, W, 3) uint8 RGB, encoded, and its people's boxes; needs nothing of other frames."""
         image = checked_picture(image)
@@ -153,10 +157,13 @@ class ComotionStream:
         there = (boxes[:, 3] - boxes[:, 1] >= self._config.min_height_px) & (box_area(look.boxes_px) > 0)
         return look._replace(boxes_px=look.boxes_px[there], scores=scores[there])
 
+    @in_turn
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
         return self.follow(self.look(image), time_s)
 
+    @in_turn
+    @with_few_threads
     def begin(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
     ) -> NDArray[np.void]:
@@ -170,6 +177,8 @@ class ComotionStream:
         boxes = np.asarray(boxes_px, np.float32).reshape(-1, 4)
         return self.follow(self._look(image, boxes, np.ones(len(boxes), np.float32)), time_s)
 
+    @in_turn
+    @with_few_threads
     @torch.inference_mode()
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
@@ -207,6 +216,7 @@ class ComotionStream:
             tracks, bodies = np.concatenate([tracks, born]), bodies.joined(more)
         return self._report(tracks, bodies, look)
 
+    @in_turn
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint."""
         return {
@@ -220,6 +230,7 @@ class ComotionStream:
             **self._background.state(),
         }
 
+    @in_turn
     def restore(self, state: State) -> None:
         """Continue from ``state()`` of a stream with the same options and weights."""
         if state["tracks"].dtype != self._tracks.dtype:
@@ -388,8 +399,8 @@ class Comotion:
     Without a ``detector`` it is the embedded one, as of the lifter system; ``accurate`` lets that see finer, ``fast``
     lets the trunk round (`frozen`).
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
-    None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now. Raises
-    `ChorosError` where one of the files is missing or unfit.
+    None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now; ``threads`` as of
+    `systems.load`. Raises `ChorosError` where one of the files is missing or unfit.
     """
 
     name = "comotion"
@@ -404,7 +415,9 @@ class Comotion:
         body_path: str | Path | None = None,
         weights_path: str | Path | None = None,
         network: ComotionNetwork | None = None,
+        threads: int | None = 1,
     ) -> None:
+        self.threads = threads
         self.config = config or TrackerConfig()
         if network is None:
             body = None if body_path is None else BodyModel.load(body_path)
@@ -418,4 +431,4 @@ class Comotion:
 
     def stream(self, K: NDArray[np.float64] | None = None) -> ComotionStream:
         """A new video. Streams of one system share its network and nothing else."""
-        return ComotionStream(self.network, self._trunk, self._detector, self.config, K)
+        return ComotionStream(self.network, self._trunk, self._detector, self.config, K, self.threads)

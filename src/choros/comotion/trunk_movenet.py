@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from choros import weights
-from choros.detection.session import open_network
+from choros.detection.session import Network
 
 #: What the file of weights says it is for.
 SYSTEM = "movenet-multipose"
@@ -151,8 +151,8 @@ class MoveNetTrunk(nn.Module):
 class FrozenMoveNet:
     """An `ImageTrunk`: a "multipose" `MoveNetTrunk` as it is now, on the CPU, by onnxruntime, without gradients.
 
-    It gives the same maps within rounding, sooner, with as many threads as torch has now. If it may be ``rounded``
-    and its weights are those that ship, MobileNetV2 is computed in whole numbers of eight bits, unless the
+    It gives the same maps within rounding, sooner, with two threads, or with one where torch has one. If it may be
+    ``rounded`` and its weights are those that ship, MobileNetV2 is computed in whole numbers of eight bits, unless the
     processor's sums of these overflow: in half the time or less, while maps move by a quarter of their spread.
     It may be called from several threads. Raises `ChorosError` if the installation lacks its graphs.
     """
@@ -161,23 +161,24 @@ class FrozenMoveNet:
 
     def __init__(self, trunk: MoveNetTrunk, rounded: bool = False) -> None:
         self.channels = trunk.channels
-        tensors = {name: tensor.numpy() for name, tensor in trunk.state_dict().items()}
+        threads = min(2, torch.get_num_threads())
+        tensors = {name: tensor.numpy().copy() for name, tensor in trunk.state_dict().items()}
         graph = weights.shipped("trunk-graph")  # it names the weights of "multipose" and holds none
-        self._network = open_network(graph, torch.get_num_threads(), tensors)
+        self._network = Network(graph, threads, tensors)
         if rounded and trunk.is_pretrained():
-            self._to_eight_bits()
+            self._to_eight_bits(threads)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
         maps = self._network.run(MAPS, {"images": images.numpy(force=True)})  # channels last
         return [torch.from_numpy(features).permute(0, 3, 1, 2) for features in maps]
 
-    def _to_eight_bits(self) -> None:
+    def _to_eight_bits(self, threads: int) -> None:
         """Take the graph in eight bits if it sees in noise about what the exact one does.
 
         Without VNNI, x86 adds pairs of products in 16 bits, which overflow.
         """
-        coarse = open_network(weights.shipped("trunk-int8"), torch.get_num_threads())
+        coarse = Network(weights.shipped("trunk-int8"), threads)
         noise = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
         exact, seen = (network.run(["fine"], {"images": noise})[0] for network in (self._network, coarse))
         if np.abs(seen - exact).mean() < OVERFLOW * np.abs(exact - exact.mean()).mean():

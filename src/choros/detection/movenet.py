@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, open_network
+from choros.detection.session import DATA, Network
 
 _CROP_PX = {"lightning": 192, "thunder": 256}
 
@@ -35,8 +35,7 @@ class MoveNet:
         weights: Path | None = None,
     ) -> None:
         self.crop_px, self.room = _CROP_PX[variant], room
-        self._network = open_network(weights or DATA / f"movenet-{variant}.onnx", threads)
-        self._input = self._network.get_inputs()[0].name
+        self._network = Network(weights or DATA / f"movenet-{variant}.onnx", threads)
 
     def estimate(self, image: np.ndarray, boxes_px: np.ndarray) -> np.ndarray:
         """Keypoints (n, 17, 3), x_px, y_px, confidence, of the person in the middle of each box (n, 4) xyxy.
@@ -47,7 +46,8 @@ class MoveNet:
         keypoints = np.empty((len(boxes_px), 17, 3), np.float32)
         for box, person in zip(crop_squares(boxes_px, self.room), keypoints, strict=True):
             crop = cut_square(image, box, self.crop_px)
-            found = self._network.run(None, {self._input: crop[None].astype(np.int32)})[0].reshape(17, 3)
+            (found,) = self._network.run(None, {self._network.input: crop[None].astype(np.int32)})
+            found = found.reshape(17, 3)
             person[:, :2] = box[:2] + found[:, 1::-1] * box[2]  # the network says y, x as shares of the crop
             person[:, 2] = chance_of_right(found[:, 2])
         return keypoints

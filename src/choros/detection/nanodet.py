@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, open_network
+from choros.detection.session import DATA, Network
 from choros.keypoints import box_iou
 
 _STRIDES = (8, 16, 32)
@@ -61,8 +61,7 @@ class NanoDet:
         weights: Path = DATA / "nanodet_g.onnx",
     ) -> None:
         self.sizes, self.score, self.nms_iou = sizes, score, nms_iou
-        self._network = open_network(weights, threads)
-        self._input = self._network.get_inputs()[0].name
+        self._network = Network(weights, threads)
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (n, 4) xyxy px and scores (n,) of the people in ``image``, best first.
@@ -78,7 +77,7 @@ class NanoDet:
 
     def _detect_at(self, image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         letterbox = Letterbox.fit(image.shape[0], image.shape[1], size)
-        outputs = self._network.run(None, {self._input: network_input(image, letterbox)})
+        outputs = self._network.run(None, {self._network.input: network_input(image, letterbox)})
         boxes, scores = decode(outputs, letterbox.canvas, self.score)
         return letterbox.to_image(boxes), scores
 

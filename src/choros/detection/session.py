@@ -1,9 +1,15 @@
-"""Opening ONNX networks that ship with choros, on the CPU, ready to be run from several threads."""
+"""Opening ONNX networks that ship with choros, on the CPU, ready to be run from several threads and after a fork."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -11,16 +17,61 @@ from choros.errors import ChorosError
 
 DATA = Path(__file__).parent / "data"
 
+Tensors = Mapping[str, NDArray[Any]]
 
-def open_network(
-    path: Path, threads: int, weights: Mapping[str, NDArray[np.generic]] | None = None
-) -> onnxruntime.InferenceSession:
+# Whoever imported onnxruntime before choros has its reports to its maker on (see `choros`); this ends what it can.
+onnxruntime.disable_telemetry_events()
+
+
+class Network:
     """An onnxruntime session on ``path`` that computes with ``threads`` threads.
 
-    ``weights`` are those that the file only names; the session has copies of them. Threads that spin while they
-    wait would take the cores away from the other networks of the process (half the frames per second, measured),
-    so they sleep. Raises `ChorosError` when the file cannot be loaded.
+    ``weights`` are those that the file only names; the session has copies of them. May be run from several threads,
+    and in a forked child, where it is opened anew at its first run: the threads of the parent's session stay behind.
+    What is pickled is what it was made of. Raises `ChorosError` when the file cannot be loaded.
     """
+
+    def __init__(self, path: Path, threads: int, weights: Tensors | None = None) -> None:
+        self._made_of = path, threads, weights
+        self._session: onnxruntime.InferenceSession | None = _session(path, threads, weights)
+        self._opening = threading.Lock()
+        self.input = str(self._session.get_inputs()[0].name)
+        _networks.add(self)
+
+    def run(self, outputs: Sequence[str] | None, inputs: Tensors) -> list[NDArray[Any]]:
+        """The ``outputs`` by name, or all of them for None, as onnxruntime gives them."""
+        session = self._session
+        if session is None:
+            with self._opening:
+                session = self._session = self._session or _session(*self._made_of)
+        found: list[NDArray[Any]] = session.run(outputs, inputs)
+        return found
+
+    def leave_behind(self) -> None:
+        """In a forked child: forget the parent's session, and never end it, which would be to wait for its threads."""
+        if self._session is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+        self._session, self._opening = None, threading.Lock()
+
+    def __reduce__(self) -> tuple[type[Network], tuple[Path, int, Tensors | None]]:
+        return Network, self._made_of
+
+
+_networks: weakref.WeakSet[Network] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for network in _networks:
+        network.leave_behind()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _session(path: Path, threads: int, weights: Tensors | None) -> onnxruntime.InferenceSession:
+    """Threads that spin while they wait would take the cores away from the other networks of the process (half the
+    frames per second, measured), so they sleep."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from choros.detection.movenet import crop_squares, cut_square
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, open_network
+from choros.detection.session import DATA, Network
 
 CROP_PX = 256
 
@@ -41,13 +41,12 @@ class Segmenter:
 
     def __init__(self, room: float = 1.15, threads: int = 1, weights: Path | None = None) -> None:
         self.room = room
-        self._network = open_network(weights or DATA / "selfie_segmentation.onnx", threads)
-        self._input = self._network.get_inputs()[0].name
+        self._network = Network(weights or DATA / "selfie_segmentation.onnx", threads)
 
     def silhouette(self, image: np.ndarray, box_px: np.ndarray) -> Silhouette:
         """The person in the middle of a box (4,) xyxy px; ``image`` is uint8 RGB (H, W, 3)."""
         check_image(image)
         square = crop_squares(box_px[None], self.room)[0]
         crop = cut_square(image, square, CROP_PX).astype(np.float32) / 255
-        person = self._network.run(None, {self._input: crop.transpose(2, 0, 1)[None]})[0]
+        person = self._network.run(None, {self._network.input: crop.transpose(2, 0, 1)[None]})[0]
         return Silhouette(person[0, 0], square)

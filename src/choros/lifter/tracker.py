@@ -44,6 +44,7 @@ from choros.tracking.likelihood import (
     log_place,
 )
 from choros.tracking.steps import checked_picture, checked_step, first_K, stream_K
+from choros.tracking.turns import Turn, in_turn, with_few_threads
 from choros.video.cuts import CutDetector, Sketch, sketch
 
 Floats = NDArray[np.float64]
@@ -64,7 +65,8 @@ class Look(NamedTuple):
 class LifterStream:
     """One video's tracks, frame by frame; ``update`` is all there is to it.
 
-    ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size.
+    ``K`` None assumes the default focal length of ``camera.py`` from the first frame's size; ``threads`` as of
+    `systems.load`.
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class LifterStream:
         config: LifterSystemConfig,
         K: Floats | None = None,
         segmenter: Segmenter | None = None,
+        threads: int | None = 1,
     ) -> None:
+        self.turn, self.threads = Turn(), threads
         self._finder, self._lifting, self._config = finder, lifting, config
         self.K, self._size = stream_K(K), np.zeros(2, np.int64)  # until the first frame tells its size
         self._left = np.zeros(0, track_type(lifting.hidden_width))  # followed when a shot ended
@@ -94,15 +98,19 @@ class LifterStream:
         self._background = BackgroundMotion(self._config.background)
         self._shaped_s, self._gone = -np.inf, nobody_gone()
 
+    @with_few_threads
     def look(self, image: NDArray[np.uint8]) -> Look:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
         image = checked_picture(image)
         return self._look(image, self._finder.find(image))
 
+    @in_turn
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
         return self.follow(self.look(image), time_s)
 
+    @in_turn
+    @with_few_threads
     def begin(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
     ) -> NDArray[np.void]:
@@ -118,6 +126,8 @@ class LifterStream:
         people = People(boxes, np.ones(len(boxes), np.float32), keypoints)
         return self.follow(self._look(image, people), time_s)
 
+    @in_turn
+    @with_few_threads
     def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
         people, dress, width, height, behind, image, shown = look
@@ -193,6 +203,7 @@ class LifterStream:
         plain[born] = self._likely(people)[new]
         return self._report(seen_box, seen_keypoints, plain, width, height)
 
+    @in_turn
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint."""
         clock = np.array([self._frame, self._last_id], np.int64)
@@ -212,6 +223,7 @@ class LifterStream:
             **self._background.state(),
         }
 
+    @in_turn
     def restore(self, state: State) -> None:
         """Continue from ``state()`` of a stream with the same options."""
         if state["tracks"].dtype != self._tracks.dtype:
@@ -429,7 +441,7 @@ def _shape(tracks: NDArray[np.void]) -> Floats:
 class LifterSystem:
     """Detect, lift, associate; see ``LifterSystemConfig``.
 
-    ``body_path`` is a user's SMPL file; None takes the open body.
+    ``body_path`` is a user's SMPL file; None takes the open body. ``threads`` as of `systems.load`.
     """
 
     name = "lifter"
@@ -441,8 +453,9 @@ class LifterSystem:
         finder: PersonFinder | None = None,
         body_path: str | Path | None = None,
         weights_path: str | Path | None = None,
+        threads: int | None = 1,
     ) -> None:
-        self.config = config or LifterSystemConfig()
+        self.config, self.threads = config or LifterSystemConfig(), threads
         self.body = BodyModel.load(body_path)
         self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
@@ -450,4 +463,4 @@ class LifterSystem:
 
     def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""
-        return LifterStream(self.finder, self._lifting, self.config, K, self._segmenter)
+        return LifterStream(self.finder, self._lifting, self.config, K, self._segmenter, self.threads)

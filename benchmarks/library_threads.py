@@ -1,0 +1,85 @@
+"""The documented loop, ``load().stream().update``, on a quiet machine and with two busy loops beside it.
+
+Rounds of the two take turns, so that whatever else the machine does falls on both. ``threads`` 1 is what a stream
+takes unless it is told otherwise; None leaves PyTorch and NumPy as they are, as all streams once did. With as many
+busy loops as cores, a fair scheduler alone makes whoever computes in one thread take 1.5 to 2 times as long.
+
+    python benchmarks/library_threads.py [--systems lifter comotion] [--rounds 4] [--busy 2]
+"""
+
+import argparse
+import itertools
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import choros
+from choros.scenes import SceneConfig, make_scene
+from choros.systems import SYSTEMS, System
+
+FRAMES_A_ROUND = 20
+
+
+def frame_times_s(system: System, clip: Path, rounds: int, busy: int) -> tuple[list[float], list[float]]:
+    """Seconds a frame, quiet and busy, of one stream that sees the clip again and again."""
+    with choros.open_video(clip) as video:
+        images = [frame.image for frame in video]
+    stream, number = system.stream(), itertools.count()
+
+    def played(n: int) -> list[float]:
+        times_s = []
+        for _ in range(n):
+            k = next(number)
+            there_and_back = [*images, *images[-2:0:-1]]
+            began = time.perf_counter()
+            stream.update(there_and_back[k % len(there_and_back)], k / 10)
+            times_s.append(time.perf_counter() - began)
+        return times_s
+
+    played(FRAMES_A_ROUND)  # what is compiled and planned at first is not counted
+    quiet: list[float] = []
+    beside: list[float] = []
+    for _ in range(rounds):
+        quiet += played(FRAMES_A_ROUND)
+        loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
+        try:
+            time.sleep(1.0)
+            beside += played(FRAMES_A_ROUND)
+        finally:
+            for loop in loops:
+                loop.kill()
+                loop.wait()
+    return quiet, beside
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS))
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--busy", type=int, default=2)
+    args = parser.parse_args()
+    console, table = Console(), Table("system", "threads", "quiet ms", "busy ms", "worst ms", "busy / quiet")
+    with tempfile.TemporaryDirectory() as folder:
+        make_scene("easy", 1, SceneConfig(640, 360, Fraction(10), 1.0, people=2)).write(Path(folder))
+        for name, threads in itertools.product(args.systems, (1, None)):
+            system = choros.load(name, threads=threads)
+            quiet, busy = frame_times_s(system, Path(folder) / "video.mp4", args.rounds, args.busy)
+            middle = float(np.median(quiet)), float(np.median(busy))
+            figures = [*middle, max(busy)]
+            table.add_row(
+                name, str(threads), *(f"{1000 * s:.0f}" for s in figures), f"{middle[1] / middle[0]:.2f}"
+            )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
