@@ -195,7 +195,7 @@ def test_a_motion_that_is_the_truth(body, truth):
 class Same:
     """A system that says the same of every picture, of whoever is asked for or of everybody."""
 
-    name = "same"
+    name, cut_before = "same", False
 
     def __init__(self, rows, body):
         self.rows, self.body = rows, body
