@@ -56,6 +56,8 @@ def test_what_is_even_stays_the_very_same():
     motion = at_times([pts[0] - pts[0], *(p - pts[0] for p in pts[1:])])
     assert motion.evenly() is motion
     assert motion.evenly(filled=True) is motion
+    timeless = replace(motion, frames=np.zeros_like(motion.frames))
+    assert timeless.evenly(filled=True) is timeless
     empty = make_motion(0, ())
     assert empty.evenly() is empty
 
