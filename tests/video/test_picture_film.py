@@ -175,6 +175,21 @@ def test_a_damaged_frame_costs_itself_alone(suffix, damage, tmp_path):
     assert [frame.gap_before for frame in frames].count(True) == 1
 
 
+@pytest.mark.parametrize(("field", "value"), [(6, 10), (6, 200), (9, 0), (0, 4), (3, 4)])
+def test_a_damaged_place_of_a_webp_frame_costs_no_picture(field, value, tmp_path):
+    """Its place or size (three bytes each) is wrong, its pixels are whole: they say themselves how large they are."""
+    path = written(tmp_path / "film.webp", **KINDS["webp"])
+    data = bytearray(path.read_bytes())
+    at = places_of_frames(data, b"ANMF")[6] + 8 + field
+    data[at : at + 3] = value.to_bytes(3, "little")
+    path.write_bytes(data)
+    frames, _ = read(path)
+    assert [frame.number for frame in frames] == list(range(N))
+    x, y = (2 * value if field == place else 0 for place in (0, 3))
+    moved = numbered(6)[: 48 - y, : 64 - x].astype(int)
+    assert np.abs(frames[6].image[y:, x:] - moved).mean() < 25
+
+
 @pytest.mark.parametrize("suffix", ["webp", "png"])
 def test_a_film_cut_short_gives_what_is_there(suffix, tmp_path):
     path = written(tmp_path / f"film.{suffix}", **KINDS[suffix])

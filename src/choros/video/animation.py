@@ -78,14 +78,19 @@ def pictures(
             yield None, pts, part
             return
         try:
-            if part.x + part.width > animation.width or part.y + part.height > animation.height:
+            still = decoder(animation.kind, name, part.still)
+            if (
+                max(part.x, still.width - 1) >= animation.width
+                or max(part.y, still.height - 1) >= animation.height
+            ):
                 raise Unreadable(f"a picture of {name} lies outside of it")
-            pixels = _rgba(decoder(animation.kind, name, part.still), name)
+            # Of one that reaches beyond the canvas, as damage to its place makes it, what is within.
+            pixels = _rgba(still, name)[: animation.height - part.y, : animation.width - part.x]
         except Unreadable as error:
             yield None, pts, part.damage or str(error)
             pts += part.duration_s
             continue
-        place = canvas[part.y : part.y + part.height, part.x : part.x + part.width]
+        place = canvas[part.y : part.y + pixels.shape[0], part.x : part.x + pixels.shape[1]]
         before = place.copy() if part.dispose == "previous" else None
         place[...] = _over(pixels, place) if part.blend else pixels
         yield np.ascontiguousarray(canvas[..., :3]), pts, part.damage
@@ -148,10 +153,10 @@ def _webp_parts(path: Path) -> Iterator[Part | str]:
 
 def _webp_part(frame: bytes, damage: str | None) -> Part:
     x, y, width, height, ms = (int.from_bytes(frame[at : at + 3], "little") for at in (0, 3, 6, 9, 12))
-    stored = frame[16:]
-    flags = 0x10 if stored[:4] in (b"ALPH", b"VP8L") else 0
-    head = bytes([flags, 0, 0, 0]) + frame[6:12]
-    body = b"WEBPVP8X" + struct.pack("<I", len(head)) + head + stored
+    body = b"WEBP" + frame[16:]
+    if frame[16:20] == b"ALPH":  # only this needs a header; without one a damaged size does no harm
+        head = bytes([0x10, 0, 0, 0]) + frame[6:12]
+        body = b"WEBPVP8X" + struct.pack("<I", len(head)) + head + frame[16:]
     return Part(
         still=b"RIFF" + struct.pack("<I", len(body)) + body,
         x=2 * x,
