@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from dataclasses import fields, replace
 from fractions import Fraction
 
@@ -208,6 +209,25 @@ def test_a_scene_is_made_once(tmp_path, monkeypatch):
         formats = ("motion",) if other != config else ("motion", "coco")
         with pytest.raises(ChorosError, match="easy_000005 holds something else"):
             ensure_scene(folder, "easy", 5, other, formats)
+
+
+def test_a_scene_that_another_run_is_making_is_left_to_it(tmp_path):
+    folder, said = tmp_path / "easy_000005", []
+
+    def other_run(done, total):
+        def make():
+            with pytest.raises(ChorosError, match="another run"):
+                ensure_scene(folder, "easy", 5, config)
+            said.append(done)
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+
+    config = replace(SMALL, seconds=0.1)
+    assert ensure_scene(folder, "easy", 5, config, progress=other_run)
+    assert said == [1]
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
 
 
 def test_a_stopped_scene_leaves_nothing_that_looks_whole(tmp_path):

@@ -99,16 +99,22 @@ def ensure_scene(
     """
     options = {key: None if value is None else str(value) for key, value in asdict(config).items()}
     asked = {"kind": kind, "seed": seed, "formats": sorted(set(formats)), "options": options}
-    if folder.exists():
-        if _told(folder / "scene.json") != asked:
-            raise ChorosError(
-                f"{folder} holds something else than this scene with these options; "
-                "give another folder, or remove it."
-            )
+    if _made(folder, asked):
         return False
     with claimed(folder):
+        if _made(folder, asked):  # by a run that has just ended
+            return False
         _write_whole(folder, kind, seed, config, asked, progress)
     return True
+
+
+def _made(folder: Path, asked: dict[str, Any]) -> bool:
+    if folder.exists() and _told(folder / "scene.json") != asked:
+        raise ChorosError(
+            f"{folder} holds something else than this scene with these options; "
+            "give another folder, or remove it."
+        )
+    return folder.exists()
 
 
 def _write_whole(
