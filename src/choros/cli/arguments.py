@@ -27,6 +27,12 @@ Heights = Annotated[tuple[str, ...], arg(metavar="[PERSON=]METRES...", help_beha
 Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
 
 
+def check_port(port: int) -> None:
+    """Raises ``ChorosError`` where no machine has such a port."""
+    if not 0 <= port < 1 << 16:
+        raise ChorosError(f"--port {port} is no port; give a number from 0 (a free one) to 65535.")
+
+
 def matrix_of(numbers: Sequence[float]) -> Matrix | None:
     """What follows ``--K``, px, as a matrix; None if nothing does."""
     if not numbers:

@@ -14,7 +14,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from choros.cli.arguments import Flag
+from choros.cli.arguments import Flag, check_port
 from choros.cli.tracking import Tracking
 from choros.errors import ChorosError
 
@@ -46,6 +46,7 @@ class Live:
         from choros.live import live_to_file, rescue
         from choros.live.page import LivePage
 
+        check_port(self.port)
         if self.output.is_dir():
             raise ChorosError(
                 f"{self.output} is a folder; name the file to record after -o, such as motion.npz."

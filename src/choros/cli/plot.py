@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.errors import ChorosError
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Plot:
         from choros.cli.motions import loaded
         from choros.view.curves import DEFAULT_JOINTS, write_report
 
+        if self.output.suffix.lower() not in (".html", ".htm") or self.output.is_dir():
+            raise ChorosError(f"{self.output} is not a page; name a file such as report.html after -o.")
         motion = loaded(self.motion, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         write_report(motion, self.output, self.motion.stem, self.joints or DEFAULT_JOINTS, self.people, body)

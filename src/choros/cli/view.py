@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.arguments import Flag, OptionalFile, check_port
 from choros.errors import ChorosError
 
 
@@ -32,6 +32,7 @@ class View:
     def run(self) -> None:
         if not self.motions:
             raise ChorosError("give a motion.npz that `choros track` wrote, or several to compare.")
+        check_port(self.port)
         if self.html is not None:
             self._check_html(self.html)
 
