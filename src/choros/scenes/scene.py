@@ -113,10 +113,10 @@ class Scene:
             raise ChorosError(
                 f"a scene of {config.width}x{config.height} px is too large; no side may be over {MAX_SIDE_PX} px."
             )
-        if not 0 <= config.children <= 1 or not 0 <= config.damage < math.inf:
-            raise ChorosError(
-                f"children are a share from 0 to 1, not {config.children:g}; damage is 0 or more, not {config.damage:g}."
-            )
+        if not 0 <= config.children <= 1:
+            raise ChorosError(f"children are a share from 0 to 1, not {config.children:g}.")
+        if not 0 <= config.damage < math.inf:
+            raise ChorosError(f"damage is 0 or more, not {config.damage:g}.")
         if config.camera is not None and config.camera not in MOVES:
             raise ChorosError(f'no camera moves like "{config.camera}"; choose one of: {", ".join(MOVES)}.')
         self.kind, self.seed, self.config = kind, seed, config
