@@ -8,6 +8,7 @@ import zipfile
 from collections import OrderedDict, defaultdict
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -108,7 +109,8 @@ def test_choros_says_what_it_was_given(tmp_path, system, capsys):
     with pytest.raises(ChorosError) as refused:
         choros.load(system, weights_path=path)
     assert str(refused.value).startswith(said)
-    clip = tmp_path / "x.mp4"
+    clip = tmp_path / "x.png"
+    cv2.imwrite(str(clip), np.zeros((48, 64, 3), np.uint8))
     with pytest.raises(SystemExit) as ended:
         main(["track", str(clip), "-o", str(tmp_path), "--system", system, "--weights", str(path)])
     assert ended.value.code == 2

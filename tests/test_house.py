@@ -21,7 +21,7 @@ FLOORS = {
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
     "live": 5, "systems": 5, "training": 5,
     "evaluation": 6,
-    "cli": 7,
+    "cli": 7, "__main__": 7,
 }  # fmt: skip
 
 WINGS = ("lifter", "comotion", "glamr")

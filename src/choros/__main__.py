@@ -9,7 +9,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:  # while it was still being loaded
-        print("choros: stopped.", file=sys.stderr)
+        sys.stderr.write("choros: stopped.\n")
         sys.exit(130)
 
 

@@ -38,8 +38,6 @@ class Stream(Protocol):
     picture and nothing else and may be called from several threads; ``follow`` takes the frames in order.
     """
 
-    cut_before: bool  # whether another shot began with the last frame: nobody is followed over a cut
-
     def look(self, image: NDArray[np.uint8]) -> Any:
         """All that can be told from one picture, (H, W, 3) uint8 RGB, by itself."""
 
@@ -67,6 +65,18 @@ class GivenStream(Stream, Protocol):
         Takes the place of the first ``update``. They are people 1 to n in the order of their boxes, and every
         frame has a row for each of them, seen or not.
         """
+
+
+@runtime_checkable
+class CuttingStream(Stream, Protocol):
+    """A stream that sees cuts, over which nobody is followed; a system need not have one."""
+
+    cut_before: bool  # whether another shot began with the last frame
+
+
+def cut_before(stream: Stream) -> bool:
+    """Whether another shot began with the last frame of a stream, as far as it knows."""
+    return isinstance(stream, CuttingStream) and stream.cut_before
 
 
 @runtime_checkable
@@ -271,7 +281,7 @@ def _follow(
                 rows = stream.follow(look, frame.pts_s)
                 if options.photos:
                     K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
-                record = frame_record(frame, K, place.T_world_camera, cut_before=stream.cut_before)
+                record = frame_record(frame, K, place.T_world_camera, cut_before=cut_before(stream))
                 journal.append(record, place.placed(rows))
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                     journal.checkpoint(stream.state())

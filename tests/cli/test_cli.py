@@ -193,7 +193,7 @@ def test_inputs_that_are_no_video(capsys, files, tmp_path, name):
         (["--fov", 50, "--focal", 100], "only one"),
         (["--focal", 0], "focal length"),
         (["--start", 100], "clip.mp4"),
-        (["--start", 3, "--end", 2], "end (2 s)"),
+        (["--start", 3, "--end", 2], "end (2.0 s)"),
         (["--end", "nan"], "nan"),
         (["--start", -1], "before it begins"),
         (["--start", "inf"], "inf"),

@@ -121,7 +121,7 @@ def test_odd_names_where_the_locale_has_none_of_their_letters(tmp_path):
 NONSENSE = [
     ("train infiller --mocap . --seed -1", "--seed is 0 or more"),
     ("train lifter --mocap . --steps 0", "--steps 1 or more"),
-    ("train trajectory --mocap . -o .", "is a folder; name the weights"),
+    ("train trajectory --mocap . -o .", "is a folder; name the file"),
     ("train comotion -o run --seed -1", "--seed and --workers are 0 or more"),
     ("train comotion -o run --workers -1", "--seed and --workers are 0 or more"),
     ("train comotion -o run --steps 0", "--steps and --frames are 1 or more"),
@@ -130,8 +130,15 @@ NONSENSE = [
     ("train comotion -o run --share nan", "--share is more than 0"),
     ("scenes make --people 0 -o made", "a scene of 0 people has nothing to show"),
     ("scenes sheet --people -1 -o made.png", "a scene of -1 people has nothing to show"),
+    ("scenes make --width 99999999 -o made", "is too large; no side may be over 16384 px"),
+    ("scenes make --children 7 -o made", "children are a share from 0 to 1"),
+    ("scenes make --damage nan -o made", "damage is 0 or more, not nan"),
+    ("view m.npz --port -1", "--port -1 is no port"),
+    ("live clip.mp4 --show --port 99999 -o m.npz", "--port 99999 is no port"),
+    ("plot m.npz -o report.txt", "is not a page; name a file such as report.html"),
+    ("plot m.npz -o .", "is not a page; name a file such as report.html"),
     ("demo --seed -1 -o made", "there is no scene of seed -1"),
-    ("world m.npz -o .", "is a folder; name the motion"),
+    ("world m.npz -o .", "is a folder; name the file"),
 ]
 
 

@@ -124,7 +124,7 @@ def test_mistakes_are_told(wild, tmp_path):
         wild.infill(rotations, torch.ones(19, dtype=torch.bool))
     with pytest.raises(ChorosError, match="does not exist"):
         MotionInfiller.load(tmp_path / "none.safetensors")
-    with pytest.raises(ChorosError, match="not for infiller"):
+    with pytest.raises(ChorosError, match="not weights for infiller"):
         MotionInfiller.load(weights.shipped("lifter"))
 
 

@@ -77,6 +77,6 @@ def test_mistakes_are_told():
     network = TrajectoryPredictor(TINY).eval()
     with pytest.raises(ChorosError, match=r"\(T, 24, 3\), not \(5, 23, 3\)"):
         network.predict(torch.zeros(5, 23, 3))
-    with pytest.raises(ChorosError, match="not for trajectory"):
+    with pytest.raises(ChorosError, match="not weights for trajectory"):
         TrajectoryPredictor.load(weights.shipped("lifter"))
     assert network.predict_all([]) == []

@@ -34,6 +34,12 @@ Name = Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_
 FileOrNumbers = Annotated[tuple[str, ...], arg(metavar="FILE|NUMBER...", help_behavior_hint="")]
 
 
+def check_port(port: int) -> None:
+    """Raises ``ChorosError`` where no machine has such a port."""
+    if not 0 <= port < 1 << 16:
+        raise ChorosError(f"--port {port} is no port; give a number from 0 (a free one) to 65535.")
+
+
 def matrix_of(numbers: Sequence[float]) -> Matrix | None:
     """What follows ``--K``, px, as a matrix; None if nothing does."""
     if not numbers:

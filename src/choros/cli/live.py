@@ -14,7 +14,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from choros.cli.arguments import Flag
+from choros.cli.arguments import Flag, check_port
 from choros.cli.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Live:
         from choros.live import rescue
         from choros.outputs import check_output, claimed
 
+        check_port(self.port)
         source = int(self.input) if self.input.isdecimal() else self.input
         for written in (self.output, self.output.with_name("tracks.txt")):
             check_output(written, self.input, self.tracking.body, self.tracking.weights)

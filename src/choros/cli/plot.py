@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
 from choros.cli.motions import loaded, motion_file
+from choros.errors import ChorosError
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Plot:
         from choros.outputs import check_output
         from choros.view.curves import DEFAULT_JOINTS, write_report
 
+        if self.output.suffix.lower() not in (".html", ".htm") or self.output.is_dir():
+            raise ChorosError(f"{self.output} is not a page; name a file such as report.html after -o.")
         file = motion_file(self.motion)
         check_output(self.output, file, self.body)
         motion = loaded(file, self.tentative)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -90,7 +90,7 @@ class RunProgress:
     """Where a run stands: a bar on a terminal; into a file or a pipe a line at once and every few seconds.
 
     Lines come as often while a step takes long, or the first is yet to come. Under ``torchrun`` the first process
-    alone says anything.
+    alone says anything. ``stream`` is where lines go: standard error if results stand in the output.
     """
 
     def __init__(
@@ -98,10 +98,12 @@ class RunProgress:
         what: str = "training",
         every_s: float = EVERY_S,
         clock: Callable[[], float] = time.monotonic,
+        stream: Literal["stdout", "stderr"] = "stdout",
     ) -> None:
         self._doing, self._done, self._every_s, self._clock = what, "", every_s, clock
         self._bar = TrackProgress(what)
-        terminal = all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
+        self._stream = stream
+        terminal = all(s is not None and s.isatty() for s in (getattr(sys, stream), sys.stderr))
         self._lines = not terminal and os.environ.get("RANK", "0") == "0"
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._teller = threading.Thread(target=self._keep_telling, name="choros-progress", daemon=True)
@@ -186,7 +188,7 @@ class RunProgress:
     def _print(self, line: str) -> None:
         if self._lines:
             with suppress(OSError):  # whoever read along is gone; the run goes on
-                print(line, flush=True)
+                print(line, file=getattr(sys, self._stream), flush=True)
 
 
 def _numbers(values: Mapping[str, float]) -> str:

@@ -108,7 +108,7 @@ class Make(SceneOptions):
 
         for kind, seed, config in self.scenes():
             folder = self.output / f"{kind}_{seed:06d}"
-            with RunProgress(f"filming {folder.name}") as progress:
+            with RunProgress(f"filming {folder.name}", stream="stderr") as progress:
                 made = ensure_scene(folder, kind, seed, config, self.format, progress.count)
             print(folder if made else f"{folder}: was there")
 

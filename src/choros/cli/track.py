@@ -36,8 +36,7 @@ class Track:
     photos: Flag = False
     """The folder holds photographs that have nothing to do with each other: each by itself, of any size."""
     overlay: Flag = False
-    """Also draw everyone over the video, as overlay.mp4; with --photos over each, in the folder overlay. What comes
-    through a pipe is kept for it, up to 4 GiB."""
+    """Also draw everyone over the video, as overlay.mp4 (--photos: the folder overlay); pipes are kept, up to 4 GiB."""
     world: Flag = False
     """Also bring everyone into one world, without gaps, as world.npz; `choros world` has more to choose."""
     smooth: Flag = False

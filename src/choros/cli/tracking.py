@@ -50,13 +50,11 @@ class Tracking:
     rotate: Turn = 0
     """Degrees to turn the picture clockwise, for a camera that was held on its side without saying so."""
     calibration: OptionalFile = None
-    """Intrinsics and lens from a calibration file: OpenCV, ROS, COLMAP, Pose2Sim, Caliscope, EasyMocap or Kalibr.
-    Pictures are made straight before they are looked at."""
+    """Intrinsics and lens from a file of OpenCV, ROS, COLMAP, Pose2Sim, Caliscope, EasyMocap or Kalibr."""
     camera: Name = None
     """Which camera of a calibration file that has several."""
     camera_pose: FileOrNumbers = ()
-    """Where a camera that stands still is: a file with T_world_camera, or its sixteen numbers row by row. People
-    are then in the world, z up, the floor at 0."""
+    """T_world_camera of a camera that stands still: a file, or sixteen numbers; people are then in the world."""
     camera_height: Metres = None
     """In place of --camera-pose: how far above the floor the camera is, level from left to right."""
     camera_tilt: Degrees = None

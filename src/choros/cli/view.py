@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.arguments import Flag, OptionalFile, check_port
 from choros.cli.motions import loaded, motion_file
 from choros.errors import ChorosError
 
@@ -33,6 +33,7 @@ class View:
     def run(self) -> None:
         if not self.motions:
             raise ChorosError("give a motion.npz that `choros track` wrote, or several to compare.")
+        check_port(self.port)
         self.motions = tuple(motion_file(path) for path in self.motions)
         if self.html is not None:
             self._check_html(self.html)

@@ -23,7 +23,7 @@ from choros.live.source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
-from choros.systems import Place, System, frame_record, header_of
+from choros.systems import Place, System, cut_before, frame_record, header_of
 from choros.video import VideoInfo
 
 REPORT_S = 0.25  # how often it is told how things stand while no frame comes
@@ -97,7 +97,7 @@ def _record(
                     rows, frame = None, camera.take(REPORT_S)
                     if frame is not None:
                         rows = stream.update(frame.image, frame.pts_s)
-                        record = frame_record(frame, K, place.T_world_camera, cut_before=stream.cut_before)
+                        record = frame_record(frame, K, place.T_world_camera, cut_before=cut_before(stream))
                         journal.append(record, place.placed(rows))
                         latencies_s.append(time.monotonic() - frame.arrived_s)
                         n_people = int(rows["visible"].sum())

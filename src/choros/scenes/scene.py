@@ -47,6 +47,7 @@ from choros.scenes.truth import Truth, measure
 from choros.scenes.wardrobe import Dressed, Rest, open_closet
 from choros.scenes.world import Backdrop, World, depth_of, see
 from choros.scenes.writers import write_scene
+from choros.video.limits import MAX_SIDE_PX
 from choros.view.raster import Canvas, vertex_normals
 
 Floats = NDArray[np.float64]
@@ -108,6 +109,14 @@ class Scene:
             raise ChorosError(
                 f"a scene of {config.width}x{config.height} px is too small; make it 32 or more."
             )
+        if max(config.width, config.height) > MAX_SIDE_PX:
+            raise ChorosError(
+                f"a scene of {config.width}x{config.height} px is too large; no side may be over {MAX_SIDE_PX} px."
+            )
+        if not 0 <= config.children <= 1:
+            raise ChorosError(f"children are a share from 0 to 1, not {config.children:g}.")
+        if not 0 <= config.damage < math.inf:
+            raise ChorosError(f"damage is 0 or more, not {config.damage:g}.")
         if config.camera is not None and config.camera not in MOVES:
             raise ChorosError(f'no camera moves like "{config.camera}"; choose one of: {", ".join(MOVES)}.')
         self.kind, self.seed, self.config = kind, seed, config
