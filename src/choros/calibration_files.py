@@ -255,8 +255,8 @@ def _pose(table: Mapping[str, Any]) -> Any:
         _pick(table, ("translation", "t", "tvec")),
     )
     try:
-        R, t = _array(rotation), _array(translation).ravel()
-        R = cv2.Rodrigues(R.reshape(3, 1))[0] if R.size == 3 else R.reshape(3, 3)
+        turn, t = _array(rotation), _array(translation).ravel()
+        R = cv2.Rodrigues(turn.reshape(3, 1))[0] if turn.size == 3 else turn.reshape(3, 3)
         if t.size != 3 or not (np.isfinite(R).all() and np.isfinite(t).all()):
             return None
     except (KeyError, TypeError, ValueError):

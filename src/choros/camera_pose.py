@@ -60,7 +60,7 @@ def checked_pose(T_world_camera: Any) -> Pose:
 SHAPE = "T_world_camera, four rows of four, from x right, y down, z ahead to z up with the floor at 0, metres"
 
 
-def _odd(T: Floats) -> str | None:
+def _odd(T: NDArray[np.floating[Any]]) -> str | None:
     """What no camera that films people does; None if there is nothing."""
     height_m = T[2, 3]
     if height_m <= 0:

@@ -223,7 +223,7 @@ def _pickled(path: Path, file: BinaryIO) -> Checkpoint:
         return Checkpoint(path, f"{container} that is damaged, cut short or of an unknown form", TAKE_OURS)
 
 
-def _told(path: Path, shapes: dict[str, Shape], container: str) -> Checkpoint:
+def _told(path: Path, shapes: Mapping[str, Shape], container: str) -> Checkpoint:
     """The kind that names tell; where none does, what there is."""
     names = "".join(f".{name}\n" for name in shapes)
     for kind in KINDS:

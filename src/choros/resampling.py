@@ -69,10 +69,10 @@ def _frames(frames: NDArray[np.void], at: Floats, fps: Fraction) -> NDArray[np.v
         even["pts"][k] = pts.numerator, pts.denominator
     between = (share > 0) & (share < 1)
     for name, mixed in (("K", _mix), ("T_world_camera", _mixed_poses)):
-        first, second = frames[name][before], frames[name][after]
-        moved = np.flatnonzero(between & (first != second).any((1, 2)))
+        a, b = frames[name][before], frames[name][after]
+        moved = np.flatnonzero(between & (a != b).any((1, 2)))
         if len(moved):
-            even[name][moved] = mixed(first[moved], second[moved], share[moved])
+            even[name][moved] = mixed(a[moved], b[moved], share[moved])
     return even
 
 
@@ -108,8 +108,10 @@ def _person(frames: NDArray[np.void], rows: NDArray[np.void], at: Floats, filled
     for name in ("transl", "betas", "kid", "box_px", "confidence"):
         even[name][moved] = _mix(a[name], b[name], w)
     for name in ("global_orient", "body_pose"):
-        turns = [side[name].astype(np.float64).reshape(len(w), a[name].shape[1] // 3, 3) for side in (a, b)]
-        even[name][moved] = slerp(*turns, w).reshape(a[name].shape)
+        start, end = (
+            side[name].astype(np.float64).reshape(len(w), a[name].shape[1] // 3, 3) for side in (a, b)
+        )
+        even[name][moved] = slerp(start, end, w).reshape(a[name].shape)
     even["visible"] &= known
     even["confidence"][~known] = 0
     return even
@@ -132,8 +134,8 @@ def _mixed_poses(a: Floats, b: Floats, share: Floats) -> Floats:  # (n, 4, 4)
     from scipy.spatial.transform import Rotation
 
     mixed = _mix(a, b, share)
-    turns = (Rotation.from_matrix(T[:, :3, :3]).as_rotvec() for T in (a, b))
-    mixed[:, :3, :3] = Rotation.from_rotvec(slerp(*turns, share)).as_matrix()
+    start, end = (Rotation.from_matrix(T[:, :3, :3]).as_rotvec() for T in (a, b))
+    mixed[:, :3, :3] = Rotation.from_rotvec(slerp(start, end, share)).as_matrix()
     return mixed
 
 

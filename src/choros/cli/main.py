@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _parsed(arguments: list[str]) -> Command | None:  # type: ignore[valid-type]
+def _parsed(arguments: list[str]) -> Command | None:
     """The command to run; None if everything is said. Exits with 2 where there is no such command or option."""
     if arguments in (["--version"], ["-V"]):
         print(f"choros {__version__}")

@@ -45,8 +45,8 @@ class _Descriptor(io.RawIOBase):
 @contextmanager
 def safe_output() -> Iterator[None]:
     """Print to such an output for a while; characters that it cannot show are written as their numbers."""
-    before = sys.stdout
-    if before is None or before is not sys.__stdout__:  # closed, or somebody else's: a test's, a notebook's
+    before = sys.__stdout__
+    if before is None or sys.stdout is not before:  # closed, or somebody else's: a test's, a notebook's
         yield
         return
     with suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None
         given = motion.person(person.id)
         parts = shots(person, cast)
         for part in parts:
-            arrays = amass_layout(part.rotvec, part.pelvis - part.rest_joints[0], part.betas, cast.fps)
+            trans = part.pelvis - part.rest_joints[0]
+            arrays: dict[str, Any] = amass_layout(part.rotvec, trans, part.betas, cast.fps)
             arrays["mocap_frame_rate"] = arrays["mocap_framerate"]
             arrays["times_s"], arrays["visible"] = even.pts_s[part.frame], part.visible
             first_s, last_s = arrays["times_s"][[0, -1]] + np.array([-0.5, 0.5]) / float(cast.fps)

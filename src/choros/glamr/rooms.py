@@ -45,9 +45,9 @@ def view_of(
     free = np.full_like(grey, 255)
     for x0, y0, x1, y1 in np.clip(np.nan_to_num(people_px) * scale, 0, 2**15).astype(int):
         free[y0:y1, x0:x1] = 0
-    points, descriptors = cv2.ORB_create(FEATURES).detectAndCompute(grey, free)
+    points, descriptors = cv2.ORB.create(FEATURES).detectAndCompute(grey, free)
     at = np.array([point.pt for point in points]).reshape(-1, 2)
-    found = np.zeros((0, 32), np.uint8) if descriptors is None else descriptors
+    found = np.zeros((0, 32), np.uint8) if descriptors is None else np.asarray(descriptors, np.uint8)
     return View(frame, at, found, np.diag([scale, scale, 1.0]) @ K)
 
 

@@ -64,6 +64,8 @@ class ContainerReader(VideoReader):
         self._reformatter = VideoReformatter()
         self._framings: dict[tuple[int, int, Fraction | None], Framing] = {}
         self.gaps: list[Gap] = []
+        self._demuxer: Demuxer
+        self._damage: str | None  # what went wrong since the last frame
 
         self._open()
         try:
@@ -116,7 +118,7 @@ class ContainerReader(VideoReader):
     # Opening ------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._damage: str | None = None  # what went wrong since the last frame
+        self._damage = None
         self._last_pts: Fraction | None = None  # of the last frame decoded, delivered or not
         self._packet_ticks = deque([0], maxlen=32)  # how long the last packets claim to be shown
         self._demuxer = Demuxer(*self._source)

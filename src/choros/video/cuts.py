@@ -81,7 +81,7 @@ def sketch(image: NDArray[np.uint8], rules: CutRules | None = None) -> Sketch:
     spread = _spread(grey.astype(np.float32))[1]
     textured = np.array((spread > rules.texture**2).mean() >= rules.least_textured)
     textured &= min(height, width) >= 2 * PATCH_PX
-    return Sketch(layout(image), grey, textured, np.float32(grey.mean())[...])
+    return Sketch(layout(image), grey, textured, np.array(grey.mean(), np.float32))
 
 
 def layout(image: NDArray[np.uint8]) -> Floats:
@@ -123,11 +123,11 @@ def is_cut(before: Sketch, after: Sketch, apart_s: float, rules: CutRules | None
         return False
     even_a, even_b = _even(a), _even(b)
     taper = cv2.createHanningWindow(a.shape[::-1], cv2.CV_32F)
-    shift, _ = cv2.phaseCorrelate(even_a, even_b, taper)
-    same = max(same, _share_kept(a, b, (round(shift[0]), round(shift[1])), rules))
+    (x, y), _ = cv2.phaseCorrelate(even_a, even_b, taper)
+    same = max(same, _share_kept(a, b, (round(x), round(y)), rules))
     if same >= rules.enough:
         return False
-    zoom = max((_followed(even_a, even_b, begin, rules) for begin in (shift, (0.0, 0.0))), key=len)
+    zoom = max((_followed(even_a, even_b, begin, rules) for begin in ((x, y), (0.0, 0.0))), key=len)
     most = rules.zoom * rules.zoom_per_s ** max(apart_s - 0.1, 0)
     if len(zoom):
         return not 1 / most < np.median(zoom) < most
@@ -204,22 +204,23 @@ def _followed(a: Floats, b: Floats, begin: tuple[float, float], rules: CutRules)
 
     They are searched for where ``begin``, a shift in px, takes them, and must move together.
     """
-    pictures = [np.clip(40 * picture + 128, 0, 255).astype(np.uint8) for picture in (a, b)]
-    points = cv2.goodFeaturesToTrack(pictures[0], CORNERS, 0.05, APART_PX)
+    first, second = (np.clip(40 * picture + 128, 0, 255).astype(np.uint8) for picture in (a, b))
+    points = cv2.goodFeaturesToTrack(first, CORNERS, 0.05, APART_PX)
     nothing = np.zeros(0)
     if points is None:
         return nothing
-    shift = np.float32(begin)
+    shift = np.array(begin, np.float32)
     how: dict[str, Any] = {
         "winSize": (PATCH_PX, PATCH_PX),
         "maxLevel": 2,
         "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
     }
-    there, found, _ = cv2.calcOpticalFlowPyrLK(*pictures, points, points + shift, **how)
-    back, again, _ = cv2.calcOpticalFlowPyrLK(*pictures[::-1], there, there - shift, **how)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(first, second, points, points + shift, **how)
+    back, again, _ = cv2.calcOpticalFlowPyrLK(second, first, there, there - shift, **how)
     keep = (found[:, 0] > 0) & (again[:, 0] > 0) & (np.linalg.norm(back - points, axis=-1)[:, 0] < 0.5)
     keep[keep] = [
-        _correlation(pictures, p, q) > 0.8 for p, q in zip(points[keep, 0], there[keep, 0], strict=True)
+        _correlation((first, second), p, q) > 0.8
+        for p, q in zip(points[keep, 0], there[keep, 0], strict=True)
     ]
     if keep.sum() < max(rules.fewest, rules.followed * len(points)):
         return nothing
@@ -230,7 +231,7 @@ def _followed(a: Floats, b: Floats, begin: tuple[float, float], rules: CutRules)
     return ratio if len(ratio) and together.mean() >= rules.agree else nothing
 
 
-def _correlation(pictures: list[NDArray[np.uint8]], at: Floats, other: Floats) -> float:
+def _correlation(pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]], at: Floats, other: Floats) -> float:
     """Of the patches around a point of each of two pictures."""
     a, b = (
         cv2.getRectSubPix(picture, (PATCH_PX, PATCH_PX), (float(x), float(y))).astype(np.float64).ravel()

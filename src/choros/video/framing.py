@@ -8,7 +8,7 @@ import math
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from typing import TypeGuard, cast
 
 import av
 import cv2
@@ -88,9 +88,9 @@ def square(width: int, height: int, sar: Fraction | None) -> tuple[int, int]:
     return max(1, grown[0]), max(1, grown[1])
 
 
-def odd(sar: Fraction | None) -> bool:
+def odd(sar: Fraction | None) -> TypeGuard[Fraction]:
     """Whether this is a shape that no camera's pixels have; None and 0 say nothing, and are not odd."""
-    return bool(sar) and not Fraction(1, LONGEST_PIXEL) <= cast(Fraction, sar) <= LONGEST_PIXEL
+    return sar is not None and sar != 0 and not Fraction(1, LONGEST_PIXEL) <= sar <= LONGEST_PIXEL
 
 
 def orientation_of(picture: VideoFrame) -> Orientation:
@@ -101,7 +101,7 @@ def orientation_of(picture: VideoFrame) -> Orientation:
     """
     try:
         # Not ``picture.side_data``, which ties the picture into a cycle that lives until a collection.
-        matrix = SideDataContainer(picture).get("DISPLAYMATRIX")
+        matrix = SideDataContainer(picture).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # not in the stubs
     except (
         ValueError
     ):  # PyAV does not know every kind of side data, and then names none: no mirroring is seen

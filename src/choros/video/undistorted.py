@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+
+import numpy as np
 
 from choros.calibration import Calibration
 from choros.video.frame import Frame, VideoReader
@@ -21,13 +23,15 @@ class Undistorted(VideoReader):
         calibration.fitted(self.info.width, self.info.height)
 
     def __iter__(self) -> Iterator[Frame]:
-        straight, size = None, (0, 0)
+        straight: Callable[[np.ndarray], np.ndarray] | None = None
+        size = 0, 0
         for frame in self._reader:
             height, width = frame.image.shape[:2]
             if (width, height) != size:  # photographs have their own sizes
                 size = width, height
                 fitted = self._calibration.fitted(width, height)
-                straight = fitted.lens and fitted.lens.straightener(fitted.matrix, width, height)
+                lens = fitted.lens
+                straight = None if lens is None else lens.straightener(fitted.matrix, width, height)
             yield frame if straight is None else replace(frame, image=straight(frame.image))
 
     def close(self) -> None:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import av
 import numpy as np
 from av.filter import Graph
+from av.video.format import VideoFormat
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.stream import VideoStream
 
 from choros.errors import ChorosError
 from choros.outputs import Part, atomic_write
@@ -170,7 +173,7 @@ class _Film:
             muxer["final_delay"] = str(self._last_frame_ticks)
         self._container = av.open(str(self._part.path), "w", format=kind.format, options=muxer)
         try:
-            self._stream = self._container.add_stream(kind.codec, rate=fps)
+            self._stream = cast(VideoStream, self._container.add_stream(kind.codec, rate=fps))
         except ValueError:
             self._container.close()
             self._part.drop()
@@ -181,8 +184,8 @@ class _Film:
         self._stream.width = width + width % 2 * self._even
         self._stream.height = height + height % 2 * self._even
         self._stream.pix_fmt = kind.pix_fmt
-        self._stream.options = _options(kind.codec, crf)
         encoder = self._stream.codec_context
+        encoder.options = _options(kind.codec, crf)
         if self._even:
             encoder.colorspace, encoder.color_range = Colorspace.ITU709, ColorRange.MPEG
             encoder.color_primaries, encoder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
@@ -276,7 +279,7 @@ def _end_webp(path: Path, last_ms: int) -> None:
 def _palette(width: int, height: int, time_base: Fraction) -> Graph:
     """Pictures to pictures of 256 colours, which are chosen for each."""
     graph = Graph()
-    source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=time_base)
+    source = graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=time_base)
     split, chosen = graph.add("split"), graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
     used, sink = graph.add("paletteuse", "new=1:dither=sierra2_4a"), graph.add("buffersink")
     source.link_to(split)
