@@ -1,8 +1,8 @@
 """The documented loop, ``load().stream().update``, on a quiet machine and with two busy loops beside it.
 
 Rounds of the two take turns, so that whatever else the machine does falls on both. ``threads`` 1 is what a stream
-takes unless it is told otherwise; None leaves PyTorch and NumPy as they are, as all streams once did. With as many
-busy loops as cores, a fair scheduler alone makes whoever computes in one thread take 1.5 to 2 times as long.
+takes unless it is told otherwise; None leaves PyTorch and NumPy as they are, as all streams once did. "counting" is a
+loop in one thread that is no system: what the scheduler alone makes of as many busy loops as cores.
 
     python benchmarks/library_threads.py [--systems lifter comotion] [--rounds 4] [--busy 2]
 """
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,21 +28,35 @@ from choros.systems import SYSTEMS, System
 FRAMES_A_ROUND = 20
 
 
-def frame_times_s(system: System, clip: Path, rounds: int, busy: int) -> tuple[list[float], list[float]]:
-    """Seconds a frame, quiet and busy, of one stream that sees the clip again and again."""
+def seen(system: System, clip: Path) -> Callable[[], None]:
+    """One stream that sees the clip again and again, a frame a call."""
     with choros.open_video(clip) as video:
         images = [frame.image for frame in video]
+    images += images[-2:0:-1]  # there and back
     stream, number = system.stream(), itertools.count()
 
+    def step() -> None:
+        k = next(number)
+        stream.update(images[k % len(images)], k / 10)
+
+    return step
+
+
+def counted() -> None:
+    for _ in range(2_000_000):
+        pass
+
+
+def times_s(step: Callable[[], None], rounds: int, busy: int) -> tuple[list[float], list[float]]:
+    """Seconds a step, quiet and busy."""
+
     def played(n: int) -> list[float]:
-        times_s = []
+        found = []
         for _ in range(n):
-            k = next(number)
-            there_and_back = [*images, *images[-2:0:-1]]
             began = time.perf_counter()
-            stream.update(there_and_back[k % len(there_and_back)], k / 10)
-            times_s.append(time.perf_counter() - began)
-        return times_s
+            step()
+            found.append(time.perf_counter() - began)
+        return found
 
     played(FRAMES_A_ROUND)  # what is compiled and planned at first is not counted
     quiet: list[float] = []
@@ -70,9 +85,10 @@ def main() -> None:
     console, table = Console(), Table("system", "threads", "quiet ms", "busy ms", "worst ms", "busy / quiet")
     with tempfile.TemporaryDirectory() as folder:
         make_scene("easy", 1, SceneConfig(640, 360, Fraction(10), 1.0, people=2)).write(Path(folder))
-        for name, threads in itertools.product(args.systems, (1, None)):
-            system = choros.load(name, threads=threads)
-            quiet, busy = frame_times_s(system, Path(folder) / "video.mp4", args.rounds, args.busy)
+        clip = Path(folder) / "video.mp4"
+        for name, threads in [("counting", 1), *itertools.product(args.systems, (1, None))]:
+            step = counted if name == "counting" else seen(choros.load(name, threads=threads), clip)
+            quiet, busy = times_s(step, args.rounds, args.busy)
             middle = float(np.median(quiet)), float(np.median(busy))
             figures = [*middle, max(busy)]
             table.add_row(

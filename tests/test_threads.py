@@ -8,6 +8,7 @@ import textwrap
 import threading
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -30,22 +31,24 @@ def blas_threads():
 @pytest.fixture
 def two_threads():
     """Two threads for everything, on a machine of one core too."""
-    before = torch.get_num_threads()
+    before, opencv = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(2)
+    cv2.setNumThreads(2)
     with threadpool_limits(2, user_api="blas"):
         yield
     torch.set_num_threads(before)
+    cv2.setNumThreads(opencv)
 
 
 @pytest.mark.usefixtures("two_threads")
 def test_limits_end_with_the_work():
     assert set(blas_threads()) == {2}
     with at_most(1):
-        assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == cv2.getNumThreads() == 1
         assert set(blas_threads()) == {1}
     with at_most(None):
         assert torch.get_num_threads() == 2
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == cv2.getNumThreads() == 2
     assert set(blas_threads()) == {2}
 
 

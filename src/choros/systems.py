@@ -123,9 +123,9 @@ def load(
     stricter score); ``body_path`` is a user's SMPL file, ``weights_path`` a user's weights; None the ones that ship.
     ``heights_m`` are statures that somebody measured, by person; with ``same_people`` whoever is dressed like one
     person of an earlier shot, and like no other, goes on under their number after a cut (both the lifter alone).
-    ``threads`` is how many PyTorch and NumPy's linear algebra have while a frame is worked on, in whichever thread
-    does that; afterwards they have as many as before, and None leaves them alone. NumPy's are the whole process's.
-    With more than one, a frame takes many times as long where anything else uses the cores.
+    ``threads`` is how many PyTorch, NumPy's linear algebra and OpenCV have while a frame is worked on, in whichever
+    thread does that; afterwards they have as many as before, and None leaves them alone. Those of the last two are the
+    whole process's. With more than one, a frame takes many times as long where anything else uses the cores.
     Raises ``ChorosError`` on an unknown name, files that do not fit, or a choice that the system does not have.
     """
     if fast and accurate:
