@@ -159,6 +159,7 @@ def test_the_readmes_table_of_systems():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 110
+    assert (ROOT / "docs" / "pictures" / "demo.webp").stat().st_size < 3e6
 
 
 def test_training_takes_as_long_in_the_help_as_in_the_documentation():

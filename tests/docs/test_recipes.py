@@ -18,6 +18,7 @@ import pytest
 from choros.motion import Motion
 from choros.video import VideoWriter
 from tests.export.walkers import FPS, THERE, walkers
+from tests.test_house import FLOORS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -47,6 +48,16 @@ def follow(recipe, house):
             path, *lines = part.splitlines()
             old, new = ("".join(f"{line[1:]}\n" for line in lines if line[:1] != sign) for sign in "+-")
             becomes(house / path, new, old)
+
+
+def test_the_table_of_rooms_is_that_of_the_layout():
+    rows = re.findall(r"^\| (\d) \| (.+?) \|", TEXT, re.M)
+    told = {
+        room.replace("/", "."): int(floor) for floor, rooms in rows for room in re.findall(r"`(.+?)`", rooms)
+    }
+    assert told == {room: FLOORS[room] for room in told}
+    source = ROOT / "src" / "choros"
+    assert {path.parent.name for path in source.glob("*/__init__.py")} <= set(told)
 
 
 @pytest.fixture
