@@ -35,6 +35,8 @@ def read_npz(path: Path) -> tuple[Header, NDArray[np.void], NDArray[np.void]]:
             frames = _table(FRAME, stored, len(stored["pts"]))
             if "number" not in stored:
                 frames["number"] = np.arange(len(frames))
+            if "camera_known" not in stored:  # no camera stands so, on the floor and looking straight up
+                frames["camera_known"] = (frames["T_world_camera"] != np.eye(4)).any(axis=(1, 2))
             return header, frames, _table(ROW, stored, len(stored["frame"]))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, ChorosError) as error:
         reason = str(error).strip("'\" .")

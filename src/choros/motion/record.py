@@ -109,6 +109,16 @@ class Motion(Columns):
         return self.frames["T_world_camera"]
 
     @property
+    def camera_known(self) -> NDArray[np.bool_]:
+        """Whether ``T_world_camera`` tells where the camera was, (T,); else it is the identity, or a guess."""
+        return self.frames["camera_known"]
+
+    @property
+    def tells_camera(self) -> bool:
+        """Whether the camera is known wherever somebody is, so that people can go to the world and come back."""
+        return bool(self.camera_known.any() and self.camera_known[self.row_frame].all())
+
+    @property
     def number(self) -> NDArray[np.int64]:
         """The source's own number of each frame, (T,); ``header.numbers`` tells what it is."""
         return self.frames["number"]
@@ -190,7 +200,21 @@ class Motion(Columns):
 
     def select(self, people: Iterable[int]) -> Motion:
         """Only these identities; the frames stay."""
-        keep = np.isin(self.rows["person"], list(people))
+        return self.where(np.isin(self.row_person, list(people)))
+
+    def where(self, keep: NDArray[np.bool_]) -> Motion:
+        """Only the rows for which ``keep``, (N,) bool, is true; the frames stay.
+
+        >>> motion.where(motion.visible & (motion.confidence > 0.5))
+
+        Raises ``ChorosError`` if it is not one truth for each row.
+        """
+        keep = np.asarray(keep)
+        if keep.shape != (len(self.rows),) or keep.dtype != bool:
+            raise ChorosError(
+                f"a motion of {len(self.rows)} rows is filtered by as many true and false, such as motion.visible, "
+                f"not by {keep.dtype} of shape {keep.shape}."
+            )
         return replace(self, rows=self.rows[keep])
 
     def shots(self) -> list[Motion]:
@@ -219,7 +243,7 @@ class Motion(Columns):
     def settled(self) -> Motion:
         """Without tentative people: what exports, overlays, views and plots take unless told otherwise."""
         doubtful = self.tentative
-        return replace(self, rows=self.rows[~np.isin(self.rows["person"], doubtful)]) if doubtful else self
+        return self.where(~np.isin(self.row_person, doubtful)) if doubtful else self
 
     # --- in and out -------------------------------------------------------------------------------
 

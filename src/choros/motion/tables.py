@@ -1,7 +1,8 @@
 """The two tables of a motion: one entry a frame (``FRAME``) and one entry a person and frame (``ROW``).
 
 Schema of ``motion.npz`` (version 2; plain arrays, no pickles; T frames, N rows; of version 1, which had neither
-``number`` nor ``cut_before``, frames are counted and nothing is said of cuts):
+``number`` nor ``cut_before`` nor ``camera_known``, frames are counted, nothing is said of cuts, and a camera is known
+where its pose is not the identity):
 
 =================  ==============  ==========================================================
 ``header``         JSON text       the fields of ``Header``
@@ -10,7 +11,8 @@ Schema of ``motion.npz`` (version 2; plain arrays, no pickles; T frames, N rows;
 ``gap_before``     (T,) bool       frames were lost or damaged just before this one
 ``cut_before``     (T,) bool       another shot begins with this frame: nobody and no camera goes on into it
 ``K``              (T, 3, 3) f8    intrinsics, px
-``T_world_camera`` (T, 4, 4) f8    camera to world, metres; identity if it is not known
+``T_world_camera`` (T, 4, 4) f8    camera to world, metres
+``camera_known``   (T,) bool       False: ``T_world_camera`` says nothing, it is the identity or a guess
 ``frame``          (N,) int32      index into the T frames
 ``person``         (N,) int32      identity, from 1, never used again for somebody else
 ``global_orient``  (N, 3) f4       axis-angle, rad, in ``space``
@@ -49,6 +51,7 @@ FRAME = np.dtype(
         ("cut_before", "?"),
         ("K", "<f8", (3, 3)),
         ("T_world_camera", "<f8", (4, 4)),
+        ("camera_known", "?"),
     ]
 )
 
@@ -69,7 +72,7 @@ ROW = np.dtype(
 )
 
 #: Columns that files of version 1 do not have.
-SINCE_2 = ("number", "cut_before")
+SINCE_2 = ("number", "cut_before", "camera_known")
 
 CHUNK = 4096  # rows handled at once, so that hours of video need no more memory than seconds
 
