@@ -25,6 +25,7 @@ SHIPPED = "shipped"  # in place of the name of a file that comes with choros
 #: Not part of what a run is: names of files, which may be copied, and when they were changed.
 _ASIDE = (".file", ".modified")
 _ABSENT = object()
+_CLIP = "input.sha256_of_blocks"  # what a header tells of the content of a clip (``clip_identity``)
 
 #: What the entries of a header are called on the command line, in the order in which a difference is told.
 WORDS = {
@@ -100,10 +101,12 @@ def changed(config: DataclassInstance, default: DataclassInstance) -> Identity:
 def difference(begun: Header, now: Header) -> str | None:
     """How the run that ``begun`` tells of is not the one of ``now``, as the middle of a sentence; None if it is.
 
-    Names of files and the times of their changes do not count, for a copy is the same. The version of choros does:
-    another one may go on otherwise than it was begun.
+    Names of files and the times of their changes do not count, for a copy is the same, and neither does the name of a
+    clip that is known by its content. The version of choros does: another one may go on otherwise than it was begun.
     """
     then, this = _told(begun), _told(now)
+    if _CLIP in then and _CLIP in this:
+        del then["header.source"], this["header.source"]
     if "system.name" in this and "system.name" not in then:
         return "does not tell how it was tracked"
     for name in sorted(then.keys() | this.keys(), key=_place):
