@@ -430,12 +430,15 @@ class Comotion:
     ) -> None:
         self.threads = threads
         self.config = config or TrackerConfig()
-        self._files = body_path, weights_path
         self._choices = {"accurate": accurate, "fast": fast}
-        self._given = network is not None
+        self._files: dict[str, Identity] = {}
         if network is None:
             body = None if body_path is None else BodyModel.load(body_path)
             network = ComotionNetwork.load(weights_path or weights.shipped(SYSTEM), body)
+            self._files = {
+                "weights": file_identity(weights_path, weights.shipped(SYSTEM)),
+                "body": file_identity(body_path, weights.shipped("body")),
+            }
         self.network, self.body = network.eval(), network.body
         self._trunk = frozen(network.encoder.trunk, rounded=fast)
         threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
@@ -445,15 +448,11 @@ class Comotion:
 
     def identity(self) -> Identity:
         """By what its results are decided; see `systems.IdentifiedSystem`."""
-        body_path, weights_path = self._files
         strict = self.config == TrackerConfig().strict()
         plain = self.config if strict else TrackerConfig()
         return {
             "options": self._choices | {"strict": strict} | changed(self.config, plain),
-            "weights": _tensors(self.network)
-            if self._given
-            else file_identity(weights_path, weights.shipped(SYSTEM)),
-            "body": _tensors(self.body) if self._given else file_identity(body_path, weights.shipped("body")),
+            **(self._files or {"weights": _tensors(self.network), "body": _tensors(self.body)}),
             "detector": part_identity(self._detector),
         }
 

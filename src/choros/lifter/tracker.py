@@ -462,15 +462,16 @@ class LifterSystem:
         self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
         self._segmenter = Segmenter()
-        self._files = body_path, weights_path
+        self._files = {
+            "weights": file_identity(weights_path, weights.shipped("lifter")),
+            "body": file_identity(body_path, weights.shipped("body")),
+        }
 
     def identity(self) -> Identity:
         """By what its results are decided; see `systems.IdentifiedSystem`."""
-        body_path, weights_path = self._files
         return {
             "options": changed(self.config, LifterSystemConfig()),
-            "weights": file_identity(weights_path, weights.shipped("lifter")),
-            "body": file_identity(body_path, weights.shipped("body")),
+            **self._files,
             "finder": part_identity(self.finder),
             "segmenter": part_identity(self._segmenter),
         }
