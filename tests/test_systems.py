@@ -167,6 +167,12 @@ T = ((1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, -1.0, 0.0, 1.5), (0.0, 0.
             partial(Tuned, **{"life.lost_s": 2.0}),
             r"system's option life\.lost_s 1, .* life\.lost_s 2",
         ),
+        (Tuned, partial(Tuned, padded=False), "begun without the system's option padded, .* padded False"),
+        (
+            partial(Tuned, padded=False),
+            Tuned,
+            "with the system's option padded False, this run is without it",
+        ),
         ({}, {"start_s": 1}, "begun without --start, this run is with --start 1"),
         ({"start_s": 1}, {"start_s": 2}, "begun with --start 1, this run is with --start 2"),
         ({"end_s": 5.5}, {}, r"begun with --end 5\.5, this run is without it"),

@@ -110,21 +110,22 @@ def difference(begun: Header, now: Header) -> str | None:
     if "system.name" in this and "system.name" not in then:
         return "does not tell how it was tracked"
     for name in sorted(then.keys() | this.keys(), key=_place):
-        was, is_ = then.get(name, False), this.get(name, False)
+        was, is_ = then.get(name, _ABSENT), this.get(name, _ABSENT)
         if was == is_ or name.endswith(_ASIDE):
             continue
-        if was is False:
+        if was is _ABSENT:
             return f"was begun without {_words(name)}, this run is with {_phrase(name, this)}"
-        is_with = "without it" if is_ is False else f"with {_phrase(name, this)}"
+        is_with = "without it" if is_ is _ABSENT else f"with {_phrase(name, this)}"
         return f"was begun with {_phrase(name, then)}, this run is {is_with}"
     return None
 
 
 def _told(header: Header) -> dict[str, Any]:
-    """Everything in a header by name, "options.start_s"; what is false is as what is not told."""
+    """Everything in a header by name, "options.start_s"; a flag that was not given is as what is not told."""
     record = json.loads(header.to_json())
     about = record.pop("provenance")
-    return {name: value for name, value in _flat({"header": record} | about).items() if value is not False}
+    told = _flat({"header": record} | about)
+    return {name: value for name, value in told.items() if value is not False or name not in WORDS}
 
 
 def _flat(record: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
