@@ -13,7 +13,7 @@ FLOORS = {
     "_version": 1, "errors": 1, "calibration": 1, "calibration_files": 1, "camera": 1, "camera_pose": 1,
     "checkpoints": 1, "clip_identity": 1, "compiled": 1, "lens": 1, "motion": 1, "journal": 1, "keypoints": 1,
     "options": 1, "outputs": 1, "plausible_camera": 1, "reopening": 1, "resampling": 1, "restricted_pickle": 1,
-    "settling": 1, "threads": 1, "video": 1, "weights": 1,
+    "run_identity": 1, "settling": 1, "threads": 1, "video": 1, "weights": 1,
     "body": 2, "layers": 2,
     "camera_motion": 3, "datasets": 3, "detection": 3, "evaluation.metrics": 3, "export": 3, "scenes": 3,
     "tracking": 3, "view": 3,

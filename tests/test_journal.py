@@ -82,7 +82,12 @@ def test_a_journal_of_something_else_is_refused(tmp_path):
     with MotionJournal.start(tmp_path / "motion.npz", motion.header) as journal:
         journal.checkpoint({})
     other = make_motion(fps=motion.fps * 2).header
-    with pytest.raises(ChorosError, match="other options"):
+    with pytest.raises(
+        ChorosError, match=rf"was begun with fps {motion.fps}, this run is with fps {other.fps}"
+    ):
+        MotionJournal.resume(tmp_path / "motion.npz", other)
+    (folder_of(tmp_path / "motion.npz") / "header.json").write_text("{}")
+    with pytest.raises(ChorosError, match="another version"):
         MotionJournal.resume(tmp_path / "motion.npz", other)
 
 
@@ -98,7 +103,8 @@ def test_a_kill_while_the_journal_is_removed_leaves_a_finished_run(tmp_path, mon
     monkeypatch.undo()
     assert MotionJournal.resume(output, motion.header) is None
     assert frames_if_finished(output, motion.header) == 12
-    assert frames_if_finished(output, make_motion(fps=motion.fps * 2).header) is None
+    with pytest.raises(ChorosError, match="was begun with fps"):
+        frames_if_finished(output, make_motion(fps=motion.fps * 2).header)
 
     journal = MotionJournal.start(output, motion.header)  # what the kill left over is cleaned away
     journal.finish()

@@ -15,17 +15,19 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.clip_identity import Identity, difference
+from choros.clip_identity import Identity
+from choros.clip_identity import difference as difference_of_clips
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, write_mot, write_npz
 from choros.outputs import atomic_write
+from choros.run_identity import difference
 from choros.settling import settle, sights, tentative
 
 State = Mapping[str, NDArray[Any]]
@@ -83,18 +85,19 @@ class MotionJournal:
     def resume(cls, output: str | Path, header: Header) -> tuple[MotionJournal, State] | None:
         """The journal as of its last checkpoint and the system's state then; None if there is none.
 
-        Raises ``ChorosError`` if the journal belongs to another input, system or choice of options.
+        Raises ``ChorosError``, which names the difference, if it belongs to another input, system or choice of
+        options.
         """
         output = Path(output)
         folder = folder_of(output)
         if not (folder / "checkpoint").is_file():
             return None
         begun = _header_of(folder)
-        if begun is None or not _same_run(begun, header):
+        if begun is None:
             raise ChorosError(
-                f"{folder} was begun with another input or other options; "
-                "give the same ones to resume it, or leave out --resume to start again."
+                f"{folder} was written by another version of choros; leave out --resume to start again."
             )
+        _check_same_run(output, begun, header)
         counts, state = _unpack((folder / "checkpoint").read_bytes())
         return cls(output, begun, counts["n_frames"], counts["n_rows"]), state
 
@@ -163,7 +166,7 @@ def check_same_clip(output: Path, source: str | Path, clip: Identity | None) -> 
         )
     header = _header_of(folder_of(output)) if begun else (_finished(output) or (None,))[0]
     then = header.provenance.get(INPUT) if header else None
-    changed = difference(then, clip) if then and clip else None
+    changed = difference_of_clips(then, clip) if then and clip else None
     if changed:
         raise ChorosError(
             f"{source} is not the clip that {output} {'was begun with' if begun else 'is of'}: it has {changed}; "
@@ -172,15 +175,23 @@ def check_same_clip(output: Path, source: str | Path, clip: Identity | None) -> 
 
 
 def frames_if_finished(output: Path, header: Header) -> int | None:
-    """How many frames a run with this ``header`` wrote to ``output``; None if it did not come to its end.
+    """How many frames a run with this ``header`` wrote to ``output``; None if none came to its end there.
 
-    Removes what is left of its journal if it was killed while it removed that.
+    Removes what is left of its journal if it was killed while it removed that. Raises ``ChorosError``, which names
+    the difference, if another run did: to go on with it is not to begin again over it.
     """
     found = _finished(output)
-    if found is None or not _same_run(found[0], header):
+    if found is None:
         return None
+    _check_same_run(output, found[0], header)
     shutil.rmtree(_removed(folder_of(output)), ignore_errors=True)
     return found[1]
+
+
+def header_if_finished(output: Path) -> Header | None:
+    """What the run says of itself that came to its end at ``output``; None if none did."""
+    found = _finished(output)
+    return found and found[0]
 
 
 def _finished(output: Path) -> tuple[Header, int] | None:
@@ -204,12 +215,11 @@ def _header_of(folder: Path) -> Header | None:
     return header if header.to_json() == text else None
 
 
-def _same_run(begun: Header, now: Header) -> bool:
-    """Whether all but the time at which the clip was changed is the same: a copy is the same clip."""
-    clip = begun.provenance.get(INPUT)
-    if not clip or INPUT not in now.provenance or difference(clip, now.provenance[INPUT]):
-        return begun.to_json() == now.to_json()
-    return begun.to_json() == replace(now, provenance=now.provenance | {INPUT: clip}).to_json()
+def _check_same_run(output: Path, begun: Header, now: Header) -> None:
+    """Raise ``ChorosError`` if the run that ``begun`` tells of is not the one of ``now``."""
+    other = difference(begun, now)
+    if other:
+        raise ChorosError(f"{output} {other}; give the same choice, or leave out --resume to start again.")
 
 
 def _remove(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.calibration import Calibration
+from choros.calibration import Calibration, rows_of
 from choros.camera import intrinsics
 from choros.camera_pose import Pose, checked_pose
 from choros.errors import ChorosError
@@ -75,9 +75,28 @@ class TrackOptions:
             spool=spool, calibration=self.calibration,
         )  # fmt: skip
 
+    def identity(self) -> dict[str, Any]:
+        """What was chosen, for JSON: the fields that are not as they come, but those that ``provenance`` tells."""
+        numbers = {
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "focal_px": self.focal_px,
+            "fov_deg": self.fov_deg,
+        }
+        chosen: dict[str, Any] = {name: float(value) for name, value in numbers.items() if value is not None}
+        if self.K is not None:
+            chosen["K"] = rows_of(self.K)
+        if self.image_fps is not None:
+            chosen["image_fps"] = str(image_rate(self.image_fps))
+        if self.photos:
+            chosen["photos"] = True
+        return chosen
+
     def provenance(self, info: VideoInfo) -> dict[str, Any]:
-        """What whoever reads the video again must know (``reopening``), and where the camera was."""
-        about: dict[str, Any] = {"rotate": self.rotate} if self.rotate else {}
+        """What a header tells of them: what was chosen, how to see the same pictures again, where the camera was."""
+        about: dict[str, Any] = {"options": self.identity()}
+        if self.rotate:
+            about["rotate"] = self.rotate
         if self.calibration is not None:
             about["calibration"] = self.calibration.fitted(info.width, info.height).record()
         if self.camera_pose is not None:

@@ -27,6 +27,7 @@ from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, State, check_same
 from choros.motion import FRAME, Header, Motion
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
+from choros.run_identity import identity_of as identity_of_system
 from choros.tracking.photos import PhotoStream
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 
@@ -95,6 +96,17 @@ class System(Protocol):
 
     def stream(self, K: NDArray[np.float64] | None = None) -> Stream:
         """A new video with intrinsics ``K`` (3, 3), px; None assumes ``camera.default_focal_px``."""
+
+
+@runtime_checkable
+class IdentifiedSystem(System, Protocol):
+    """A system that tells by what its results are decided; a system need not, and is then known by its class."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """For JSON: its ``options``, its ``weights`` and ``body`` (``run_identity.file_identity``), and the like.
+
+        It stands in every header, and a run that is resumed must have the same.
+        """
 
 
 SYSTEMS = ("lifter", "comotion")
@@ -228,9 +240,11 @@ def track_to_file(
     Whatever ends the run early (Ctrl-C, a broken stream), both files hold what was done until then, and the
     journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped; a
     run that had come to its end is not done again. ``system`` may be what loads one, which is then called when
-    ``source`` is known to be readable. A ``spool`` keeps what comes through a pipe.
+    ``source`` is known to be readable. ``provenance`` is what else the header is to tell of the run. A ``spool``
+    keeps what comes through a pipe.
     Raises ``ChorosError`` if the source cannot be read, ``output`` is the source or lies in it, another run is writing
-    it, or ``resume`` finds something else there, such as the motion of another clip of that name.
+    it, or ``resume`` finds another run there, finished or not: of another clip, system, weights, body or choice of
+    options, of which it names the first.
     """
     options, output = options or TrackOptions(), Path(output)
     for written in (output, output.with_name("tracks.txt")):
@@ -327,9 +341,16 @@ def header_of(
     options: TrackOptions,
     provenance: dict[str, Any] | None = None,
 ) -> Header:
-    """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px."""
+    """What a motion says of itself: of ``source``, by ``system``, with intrinsics ``K`` (3, 3), px, and ``options``.
+
+    ``provenance`` is what else it is to tell.
+    """
     body = getattr(getattr(system, "body", None), "name", "open")
-    about: dict[str, Any] = {"choros": __version__, "K": K.tolist()} | (provenance or {})
+    about = (provenance or {}) | {
+        "choros": __version__,
+        "K": K.tolist(),
+        "system": identity_of_system(system),
+    }
     about |= options.provenance(info)
     if info.pictures:
         del about["K"]  # each has its own

@@ -390,7 +390,8 @@ def test_ctrl_c_leaves_valid_files_and_resume_ends_with_the_same_bytes(capsys, f
     assert len((stopped / "tracks.txt").read_text().splitlines()) == 17
 
     monkeypatch.setattr(TrackProgress, "update", lambda self, now: resumed.append(now.n_resumed))
-    assert "other options" in refusal(capsys, "track", files / "clip.mp4", "-o", stopped, "--resume")
+    said = refusal(capsys, "track", files / "clip.mp4", "-o", stopped, "--resume")
+    assert "was begun with --fov 60, this run is without it" in said
     assert run(*command, "-o", stopped, "--resume") == 0
     assert 17 - 5 * FPS < resumed[0] <= 17
     for name in ("motion.npz", "tracks.txt"):
@@ -403,7 +404,7 @@ def test_ctrl_c_leaves_valid_files_and_resume_ends_with_the_same_bytes(capsys, f
 
 
 @pytest.mark.usefixtures("shades")
-def test_smoothed_once_however_often_it_is_resumed(files, tmp_path):
+def test_smoothed_once_however_often_it_is_resumed(capsys, files, tmp_path, monkeypatch):
     command = ["track", files / "clip.mp4", "-o", tmp_path]
     output = tmp_path / "motion.npz"
     assert run(*command) == 0
@@ -411,10 +412,15 @@ def test_smoothed_once_however_often_it_is_resumed(files, tmp_path):
     assert run(*command, "--smooth") == 0
     smooth = output.read_bytes()
     assert smooth != plain
-    assert run(*command, "--smooth", "--resume") == 0
+    assert "begun with --smooth, this run is without it" in refusal(capsys, *command, "--resume")
+    assert "without --fov" in refusal(capsys, *command, "--smooth", "--resume", "--fov", 60)
     assert output.read_bytes() == smooth
-    assert run(*command, "--resume") == 0
+    assert run(*command) == 0
     assert output.read_bytes() == plain
+    monkeypatch.setattr(TrackProgress, "update", lambda self, now: pytest.fail("tracked again"))
+    for _ in range(2):  # the plain run goes on to be smoothed, the smoothed one is as it should be
+        assert run(*command, "--smooth", "--resume") == 0
+        assert output.read_bytes() == smooth
 
 
 def test_a_sentence_of_the_library_becomes_the_last_word(capsys, files, monkeypatch):

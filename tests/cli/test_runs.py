@@ -24,6 +24,8 @@ from choros.cli.progress import TrackProgress
 from choros.cli.world import World
 from choros.errors import ChorosError
 from choros.motion import Motion
+from choros.options import TrackOptions
+from choros.run_identity import file_identity
 from choros.systems import track_to_file
 from choros.video import VideoWriter, open_video, spool
 from tests.cli.test_cli import FPS, FRAMES, Shades, ShadesStream, refusal, run, write_grey
@@ -93,13 +95,11 @@ class Waits(ShadesStream):
     def update(self, image, time_s):
         return self.follow(self.look(image), time_s)
 
-class System(Shades):
-    def stream(self, K=None):
-        return Waits()
+Shades.stream = lambda self, K=None: Waits()
 
 def load(*_, **__):
     print("loaded", flush=True)
-    return System()
+    return Shades()
 
 systems.load = load
 threads.leave_cores_to_the_networks = lambda: None  # imports PyTorch
@@ -252,9 +252,85 @@ def test_a_copy_of_the_clip_is_the_same(clip, tmp_path, monkeypatch, whole, fini
     shutil.copy(clip, tmp_path / "copy.mp4")
     (tmp_path / "copy.mp4").replace(clip)
     os.utime(clip, (1e9, 1e9))
-    assert run(*command, "--resume") == 0
+    monkeypatch.chdir(tmp_path)
+    assert run("track", "clip.mp4", *command[2:], "--resume") == 0  # by another name, too
     assert (tmp_path / "out" / "motion.npz").read_bytes() == whole
     assert names(tmp_path / "out") == ["motion.npz", "tracks.txt"]
+
+
+@pytest.fixture
+def tuned(monkeypatch):
+    """`choros` with a system that needs no networks and tells what it was loaded with."""
+
+    class Tuned(Shades):
+        def __init__(self, name, *, weights_path, body_path, threads=1, **choices):
+            self.name, self.choices = name, {key: value for key, value in choices.items() if value}
+            self.files = {"weights": weights_path, "body": body_path}
+
+        def identity(self):
+            files = {name: file_identity(path, Path(__file__)) for name, path in self.files.items()}
+            return {"options": self.choices} | files
+
+    monkeypatch.setattr(systems, "load", Tuned)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    ("begun", "now", "says"),
+    [
+        ("", "--system comotion", "with --system lifter, this run is with --system comotion"),
+        ("--accurate", "", "with --accurate, this run is without it"),
+        ("", "--same-people", "without --same-people, this run is with --same-people"),
+        ("--height 3=1.82", "--height 3=1.9", "with --height 3=1.82, this run is with --height 3=1.9"),
+        (
+            "--weights a/mine",
+            "--weights b/mine",
+            "mine (SHA-256 7692c3ad), this run is with --weights b/mine",
+        ),
+        ("--body a/mine", "", "with --body a/mine (SHA-256 7692c3ad), this run is with the shipped body"),
+        ("--start 1", "--start 2", "with --start 1, this run is with --start 2"),
+        ("", "--end 5.5", "without --end, this run is with --end 5.5"),
+        ("--K 80 80 48 32", "", "with --K 80 0 48 0 80 32 0 0 1, this run is without it"),
+        ("", "--rotate 180", "without --rotate, this run is with --rotate 180"),
+    ],
+)
+@pytest.mark.usefixtures("tuned")
+def test_a_run_with_other_choices_is_not_gone_on_with(
+    capsys, clip, tmp_path, monkeypatch, begun, now, says, finished
+):
+    monkeypatch.chdir(tmp_path)
+    for folder, content in (("a", b"one"), ("b", b"two")):
+        Path(folder).mkdir()
+        Path(folder, "mine").write_bytes(content)
+    command = ["track", "clip.mp4", "-o", "out"]
+    if finished:
+        assert run(*command, *begun.split()) == 0
+    else:
+        stopped_at(monkeypatch, 17, *command, *begun.split())
+    before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    capsys.readouterr()
+    said = refusal(capsys, *command, *now.split(), "--resume")
+    assert said.startswith("choros: out/motion.npz was begun with")
+    assert says in said
+    assert {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()} == before
+    assert run(*command, *begun.split(), "--resume") == 0
+    assert ("was complete" in capsys.readouterr().out) is finished
+
+
+@pytest.mark.usefixtures("tuned")
+def test_the_command_and_the_library_are_one_run(clip, tmp_path, monkeypatch):
+    """What the command began, the library ends with the same bytes, told the same; told otherwise, it refuses."""
+    command = ["track", clip, "-o", tmp_path / "out", "--accurate", "--start", 1]
+    assert run(*command[:3], tmp_path / "whole", *command[4:]) == 0
+    stopped_at(monkeypatch, 17, *command)
+    output, options = tmp_path / "out" / "motion.npz", TrackOptions(start_s=1)
+    choices = {"weights_path": None, "body_path": None}
+    with pytest.raises(ChorosError, match="with --accurate, this run is without it"):
+        track_to_file(clip, output, systems.load("lifter", **choices), options, resume=True)
+    with pytest.raises(ChorosError, match="with --start 1, this run is without it"):
+        track_to_file(clip, output, systems.load("lifter", accurate=True, **choices), resume=True)
+    track_to_file(clip, output, systems.load("lifter", accurate=True, **choices), options, resume=True)
+    assert output.read_bytes() == (tmp_path / "whole" / "motion.npz").read_bytes()
 
 
 @pytest.mark.parametrize("change", ["one picture", "one more", "another name"])

@@ -5,6 +5,7 @@ alone decide, or is random and alive, where every bit of its state matters.
 """
 
 import io
+from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
 
@@ -478,7 +479,7 @@ def test_the_file_call_equals_frame_by_frame_to_the_last_bit(lively, clip, tmp_p
 
 def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):
     class Stopping(Bright):
-        def __init__(self, after):
+        def __init__(self, after=1000):
             self.left = after
 
         def detect(self, image):
@@ -487,11 +488,20 @@ def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):
                 raise KeyboardInterrupt
             return super().detect(image)
 
-    output, system = tmp_path / "motion.npz", Comotion(detector=Bright(), network=lively)
+    output, system = tmp_path / "motion.npz", Comotion(detector=Stopping(), network=lively)
     systems.track_to_file(clip, tmp_path / "whole.npz", system)
     with pytest.raises(KeyboardInterrupt):
         systems.track_to_file(clip, output, Comotion(detector=Stopping(42), network=lively))
     assert folder_of(output).exists()
+    other = deepcopy(lively)
+    next(other.parameters()).data[0] += 1
+    for another, says in (
+        (Comotion(detector=Bright(), network=lively), "detector"),
+        (Comotion(detector=Stopping(), network=other), "--weights"),
+        (Comotion(TrackerConfig().strict(), detector=Stopping(), network=lively), "without --strict"),
+    ):
+        with pytest.raises(ChorosError, match=f"was begun .*{says}"):
+            systems.track_to_file(clip, output, another, resume=True)
     systems.track_to_file(clip, output, system, resume=True)
     assert output.read_bytes() == (tmp_path / "whole.npz").read_bytes()
 

@@ -75,7 +75,6 @@ class Live:
         from choros.live.page import LivePage
 
         options = self.tracking.options()
-        provenance = self.tracking.provenance() | {"live": True}
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service ends like Ctrl-C
         with ExitStack() as open_now:
             screen = open_now.enter_context(LiveScreen())
@@ -91,7 +90,7 @@ class Live:
                     page.show(state)
 
             with suppress(KeyboardInterrupt):  # how a live recording is meant to end
-                live_to_file(source, self.output, system, options, provenance=provenance, report=report)
+                live_to_file(source, self.output, system, options, report=report)
         print(f"{self.output}: {screen.summary()}")
 
     def _drawn_body(self) -> BodyModel:

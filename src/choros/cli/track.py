@@ -42,7 +42,7 @@ class Track:
     smooth: Flag = False
     """Smooth everyone's motion when it is complete (one-Euro filter); what is measured is never smoothed."""
     resume: Flag = False
-    """Go on where an earlier run of the same command was stopped."""
+    """Go on where an earlier run of the same command was stopped; one with other choices is refused."""
     tracking: OmitArgPrefixes[Tracking] = field(default_factory=Tracking)
 
     def run(self) -> None:
@@ -54,7 +54,7 @@ class Track:
             until_done.enter_context(claimed(self.output / "motion.npz"))
             spool = self._spool(until_done)
             self._track(spool)
-            if self.smooth:
+            if self.smooth and not self._smoothed():
                 self._smooth()
             if self.overlay:
                 self._draw(spool)
@@ -101,14 +101,14 @@ class Track:
         with TrackProgress() as progress:
             progress.say("loading")
             leave_cores_to_the_networks()
-            provenance = self.tracking.provenance() | {"start_s": self.start, "end_s": self.end}
             done = track_to_file(
                 self.input,
                 motion_path,
                 self.tracking.loaded,
                 options,
                 resume=self.resume,
-                provenance=provenance,
+                # A finished run that was smoothed is the one to go on with where it is to be smoothed, and no other.
+                provenance={"smoothed": True} if self.resume and self.smooth and self._smoothed() else None,
                 spool=spool,
                 progress=progress.update,
             )
@@ -129,6 +129,12 @@ class Track:
             print(
                 f"and {len(done.statures) - MOST_STATURES} more; choros export --to csv has everybody's stature"
             )
+
+    def _smoothed(self) -> bool:
+        from choros.journal import header_if_finished
+
+        header = header_if_finished(self.output / "motion.npz")
+        return header is not None and "smoothed" in header.provenance
 
     def _smooth(self) -> None:
         from choros.motion import Motion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from choros.cli.arguments import (
     Degrees,
@@ -128,17 +128,3 @@ class Tracking:
     @property
     def knows_camera_pose(self) -> bool:
         return bool(self.camera_pose) or self.camera_height is not None
-
-    def provenance(self) -> dict[str, Any]:
-        """What a motion says of how it was tracked."""
-        heights = heights_of(self.height)
-        return {
-            "system": self.system,
-            "accurate": self.accurate,
-            "fast": self.fast,
-            "strict": self.strict,
-            **({"heights_m": {str(who): m for who, m in heights.items()}} if heights else {}),
-            **({"same_people": True} if self.same_people else {}),
-            "body": str(self.body) if self.body else "open",
-            "weights": str(self.weights) if self.weights else "shipped",
-        }

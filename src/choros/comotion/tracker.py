@@ -6,6 +6,7 @@ move anybody. `ComotionStream` keeps one record a live track (`tracks`) and noth
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,7 @@ from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
 from choros.motion import ROW
+from choros.run_identity import Identity, changed, file_identity, part_identity
 from choros.tracking.assignment import assign
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
 from choros.tracking.steps import checked_picture, checked_step, first_K, stream_K
@@ -393,6 +395,15 @@ def _cut(boxes_px: Floats, look: Look) -> Floats:
     return np.clip(boxes_px, 0, np.array([look.width, look.height] * 2, boxes_px.dtype))
 
 
+def _tensors(module: torch.nn.Module) -> Identity:
+    """The identity of a network or body that was made already: SHA-256 of all its numbers."""
+    digest = hashlib.sha256()
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return {"file": "given", "sha256": digest.hexdigest()}
+
+
 class Comotion:
     """CoMotion's network with a detector and the rules of `TrackerConfig`.
 
@@ -419,15 +430,31 @@ class Comotion:
     ) -> None:
         self.threads = threads
         self.config = config or TrackerConfig()
+        self._choices = {"accurate": accurate, "fast": fast}
+        self._files: dict[str, Identity] = {}
         if network is None:
             body = None if body_path is None else BodyModel.load(body_path)
             network = ComotionNetwork.load(weights_path or weights.shipped(SYSTEM), body)
+            self._files = {
+                "weights": file_identity(weights_path, weights.shipped(SYSTEM)),
+                "body": file_identity(body_path, weights.shipped("body")),
+            }
         self.network, self.body = network.eval(), network.body
         self._trunk = frozen(network.encoder.trunk, rounded=fast)
         threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
         self._detector = detector or NanoDet(
             (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30, threads=threads
         )
+
+    def identity(self) -> Identity:
+        """By what its results are decided; see `systems.IdentifiedSystem`."""
+        strict = self.config == TrackerConfig().strict()
+        plain = self.config if strict else TrackerConfig()
+        return {
+            "options": self._choices | {"strict": strict} | changed(self.config, plain),
+            **(self._files or {"weights": _tensors(self.network), "body": _tensors(self.body)}),
+            "detector": part_identity(self._detector),
+        }
 
     def stream(self, K: NDArray[np.float64] | None = None) -> ComotionStream:
         """A new video. Streams of one system share its network and nothing else."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from choros.detection.protocols import check_image
 from choros.detection.session import DATA, Network
+from choros.run_identity import Identity, sha256_of
 
 _CROP_PX = {"lightning": 192, "thunder": 256}
 
@@ -35,7 +36,12 @@ class MoveNet:
         weights: Path | None = None,
     ) -> None:
         self.crop_px, self.room = _CROP_PX[variant], room
-        self._network = Network(weights or DATA / f"movenet-{variant}.onnx", threads)
+        self._weights = weights or DATA / f"movenet-{variant}.onnx"
+        self._network = Network(self._weights, threads)
+
+    def identity(self) -> Identity:
+        """By what its results are decided, for a header."""
+        return {"crop_px": self.crop_px, "room": self.room, "weights": sha256_of(self._weights)}
 
     def estimate(self, image: np.ndarray, boxes_px: np.ndarray) -> np.ndarray:
         """Keypoints (n, 17, 3), x_px, y_px, confidence, of the person in the middle of each box (n, 4) xyxy.

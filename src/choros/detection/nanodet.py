@@ -14,6 +14,7 @@ import numpy as np
 from choros.detection.protocols import check_image
 from choros.detection.session import DATA, Network
 from choros.keypoints import box_iou
+from choros.run_identity import Identity, sha256_of
 
 _STRIDES = (8, 16, 32)
 _BINS = 11  # a side's distance is one of 0..10 cells, in expectation
@@ -61,7 +62,16 @@ class NanoDet:
         weights: Path = DATA / "nanodet_g.onnx",
     ) -> None:
         self.sizes, self.score, self.nms_iou = sizes, score, nms_iou
-        self._network = Network(weights, threads)
+        self._weights, self._network = weights, Network(weights, threads)
+
+    def identity(self) -> Identity:
+        """By what its results are decided, for a header."""
+        return {
+            "sizes": self.sizes,
+            "score": self.score,
+            "nms_iou": self.nms_iou,
+            "weights": sha256_of(self._weights),
+        }
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (n, 4) xyxy px and scores (n,) of the people in ``image``, best first.

@@ -15,6 +15,7 @@ from choros.detection.movenet import MoveNet
 from choros.detection.nanodet import NanoDet
 from choros.detection.neighbours import estimate_apart, skeletons_to_keep
 from choros.detection.protocols import Detector, KeypointEstimator, check_image, checked_detections
+from choros.run_identity import Identity, changed, part_identity
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,14 @@ class PersonFinder:
             return cls(NanoDet((320, 576), options.min_score), MoveNet("lightning"), options)
         options = FinderOptions()
         return cls(NanoDet((416, 640), options.min_score), MoveNet("thunder"), options)
+
+    def identity(self) -> Identity:
+        """By what its results are decided, for a header; parts of others are known by their class."""
+        return {
+            "detector": part_identity(self.detector),
+            "keypoints": part_identity(self.keypoints),
+            "options": changed(self.options, FinderOptions()),
+        }
 
     def find(self, image: np.ndarray) -> People:
         """The people in ``image``, uint8 RGB (H, W, 3).

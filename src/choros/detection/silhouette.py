@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from choros.detection.movenet import crop_squares, cut_square
 from choros.detection.protocols import check_image
 from choros.detection.session import DATA, Network
+from choros.run_identity import Identity, sha256_of
 
 CROP_PX = 256
 
@@ -41,7 +42,12 @@ class Segmenter:
 
     def __init__(self, room: float = 1.15, threads: int = 1, weights: Path | None = None) -> None:
         self.room = room
-        self._network = Network(weights or DATA / "selfie_segmentation.onnx", threads)
+        self._weights = weights or DATA / "selfie_segmentation.onnx"
+        self._network = Network(self._weights, threads)
+
+    def identity(self) -> Identity:
+        """By what its results are decided, for a header."""
+        return {"room": self.room, "weights": sha256_of(self._weights)}
 
     def silhouette(self, image: np.ndarray, box_px: np.ndarray) -> Silhouette:
         """The person in the middle of a box (4,) xyxy px; ``image`` is uint8 RGB (H, W, 3)."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from choros import weights
 from choros.body import BodyModel
 from choros.camera import project
 from choros.camera_motion.background import Background, BackgroundMotion, background
@@ -31,6 +32,7 @@ from choros.lifter.shots import go_on, set_aside
 from choros.lifter.tracks import coast, overlap_with_others, remember_clothes, remember_outlines, track_type
 from choros.lifter.uprightness import nothing_seen, observe, up
 from choros.motion import ROW
+from choros.run_identity import Identity, changed, file_identity, part_identity
 from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.assignment import assign
@@ -460,6 +462,19 @@ class LifterSystem:
         self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
         self._lifting = Lifting(self.body, weights_path, self.config.lift)
         self._segmenter = Segmenter()
+        self._files = {
+            "weights": file_identity(weights_path, weights.shipped("lifter")),
+            "body": file_identity(body_path, weights.shipped("body")),
+        }
+
+    def identity(self) -> Identity:
+        """By what its results are decided; see `systems.IdentifiedSystem`."""
+        return {
+            "options": changed(self.config, LifterSystemConfig()),
+            **self._files,
+            "finder": part_identity(self.finder),
+            "segmenter": part_identity(self._segmenter),
+        }
 
     def stream(self, K: Floats | None = None) -> LifterStream:
         """A new video. Streams of one system share its networks and nothing else."""

@@ -86,7 +86,8 @@ def _record(
     latencies_s: deque[float] = deque(maxlen=LATENCIES)
     with LiveSource(source, live, rotate=options.rotate, calibration=options.calibration) as camera:
         K = options.intrinsics(camera.info.width, camera.info.height)
-        header = header_of(camera.info, camera.name, system, K, options, provenance)
+        about = (provenance or {}) | {"live": True}
+        header = header_of(camera.info, camera.name, system, K, options, about)
         place = Place.of(options, system)
         stream = system.stream(K)
         first = last = None
