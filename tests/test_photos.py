@@ -203,7 +203,7 @@ def test_commands_that_need_a_video_refuse_photographs_in_a_sentence(crowd, fold
     main(["track", str(folder), "--photos", "-o", str(out)])
     capsys.readouterr()
     assert "no world" in refused(capsys, "world", motion, folder, "-o", tmp_path / "w.npz")
-    assert "photographs" in refused(capsys, "view", motion, "--video", folder, "--html", tmp_path / "v.html")
+    assert "photographs" in refused(capsys, "view", motion, folder, "--html", tmp_path / "v.html")
     assert "name a folder" in refused(capsys, "show", motion, folder, "-o", tmp_path / "v.mp4")
     assert "where the photographs are" in refused(capsys, "show", motion, folder, "-o", folder)
 

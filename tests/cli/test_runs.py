@@ -311,7 +311,7 @@ def test_nothing_is_written_over_or_into_what_is_read(capsys, tmp_path, monkeypa
         "world motion.npz pictures -o pictures/world.npz", "show motion.npz clip.mp4 -o clip.mp4",
         "show motion.npz link.mp4 -o clip.mp4", "show motion.npz clip.mp4 -o motion.npz",
         "show motion.npz pictures -o pictures/o.mp4", "show motion.npz --world -o motion.npz",
-        "plot motion.npz -o motion.npz", "view motion.npz --video pictures --html pictures/a.html",
+        "plot motion.npz -o motion.npz", "view motion.npz pictures --html pictures/a.html",
     ):  # fmt: skip
         refusal(capsys, *command.split())
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -13,6 +13,7 @@ from choros.cli.completion import Completion
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
+from choros.cli.grammar import check_options
 from choros.cli.live import Live
 from choros.cli.output import safe_output
 from choros.cli.plot import Plot
@@ -71,6 +72,7 @@ def _parsed(arguments: list[str]) -> Command | None:
     if arguments in (["--version"], ["-V"]):
         print(f"choros {__version__}")
         return None
+    check_options(arguments)
     return tyro.cli(
         Command,
         prog="choros",
