@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -186,6 +187,8 @@ def test_track_photos_draws_each_at_its_own_size(crowd, folder, tmp_path, capsys
     main(["track", str(folder), "--photos", "--overlay", "-o", str(tmp_path / "out")])
     said = capsys.readouterr().out
     assert "left out: broken,11.jpg" in said
+    assert re.search(r"motion.npz: 3 pictures, \d+\.\d pictures/s$", said, re.MULTILINE)
+    assert "frames" not in said
     written = {path.name: cv2.imread(str(path)) for path in (tmp_path / "out" / "overlay").iterdir()}
     assert set(written) == {"b,9.JPG", "b,10.png", "c,12.webp.png"}
     for name, image in written.items():

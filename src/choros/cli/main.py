@@ -62,8 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
         why = error.strerror or type(error).__name__
         print(f"choros: {where}: {why}; check the path, its permissions and the space left.", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("choros: stopped; what was done until now is written.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        left = "; ".join(getattr(stop, "__notes__", ())) or "what was done until now is written"
+        print(f"choros: stopped; {left}.", file=sys.stderr)
         sys.exit(130)
 
 

@@ -174,7 +174,8 @@ def render_video(
     Frames of the video and of the motion belong together where their time stamps are equal; a motion of a
     part of the video gives a video of that part. ``body`` is the embedded light body unless given; a motion
     of a user's SMPL needs theirs. ``progress(done, total)`` is called after each frame. Raises
-    ``ChorosError`` if motion and video do not belong together. Ctrl-C leaves a playable file.
+    ``ChorosError`` if motion and video do not belong together. Ctrl-C leaves a playable file, or
+    the one that was there.
     """
     from choros.reopening import open_again
     from choros.video import VideoWriter
