@@ -30,7 +30,7 @@ def minute() -> Motion:
     frames = np.zeros(FRAMES, FRAME)
     frames["pts"] = np.stack([np.arange(FRAMES), np.full(FRAMES, FPS)], axis=1)
     frames["K"] = intrinsics(WIDTH, HEIGHT)
-    frames["T_world_camera"] = np.eye(4)
+    frames["T_world_camera"], frames["camera_known"] = np.eye(4), True
     frames["T_world_camera"][:, :3, 3] = np.linspace((0, 0, 1.6), (1, 1, 1.6), FRAMES)
     rows = np.concatenate([walkers(frame) for frame in range(FRAMES)])
     rows["frame"] = np.repeat(np.arange(FRAMES), PEOPLE)

@@ -79,6 +79,7 @@ def walkers(frames: int, people: int, seed: int = 0) -> tuple[Motion, Motion]:
     table["pts"] = [(i, 25) for i in range(frames)]
     table["K"] = intrinsics(960, 540)
     table["T_world_camera"] = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 1.5], [0, 0, 0, 1]]
+    table["camera_known"] = True
     rows = np.zeros(frames * people, ROW)
     rows["frame"], rows["person"] = np.divmod(np.arange(len(rows)), people)
     rows["person"] += 1

@@ -80,7 +80,7 @@ def clips(data, count, motions, frames, folder=Path()):
 def as_seen(truth):
     """What a perfect system would say: true bodies where they can be seen, and nothing of the camera."""
     frames = truth.frames.copy()
-    frames["T_world_camera"] = np.eye(4)
+    frames["T_world_camera"], frames["camera_known"] = np.eye(4), False
     return replace(truth, frames=frames, rows=truth.rows[truth.visible])
 
 

@@ -215,6 +215,9 @@ def test_people_stand_on_the_floor(truth, clip, tmp_path):
     world = Motion.load(tmp_path / "m.npz")
     assert world.space == "world"
     np.testing.assert_allclose(world.T_world_camera, np.tile(T, (20, 1, 1)), atol=1e-12)
+    assert world.camera_known.all()
+    track_to_file(clip, tmp_path / "untold.npz", Knows(motion))
+    assert not Motion.load(tmp_path / "untold.npz").camera_known.any()
     assert len(world.rows) == len(motion.rows) > 20
     skeleton = Skeleton.of()
     joints_cam, joints_world = skeleton.joints(motion.rows), skeleton.joints(world.rows)
@@ -291,6 +294,7 @@ def test_live_too(truth, clip, tmp_path):
     live_to_file(clip, tmp_path / "m.npz", Knows(motion), TrackOptions(camera_pose=T), report=states.append)
     world = Motion.load(tmp_path / "m.npz")
     assert world.space == "world"
+    assert world.camera_known.all()
     expected = Skeleton.of().moved(motion[: len(world)].rows, T)
     np.testing.assert_allclose(world.rows["transl"], expected["transl"], atol=1e-6)
     told = next(state.rows for state in states if state.rows is not None and len(state.rows))

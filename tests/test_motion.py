@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.errors import ChorosError
-from choros.motion import FRAME, ROW, SMPL_PELVIS, Header, Motion
+from choros.motion import FRAME, ROW, SMPL_PELVIS, Header, Motion, Person
 
 
 def make_motion(n_frames=12, people=(1, 2, 5), seed=0, fps=Fraction(30000, 1001)):
@@ -115,7 +115,8 @@ def first_schema(path, motion):
     """The file as choros wrote it before frames had numbers and cuts."""
     motion.save(path)
     with np.load(path) as stored:
-        arrays = {name: stored[name] for name in stored.files if name not in ("number", "cut_before")}
+        newer = ("number", "cut_before", "camera_known")
+        arrays = {name: stored[name] for name in stored.files if name not in newer}
     header = json.loads(str(arrays["header"]))
     del header["numbers"]
     arrays["header"] = np.array(json.dumps(header | {"version": 1}))
@@ -133,6 +134,71 @@ def test_files_of_the_first_schema_are_read(tmp_path):
     np.testing.assert_array_equal(again.rows, motion.rows)
     again.save(tmp_path / "again.npz")
     np.testing.assert_array_equal(Motion.load(tmp_path / "again.npz").frames, motion.frames)
+
+
+LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 1.6], [0, 0, 0, 1]])
+
+
+def with_camera(motion, known, T=LEVEL, space="camera"):
+    frames = motion.frames.copy()
+    frames["camera_known"], frames["T_world_camera"] = known, T
+    return replace(motion, frames=frames, header=replace(motion.header, space=space))
+
+
+@pytest.mark.parametrize("T", [LEVEL, np.eye(4)])
+def test_whether_the_camera_is_known_is_told_apart_from_where_it_is(tmp_path, T):
+    """In the file, in parts, and whatever pose stands there: a still camera is not an unknown one."""
+    known = np.arange(12) < 5
+    with_camera(make_motion(), known, T).save(tmp_path / "motion.npz")
+    motion = Motion.load(tmp_path / "motion.npz")
+    assert motion.camera_known.tolist() == known.tolist()
+    assert motion[3:8].camera_known.tolist() == [True, True, False, False, False]
+    assert motion[:5].tells_camera
+    assert not motion.tells_camera  # somebody is where nobody knows it
+    assert motion.where(motion.row_frame < 5).tells_camera  # and here nobody is there
+    assert not with_camera(make_motion(people=()), False).tells_camera
+
+
+@pytest.mark.parametrize("space", ["camera", "world"])
+def test_files_from_before_cameras_were_known_tell_it_by_the_pose(tmp_path, space):
+    T = np.tile(LEVEL, (12, 1, 1))
+    T[7:] = np.eye(4)  # how such a file says that it does not know
+    first_schema(tmp_path / "motion.npz", with_camera(make_motion(), True, T, space))
+    assert Motion.load(tmp_path / "motion.npz").camera_known.tolist() == [True] * 7 + [False] * 5
+
+
+def test_nothing_lies_between_a_known_camera_and_none():
+    """At twice the rate, poses stand between two known ones; the unknown frame's is not mixed into any."""
+    T = np.tile(LEVEL, (4, 1, 1))
+    T[:, 0, 3] = np.arange(4)
+    motion = with_camera(make_motion(4, fps=Fraction(10)), [True, True, True, False], T)
+    motion.frames["T_world_camera"][3, 0, 3] = 1000
+    even = replace(motion, header=replace(motion.header, fps=Fraction(20))).evenly(filled=True)
+    x = even.T_world_camera[even.camera_known, 0, 3]
+    np.testing.assert_allclose(x, [0, 0.5, 1, 1.5, 2, 2], atol=1e-9)
+    assert even.camera_known.tolist() == [True] * 6 + [False]
+
+
+def test_rows_are_filtered_by_any_truth_about_them():
+    motion = make_motion()
+    for keep in (motion.visible, motion.row_person == 2, motion.pts_s[motion.row_frame] < 0.2):
+        part = motion.where(keep)
+        np.testing.assert_array_equal(part.rows, motion.rows[keep])
+        assert 0 < len(part.rows) < len(motion.rows)
+        assert len(part) == 12
+    for wrong in (motion.visible[1:], motion.row_person):
+        with pytest.raises(ChorosError, match="36 rows"):
+            motion.where(wrong)
+
+
+def test_a_person_has_every_column_by_its_name():
+    """What completion and type checkers see, without asking an object: properties of the class."""
+    person = make_motion().person(2)
+    for name in ROW.names:
+        assert isinstance(getattr(Person, name), property)
+        np.testing.assert_array_equal(getattr(person, name), person.rows[name])
+    with pytest.raises(AttributeError, match="pose"):
+        _ = person.pose
 
 
 @pytest.mark.parametrize(("how", "shift"), [("named", 0), ("counted", 1)])

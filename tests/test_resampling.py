@@ -22,6 +22,7 @@ def at_times(pts, people=(1,)) -> Motion:
         np.outer(0.5 * t, [0, 0, 1])
     ).as_matrix()
     motion.frames["T_world_camera"][:, :3, 3] = np.outer(t, [0, 2, 0])
+    motion.frames["camera_known"] = True
     t = t[motion.rows["frame"]]
     motion.rows["visible"], motion.rows["body_pose"] = True, 0
     # From 3.4 rad on, past half a turn.

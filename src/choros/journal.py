@@ -1,6 +1,6 @@
 """A ``Motion`` that is being written while the video runs, safe against being killed at any moment.
 
-Beside the output stands a folder with the two tables of ``motion.py`` as plain appended records and one
+Beside the output stands a folder with the two tables of ``motion.tables`` as plain appended records and one
 checkpoint: how many records count, and the state of the system after them. Records past the checkpoint are
 cut off on resume, so the work that can be lost is what was done since the last checkpoint. The folder is there
 from the first frame until the outputs are complete, and never after. Whoever writes or resumes a journal has claimed

@@ -68,9 +68,11 @@ def _frames(frames: NDArray[np.void], at: Floats, fps: Fraction) -> NDArray[np.v
         pts = (start + k / fps).limit_denominator(MOST_DENOMINATOR)
         even["pts"][k] = pts.numerator, pts.denominator
     between = (share > 0) & (share < 1)
-    for name, mixed in (("K", _mix), ("T_world_camera", _mixed_poses)):
+    known = frames["camera_known"]
+    goes_on = known[before] == known[after]  # nothing lies between a pose and none
+    for name, mixed, may in (("K", _mix, between), ("T_world_camera", _mixed_poses, between & goes_on)):
         a, b = frames[name][before], frames[name][after]
-        moved = np.flatnonzero(between & (a != b).any((1, 2)))
+        moved = np.flatnonzero(may & (a != b).any((1, 2)))
         if len(moved):
             even[name][moved] = mixed(a[moved], b[moved], share[moved])
     return even

@@ -351,7 +351,7 @@ def header_of(
 class Place:
     """Where the camera is, if that is known, and with it the people."""
 
-    T_world_camera: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))  # identity: not known
+    T_world_camera: NDArray[np.float64] | None = None  # (4, 4); None: not known
     skeleton: Skeleton | None = None  # of the people to be moved; None leaves them where they are
 
     @classmethod
@@ -362,16 +362,19 @@ class Place:
 
     def placed(self, rows: NDArray[np.void]) -> NDArray[np.void]:
         """People (n,) ``motion.ROW`` in camera axes, in the space of the record."""
-        return rows if self.skeleton is None else self.skeleton.moved(rows, self.T_world_camera)
+        if self.skeleton is None or self.T_world_camera is None:
+            return rows
+        return self.skeleton.moved(rows, self.T_world_camera)
 
 
 def frame_record(
-    frame: Frame, K: NDArray[np.float64], T_world_camera: NDArray[np.float64], *, cut_before: bool
+    frame: Frame, K: NDArray[np.float64], T_world_camera: NDArray[np.float64] | None, *, cut_before: bool
 ) -> NDArray[np.void]:
-    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, at a place; identity: unknown."""
+    """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, at a place, if it is known."""
     record = np.zeros((), FRAME)
     pts: Fraction = frame.pts
     record["pts"] = pts.numerator, pts.denominator
     record["number"], record["gap_before"], record["cut_before"] = frame.number, frame.gap_before, cut_before
-    record["K"], record["T_world_camera"] = K, T_world_camera
+    record["K"], record["camera_known"] = K, T_world_camera is not None
+    record["T_world_camera"] = np.eye(4) if T_world_camera is None else T_world_camera
     return record

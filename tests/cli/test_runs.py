@@ -556,6 +556,6 @@ def test_a_view_leaves_out_the_motion_without_people(capsys, nobody, clip, tmp_p
     assert run("track", clip, "-o", nobody) == 0
     track_to_file(clip, tmp_path / "somebody.npz", Shades())
     page = tmp_path / "both.html"
-    assert run("view", nobody / "motion.npz", tmp_path / "somebody.npz", "--html", page) == 0
+    assert run("view", nobody / "motion.npz", "--compare", tmp_path / "somebody.npz", "--html", page) == 0
     assert "nobody is in motion" in capsys.readouterr().out
     assert "<title>somebody" in page.read_text()

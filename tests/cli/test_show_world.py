@@ -22,7 +22,7 @@ def world(tmp_path: Path) -> Path:
     frames["number"] = np.arange(2)
     frames["pts"], frames["K"], frames["T_world_camera"] = [(0, 1), (1, 10)], intrinsics(320, 240), np.eye(4)
     frames["T_world_camera"][:, :3, :3] = looking(np.array([0.0, 1.0]), 0.2)
-    frames["T_world_camera"][:, 2, 3] = 1.5
+    frames["T_world_camera"][:, 2, 3], frames["camera_known"] = 1.5, True
     rows["frame"], rows["person"], rows["visible"], rows["transl"] = [0, 1], 1, True, (0, 4, 1.1)
     Motion(Header(Fraction(10), 320, 240, space="world"), frames, rows).save(tmp_path / "world.npz")
     return tmp_path / "world.npz"

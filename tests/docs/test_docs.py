@@ -19,6 +19,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 import pytest
 
+import choros
 from choros.cli.main import Command, main
 from choros.export.bvh import write_bvh
 from choros.export.formats import table
@@ -111,9 +112,18 @@ def test_the_tables_of_formats_are_those_of_the_program():
 
 
 def test_links_lead_somewhere():
-    for page in (ROOT / "docs").rglob("*.md"):
-        for target in re.findall(r"\]\(([^)#]+\.md)", page.read_text(encoding="utf-8")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(((?!https?:)[^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).is_file(), f"{page.name} points to {target}"
+
+
+def test_the_citation_is_of_this_version():
+    yaml = pytest.importorskip("yaml")
+    said = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert said["cff-version"] == "1.2.0"
+    assert said["version"] == choros.__version__
+    assert said["license"] == re.search(r'^license = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)[1]
+    assert all(said[key] for key in ("message", "title", "authors"))
 
 
 def test_the_site_builds_without_a_warning(tmp_path):

@@ -26,6 +26,7 @@ from choros.live.source import LiveOptions
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.direction import KINDS as DIRECTED
 from choros.settling import TENTATIVE_S
+from choros.systems import DEFAULT, SYSTEMS
 from choros.training.stages import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -65,13 +66,13 @@ TOLD_ONCE = [
     ),
     ("limits.md", f"under {FinderOptions().min_height_px:g} px tall, a person is not found"),
     ("limits.md", f"is {minutes('lifter')} minutes of motion capture"),
-    ("README.md", f"{minutes('infiller')} minutes of motion capture to learn from"),
+    ("benchmarks.md", f"{minutes('infiller')} minutes of motion capture to learn from"),
     (
         "live.md",
         f"first after {words(live.retry_s)}, then ever more patiently, up to every {live.retry_at_most_s:g} seconds",
     ),
     ("live.md", f"of the last {LATENCIES:,} frames"),
-    ("README.md", f"never takes a seed from {TEST_SEEDS.start} to {TEST_SEEDS.stop - 1}"),
+    ("scenes.md", f"never takes a seed from {TEST_SEEDS.start} to {TEST_SEEDS.stop - 1}"),
     (
         "evaluate.md",
         f"scenes are {SceneConfig().width}x{SceneConfig().height} px and {SceneConfig().seconds:g} s",
@@ -132,10 +133,33 @@ def test_both_systems_let_people_leave_alike():
     assert metadata("infiller")["steps"] == metadata("trajectory")["steps"]
 
 
-def test_the_readmes_table_of_test_sets():
-    rows = re.findall(r"^\| `(\w+)` \| (\d+)(?: to (\d+))? \|", (ROOT / "README.md").read_text(), re.M)
+def test_the_table_of_test_sets():
+    page = (ROOT / "docs" / "scenes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+)(?: to (\d+))? \|", page, re.M)
     told = {name: (int(least), int(most or least)) for name, least, most in rows}
     assert told == {name: DIRECTED[name].people for name in KINDS if name in TEST_SETS}
+
+
+def test_the_readmes_table_of_systems():
+    """Every system is in it, the default first and marked, with speeds of the benchmarks and its weights' licence."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`(, the default)? \| .+ \| (.+) \| (.+) \|$", readme, re.M)
+    assert [(name, bool(marked)) for name, marked, _, _ in rows] == [
+        (name, name == DEFAULT) for name in SYSTEMS
+    ]
+    licences = {shipped.name: shipped.licence for shipped in weights.SHIPPED}
+    benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for name, _, speeds, licence in rows:
+        assert licence == licences[name]
+        (measured,) = re.findall(
+            rf"^\| {name}, .*`vtest.avi`.* \| (.+ frames/s.*) \| .+ \|$", benchmarks, re.M | re.I
+        )
+        assert set(re.findall(r"\d+\.\d+", speeds)) <= set(re.findall(r"\d+\.\d+", measured)), measured
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 110
+    assert (ROOT / "docs" / "pictures" / "demo.webp").stat().st_size < 3e6
 
 
 def test_training_takes_as_long_in_the_help_as_in_the_documentation():

@@ -25,6 +25,7 @@ def standing(people: int, body: BodyModel) -> Motion:
     frames["number"] = np.arange(FRAMES)
     frames["pts"] = [(i, FPS) for i in range(FRAMES)]
     frames["K"], frames["T_world_camera"] = intrinsics(WIDTH, HEIGHT), LEVEL
+    frames["camera_known"] = True
     one = np.zeros(people, ROW)
     one["person"] = np.arange(people) + 1
     one["global_orient"] = (np.pi, 0, 0)

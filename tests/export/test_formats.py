@@ -62,6 +62,17 @@ def test_y_up_in_the_world(motion):
     np.testing.assert_allclose(up.T_file_camera[:, :3, 3], y_up(motion.T_world_camera[:, :3, 3]))
 
 
+def test_a_camera_that_is_guessed_is_none():
+    """Whatever pose stands there: no camera goes into a file of the world, and nobody is moved by it."""
+    camera, world = walkers(), walkers("world")
+    for one in (camera, world):
+        one.frames["camera_known"] = False
+    assert cast_of(world, ExportOptions()).T_file_camera is None
+    for one, space in ((camera, "world"), (world, "camera")):
+        with pytest.raises(ChorosError, match="does not tell where the camera was"):
+            cast_of(one, ExportOptions(space=space))
+
+
 def test_a_shape_that_wavers_becomes_one_and_the_pelvis_stays(motion):
     wavering = walkers()
     cast = cast_of(wavering, ExportOptions(), up="y")

@@ -145,7 +145,8 @@ def test_pictures_have_the_sources_numbers(motion, tmp_path, how, shift):
 
 
 def test_a_world_without_a_camera_has_no_image(tmp_path):
-    motion = walkers("world", camera_moves=False)
+    motion = walkers("world")
+    motion.frames["camera_known"][3] = False
     for write in (write_coco, write_posetrack):
         with pytest.raises(ChorosError, match=r"m\.json holds places in the image.*walkers\.mp4"):
             write(motion, tmp_path / "m.json", ANY)

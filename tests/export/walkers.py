@@ -25,6 +25,7 @@ def walkers(space: str = "camera", *, camera_moves: bool = True, first_s: Fracti
         pts = first_s + Fraction(i, FPS)
         frames["pts"][i] = pts.numerator, pts.denominator
     if camera_moves:
+        frames["camera_known"] = True
         turn = np.linspace(0, 0.4, FRAMES)
         level = Rotation.from_matrix(
             [[1, 0, 0], [0, 0, 1], [0, -1, 0]]

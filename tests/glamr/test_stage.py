@@ -188,6 +188,7 @@ def test_the_world_of_nobody_is_empty():
         assert (made.space, len(made), len(made.rows)) == ("world", 10, 0)
     known = world(nobody, Known(T), "auto", given=CameraPath(camera[:, :3, :3], camera[:, :3, 3]))
     np.testing.assert_array_equal(known.T_world_camera, camera)
+    assert known.camera_known.all()
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -248,6 +249,9 @@ def test_a_short_shot_and_one_without_people_are_fine(length):
     assert len(made) == 20 + 2 * length
     assert set(made.row_frame) == set(range(length, len(made)))
     assert np.isfinite(made.T_world_camera).all()
+    assert made.camera_known.tolist() == [
+        length <= n for n in range(len(made))
+    ]  # by people, and nobody is first
     np.testing.assert_allclose(made.T_world_camera[0, :3, 1], [0, 0, -1], atol=1e-9)  # level
     assert np.linalg.norm(made.transl, axis=-1).max() < 20
 

@@ -68,6 +68,7 @@ def test_moving_camera_is_in_the_truth():
             for x in (truth.global_orient, truth.body_pose, truth.betas, truth.transl)
         )
     )
+    assert truth.camera_known.all()
     T = truth.T_world_camera[truth.row_frame]
     joints_world = body.joints(params).double().numpy() @ T[:, :3, :3].transpose(0, 2, 1) + T[:, None, :3, 3]
     places = [scene.actors[p - 1].places[f] for f, p in zip(truth.row_frame, truth.row_person, strict=True)]

@@ -197,6 +197,13 @@ def motion_of(pts: list[Fraction], width: int = W, height: int = H) -> Motion:
     return Motion(Header(Fraction(30), width, height, source="grey.mp4"), frames, rows)
 
 
+def test_people_of_a_world_without_a_camera_are_not_drawn_over_the_video(tmp_path: Path) -> None:
+    motion = motion_of([Fraction(0), Fraction(1, 30)])
+    world = replace(motion, header=replace(motion.header, space="world"))
+    with pytest.raises(ChorosError, match="does not tell where its camera was"):
+        render_video(world, tmp_path / "grey.mp4", tmp_path / "over.mp4")
+
+
 def middles(path: Path) -> tuple[list[Fraction], list[float]]:
     with open_video(path) as reader:
         frames = list(reader)

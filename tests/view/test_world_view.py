@@ -42,6 +42,7 @@ def walk(count: int, space: str = "world", ghost_from: int = 10**6) -> Motion:
     frames, rows = np.zeros(count, FRAME), np.zeros(2 * count, ROW)
     frames["pts"] = [(n, 10) for n in range(count)]
     frames["K"], frames["T_world_camera"] = intrinsics(320, 240), T_CAMERA
+    frames["camera_known"] = True
     rows["frame"], rows["person"] = np.repeat(np.arange(count), 2), np.tile([1, 2], count)
     rest = np.array([0.0, -0.23, 0.03])
     place = np.tile([[1.0, 4.0, 0.92], [-1.0, 5.0, 0.92]], (count, 1)) - rest
@@ -163,7 +164,7 @@ def test_a_video_has_the_times_of_the_motion(body: BodyModel, tmp_path: Path) ->
 
 def test_what_says_nothing_of_the_world_is_refused(body: BodyModel, tmp_path: Path) -> None:
     unknown = walk(2, "camera")
-    unknown.frames["T_world_camera"] = np.eye(4)
+    unknown.frames["camera_known"] = False
     with pytest.raises(ChorosError, match="choros world"):
         render_world(unknown, tmp_path / "w.mp4", body)
     with pytest.raises(ChorosError, match="no frames"):
@@ -174,9 +175,18 @@ def test_what_says_nothing_of_the_world_is_refused(body: BodyModel, tmp_path: Pa
 
 
 def test_a_world_whose_camera_is_not_known_is_drawn_without_it(body: BodyModel) -> None:
+    """In the frames that do not know it; what stands in their place of a pose is as nothing."""
     alone = walk(2)
-    alone.frames["T_world_camera"] = np.eye(4)
-    assert WorldView(alone, body, SMALL).draw(1).shape == (180, 480, 3)
+    alone.frames["camera_known"][1] = False
+    alone.frames["T_world_camera"][1] = np.nan
+    view = WorldView(alone, body, SMALL)
+    assert view.draw(1).shape == (180, 480, 3)
+    u, v = view.viewpoints["top"][0].to_px(np.array([0.0, 0.0, 1.5])).astype(int)
+    for frame, drawn in ((0, True), (1, False)):
+        patch = view.draw(frame).astype(int)[v - 3 : v + 4, 320 + u - 3 : 320 + u + 4]
+        assert bool((patch.sum(-1) < 400).any()) == drawn
+    alone.frames["camera_known"] = False
+    assert WorldView(alone, body, SMALL).draw(0).shape == (180, 480, 3)
 
 
 def test_lines_go_behind_people_and_before_them() -> None:

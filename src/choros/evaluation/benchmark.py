@@ -105,7 +105,7 @@ def run_benchmark(
     this process held while tracking (None where Linux does not tell, or for what was recorded); ``per_clip``,
     each clip's own ``metrics``. Clips are filmed into temporary files, one at a time.
 
-    Where a system tells no camera (``T_world_camera`` stays the identity) it says that the camera stands still,
+    Where a system does not know its camera (``Motion.tells_camera``) it says that the camera stands still,
     and its metrics in the world are those of the true camera of the first frame; see ``bodies.T_world_space``.
 
     protocol: "full", or "oracle16", "oracle48" (see ``oracle``). keep: a folder that gets every predicted motion

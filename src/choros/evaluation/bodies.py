@@ -64,17 +64,16 @@ def T_world_space(truth: Motion, prediction: Motion) -> tuple[Floats, Floats] | 
     """(T, 4, 4) from the space of each to a world with z up and the floor at 0; None if the truth knows none.
 
     A prediction in world space is in its own world already, and one in camera space that tells where its camera
-    was is seen with that camera. One that tells nothing (identity) says that the camera stood still: it is seen
-    with the true camera of the first frame all along. That is exact for a camera that stands, and for one that
+    was (``Motion.tells_camera``) is seen with that camera. One that does not says that the camera stood still: it is
+    seen with the true camera of the first frame all along. That is exact for a camera that stands, and for one that
     moves it is the baseline of GLAMR's tables in which everybody's motion includes the camera's.
     """
-    unknown = np.eye(4)
-    if truth.space == "camera" and (truth.T_world_camera == unknown).all():
+    if truth.space == "camera" and not truth.tells_camera:
         return None
-    in_world = np.tile(unknown, (len(truth), 1, 1))
+    in_world = np.tile(np.eye(4), (len(truth), 1, 1))
     true = in_world if truth.space == "world" else truth.T_world_camera
     if prediction.space == "world":
         return true, in_world
-    if (prediction.T_world_camera != unknown).any():
+    if prediction.tells_camera:
         return true, prediction.T_world_camera
     return true, np.tile(truth.T_world_camera[0], (len(truth), 1, 1))

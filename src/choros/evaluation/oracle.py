@@ -65,6 +65,6 @@ def _follow(system: System, images: list[Frame], window: Motion, given: NDArray[
         people["person"] = given["person"][people["person"] - 1]
         people.sort(order="person")
     frames = window.frames.copy()
-    frames["K"], frames["T_world_camera"] = K, np.eye(4)
+    frames["K"], frames["T_world_camera"], frames["camera_known"] = K, np.eye(4), False
     header = Header(window.fps, window.width, window.height, window.header.source, system.name)
     return Motion(replace(header, body=window.header.body), frames, np.concatenate(rows))

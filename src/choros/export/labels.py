@@ -85,7 +85,7 @@ def _frames(
     motion: Motion, path: Path, options: ExportOptions, keypoints: str
 ) -> Iterator[tuple[int, NDArray[np.void], NDArray[np.float64]]]:
     """Number of each frame, its rows (n,) and the keypoints of their bodies (n, K, 2) px, NaN behind the camera."""
-    if motion.space == "world" and (motion.T_world_camera == np.eye(4)).all():
+    if motion.space == "world" and not motion.tells_camera:
         raise ChorosError(
             f"{path} holds places in the image, and the motion of {motion.header.source or 'this video'} "
             "does not tell where its camera was; export it in a format of 3D places."

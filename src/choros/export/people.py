@@ -104,8 +104,7 @@ def cast_of(
     """
     source = motion.header.source or "this video"
     space: Any = options.space or motion.space
-    unknown_camera = bool((motion.T_world_camera == np.eye(4)).all())
-    if space != motion.space and unknown_camera:
+    if space != motion.space and not motion.tells_camera:
         raise ChorosError(
             f"the motion of {source} does not tell where the camera was, which {space} space needs; "
             f"export it in {motion.space} space."
@@ -134,7 +133,7 @@ def cast_of(
         motion.width,
         motion.height,
         motion.K,
-        None if space == "world" and unknown_camera else T_file_space @ T_space_camera,
+        None if space == "world" and not motion.camera_known.any() else T_file_space @ T_space_camera,
     )
 
 

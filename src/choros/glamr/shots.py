@@ -75,7 +75,7 @@ def in_the_same_room(shot: Shot, worlds: Sequence[Motion], again: Mapping[int, t
         if frame < len(world):
             break
         frame -= len(world)
-    if world.header.provenance["world"]["camera"] == UNKNOWN:
+    if not world.camera_known[frame]:
         return shot
     T = world.T_world_camera[frame]
     R = T[:3, :3] @ R_then_now @ turned_camera(len(shot.motion), shot.evidence)
@@ -85,7 +85,7 @@ def in_the_same_room(shot: Shot, worlds: Sequence[Motion], again: Mapping[int, t
 def empty_world(shot: Shot) -> Motion:
     """A shot in which nobody is seen: its camera is the given one, or stands and turns as the background says."""
     frames = shot.motion.frames.copy()
-    frames["T_world_camera"] = np.eye(4)
+    frames["T_world_camera"], frames["camera_known"] = np.eye(4), shot.given is not None
     if shot.given is not None:
         R, place = shot.given.R_world_camera, shot.given.place_m
     else:

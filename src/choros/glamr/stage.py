@@ -347,7 +347,7 @@ def _packed(
 ) -> Motion:
     """The world as a ``Motion``."""
     frames = motion.frames.copy()
-    frames["T_world_camera"] = np.eye(4)
+    frames["T_world_camera"], frames["camera_known"] = np.eye(4), True
     frames["T_world_camera"][:, :3, :3] = world.R_world_camera
     frames["T_world_camera"][:, :3, 3] = world.camera_m
     tables = []

@@ -111,6 +111,7 @@ class Truth:
         frames["pts"] = [(frame / fps).as_integer_ratio() for frame in range(len(self))]
         frames["number"] = np.arange(len(self))
         frames["K"], frames["T_world_camera"] = self.K, self.T_world_camera
+        frames["camera_known"] = True
         frame, number = np.nonzero(self.in_frame)
         rows = np.zeros(len(frame), ROW)
         rows["frame"], rows["confidence"], rows["visible"] = frame, 1, self.visible[self.in_frame]

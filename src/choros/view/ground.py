@@ -34,9 +34,8 @@ def shown_options(motion: Motion, body: BodyModel | None = None) -> ExportOption
 
     Raises ``ChorosError`` if the body is not the motion's.
     """
-    filmed = not (motion.T_world_camera == np.eye(4)).all()
     return ExportOptions(
-        space="world" if filmed else motion.space,  # type: ignore[arg-type]
+        space="world" if motion.tells_camera else motion.space,  # type: ignore[arg-type]
         body=body_of(motion, body),
         quantised=True,
     )

@@ -174,8 +174,8 @@ def render_video(
     Frames of the video and of the motion belong together where their time stamps are equal; a motion of a
     part of the video gives a video of that part. ``body`` is the embedded light body unless given; a motion
     of a user's SMPL needs theirs. ``progress(done, total)`` is called after each frame. Raises
-    ``ChorosError`` if motion and video do not belong together. Ctrl-C leaves a playable file, or
-    the one that was there.
+    ``ChorosError`` if motion and video do not belong together, or people are in the world and the camera is not known.
+    Ctrl-C leaves a playable file, or the one that was there.
     """
     from choros.reopening import open_again
     from choros.video import VideoWriter
@@ -185,6 +185,11 @@ def render_video(
         raise ChorosError(f"{source} holds photographs, which make no video; draw them with render_photos.")
     if not len(motion):
         raise ChorosError(f"the motion has no frames to draw over {source}; run `choros track` on it again.")
+    if motion.space == "world" and not motion.camera_known[motion.row_frame].all():
+        raise ChorosError(
+            f"the people of this motion are in the world, and it does not tell where its camera was, so they cannot be "
+            f"drawn over {source}; look at them in the world."
+        )
     index_of = {pts: i for i, pts in enumerate(motion.pts)}
     last = max(index_of)
     overlay = Overlay(body, motion.width, motion.height, style, space=motion.space, stage=Stage.of(motion))

@@ -66,18 +66,14 @@ class WorldView:
         self.body = body_of(motion, body)
         if not len(motion):
             raise ChorosError("the motion has no frames to draw; run `choros track` on its video again.")
-        T = motion.T_world_camera
-        self.filmed = not np.array_equal(
-            T, np.tile(np.eye(4), (len(T), 1, 1))
-        )  # else the camera is not known
-        if motion.space != "world" and not self.filmed:
+        if motion.space != "world" and not motion.tells_camera:
             raise ChorosError(
                 "this motion is in its camera's axes, and nothing is known of where the camera was; "
                 "run `choros world` on it first and show what that writes."
             )
         self._faces = np.ascontiguousarray(np.asarray(self.body.faces), np.int32)
         self._hips = self._pelvis_world()
-        self._heading = _heading(T) if self.filmed else np.array([0.0, 1.0])
+        self._heading = _heading(motion.T_world_camera[motion.camera_known])
         self.shape: dict[str, tuple[int, int]] = {}  # of each view, width and height px
         tall = self.style.height
         if self.style.views != "top":
@@ -123,14 +119,14 @@ class WorldView:
             middle,
             reach_m,
             step_m,
-            camera if self.filmed else None,
+            camera if motion.camera_known[frame] else None,
         )
         self._trails(image, view, frame)
         in_eye = view.to_eye(vertices_world).astype(np.float32)
         colours = np.array([colour_of(int(p)) for p in rows["person"]], np.uint8).reshape(-1, 3)
         for shown, opacity in ((~rows["visible"], GHOST), (rows["visible"], 1.0)):
             paint(image, canvas, in_eye[shown], self._faces, colours[shown], view.K, opacity)
-        if self.filmed:
+        if motion.camera_known[frame]:
             self._camera(image, view, canvas, frame)
         taken: list[Box] = []
         for i in np.argsort(in_eye[..., 2].mean(1)):
@@ -181,7 +177,7 @@ class WorldView:
             for y in (-0.6, 0.6)
             for low, high in ((0.0, 0.0), (1.0, 1.0))
         ]
-        if self.filmed:
+        if self.motion.camera_known[frame]:
             boxes.append(_frustum(self.motion, frame, CAMERA_M))
         return np.concatenate(boxes)
 
@@ -216,7 +212,8 @@ class WorldView:
     def _camera(self, image: NDArray[np.uint8], view: Viewpoint, canvas: Canvas, frame: int) -> None:
         """The camera as a pyramid with a mark on top, its path until now, and a plumb line to the floor."""
         since = self._since(frame)
-        _line(image, canvas, view, self.motion.T_world_camera[since : frame + 1, :3, 3], NOTE, 2)
+        known = since + np.flatnonzero(self.motion.camera_known[since : frame + 1])
+        _line(image, canvas, view, self.motion.T_world_camera[known, :3, 3], NOTE, 2)
         eye, left_top, right_top, right_bottom, left_bottom, up = _frustum(self.motion, frame, CAMERA_M)
         _line(image, canvas, view, _pieces(eye * [1, 1, 0], eye), NOTE, 1)
         ring = (left_top, right_top, right_bottom, left_bottom, left_top)
@@ -251,8 +248,8 @@ def render_world(
 
 
 def _heading(T_world_camera: Floats) -> Floats:  # (2,)
-    """Which way over the floor a camera looked, on the whole."""
-    ahead = T_world_camera[:, :2, 2].mean(axis=0)
+    """Which way over the floor a camera looked, on the whole; along y if nobody knows."""
+    ahead = T_world_camera[:, :2, 2].sum(axis=0) / max(len(T_world_camera), 1)
     return ahead if np.linalg.norm(ahead) > 1e-3 else np.array([0.0, 1.0])
 
 
