@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -186,6 +187,8 @@ def test_track_photos_draws_each_at_its_own_size(crowd, folder, tmp_path, capsys
     main(["track", str(folder), "--photos", "--overlay", "-o", str(tmp_path / "out")])
     said = capsys.readouterr().out
     assert "left out: broken,11.jpg" in said
+    assert re.search(r"motion.npz: 3 pictures, \d+\.\d pictures/s$", said, re.MULTILINE)
+    assert "frames" not in said
     written = {path.name: cv2.imread(str(path)) for path in (tmp_path / "out" / "overlay").iterdir()}
     assert set(written) == {"b,9.JPG", "b,10.png", "c,12.webp.png"}
     for name, image in written.items():
@@ -203,7 +206,7 @@ def test_commands_that_need_a_video_refuse_photographs_in_a_sentence(crowd, fold
     main(["track", str(folder), "--photos", "-o", str(out)])
     capsys.readouterr()
     assert "no world" in refused(capsys, "world", motion, folder, "-o", tmp_path / "w.npz")
-    assert "photographs" in refused(capsys, "view", motion, "--video", folder, "--html", tmp_path / "v.html")
+    assert "photographs" in refused(capsys, "view", motion, folder, "--html", tmp_path / "v.html")
     assert "name a folder" in refused(capsys, "show", motion, folder, "-o", tmp_path / "v.mp4")
     assert "where the photographs are" in refused(capsys, "show", motion, folder, "-o", folder)
 

@@ -46,6 +46,7 @@ def complete(capsys, tmp_path):
         (["track", "--sm"], ["--smooth"]),
         (["track", "clip.mp4", "--system", "c"], ["comotion"]),
         (["track", "--body", "mot"], ["motion.npz"]),
+        (["view", "--com"], ["--compare"]),
         (["show", "mot"], [""]),  # none: bash then completes files, for which -o default stands
     ],
 )

@@ -387,7 +387,7 @@ def test_nothing_is_written_over_or_into_what_is_read(capsys, tmp_path, monkeypa
         "world motion.npz pictures -o pictures/world.npz", "show motion.npz clip.mp4 -o clip.mp4",
         "show motion.npz link.mp4 -o clip.mp4", "show motion.npz clip.mp4 -o motion.npz",
         "show motion.npz pictures -o pictures/o.mp4", "show motion.npz --world -o motion.npz",
-        "plot motion.npz -o motion.npz", "view motion.npz --video pictures --html pictures/a.html",
+        "plot motion.npz -o motion.npz", "view motion.npz pictures --html pictures/a.html",
     ):  # fmt: skip
         refusal(capsys, *command.split())
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -632,6 +632,6 @@ def test_a_view_leaves_out_the_motion_without_people(capsys, nobody, clip, tmp_p
     assert run("track", clip, "-o", nobody) == 0
     track_to_file(clip, tmp_path / "somebody.npz", Shades())
     page = tmp_path / "both.html"
-    assert run("view", nobody / "motion.npz", tmp_path / "somebody.npz", "--html", page) == 0
+    assert run("view", nobody / "motion.npz", "--compare", tmp_path / "somebody.npz", "--html", page) == 0
     assert "nobody is in motion" in capsys.readouterr().out
     assert "<title>somebody" in page.read_text()

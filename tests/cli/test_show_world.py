@@ -9,6 +9,7 @@ import pytest
 
 from choros.camera import intrinsics
 from choros.cli.main import main
+from choros.cli.progress import TrackProgress
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import open_video
 from choros.view.viewpoint import looking
@@ -91,3 +92,28 @@ def test_a_video_or_the_world(world: Path, arguments: list[str], capsys: pytest.
     assert end.value.code == 2
     assert "world.npz" in capsys.readouterr().err
     assert not world.with_name("out.mp4").exists()
+
+
+@pytest.mark.parametrize("before", [b"the film of yesterday", None])
+def test_ctrl_c_says_what_is_left(
+    before: bytes | None, world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A film that was there is left; where none was, what was drawn until then is."""
+    out = world.with_name("out.mp4")
+    if before is not None:
+        out.write_bytes(before)
+
+    def stop(progress: TrackProgress, done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrackProgress, "count", stop)
+    with pytest.raises(SystemExit) as ended:
+        main(["show", str(world), "--world", "-o", str(out)])
+    said = capsys.readouterr().err
+    assert ended.value.code == 130
+    if before is not None:
+        assert (said, out.read_bytes()) == (f"choros: stopped; {out} is as it was before.\n", before)
+        return
+    assert said == "choros: stopped; what was done until now is written.\n"
+    with open_video(out) as reader:
+        assert len(list(reader)) == 1

@@ -61,3 +61,14 @@ def walkers(space: str = "camera", *, camera_moves: bool = True, first_s: Fracti
         table["transl"] = (T[:, :3, :3] @ table["transl"][..., None])[..., 0] + T[:, :3, 3]
     header = Header(Fraction(FPS), WIDTH, HEIGHT, source="walkers.mp4", space=space)
     return Motion(header, frames, table)
+
+
+CUT, AWAY_M = 12, 50.0
+
+
+def walkers_after_a_cut() -> Motion:
+    """The same walkers and their camera; from frame ``CUT`` on another shot, ``AWAY_M`` to the side."""
+    motion = walkers()
+    motion.frames["cut_before"][CUT] = True
+    motion.frames["T_world_camera"][CUT:, 0, 3] += AWAY_M
+    return motion

@@ -96,6 +96,42 @@ def test_an_interrupted_video_is_complete_up_to_there(error: type[BaseException]
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.webm", "out.gif", "out.webp"])
+def test_an_interrupted_video_leaves_the_one_that_was_there(
+    name: str, error: type[BaseException], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"the video of yesterday")
+
+    def interrupted() -> None:
+        with VideoWriter(path, 64, 48, FPS) as writer:
+            for index in range(17):
+                writer.write(numbered(index))
+            raise error
+
+    with pytest.raises(error) as raised:
+        interrupted()
+    assert path.read_bytes() == b"the video of yesterday"
+    assert list(tmp_path.iterdir()) == [path]
+    assert raised.value.__notes__ == [f"{path} is as it was before"]
+
+
+def test_what_closed_before_the_error_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"the video of yesterday")
+
+    def closed() -> None:
+        with VideoWriter(path, 64, 48, FPS) as writer:
+            writer.write(numbered(3))
+            writer.close()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        closed()
+    assert read_back(path)[0] == [3]
+
+
 def test_the_name_appears_only_when_the_file_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"the video of yesterday")

@@ -16,7 +16,7 @@ from choros.video import VideoWriter
 from choros.view import browser
 from choros.view.ground import grounded, shown_options
 from tests.chromium import TIMEOUT_S, Page
-from tests.export.walkers import FPS, FRAMES, HEIGHT, WIDTH, walkers
+from tests.export.walkers import AWAY_M, FPS, FRAMES, HEIGHT, WIDTH, walkers, walkers_after_a_cut
 from tests.view.test_page import drawn
 
 
@@ -89,6 +89,16 @@ def test_what_is_not_wanted_is_hidden(view):
 def test_motions_stand_beside_each_other(view):
     first, second = view._stands
     assert second.root.position[0] + second.across[0] >= first.root.position[0] + first.across[1] + 1
+
+
+def test_trails_and_the_cameras_path_end_at_a_cut():
+    pytest.importorskip("viser")
+    with browser.Browser([("m", walkers_after_a_cut())], port=0) as view:
+        (stand,) = view._stands
+        drawn = [stand.bodies[0].trail.points, stand.camera[1].points]
+    for pieces in drawn:
+        assert len(pieces) == FRAMES - 2
+        assert np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).max() < 1 < AWAY_M
 
 
 def test_a_view_leaves_the_terminal_to_whoever_opens_it(capsys):

@@ -9,9 +9,11 @@ from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.view.curves import joint_angles, write_report
+from choros.export.people import cast_of
+from choros.view.curves import angle_curves, joint_angles, paths_from_above, write_report
+from choros.view.ground import shown_options
 from choros.view.shading import colour_of
-from tests.export.walkers import walkers
+from tests.export.walkers import AWAY_M, CUT, FPS, walkers, walkers_after_a_cut
 
 
 def angles(joint: str, turn: Rotation) -> np.ndarray:
@@ -111,3 +113,16 @@ def test_what_is_not_there_is_said(tmp_path, joints, people, says):
     with pytest.raises(ChorosError, match=says):
         write_report(walkers(), tmp_path / "r.html", "m", joints, people)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_end_at_a_cut():
+    motion = walkers_after_a_cut()
+    cast = cast_of(motion, shown_options(motion))
+    (ax,) = paths_from_above(cast).axes
+    widest_m = max(float(np.ptp(line.get_xdata())) for line in ax.lines)
+    assert widest_m < 10 < AWAY_M
+    over = (CUT - 0.5) / FPS
+    for ax in angle_curves(cast.people[0], cast, ["knee"]).axes:
+        curves = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) > 2]
+        assert len(curves) == 4  # two knees in two shots
+        assert not any(times.min() < over < times.max() for times in curves)

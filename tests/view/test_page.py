@@ -22,7 +22,7 @@ from choros.view.ground import grounded, shown_options
 from choros.view.page import write_page
 from choros.view.shading import colour_of
 from tests.chromium import Page
-from tests.export.walkers import FPS, FRAMES, HEIGHT, THERE, WIDTH, walkers
+from tests.export.walkers import AWAY_M, FPS, FRAMES, HEIGHT, THERE, WIDTH, walkers, walkers_after_a_cut
 from tests.view.test_world_view import walk
 
 
@@ -181,6 +181,36 @@ def test_a_browser_shows_people_and_the_slider_moves_them(tmp_path):
         page.wait_for(f"Number(document.getElementById('time').value) < {20 / FPS}")
         page.ask(CLICK.format("play"))
         assert page.troubles == []
+
+
+#: The greatest distances between joined points of each person's trail and of the camera's path, metres.
+LONGEST = """(() => {
+  const longest = (pieces, at) => Math.max(...pieces.map(([a, b]) => Math.hypot(...[0, 1, 2].map((k) => at[3 * a + k] - at[3 * b + k]))));
+  const pairs = (list) => Array.from({ length: list.length / 2 }, (_, i) => [list[2 * i], list[2 * i + 1]]);
+  const [motion] = watched.motions, path = motion.camera.drawn[1].geometry.attributes.position.array;
+  const trails = motion.people.map(({ trail: { geometry } }) => {
+    const { array } = geometry.index, corners = Array.from({ length: array.length / 3 }, (_, i) => array.slice(3 * i, 3 * i + 3));
+    return longest(corners.flatMap(([a, b, c]) => [[a, b], [b, c], [a, c]]), geometry.attributes.position.array);
+  });
+  return [...trails, longest(pairs([...Array(path.length / 3).keys()]), path)];
+})()"""  # noqa: E501
+
+
+@pytest.mark.slow
+def test_trails_and_the_cameras_path_end_at_a_cut(tmp_path):
+    write_page([("m", walkers_after_a_cut())], tmp_path / "m.html")
+    text = (tmp_path / "m.html").read_text()
+    watched = text.replace(
+        'performance.mark("ready")', 'globalThis.watched = state; performance.mark("ready")'
+    )
+    (tmp_path / "m.html").write_text(watched)
+    with Page(tmp_path / "profile", 800, 640) as page:
+        page.open((tmp_path / "m.html").as_uri())
+        page.wait_for("performance.getEntriesByName('ready').length > 0")
+        longest_m = page.ask(LONGEST)
+        assert page.troubles == []
+    assert len(longest_m) == len(THERE) + 1
+    assert 0 < min(longest_m) <= max(longest_m) < 1 < AWAY_M
 
 
 @pytest.mark.slow

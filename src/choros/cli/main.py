@@ -13,6 +13,7 @@ from choros.cli.completion import Completion
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
+from choros.cli.grammar import check_options
 from choros.cli.live import Live
 from choros.cli.output import safe_output
 from choros.cli.plot import Plot
@@ -61,8 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
         why = error.strerror or type(error).__name__
         print(f"choros: {where}: {why}; check the path, its permissions and the space left.", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("choros: stopped; what was done until now is written.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        left = "; ".join(getattr(stop, "__notes__", ())) or "what was done until now is written"
+        print(f"choros: stopped; {left}.", file=sys.stderr)
         sys.exit(130)
 
 
@@ -71,6 +73,7 @@ def _parsed(arguments: list[str]) -> Command | None:
     if arguments in (["--version"], ["-V"]):
         print(f"choros {__version__}")
         return None
+    check_options(arguments)
     return tyro.cli(
         Command,
         prog="choros",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,18 @@ def motion_file(path: Path) -> Path:
     raise ChorosError(
         f"{path} is a folder without a motion.npz; give one that `choros track` wrote, or a file."
     )
+
+
+def is_motion(path: Path) -> bool:
+    """Whether that is a motion by what is in it, or a folder with one, whatever its name."""
+    try:
+        path = path / "motion.npz" if path.is_dir() else path
+        if not path.is_file():
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return {"header.npy", "pts.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def loaded(path: Path, tentative: bool) -> Motion:

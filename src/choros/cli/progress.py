@@ -67,7 +67,7 @@ class TrackProgress:
             description=self._what,
             completed=now.n_frames,
             total=now.info.n_frames_hint,
-            rate=f"{people}, {self._rate():.1f} frames/s",
+            rate=f"{people}, {self._rate()}",
         )
 
     def count(self, done: int, total: int | None) -> None:
@@ -78,12 +78,13 @@ class TrackProgress:
         if self._last is None:
             print(f"{path}: was complete; leave out --resume to track again")
             return
-        print(f"{path}: {self._last.n_frames} frames, {self._rate():.1f} frames/s")
+        print(f"{path}: {self._last.n_frames} {_unit(self._last)}, {self._rate()}")
 
-    def _rate(self) -> float:
-        if self._first is None or self._last is None or self._last is self._first:
-            return 0.0
-        return (self._last.n_frames - self._first.n_frames) / max(time.monotonic() - self._began, 1e-9)
+    def _rate(self) -> str:
+        if self._first is None or self._last is None:
+            return ""
+        done, took_s = self._last.n_frames - self._first.n_frames, time.monotonic() - self._began
+        return f"{done / max(took_s, 1e-9):.1f} {_unit(self._last)}/s"
 
 
 class RunProgress:
@@ -189,6 +190,11 @@ class RunProgress:
         if self._lines:
             with suppress(OSError):  # whoever read along is gone; the run goes on
                 print(line, file=getattr(sys, self._stream), flush=True)
+
+
+def _unit(now: Progress) -> str:
+    """Photographs that have nothing to do with each other are no frames."""
+    return "pictures" if now.info.pictures else "frames"
 
 
 def _numbers(values: Mapping[str, float]) -> str:

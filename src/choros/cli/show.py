@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.grammar import check_places
 from choros.cli.motions import loaded, motion_file
 from choros.errors import ChorosError
 
@@ -22,9 +23,9 @@ class Show:
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
     """The motion.npz that `choros track` wrote, or the folder with it."""
-    video: Positional[Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")]] = (
-        None
-    )
+    video: Positional[
+        Annotated[str | None, arg(metavar="[VIDEO]", constructor=str, help_behavior_hint="")]
+    ] = None
     """The video it was tracked in; --world does without."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("overlay.mp4")
     """What to write: .mp4, .mov, .webm, .gif, .webp, or pictures, as frames/%06d.png; of photographs, a folder."""
@@ -49,6 +50,7 @@ class Show:
 
         if self.world == (self.video is not None):
             raise ChorosError(f"give {self.motion} a video to be drawn over, or --world, one of the two.")
+        check_places("show", self.motion, [self.video] if self.video else [])
         self.motion = motion_file(self.motion)
         motion = loaded(self.motion, self.tentative)
         if motion.header.photos:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from choros.cli.arguments import Flag, OptionalFile, check_port
+from choros.cli.grammar import check_compared, check_places
 from choros.cli.motions import loaded, motion_file
 from choros.errors import ChorosError
 
@@ -17,10 +19,16 @@ from choros.errors import ChorosError
 class View:
     """Look at motions in 3D: time line, orbit and camera view, trails, several beside each other."""
 
-    motions: Positional[Annotated[tuple[Path, ...], arg(metavar="MOTION...", help_behavior_hint="")]] = ()
-    """One motion.npz that `choros track` or `choros world` wrote, or the folder with it; several to compare."""
-    video: Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")] = None
-    """The video of the first motion, to be seen behind people through its camera."""
+    motion: Positional[
+        Annotated[Path | None, arg(metavar="MOTION", constructor=Path, help_behavior_hint="")]
+    ] = None
+    """The motion.npz that `choros track` or `choros world` wrote, or the folder with it."""
+    video: Positional[Annotated[tuple[str, ...], arg(metavar="[VIDEO]", help_behavior_hint="")]] = ()
+    """The video it was tracked in, to be seen behind people through its camera."""
+    compare: UseAppendAction[
+        Annotated[tuple[tuple[Path, ...], ...], arg(metavar="MOTION...", help_behavior_hint="")]
+    ] = ()
+    """Other motions, to stand beside the first one; may be said again for each."""
     html: OptionalFile = None
     """Write one page that opens in any browser without a server, instead of serving a view."""
     port: Annotated[int, arg(metavar="NUMBER")] = 8080
@@ -31,23 +39,26 @@ class View:
     """Your own SMPL file, if the motions were tracked with it."""
 
     def run(self) -> None:
-        if not self.motions:
-            raise ChorosError("give a motion.npz that `choros track` wrote, or several to compare.")
+        if self.motion is None:
+            raise ChorosError("give a motion.npz that `choros track` wrote.")
         check_port(self.port)
-        self.motions = tuple(motion_file(path) for path in self.motions)
+        compared = tuple(chain.from_iterable(self.compare))
+        video = check_places("view", self.motion, self.video)
+        check_compared(self.motion, compared)
+        files = [motion_file(path) for path in (self.motion, *compared)]
         if self.html is not None:
-            self._check_html(self.html)
+            self._check_html(self.html, files, video)
 
         from choros.body import BodyModel
 
-        given = [(self._name(path), loaded(path, self.tentative)) for path in self.motions]
+        given = [(_name(path, files), loaded(path, self.tentative)) for path in files]
         motions = [each for each in given if len(each[1].rows)]
         for name, motion in given:
             if not len(motion.rows):
                 print(f"nobody is in {name}, so it is not shown")
         if not motions:
             return
-        video = self.video if motions[0] is given[0] else None  # it is the first motion's
+        video = video if motions[0] is given[0] else None  # it is the first motion's
         body = BodyModel.load(self.body) if self.body else None
         if self.html is not None:
             from choros.view.page import write_page
@@ -62,15 +73,16 @@ class View:
             print(f"{browser.address} (Ctrl-C ends it)", flush=True)
             browser.run()
 
-    def _name(self, path: Path) -> str:
-        """What a motion is called: its file's name, with the folder if two have the same."""
-        alike = sum(other.stem == path.stem for other in self.motions)
-        return path.stem if alike == 1 else f"{path.resolve().parent.name}/{path.stem}"
-
-    def _check_html(self, html: Path) -> None:
+    def _check_html(self, html: Path, files: list[Path], video: str | None) -> None:
         """Refuse to write over anything but a page."""
         from choros.outputs import check_output
 
         if html.suffix.lower() not in (".html", ".htm") or html.is_dir():
             raise ChorosError(f"{html} is not a page; name a file such as motion.html after --html.")
-        check_output(html, *self.motions, self.video, self.body)
+        check_output(html, *files, video, self.body)
+
+
+def _name(path: Path, files: list[Path]) -> str:
+    """What a motion is called: its file's name, with the folder if two have the same."""
+    alike = sum(other.stem == path.stem for other in files)
+    return path.stem if alike == 1 else f"{path.resolve().parent.name}/{path.stem}"

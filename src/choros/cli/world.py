@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.grammar import check_places
 from choros.cli.motions import motion_file
 from choros.errors import ChorosError
 
@@ -25,9 +26,9 @@ class World:
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
     """The motion.npz that `choros track` wrote, or the folder with it."""
-    video: Positional[Annotated[str | None, arg(metavar="VIDEO", constructor=str, help_behavior_hint="")]] = (
-        None
-    )
+    video: Positional[
+        Annotated[str | None, arg(metavar="[VIDEO]", constructor=str, help_behavior_hint="")]
+    ] = None
     """The video it was tracked in: its background then tells how the camera turned and went."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
     """The motion to write."""
@@ -44,6 +45,7 @@ class World:
         from choros.motion import Motion
         from choros.outputs import check_output
 
+        check_places("world", self.motion, [self.video] if self.video else [])
         self.motion = motion_file(self.motion)
         camera = self.camera if Path(self.camera).is_file() else None
         check_output(self.output, self.motion, self.video, camera, self.body)

@@ -168,6 +168,11 @@ def shots(person: ExportPerson, cast: Cast) -> list[ExportPerson]:
     ]
 
 
+def unbroken(person: ExportPerson, cast: Cast) -> list[tuple[int, int]]:
+    """``person.stretches()`` that end at cuts too: what a line may be drawn through, as rows."""
+    return _runs((np.diff(person.frame) == 1) & ~cast.cut_before[person.frame[1:]])
+
+
 def curve_keys(cast: Cast, frame: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], Floats]:
     """Keys for curves that programs draw from one to the next: which of the frames (n,), and seconds, (n + cuts,).
 

@@ -75,9 +75,9 @@ class VideoWriter:
     animated WebP. Time starts at zero with the first frame. ``frames/%06d.png``, or ``.jpg``, are pictures without
     times, one a frame, in a folder that is made.
 
-    A context manager: on leaving it, by an exception or Ctrl-C too, the file is finished and playable. With no
-    frame written there is no file. Raises ChorosError for another suffix, or if a film's folder does not exist or a
-    frame has another size.
+    A context manager: on leaving it, by an exception or Ctrl-C too, the film is finished and playable; but where one
+    of that name was there before, an exception leaves that one as it was. With no frame written there is no file.
+    Raises ChorosError for another suffix, or if a film's folder does not exist or a frame has another size.
     """
 
     def __init__(self, path: str | Path, width: int, height: int, fps: Fraction, *, crf: int = 20) -> None:
@@ -124,11 +124,16 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None and self._out.replaces:
+            self._out.close(keep=False)
+            error.add_note(f"{self.path} is as it was before")
         self.close()
 
 
 class _Pictures:
     """One picture a frame; each is there whole or not at all."""
+
+    replaces = False  # what is written is there already
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -150,7 +155,7 @@ class _Pictures:
         except OSError as error:
             raise _not_writable(path, error) from None
 
-    def close(self) -> None:
+    def close(self, keep: bool = True) -> None:
         pass
 
 
@@ -224,19 +229,24 @@ class _Film:
             frame.pts, frame.time_base = picture.pts, picture.time_base
             yield frame
 
-    def close(self) -> None:
+    @property
+    def replaces(self) -> bool:
+        """Whether there is a film of this name that the new one is to replace."""
+        return not self._closed and self.path.exists()
+
+    def close(self, keep: bool = True) -> None:
         if self._closed:
             return
         self._closed = True
         try:
             try:
-                if self._last_ticks is not None:
+                if keep and self._last_ticks is not None:
                     for frame in self._coloured(None):
                         self._container.mux(self._stream.encode(frame))
                     self._container.mux(self._stream.encode(None))
             finally:
                 self._container.close()
-            if self._last_ticks is not None:
+            if keep and self._last_ticks is not None:
                 if self._kind.format == "webp":
                     _end_webp(self._part.path, self._last_frame_ticks)
                 self._part.keep()

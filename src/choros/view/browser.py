@@ -23,7 +23,7 @@ from scipy.spatial.transform import Rotation
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.export.people import Cast, ExportPerson, rest_vertices
+from choros.export.people import Cast, ExportPerson, rest_vertices, unbroken
 from choros.motion import Motion
 from choros.view.film import Film
 from choros.view.ground import grounded, shown_options
@@ -188,7 +188,7 @@ class Browser:
             color=colour,
         )
         label = scene.add_label(f"{node}/id_{person.id}", str(person.id), anchor="bottom-center")
-        steps = [(a, a + 1) for start, end in person.stretches() for a in range(start, end - 1)]
+        steps = [(a, a + 1) for start, end in unbroken(person, cast) for a in range(start, end - 1)]
         on_floor = places[:, 0] * [1, 0, 1]
         trail = scene.add_line_segments(
             f"{node}/trail_{person.id}",
@@ -206,8 +206,9 @@ class Browser:
             self.server.scene.add_camera_frustum(f"{node}/camera", fov_rad, cast.width / cast.height)
         ]
         path = T_ground_camera[:, :3, 3]
-        if np.ptp(path, axis=0).any():
-            pieces = np.stack([path[:-1], path[1:]], axis=1)
+        goes = (path[1:] != path[:-1]).any(axis=1) & ~cast.cut_before[1:]
+        if goes.any():
+            pieces = np.stack([path[:-1], path[1:]], axis=1)[goes]
             drawn.append(
                 self.server.scene.add_line_segments(
                     f"{node}/camera_path", pieces, (120, 126, 140), thickness=1.5, thickness_units="screen"

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.export.people import Cast, ExportPerson, cast_of
+from choros.export.people import Cast, ExportPerson, cast_of, unbroken
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.ground import shown_options
@@ -177,7 +177,7 @@ def paths_from_above(cast: Cast) -> Figure:
     ax = figure.subplots()
     for person in cast.people:
         across, along = person.pelvis[:, 0], -person.pelvis[:, 2]
-        for start, end in person.stretches():
+        for start, end in unbroken(person, cast):
             ax.plot(across[start:end], along[start:end], color=_colour(person), linewidth=1.8)
         for start, end in person.unseen():
             ax.plot(across[start:end], along[start:end], color="white", linewidth=1, linestyle=(0, (1, 2)))
@@ -193,7 +193,8 @@ def paths_from_above(cast: Cast) -> Figure:
         ax.plot(across[-1], along[-1], "o", color="white", markeredgecolor=_colour(person), markersize=6)
     if cast.T_file_camera is not None:
         places, ahead = cast.T_file_camera[:, :3, 3], cast.T_file_camera[:, :3, 2]
-        ax.plot(places[:, 0], -places[:, 2], color=QUIET, linewidth=1)
+        for shot in np.split(places, np.flatnonzero(cast.cut_before[1:]) + 1):
+            ax.plot(shot[:, 0], -shot[:, 2], color=QUIET, linewidth=1)
         ax.plot(places[0, 0], -places[0, 2], "s", color=INK, markersize=5)
         ax.annotate("camera", (places[0, 0], -places[0, 2]), (8, -4), textcoords="offset points", color=QUIET)
         ax.quiver(
@@ -220,7 +221,7 @@ def angle_curves(person: ExportPerson, cast: Cast, joints: Sequence[str]) -> Fig
             name = f"{side}_{kind}" if side else kind
             angles = joint_angles(person.rotvec, name)
             for ax, curve in zip(row, angles.T, strict=True):
-                _curve(ax, person, curve, side)
+                _curve(ax, person, unbroken(person, cast), curve, side)
         for ax in row:
             for start, end in person.unseen():
                 ax.axvspan(*_span_s(person, start, end, frame_s), color="#f0f1f4", linewidth=0)
@@ -237,10 +238,12 @@ def angle_curves(person: ExportPerson, cast: Cast, joints: Sequence[str]) -> Fig
     return figure
 
 
-def _curve(ax: Axes, person: ExportPerson, angle_deg: Floats, side: str) -> None:
-    """A line that ends where the person is not there; the right side's is darker and dashed."""
+def _curve(
+    ax: Axes, person: ExportPerson, spells: list[tuple[int, int]], angle_deg: Floats, side: str
+) -> None:
+    """A line through some spells, as rows; the right side's is darker and dashed."""
     label = side or None
-    for start, end in person.stretches():
+    for start, end in spells:
         ax.plot(
             person.time_s[start:end], angle_deg[start:end], label=label,
             color=INK if side == "right" else _colour(person), linestyle="--" if side == "right" else "-",

@@ -175,7 +175,7 @@ def render_video(
     part of the video gives a video of that part. ``body`` is the embedded light body unless given; a motion
     of a user's SMPL needs theirs. ``progress(done, total)`` is called after each frame. Raises
     ``ChorosError`` if motion and video do not belong together, or people are in the world and the camera is not known.
-    Ctrl-C leaves a playable file.
+    Ctrl-C leaves a playable file, or the one that was there.
     """
     from choros.reopening import open_again
     from choros.video import VideoWriter

@@ -16,7 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from choros.export.glb import write_glb
+from choros.export.people import Cast, curve_keys
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.film import Film
@@ -79,7 +83,18 @@ def _shown(name: str, motion: Motion, body: BodyModel | None, first_s: float) ->
         "fps": float(cast.fps),
         "start_s": float(motion.pts_s[0]) - first_s,
         "duration_s": float(cast.time_s[-1]) + 1 / float(cast.fps),
+        "cuts": {
+            "camera": _cuts(cast, np.arange(len(cast.time_s))),
+            **{str(person.id): _cuts(cast, person.frame) for person in cast.people},
+        },
     }
+
+
+def _cuts(cast: Cast, frame: NDArray[np.integer[Any]]) -> list[int]:
+    """The keys with which other shots begin, of a curve in the GLB through some frames (n,)."""
+    keys, _ = curve_keys(cast, frame)
+    again = np.flatnonzero(np.diff(keys) == 0) + 1  # the last frame of a shot, for the second time
+    return (again + 1).tolist()
 
 
 def _about(motions: Sequence[Motion]) -> str:

@@ -232,7 +232,7 @@ def render_world(
     """Write a video of people and camera in the world, as ``VideoWriter`` does; returns the number of frames.
 
     ``body`` is the embedded light body unless given. ``progress(done, total)`` is called after each frame. Raises
-    ``ChorosError`` as ``WorldView`` does. Ctrl-C leaves a playable file.
+    ``ChorosError`` as ``WorldView`` does. Ctrl-C leaves a playable file, or the one that was there.
     """
     from choros.video import VideoWriter
 

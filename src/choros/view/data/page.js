@@ -64,23 +64,25 @@ function person(motion, mesh, track) {
   const steps = track(pelvis, "position");
   const path = Array.from(steps.times, (_, i) => new THREE.Vector3().fromArray(steps.values, 3 * i).applyMatrix4(motion.ground.matrix));
   const one = { mesh, root, there, unseen, colour, path, wanted: true, head: mesh.skeleton.bones[15], id: root.userData.person };
-  one.trail = trail(path, steps.times, one, frame_s);
+  one.trail = trail(path, steps.times, one, motion.cuts[one.id], frame_s);
   motion.group.add(one.trail);
   return one;
 }
 
-/** A ribbon on the floor below a path; ``at`` is the time at which it was there, ``seen`` whether the person was. */
-function trail(path, times, one, frame_s) {
+/** A ribbon on the floor below a path, broken at ``cuts``, the places with which other shots begin; ``at`` is the time
+    at which it was there, ``seen`` whether the person was. */
+function trail(path, times, one, cuts, frame_s) {
   const position = [], at = [], seen = [], index = [];
+  const joined = (i) => i > 0 && i < path.length && times[i] - times[i - 1] < 1.5 * frame_s && !cuts.includes(i);
   for (let i = 0; i < path.length; i++) {
-    const before = path[Math.max(i - 1, 0)], after = path[Math.min(i + 1, path.length - 1)];
+    const before = path[joined(i) ? i - 1 : i], after = path[joined(i + 1) ? i + 1 : i];
     const [dx, dz] = [after.x - before.x, after.z - before.z], long = Math.hypot(dx, dz) || 1;
     for (const side of [-0.5, 0.5]) {
       position.push(path[i].x - side * TRAIL_M * dz / long, 0, path[i].z + side * TRAIL_M * dx / long);
       at.push(times[i]);
       seen.push(one.unseen.some(([start, end]) => times[i] > start - frame_s / 2 && times[i] < end - frame_s / 2) ? 0 : 1);
     }
-    if (i && times[i] - times[i - 1] < 1.5 * frame_s) {
+    if (joined(i)) {
       const v = 2 * i;
       index.push(v - 2, v - 1, v, v, v - 1, v + 1);
     }
@@ -132,7 +134,7 @@ function filming(motion, camera, track) {
   let path = [camera.position.clone().applyMatrix4(motion.ground.matrix)];
   if (steps) {
     path = Array.from(steps.times, (_, i) => new THREE.Vector3().fromArray(steps.values, 3 * i).applyMatrix4(motion.ground.matrix));
-    drawn.push(lines(path.slice(1).flatMap((each, i) => [path[i], each]), 0x8a90a0));
+    drawn.push(lines(path.flatMap((each, i) => (i && !motion.cuts.camera.includes(i) ? [path[i - 1], each] : [])), 0x8a90a0));
     motion.group.add(drawn[1]);
   }
   const projection = new THREE.Matrix4().set(
