@@ -79,7 +79,7 @@ def _opened(clip: str, info: VideoInfo, said: Claims | None) -> Iterator[tuple[s
     if info.is_live:
         yield "source", f"{clip} is live: {LIVE_S:g} s of it are looked at"
     yield "shown", f"{info.width}x{info.height} px"
-    for note in getattr(info, "notes", ()):
+    for note in info.notes:
         yield "odd", note
 
 

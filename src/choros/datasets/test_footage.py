@@ -8,7 +8,6 @@ cut, scaled or encoded anew, a video's frames saved as pictures, and what lies i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from choros.errors import ChorosError
+from choros.run_identity import sha256_of
 
 LIST = Path(__file__).with_suffix(".json")
 
@@ -36,7 +36,7 @@ def refuse_test_footage(paths: Iterable[str | Path | None]) -> None:
     sizes = {size for size, _ in listed().values()}
     for path in paths:
         for found, size in _files(path):
-            if size in sizes and (digest := _sha256(found)) in listed():
+            if size in sizes and (digest := sha256_of(found)) in listed():
                 raise ChorosError(
                     f"{found} is test footage ({listed()[digest][1]}): choros is measured on it and never trained on "
                     "it; take it out of what you give, and out of its labels."
@@ -77,11 +77,3 @@ def _files(path: str | Path | None) -> Iterator[tuple[str, int]]:
             file = os.path.join(folder, name)
             if os.path.isfile(file):
                 yield file, os.path.getsize(file)
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()

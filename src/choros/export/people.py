@@ -90,6 +90,11 @@ class Cast:
     K: Floats  # (T, 3, 3) px
     T_file_camera: Floats | None  # (T, 4, 4) from OpenCV camera axes, metres; None if nobody knows
 
+    @property
+    def shot(self) -> NDArray[np.int64]:
+        """Which shot each frame is of, (T,), in order."""
+        return np.cumsum(self.cut_before)
+
 
 def cast_of(
     motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y", *, may_be_empty: bool = False
@@ -160,7 +165,7 @@ def rest_vertices(body: BodyModel, person: ExportPerson) -> Floats:
 
 def shots(person: ExportPerson, cast: Cast) -> list[ExportPerson]:
     """The person in each shot that they are in; nothing that has no times of its own goes on over a cut."""
-    shot = np.cumsum(cast.cut_before)[person.frame]
+    shot = cast.shot[person.frame]
     over_time = ("frame", "time_s", "visible", "confidence", "rotvec", "pelvis")
     return [
         replace(person, **{name: getattr(person, name)[start:end] for name in over_time})
@@ -178,7 +183,7 @@ def curve_keys(cast: Cast, frame: NDArray[np.integer[Any]]) -> tuple[NDArray[np.
 
     The last frame before a cut stands there again just before the first one after it, so that nothing is led over.
     """
-    first = np.flatnonzero(np.diff(np.cumsum(cast.cut_before)[frame])) + 1
+    first = np.flatnonzero(np.diff(cast.shot[frame])) + 1
     time_s = cast.time_s[frame]
     just_before_s = time_s[first] - np.maximum(
         1e-3, 2.5e-7 * time_s[first]

@@ -38,11 +38,12 @@ class Shot(NamedTuple):
 
 def shots_of(motion: Motion, evidence: CameraEvidence | None, given: CameraPath | None) -> Iterator[Shot]:
     """The shots of a motion, in order; one that was never cut is all one."""
-    starts = [0, *np.flatnonzero(np.diff(motion.shot)) + 1]
-    for start, end in zip(starts, [*starts[1:], len(motion)], strict=True):
+    end = 0
+    for part in motion.shots():
+        start, end = end, end + len(part)
         yield Shot(
             start,
-            motion[start:end] if len(starts) > 1 else motion,
+            part,
             evidence and _between(evidence, start, end),
             given and CameraPath(given.R_world_camera[start:end], given.place_m[start:end]),
         )

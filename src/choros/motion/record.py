@@ -219,7 +219,7 @@ class Motion(Columns):
 
     def shots(self) -> list[Motion]:
         """The stretches between cuts, in order; each a Motion, whose frames count from its own first."""
-        ends = [*np.flatnonzero(self.cut_before[1:]) + 1, len(self)]
+        ends = [*np.flatnonzero(np.diff(self.shot)) + 1, len(self)]
         return [self[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def evenly(self, filled: bool = False) -> Motion:

@@ -102,9 +102,8 @@ def orientation_of(picture: VideoFrame) -> Orientation:
     try:
         # Not ``picture.side_data``, which ties the picture into a cycle that lives until a collection.
         matrix = SideDataContainer(picture).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # not in the stubs
-    except (
-        ValueError
-    ):  # PyAV does not know every kind of side data, and then names none: no mirroring is seen
+    except ValueError:
+        # PyAV does not know every kind of side data, and then names none: no mirroring is seen.
         angle_rad = math.radians(picture.rotation)  # counterclockwise
         a = d = math.cos(angle_rad)
         b, c = -math.sin(angle_rad), math.sin(angle_rad)
