@@ -26,6 +26,7 @@ from choros.comotion.config import ComotionConfig
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.evaluation.benchmark import run_benchmark
 from choros.evaluation.sources import open_data
+from choros.tracking.stream import Stream, System
 from choros.training.stages import ENCODER, RECIPES
 
 #: The stages and the other options of each.
@@ -44,10 +45,10 @@ SHOWN = ("pck_05", "mpjpe_mm", "mpjpe_occluded_mm", "pa_mpjpe_mm", "IDF1", "id_s
 class AssumedFocal:
     """A system that is told a focal length so many times the one assumed."""
 
-    def __init__(self, system: systems.System, factor: float) -> None:
+    def __init__(self, system: System, factor: float) -> None:
         self.system, self.factor, self.name = system, factor, f"focal length x {factor:g}"
 
-    def stream(self, K: np.ndarray | None = None) -> systems.Stream:
+    def stream(self, K: np.ndarray | None = None) -> Stream:
         assert K is not None
         told = K.copy()
         told[:2, :2] *= self.factor
@@ -84,7 +85,7 @@ def trained(folder: Path, variation: str, share: float, encoder: Path | None) ->
 
 
 def judged(
-    judges: dict[str, systems.System], data: str, shown: tuple[str, ...]
+    judges: dict[str, System], data: str, shown: tuple[str, ...]
 ) -> dict[str, dict[str, dict[str, float | None]]]:
     """Protocol -> variation -> measures, printed as a table too."""
     found: dict[str, dict[str, dict[str, float | None]]] = {}

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from detection_groups import BODY, Group, annotated_pictures, composed_groups
 
-from choros.detection import MoveNet, NanoDet, People, PersonFinder
+from choros.detection import Detections, MoveNet, NanoDet, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.keypoints import COCO_SIGMAS, oks
 
@@ -109,7 +109,7 @@ def given_boxes(groups: Sequence[Group], estimate: Callable[[np.ndarray, np.ndar
     )
 
 
-def end_to_end(groups: Sequence[Group], find: Callable[[np.ndarray], People], score: float = 0.4) -> str:
+def end_to_end(groups: Sequence[Group], find: Callable[[np.ndarray], Detections], score: float = 0.4) -> str:
     """How many people are found, with OKS above 0.5, and how many finds are nobody or somebody found before."""
     true = sure = faint = 0
     false = again = 0
@@ -135,13 +135,13 @@ def end_to_end(groups: Sequence[Group], find: Callable[[np.ndarray], People], sc
     )
 
 
-def without_help(finder: PersonFinder) -> Callable[[np.ndarray], People]:
+def without_help(finder: PersonFinder) -> Callable[[np.ndarray], Detections]:
     """The finder as it were if it did not keep neighbours apart."""
 
-    def find(image: np.ndarray) -> People:
+    def find(image: np.ndarray) -> Detections:
         boxes, scores = finder.detector.detect(image)
         tall = boxes[:, 3] - boxes[:, 1] >= finder.options.min_height_px
-        return People(boxes[tall], scores[tall], finder.keypoints.estimate(image, boxes[tall]))
+        return Detections(boxes[tall], scores[tall], finder.keypoints.estimate(image, boxes[tall]))
 
     return find
 
@@ -189,7 +189,7 @@ def compare(name: str, groups: Sequence[Group], sheets: Path | None) -> None:
             print(f"  drawn in {path.name}: rows in pairs, plain above apart")
 
 
-def drawn(image: np.ndarray, people: People, size: int = 420) -> np.ndarray:
+def drawn(image: np.ndarray, people: Detections, size: int = 420) -> np.ndarray:
     """The people of the picture in a square tile, cut around them; faint boxes and joints are left out."""
     picture = image.copy()
     sure = people[people.scores > 0.4]

@@ -19,7 +19,7 @@ from overlay import HEIGHT, PEOPLE, WIDTH, walkers
 
 from choros.body import BodyModel
 from choros.camera import intrinsics
-from choros.export import FORMATS, ExportOptions
+from choros.exporters import FORMATS, ExportOptions
 from choros.motion import FRAME, Header, Motion
 
 FRAMES, FPS = 1800, 30

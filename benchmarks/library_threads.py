@@ -23,7 +23,8 @@ from rich.table import Table
 
 import choros
 from choros.scenes import SceneConfig, make_scene
-from choros.systems import SYSTEMS, System
+from choros.systems import SYSTEMS
+from choros.tracking.stream import System
 
 FRAMES_A_ROUND = 20
 

@@ -23,12 +23,12 @@ from scipy.spatial.transform import Rotation
 
 import choros
 from choros.body.shape import Shapes
-from choros.detection import People
+from choros.detection import Detections
 from choros.detection.silhouette import Segmenter
 from choros.keypoints import box_iou
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.shape import ShapeRules
-from choros.lifter.tracker import LifterSystem, Look
+from choros.lifter.tracker import FrameFeatures, LifterSystem
 from choros.scenes import SceneConfig, make_scene
 from choros.tracking.appearance import read_colours
 from choros.view.raster import Canvas
@@ -134,10 +134,10 @@ def pictures(system: LifterSystem, shapes: Shapes, folder: Path) -> list[float]:
         stream = system.stream()
         rows = stream.begin(image, boxes, 0.0)
         size, keypoints = image.shape[1::-1], rows["keypoints_px"]
-        people = People(boxes.astype(np.float32), np.ones(len(boxes), np.float32), keypoints)
-        given = Look(people, read_colours(image, keypoints.astype(float), 0.3), *size, image)
+        people = Detections(boxes.astype(np.float32), np.ones(len(boxes), np.float32), keypoints)
+        given = FrameFeatures(people, read_colours(image, keypoints.astype(float), 0.3), *size, image)
         for step in range(1, int(STILL_S / STEP_S)):
-            rows = stream.follow(given, step * STEP_S)
+            rows = stream.step(given, step * STEP_S)
         out += [iou(drawn(system, shapes, rows[i], stream.K, size), masks[i]) for i in np.flatnonzero(close)]
     return out
 

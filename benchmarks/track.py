@@ -37,7 +37,7 @@ class Enough(Exception):
 
 
 class Clocked:
-    """A system whose streams note how long each ``follow`` takes."""
+    """A system whose streams note how long each ``step`` takes."""
 
     def __init__(self, system: Any) -> None:
         self._system, self.follow_s = system, []
@@ -47,7 +47,7 @@ class Clocked:
 
     def stream(self, K: Any = None) -> Any:
         stream = self._system.stream(K)
-        stream.follow = self._clocked(stream.follow)
+        stream.step = self._clocked(stream.step)
         return stream
 
     def _clocked(self, follow: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +64,8 @@ def whole(video: str, accurate: bool, frames: int | None, name: str = "lifter") 
     """Track a video, or its first frames, as the command does with the system of that name."""
     from choros.cli.threads import leave_cores_to_the_networks
     from choros.motion import Motion
-    from choros.systems import load, track_to_file
+    from choros.systems import load
+    from choros.track_video import track_to_file
 
     began = time.perf_counter()
     cpu_began = time.process_time()
@@ -127,8 +128,8 @@ def parts(video: str, accurate: bool, frames: int | None) -> dict[str, Any]:
             frame = clocked("decode", lambda: next(incoming, None))
             if frame is None:
                 break
-            look = clocked("look", lambda image=frame.image: stream.look(image))
-            clocked("follow", lambda look=look, at=frame.pts_s: stream.follow(look, at))
+            features = clocked("encode", lambda image=frame.image: stream.encode(image))
+            clocked("step", lambda features=features, at=frame.pts_s: stream.step(features, at))
     means = {}
     for part, times in spent.items():
         times = times[min(WARM_UP, len(times) // 2) :]
@@ -220,7 +221,7 @@ def main() -> None:
     table = Table("part of a frame, alone", "wall, ms", "CPU, ms", "share of wall", "share of CPU")
     sums = [sum(column) for column in zip(*alone.values(), strict=True)]
     for part, means in alone.items():
-        name = {"look": "look: detect, keypoints, clothes", "follow": "follow: lift + track"}.get(part, part)
+        name = {"encode": "encode: detect, keypoints, clothes", "step": "step: lift + track"}.get(part, part)
         table.add_row(
             name,
             *(f"{1000 * mean:.1f}" for mean in means),

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import choros
-from choros.export import FORMATS
+from choros.exporters import FORMATS
 
 motion = choros.Motion.load(sys.argv[1])
 for name in ("glb", "bvh", "csv"):  # everybody in one file, one file a person, a table of joints

@@ -10,16 +10,16 @@ import choros
 SOURCE = Path(choros.__file__).parent
 
 FLOORS = {
-    "_version": 1, "errors": 1, "calibration": 1, "calibration_files": 1, "camera": 1, "camera_pose": 1,
-    "checkpoints": 1, "clip_identity": 1, "compiled": 1, "lens": 1, "motion": 1, "journal": 1, "keypoints": 1,
-    "options": 1, "outputs": 1, "plausible_camera": 1, "reopening": 1, "resampling": 1, "restricted_pickle": 1,
+    "_version": 1, "errors": 1, "camera": 1,
+    "checkpoints": 1, "clip_identity": 1, "compiled": 1, "motion": 1, "journal": 1, "keypoints": 1,
+    "options": 1, "outputs": 1, "reopening": 1, "resampling": 1, "restricted_pickle": 1,
     "run_identity": 1, "settling": 1, "threads": 1, "video": 1, "weights": 1,
     "body": 2, "layers": 2,
-    "camera_motion": 3, "datasets": 3, "detection": 3, "evaluation.metrics": 3, "export": 3, "scenes": 3,
+    "camera_motion": 3, "datasets": 3, "detection": 3, "evaluation.metrics": 3, "exporters": 3, "scenes": 3,
     "tracking": 3, "view": 3,
     "lifter": 4, "comotion": 4, "glamr": 4,
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
-    "live": 5, "systems": 5, "training": 5,
+    "live": 5, "systems": 5, "track_video": 5, "training": 5,
     "evaluation": 6,
     "cli": 7, "__main__": 7,
 }  # fmt: skip

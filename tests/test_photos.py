@@ -14,11 +14,11 @@ from choros import systems
 from choros.cli.main import main
 from choros.datasets.coco import read_coco
 from choros.errors import ChorosError
-from choros.export import FORMATS
+from choros.exporters import FORMATS
 from choros.journal import folder_of
 from choros.motion import ROW, Motion
 from choros.options import TrackOptions
-from choros.systems import track, track_to_file
+from choros.track_video import track, track_to_file
 
 SIZES = {"b,10.png": (96, 64), "b,9.JPG": (64, 128), "broken,11.jpg": None, "c,12.webp": (160, 96)}
 IN_ORDER = ["b,9.JPG", "b,10.png", "c,12.webp"]
@@ -45,13 +45,13 @@ class CrowdStream:
     def __init__(self, K):
         self.K, self.frame = K, -1
 
-    def look(self, image):
+    def encode(self, image):
         return image.shape[1] // 32
 
-    def follow(self, look, time_s):
+    def step(self, features, time_s):
         self.frame += 1
-        rows = np.zeros(look, ROW)
-        rows["frame"], rows["person"] = self.frame, np.arange(look) + 1
+        rows = np.zeros(features, ROW)
+        rows["frame"], rows["person"] = self.frame, np.arange(features) + 1
         rows["visible"], rows["confidence"], rows["transl"] = True, 0.9, [0, 0, 5]
         rows["transl"][:, 0] = self.K[0, 2] / 100
         rows["box_px"] = [4, 4, 30, 60]
@@ -59,7 +59,7 @@ class CrowdStream:
         return rows
 
     def update(self, image, time_s):
-        return self.follow(self.look(image), time_s)
+        return self.step(self.encode(image), time_s)
 
     def state(self):
         return {}

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from choros import systems, weights
-from choros.calibration import Calibration
+from choros import systems, track_video, weights
+from choros.camera.calibration import Calibration
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.journal import folder_of
@@ -18,7 +18,8 @@ from choros.lifter.tracker import LifterSystem
 from choros.motion import ROW, Motion
 from choros.options import TrackOptions
 from choros.run_identity import file_identity, identity_of
-from choros.systems import load, track, track_to_file
+from choros.systems import load
+from choros.track_video import track, track_to_file
 from choros.video import VideoWriter, open_video
 
 
@@ -40,14 +41,14 @@ class CounterStream:
         self.total, self.frame = np.float64(0), -1
         self.cut_before = False
 
-    def look(self, image):
+    def encode(self, image):
         return float(image.mean())
 
-    def follow(self, look, time_s):
+    def step(self, features, time_s):
         self.frame += 1
         if self.frame == self.stop_at:
             raise KeyboardInterrupt
-        self.total = 0.9 * self.total + look + time_s
+        self.total = 0.9 * self.total + features + time_s
         self.cut_before = self.frame % 7 == 5
         rows = np.zeros(2, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, [1, 2], True
@@ -55,7 +56,7 @@ class CounterStream:
         return rows
 
     def update(self, image, time_s):
-        return self.follow(self.look(image), time_s)
+        return self.step(self.encode(image), time_s)
 
     def state(self):
         return {"total": np.array(self.total), "frame": np.array(self.frame)}
@@ -228,7 +229,7 @@ def test_another_version_is_another_run_and_an_older_one_told_nothing(clip, tmp_
     output = tmp_path / "motion.npz"
     track_to_file(clip, output, Counter())
     motion = Motion.load(output)
-    monkeypatch.setattr(systems, "__version__", "99.0")
+    monkeypatch.setattr(track_video, "__version__", "99.0")
     with pytest.raises(ChorosError, match=r"begun with choros \S+, this run is with choros 99\.0"):
         track_to_file(clip, output, Counter(), resume=True)
     monkeypatch.undo()
@@ -249,7 +250,7 @@ def test_the_header_tells_every_option(clip, tmp_path):
 
         def told(options):
             K = np.eye(3)  # whatever the options make of it
-            return systems.header_of(reader.info, clip, Counter(), K, options).to_json()
+            return track_video.header_of(reader.info, clip, Counter(), K, options).to_json()
 
         headers = [told(TrackOptions(**{name: value})) for name, value in choices.items()]
         assert len({told(TrackOptions()), *headers}) == 1 + len(choices)
@@ -310,8 +311,8 @@ def test_an_error_of_the_system_reaches_the_caller_and_loses_nothing(clip, tmp_p
     class Broken(Counter):
         def stream(self, K=None):
             stream = super().stream(K)
-            follow = stream.follow
-            stream.follow = lambda look, t: follow(look, t) if t < 3 else 1 / 0
+            follow = stream.step
+            stream.step = lambda features, t: follow(features, t) if t < 3 else 1 / 0
             return stream
 
     with pytest.raises(ZeroDivisionError):
@@ -334,13 +335,13 @@ def test_unknown_system_and_missing_video(tmp_path):
 
 def test_looks_run_ahead_but_never_out_of_order(clip):
     class Late(CounterStream):
-        def look(self, image):
-            return super().look(image)
+        def encode(self, image):
+            return super().encode(image)
 
     with open_video(clip) as reader:
-        pairs = list(systems._look_ahead(reader, Late(None, None), 5))
+        pairs = list(track_video._encode_ahead(reader, Late(None, None), 5))
     assert [frame.index for frame, _ in pairs] == list(range(5, 70))
-    assert all(look == frame.image.mean() for frame, look in pairs)
+    assert all(features == frame.image.mean() for frame, features in pairs)
 
 
 def test_the_lifter_system_answers_to_its_old_name():

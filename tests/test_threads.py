@@ -129,7 +129,7 @@ def test_two_threads_cannot_give_one_stream_frames(name):
     with pytest.raises(ChorosError, match="each thread its own"):
         stream.state()
     detector.go_on.set()
-    stream.look(IMAGE)  # any thread may, at any time
+    stream.encode(IMAGE)  # any thread may, at any time
     first.join()
     stream.update(IMAGE, 0.1)
     assert stream.state()["clock"][0] == 1

@@ -16,12 +16,13 @@ from choros._version import __version__
 if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.body.posed import people_of
-    from choros.calibration import Calibration
+    from choros.camera.calibration import Calibration
     from choros.errors import ChorosError
     from choros.live import LiveSource
     from choros.motion import Motion
     from choros.options import TrackOptions
-    from choros.systems import load, track
+    from choros.systems import load
+    from choros.track_video import track
     from choros.video import open_video
 
 # Nothing that choros runs on may tell others about it. onnxruntime keeps a device ID and a list of events in the
@@ -31,7 +32,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOME = {
     "BodyModel": "choros.body",
-    "Calibration": "choros.calibration",
+    "Calibration": "choros.camera.calibration",
     "ChorosError": "choros.errors",
     "LiveSource": "choros.live",
     "Motion": "choros.motion",
@@ -39,7 +40,7 @@ _HOME = {
     "load": "choros.systems",
     "open_video": "choros.video",
     "people_of": "choros.body.posed",
-    "track": "choros.systems",
+    "track": "choros.track_video",
 }
 
 __all__ = [

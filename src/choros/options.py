@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.calibration import Calibration, rows_of
 from choros.camera import intrinsics
-from choros.camera_pose import Pose, checked_pose
+from choros.camera.calibration import Calibration, rows_of
+from choros.camera.plausible import checked_K
+from choros.camera.pose import Pose, checked_pose
 from choros.errors import ChorosError
-from choros.plausible_camera import checked_K
 from choros.video import Spool, VideoInfo, VideoReader, open_video
 from choros.video.source import IMAGE_FPS, check_range, image_rate, takes_image_fps
 from choros.video.turning import quarters_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from choros.calibration import calibration_of
+from choros.camera.calibration import calibration_of
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.video import VideoReader, open_video

@@ -62,7 +62,7 @@ WORDS = {
 
 
 def identity_of(system: Any) -> Identity:
-    """What a header tells of a ``systems.System``: name, class, and what its ``identity`` says if it has one."""
+    """What a header tells of a ``stream.System``: name, class, and what its ``identity`` says if it has one."""
     return {"name": system.name} | part_identity(system)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from choros import systems
-from choros.camera_pose import level_pose
+from choros.camera.pose import level_pose
 from choros.cli import threads
 from choros.motion import Motion
 from choros.video import open_video
@@ -25,7 +25,7 @@ class Both(Shades):
 
     def stream(self, K=None):
         stream = super().stream(K)
-        stream.update = lambda image, time_s: stream.follow(stream.look(image), time_s)
+        stream.update = lambda image, time_s: stream.step(stream.encode(image), time_s)
         return stream
 
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from choros import __version__, systems
+from choros import __version__, systems, track_video
 from choros.cli.main import main
 from choros.cli.progress import TrackProgress
 from choros.errors import ChorosError
@@ -56,11 +56,11 @@ class ShadesStream:
     def __init__(self):
         self.frame, self.sum = -1, np.float64(0)
 
-    def look(self, image):
+    def encode(self, image):
         return float(image.mean())
 
-    def follow(self, look, time_s):
-        self.frame, self.sum = self.frame + 1, 0.5 * self.sum + look
+    def step(self, features, time_s):
+        self.frame, self.sum = self.frame + 1, 0.5 * self.sum + features
         rows = np.zeros(1, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, 1, True
         rows["transl"], rows["box_px"] = (0, 0, 3 + self.sum / 100), (1, 2, 31, 62)
@@ -89,7 +89,7 @@ def files(tmp_path_factory) -> Path:
     pickle.loads(canary)
     (folder / "canary has sung").unlink()  # it would sing, and is silent again
     (folder / "canary.pkl").write_bytes(canary)
-    systems.track_to_file(folder / "clip.mp4", folder / "motion.npz", Shades())
+    track_video.track_to_file(folder / "clip.mp4", folder / "motion.npz", Shades())
     whole = (folder / "motion.npz").read_bytes()
     (folder / "truncated.npz").write_bytes(whole[: len(whole) // 2])
     return folder
@@ -284,7 +284,7 @@ def test_output_folder_that_is_not_ours(capsys, files, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("shades")
 def test_disk_that_fills_up_loses_nothing_that_was_confirmed(capsys, files, tmp_path, monkeypatch):
-    output, checkpoint, calls = tmp_path / "out", systems.MotionJournal.checkpoint, []
+    output, checkpoint, calls = tmp_path / "out", track_video.MotionJournal.checkpoint, []
 
     def full(journal, state):
         calls.append(journal.n_frames)
@@ -292,7 +292,7 @@ def test_disk_that_fills_up_loses_nothing_that_was_confirmed(capsys, files, tmp_
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         checkpoint(journal, state)
 
-    monkeypatch.setattr(systems.MotionJournal, "checkpoint", full)
+    monkeypatch.setattr(track_video.MotionJournal, "checkpoint", full)
     said = refusal(capsys, "track", files / "clip.mp4", "-o", output)
     assert str(output) in said
     assert os.strerror(errno.ENOSPC) in said

@@ -3,8 +3,8 @@
 import pytest
 
 from choros.cli.main import main
-from choros.export import FORMATS
-from tests.export.walkers import walkers
+from choros.exporters import FORMATS
+from tests.exporters.walkers import walkers
 
 
 @pytest.fixture(scope="module")

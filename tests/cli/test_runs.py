@@ -19,14 +19,14 @@ import cv2
 import numpy as np
 import pytest
 
-from choros import systems
+from choros import systems, track_video
 from choros.cli.progress import TrackProgress
 from choros.cli.world import World
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.options import TrackOptions
 from choros.run_identity import file_identity
-from choros.systems import track_to_file
+from choros.track_video import track_to_file
 from choros.video import VideoWriter, open_video, spool
 from tests.cli.test_cli import FPS, FRAMES, Shades, ShadesStream, refusal, run, write_grey
 
@@ -39,8 +39,8 @@ class Absent(Shades):
 
 
 class AbsentStream(ShadesStream):
-    def follow(self, look, time_s):
-        return super().follow(look, time_s)[:0]
+    def step(self, features, time_s):
+        return super().step(features, time_s)[:0]
 
 
 @pytest.fixture
@@ -80,20 +80,20 @@ def names(folder: Path) -> list[str]:
 SLOW = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
-from choros import systems
+from choros import systems, track_video
 from choros.cli import threads
 from choros.cli.main import main
 from tests.cli.test_cli import Shades, ShadesStream
 
 class Waits(ShadesStream):
-    def follow(self, look, time_s):
+    def step(self, features, time_s):
         if self.frame == (2 if "live" in sys.argv else 14):  # a live recording may leave out most frames
             print("half", flush=True)
             sys.stdin.readline()
-        return super().follow(look, time_s)
+        return super().step(features, time_s)
 
     def update(self, image, time_s):
-        return self.follow(self.look(image), time_s)
+        return self.step(self.encode(image), time_s)
 
 Shades.stream = lambda self, K=None: Waits()
 
@@ -173,11 +173,11 @@ def test_two_threads_in_one_file(clip, tmp_path):
     halfway, go_on = threading.Event(), threading.Event()
 
     class Waits(ShadesStream):
-        def follow(self, look, time_s):
+        def step(self, features, time_s):
             if self.frame == 5:
                 halfway.set()
                 go_on.wait(20)
-            return super().follow(look, time_s)
+            return super().step(features, time_s)
 
     class Waiting(Shades):
         def stream(self, K=None):
@@ -372,7 +372,7 @@ def test_nothing_is_written_over_or_into_what_is_read(capsys, tmp_path, monkeypa
     write_grey(Path("clip.mp4"))
     Path("pictures").mkdir()
     cv2.imwrite("pictures/1.png", np.zeros((48, 64, 3), np.uint8))
-    systems.track_to_file("clip.mp4", "motion.npz", Shades())
+    track_video.track_to_file("clip.mp4", "motion.npz", Shades())
     Path("out").mkdir()
     Path("out/overlay.mp4").hardlink_to("clip.mp4")
     Path("link.mp4").symlink_to("clip.mp4")

@@ -13,7 +13,7 @@ import pytest
 import choros
 from choros.cli.main import main
 from choros.video import VideoWriter
-from tests.export.walkers import walkers
+from tests.exporters.walkers import walkers
 
 #: Libraries look names up below Python, where only the C library sees all of it.
 TRAP = r"""

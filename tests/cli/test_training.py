@@ -21,7 +21,7 @@ from choros.cli.main import main
 from choros.cli.progress import EVERY_S, RunProgress
 from choros.cli.stopping import Stop, stopping
 from choros.comotion import trunk
-from choros.export.bvh import write_bvh
+from choros.exporters.bvh import write_bvh
 from choros.training import comotion
 from choros.training.comotion_feed import Options
 from choros.training.comotion_watch import Watch

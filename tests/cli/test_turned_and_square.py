@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from choros import systems
+from choros import systems, track_video
 from choros.cli.main import main
 from choros.glamr.odometry import camera_evidence
 from choros.live import LiveSource
@@ -38,11 +38,11 @@ class SpotStream:
     def __init__(self, K):
         self.K, self.frame = K, -1
 
-    def look(self, image):
+    def encode(self, image):
         y, x = np.nonzero(image.min(-1) > WHITE)
         return np.array([x.mean() + 0.5, y.mean() + 0.5, 1.0])
 
-    def follow(self, spot, time_s):
+    def step(self, spot, time_s):
         self.frame += 1
         rows = np.zeros(1, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, 1, True
@@ -86,7 +86,7 @@ def test_the_overlay_lies_over_what_was_tracked(
     stored = {None: (320, 240), Fraction(2): (160, 240), Fraction(1, 2): (320, 120)}[sar]
     clip = write_spot(tmp_path / "clip.mp4", *stored, sar)
     motion_path, out = tmp_path / "motion.npz", tmp_path / "overlay.mp4"
-    systems.track_to_file(clip, motion_path, Spot(), TrackOptions(rotate=rotate))
+    track_video.track_to_file(clip, motion_path, Spot(), TrackOptions(rotate=rotate))
     motion = Motion.load(motion_path)
     assert (motion.width, motion.height, motion.header.rotate) == (*size, rotate)
     assert motion.K[0].tolist() == [[320, 0, size[0] / 2], [0, 320, size[1] / 2], [0, 0, 1]]

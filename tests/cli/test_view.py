@@ -14,7 +14,7 @@ from choros.cli.grammar import check_places
 from choros.cli.main import main
 from choros.cli.motions import is_motion
 from choros.video import VideoWriter
-from tests.export.walkers import FPS, FRAMES, HEIGHT, WIDTH, walkers
+from tests.exporters.walkers import FPS, FRAMES, HEIGHT, WIDTH, walkers
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from choros.body.gauss_newton import Points
 from choros.camera import project
 from choros.comotion.alignment import AlignmentConfig, align
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.people import People, standing_rotations
+from choros.comotion.person_states import PersonStates, standing_rotations
 from choros.layers.rotation import columns_of_rotations, rotations_from_columns
 
 STRIDE, SIDE_PX, HEIGHT_M = 8, 512, 1.7
@@ -26,13 +26,13 @@ def points(body):
     return Points.of(body)
 
 
-def people_at(*pelvis_cam, seed=0) -> People:
+def people_at(*pelvis_cam, seed=0) -> PersonStates:
     """People who stand about, each a little differently."""
     n = len(pelvis_cam)
     g = torch.Generator().manual_seed(seed)
     columns = columns_of_rotations(standing_rotations()).expand(1, n, -1, -1)
     columns = columns + 0.15 * torch.randn(1, n, 24, 6, generator=g)
-    return People(
+    return PersonStates(
         rotations_from_columns(columns),
         0.5 * torch.randn(1, n, 10, generator=g),
         torch.tensor([pelvis_cam]),
@@ -55,7 +55,7 @@ def image_of(places_px) -> ImageTokens:
     return ImageTokens(nothing, nothing, maps[None], torch.zeros(1, 2), CELL_PX)
 
 
-def shifted(people: People, turn=0.1, way=(0.06, -0.04, 0.0), seed=1) -> People:
+def shifted(people: PersonStates, turn=0.1, way=(0.06, -0.04, 0.0), seed=1) -> PersonStates:
     g = torch.Generator().manual_seed(seed)
     columns = columns_of_rotations(people.rotations)
     columns = columns + turn * torch.randn(columns.shape, generator=g)
@@ -138,7 +138,7 @@ def test_people_of_several_frames_and_cameras(body, points):
     both = align(
         points,
         ImageTokens(*(torch.cat(parts) for parts in zip(*images, strict=True))),
-        People(*(torch.cat(parts) for parts in zip(*begun, strict=True))),
+        PersonStates(*(torch.cat(parts) for parts in zip(*begun, strict=True))),
         torch.cat([K, wide]),
         HEIGHT_M,
         AlignmentConfig(),

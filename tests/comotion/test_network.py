@@ -12,7 +12,7 @@ from choros.camera import project
 from choros.comotion.config import PRESETS, ComotionConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.people import People, standing_rotations
+from choros.comotion.person_states import PersonStates, standing_rotations
 from choros.errors import ChorosError
 
 SMALL = PRESETS["small"]
@@ -49,7 +49,7 @@ def boxes(n: int, seed: int = 2) -> torch.Tensor:  # (1, n, 4) px
     return torch.cat([low, low + 10 + torch.rand(1, n, 2, generator=g) * 30], -1)
 
 
-def people_of(network: ComotionNetwork, image: ImageTokens, n: int) -> People:
+def people_of(network: ComotionNetwork, image: ImageTokens, n: int) -> PersonStates:
     with torch.no_grad():
         return network.initialise(image, boxes(n), K)
 
@@ -92,10 +92,10 @@ def test_people_do_attend_to_each_other(network, image):
     assert (together.rotations[:, 0] - alone.rotations[:, 0]).abs().max() > 1e-3
 
 
-def padded(people: People, rubbish: float) -> People:
+def padded(people: PersonStates, rubbish: float) -> PersonStates:
     """The same with three slots of padding, full of rubbish."""
     extra = [torch.full_like(part[:, :1], rubbish).expand(-1, 3, *part.shape[2:]) for part in people[:4]]
-    return People(
+    return PersonStates(
         *(torch.cat([part, more], 1) for part, more in zip(people[:4], extra, strict=True)),
         torch.cat([people.present, torch.zeros(1, 3, dtype=torch.bool)], 1),
     )
@@ -188,7 +188,7 @@ def test_a_new_network_hardly_minds_one_more_person_far_away():
 
 def test_the_past_is_reached_through_the_hidden_state_only(network):
     image = network.encode(torch.rand(1, 3, 96, 96))
-    before = People(
+    before = PersonStates(
         *(
             part.detach().requires_grad_() if part.is_floating_point() else part
             for part in people_of(network, image, 2)
@@ -371,7 +371,7 @@ def test_a_clip_is_learned_by_heart():
     for t in range(3):  # two people who walk and turn
         pelvis = torch.tensor([[[-0.8, 0.2, 2.5], [0.6, 0.0, 2.8]]]) + 0.1 * t
         rotations = standing_rotations() @ roma.rotvec_to_rotmat(turns * (1 + 0.3 * t))
-        people = People(
+        people = PersonStates(
             rotations, torch.ones(1, 2, 10), pelvis, torch.empty(1, 2, 0), torch.ones(1, 2).bool()
         )
         truth.append(people.joints_cam(network.body))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from choros import systems
+from choros import systems, track_video
 from choros.body import BodyModel, BodyParams
 from choros.camera import Letterbox, intrinsics, project
 from choros.comotion.config import PRESETS
@@ -28,6 +28,7 @@ from choros.journal import folder_of
 from choros.keypoints import box_iou
 from choros.motion import Motion
 from choros.scenes import SceneConfig
+from choros.tracking.stream import GivenStream
 from choros.training.comotion_data import whole
 from choros.training.comotion_labels import clip_of_samples
 from choros.video import VideoWriter
@@ -289,9 +290,9 @@ def test_rows_hold_smpl_in_camera_axes(lively):
 def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
     K, detector = intrinsics(WIDTH, HEIGHT), Told(LEFT, RIGHT)
     stream = stream_of(lively, detector, K=K)
-    look = stream.look(PICTURE)
-    heatmaps = 3 * torch.randn(look.image.heatmaps.shape, generator=torch.Generator().manual_seed(0))
-    rows = stream.follow(look._replace(image=look.image._replace(heatmaps=heatmaps)), 0.0)
+    features = stream.encode(PICTURE)
+    heatmaps = 3 * torch.randn(features.image.heatmaps.shape, generator=torch.Generator().manual_seed(0))
+    rows = stream.step(features._replace(image=features.image._replace(heatmaps=heatmaps)), 0.0)
     seen = rows["keypoints_px"][..., 2] > 0
     assert seen.sum() > 5
     assert (rows["keypoints_px"][~seen] == 0).all()
@@ -300,9 +301,10 @@ def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
     assert np.median(away_px) > 5  # random heatmaps have little to do with bodies
     square = Letterbox(WIDTH, HEIGHT, TINY.image_size_px)
     cells = (
-        square.to_square(rows["keypoints_px"][..., :2].astype(np.float64)) - look.image.origin_px[0].numpy()
+        square.to_square(rows["keypoints_px"][..., :2].astype(np.float64))
+        - features.image.origin_px[0].numpy()
     )
-    cells = cells / float(look.image.cell_px[0]) - 0.5
+    cells = cells / float(features.image.cell_px[0]) - 0.5
     height, width = heatmaps.shape[-2:]
     for n, k in np.argwhere(seen):
         x, y = cells[n, k]
@@ -385,11 +387,11 @@ def test_small_people_are_looked_at_more_finely():
         (90, [person], 0.35, 64),  # somebody faint decides nothing
         (90, [], 0.9, 64),
     ):
-        stream_of(network, Told(*boxes, score=score), TrackerConfig(best_height_px=best_px)).look(PICTURE)
+        stream_of(network, Told(*boxes, score=score), TrackerConfig(best_height_px=best_px)).encode(PICTURE)
         assert seen[-1] == width_px
     blind = network_that()  # it reads no heatmaps
     blind.encoder.trunk.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-1]))
-    stream_of(blind, Told(person), TrackerConfig(best_height_px=90)).look(PICTURE)
+    stream_of(blind, Told(person), TrackerConfig(best_height_px=90)).encode(PICTURE)
     assert seen[-1] == 64
 
 
@@ -399,7 +401,7 @@ def test_small_people_are_looked_at_more_finely():
 def given(network, boxes, n_frames=5, detector=None):
     """The last rows of people who were given in the first frame."""
     stream = stream_of(network, detector or Told(), K=intrinsics(WIDTH, HEIGHT))
-    assert isinstance(stream, systems.GivenStream)
+    assert isinstance(stream, GivenStream)
     rows = [stream.begin(PICTURE, np.array(boxes, np.float64), 0.0)]
     rows += [stream.update(PICTURE, i / 2) for i in range(1, n_frames)]
     return rows
@@ -467,7 +469,7 @@ def test_the_file_call_equals_frame_by_frame_to_the_last_bit(lively, clip, tmp_p
     from choros.video import open_video
 
     system = Comotion(detector=Bright(), network=lively)
-    motion = Motion.load(systems.track_to_file(clip, tmp_path / "motion.npz", system).path)
+    motion = Motion.load(track_video.track_to_file(clip, tmp_path / "motion.npz", system).path)
     stream = system.stream(intrinsics(160, 120))
     with open_video(clip) as reader:
         rows = np.concatenate([stream.update(frame.image, frame.pts_s) for frame in reader])
@@ -489,9 +491,9 @@ def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):
             return super().detect(image)
 
     output, system = tmp_path / "motion.npz", Comotion(detector=Stopping(), network=lively)
-    systems.track_to_file(clip, tmp_path / "whole.npz", system)
+    track_video.track_to_file(clip, tmp_path / "whole.npz", system)
     with pytest.raises(KeyboardInterrupt):
-        systems.track_to_file(clip, output, Comotion(detector=Stopping(42), network=lively))
+        track_video.track_to_file(clip, output, Comotion(detector=Stopping(42), network=lively))
     assert folder_of(output).exists()
     other = deepcopy(lively)
     next(other.parameters()).data[0] += 1
@@ -501,8 +503,8 @@ def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):
         (Comotion(TrackerConfig().strict(), detector=Stopping(), network=lively), "without --strict"),
     ):
         with pytest.raises(ChorosError, match=f"was begun .*{says}"):
-            systems.track_to_file(clip, output, another, resume=True)
-    systems.track_to_file(clip, output, system, resume=True)
+            track_video.track_to_file(clip, output, another, resume=True)
+    track_video.track_to_file(clip, output, system, resume=True)
     assert output.read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from choros.comotion.people import People
+from choros.comotion.person_states import PersonStates
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
 
 CPU = torch.device("cpu")
@@ -13,7 +13,9 @@ CPU = torch.device("cpu")
 def test_people_come_back_as_they_were():
     g = torch.Generator().manual_seed(0)
     shapes = ((24, 3, 3), (10,), (3,), (6,))
-    people = People(*(torch.randn(1, 3, *s, generator=g) for s in shapes), torch.ones(1, 3, dtype=torch.bool))
+    people = PersonStates(
+        *(torch.randn(1, 3, *s, generator=g) for s in shapes), torch.ones(1, 3, dtype=torch.bool)
+    )
     tracks = np.zeros(3, track_type(6))
     remember(tracks, people)
     assert all(torch.equal(a, b) for a, b in zip(people_of(tracks, CPU), people, strict=True))

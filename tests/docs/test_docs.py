@@ -21,8 +21,8 @@ import pytest
 
 import choros
 from choros.cli.main import Command, main
-from choros.export.bvh import write_bvh
-from choros.export.formats import table
+from choros.exporters.bvh import write_bvh
+from choros.exporters.formats import table
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.scenes import SceneConfig, make_scene
 
@@ -131,7 +131,10 @@ def test_the_site_builds_without_a_warning(tmp_path):
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path / "site"]
     done = subprocess.run(list(map(str, build)), cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "choros.systems.track" in (tmp_path / "site" / "reference" / "tracking" / "index.html").read_text()
+    assert (
+        "choros.track_video.track"
+        in (tmp_path / "site" / "reference" / "tracking" / "index.html").read_text()
+    )
 
 
 # It runs --------------------------------------------------------------------------------------------------

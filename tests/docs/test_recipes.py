@@ -17,7 +17,7 @@ import pytest
 
 from choros.motion import Motion
 from choros.video import VideoWriter
-from tests.export.walkers import FPS, THERE, walkers
+from tests.exporters.walkers import FPS, THERE, walkers
 from tests.test_house import FLOORS
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import intrinsics
 from choros.cli.main import main
-from choros.detection import People, PersonFinder
+from choros.detection import Detections, PersonFinder
 from choros.errors import ChorosError
 from choros.evaluation.bodies import keypoints_m
 from choros.evaluation.real import clips, fixtures, footage, pictures, pictures3d, pose2sim
@@ -315,7 +315,7 @@ def test_agreement_with_itself_and_with_somebody_elsewhere(body, truth):
         rows = truth.in_frame(index)
         points = np.concatenate([answer(rows, truth.K[0], body).body_px, np.ones((2, 17, 1))], axis=-1)
         points[:, :5, 2] = 0.4  # not sure of the faces
-        seen[pts] = People(rows["box_px"].copy(), np.ones(2, np.float32), points.astype(np.float32))
+        seen[pts] = Detections(rows["box_px"].copy(), np.ones(2, np.float32), points.astype(np.float32))
     counts = clips.agreement(truth, seen, body)
     assert counts == (12 * 2 * len(truth), 12 * 2 * len(truth), 2 * len(truth), 2 * len(truth))
     away = {

@@ -84,12 +84,12 @@ class ToldStream:
     def __init__(self, motions):
         self.motions, self.frame = motions, -1
 
-    def look(self, image):
+    def encode(self, image):
         return min(self.motions, key=lambda grey: abs(grey - float(image.mean())))
 
-    def follow(self, look, time_s):
+    def step(self, features, time_s):
         self.frame += 1
-        rows = self.motions[look].in_frame(self.frame).copy()
+        rows = self.motions[features].in_frame(self.frame).copy()
         rows["visible"] = True  # it sees everybody; who is not seen again has no place in a file
         return rows
 

@@ -15,7 +15,7 @@ from choros.datasets.posetrack import read_posetrack
 from choros.datasets.sample import to_coco17
 from choros.errors import ChorosError
 from choros.evaluation.metrics.posetrack import in_ignore_region
-from choros.export.coco import POSETRACK17
+from choros.exporters.coco import POSETRACK17
 from choros.motion import Motion
 from choros.scenes import SceneConfig, make_scene
 from choros.scenes.truth import Truth

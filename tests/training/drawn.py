@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from choros.body import BodyModel
 from choros.camera import project
 from choros.comotion.config import ComotionConfig
-from choros.comotion.people import standing_columns
+from choros.comotion.person_states import standing_columns
 from choros.layers.rotation import rotations_from_columns
 from choros.training.comotion_data import HEIGHT_M, LabelledClip
 from choros.training.comotion_losses import points_about_pelvis

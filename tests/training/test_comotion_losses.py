@@ -8,7 +8,7 @@ import torch
 
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import rotation_matrices
-from choros.comotion.people import People, place_pelvis
+from choros.comotion.person_states import PersonStates, place_pelvis
 from choros.training.comotion_batch import Seen, batch_of
 from choros.training.comotion_data import narrow_hips
 from choros.training.comotion_losses import (
@@ -41,7 +41,9 @@ def told_truly(batch):
     truth, T = batch.truth, len(batch.K)
     pelvis = place_pelvis(truth.points_px[..., 0, :], truth.rho, batch.K[:, :, None])
     present = batch.present.expand(T, -1, -1)
-    return People(truth.rotations, truth.betas.expand(T, -1, -1, -1), pelvis, truth.betas[..., :0], present)
+    return PersonStates(
+        truth.rotations, truth.betas.expand(T, -1, -1, -1), pelvis, truth.betas[..., :0], present
+    )
 
 
 def test_points_are_those_of_the_body(body):

@@ -16,7 +16,7 @@ from choros.video import VideoWriter
 from choros.view import browser
 from choros.view.ground import grounded, shown_options
 from tests.chromium import TIMEOUT_S, Page
-from tests.export.walkers import AWAY_M, FPS, FRAMES, HEIGHT, WIDTH, walkers, walkers_after_a_cut
+from tests.exporters.walkers import AWAY_M, FPS, FRAMES, HEIGHT, WIDTH, walkers, walkers_after_a_cut
 from tests.view.test_page import drawn
 
 

@@ -9,11 +9,11 @@ from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.export.people import cast_of
+from choros.exporters.people import cast_of
 from choros.view.curves import angle_curves, joint_angles, paths_from_above, write_report
 from choros.view.ground import shown_options
 from choros.view.shading import colour_of
-from tests.export.walkers import AWAY_M, CUT, FPS, walkers, walkers_after_a_cut
+from tests.exporters.walkers import AWAY_M, CUT, FPS, walkers, walkers_after_a_cut
 
 
 def angles(joint: str, turn: Rotation) -> np.ndarray:

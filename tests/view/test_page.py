@@ -14,7 +14,7 @@ import torch
 from choros.body import BodyModel
 from choros.camera import project
 from choros.errors import ChorosError
-from choros.export.people import cast_of
+from choros.exporters.people import cast_of
 from choros.motion import Motion
 from choros.video import VideoWriter
 from choros.view.film import PICTURE_PX, Film
@@ -22,7 +22,7 @@ from choros.view.ground import grounded, shown_options
 from choros.view.page import write_page
 from choros.view.shading import colour_of
 from tests.chromium import Page
-from tests.export.walkers import AWAY_M, FPS, FRAMES, HEIGHT, THERE, WIDTH, walkers, walkers_after_a_cut
+from tests.exporters.walkers import AWAY_M, FPS, FRAMES, HEIGHT, THERE, WIDTH, walkers, walkers_after_a_cut
 from tests.view.test_world_view import walk
 
 

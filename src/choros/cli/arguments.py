@@ -16,7 +16,7 @@ from tyro.conf import arg
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
-    from choros.camera_pose import Pose
+    from choros.camera.pose import Pose
     from choros.options import Matrix
 
 Flag = Annotated[bool, arg(help_behavior_hint="")]
@@ -70,7 +70,7 @@ def pose_of(
 
     ``camera`` names one of several in a calibration file.
     """
-    from choros.camera_pose import checked_pose, level_pose, read_pose
+    from choros.camera.pose import checked_pose, level_pose, read_pose
 
     if not words:
         if height_m is not None:

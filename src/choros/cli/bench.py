@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from choros.evaluation.benchmark import Recorded
-    from choros.systems import System
+    from choros.tracking.stream import System
 
 #: What each table shows: part of the record, key, heading, factor, decimals.
 SHOWN = {

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.cli.bench import Bench
     from choros.evaluation.benchmark import Recorded
-    from choros.systems import System
+    from choros.tracking.stream import System
 
 _WIDTH = 100  # that the widest table needs
 

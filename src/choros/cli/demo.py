@@ -58,7 +58,8 @@ class Demo:
         from choros.evaluation.compare import evaluate_motion
         from choros.motion import Motion
         from choros.scenes import SceneConfig, make_scene
-        from choros.systems import load, track_to_file
+        from choros.systems import load
+        from choros.track_video import track_to_file
         from choros.view.overlay import render_video
 
         leave_cores_to_the_networks()

@@ -43,7 +43,7 @@ class Export:
     """Show the formats, their units, axes and times, and stop."""
 
     def run(self) -> None:
-        from choros.export import FORMATS, ExportOptions
+        from choros.exporters import FORMATS, ExportOptions
 
         if self.list:
             self._show_formats()
@@ -76,7 +76,7 @@ class Export:
         from rich.table import Table
         from rich.text import Text
 
-        from choros.export.formats import table
+        from choros.exporters.formats import table
 
         shown = Table.grid(padding=(0, 2))
         for row in table():

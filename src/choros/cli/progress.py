@@ -18,7 +18,7 @@ from rich.progress import Progress as Bar
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from choros.systems import Progress
+    from choros.track_video import Progress
 
 EVERY_S = 5.0  # between lines
 HELD_OUT = "held_out/"

@@ -94,7 +94,7 @@ class Track:
     def _track(self, spool: Spool | None) -> None:
         from choros.cli.progress import TrackProgress
         from choros.cli.threads import leave_cores_to_the_networks
-        from choros.systems import track_to_file
+        from choros.track_video import track_to_file
 
         options = self.tracking.options(self.start, self.end, rate_of(self.fps), self.photos)
         motion_path = self.output / "motion.npz"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from choros.options import TrackOptions
-    from choros.systems import System
+    from choros.tracking.stream import System
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Tracking:
             )
         calibration = None
         if self.calibration is not None:
-            from choros.calibration import Calibration
+            from choros.camera.calibration import Calibration
 
             calibration = Calibration.load(self.calibration, self.camera)
         elif self.camera is not None and not self.camera_pose:

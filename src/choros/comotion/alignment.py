@@ -26,8 +26,8 @@ from choros.body.gauss_newton import (
 )
 from choros.camera import unproject
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.evidence import CERTAIN, read
-from choros.comotion.people import NEAR_M, People, project_safely
+from choros.comotion.heatmap_sampling import CERTAIN, read
+from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
 from choros.keypoints import RELATIVE_SIGMAS
 
 
@@ -47,11 +47,11 @@ class AlignmentConfig:
 def align(
     points: Points,
     image: ImageTokens,
-    people: People,
+    people: PersonStates,
     K: Tensor,
     height_m: float,
     config: AlignmentConfig,
-) -> People:
+) -> PersonStates:
     """``people`` of B frames, seen through ``K`` (B, 3, 3), with their bodies on the heatmaps of ``image``.
 
     ``points`` are of their body, and ``height_m`` is what people measure themselves by. Shapes, hidden states and the

@@ -38,10 +38,10 @@ class ComotionConfig:
     learned_initialisation: bool = True  # paper A.2.1: False stands a body in the box; rounds then want more
     standing_height_m: float = 1.7  # ours: whose box is as high as the person is at that distance
     step: float = 0.1  # ours: an answer of 1 moves someone by this many metres, or parts of their distance
-    # Ours, for the small size: SMPL's joints around which the tokens look, one each (`choros.comotion.windows`).
+    # Ours, for the small size: SMPL's joints around which the tokens look (`choros.comotion.attention_prior`).
     # Without them tokens look for their people in the whole image, as in the paper, which takes its many steps.
     anchors: tuple[str, ...] = ()
-    # Ours, for the small size: people are told what the heatmaps say of them (`choros.comotion.evidence`).
+    # Ours, for the small size: people are told what the heatmaps say of them (`choros.comotion.heatmap_sampling`).
     evidence: bool = False
 
     def __post_init__(self) -> None:

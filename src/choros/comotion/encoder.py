@@ -1,7 +1,7 @@
 """The image encoder (CoMotion, A.3): a picture to one key and one value per cell of 8x8 px.
 
 They are made once per frame; everyone in it, new or known, looks at the same ones. Where the person's state
-comes from and what is asked of the image is for `choros.comotion.rounds`.
+comes from and what is asked of the image is for `choros.comotion.decoder`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, linear
 
+from choros.comotion.attention_prior import whereabouts
 from choros.comotion.config import ComotionConfig
 from choros.comotion.trunk import ImageTrunk, make_trunk
-from choros.comotion.windows import whereabouts
 from choros.layers.attention import split_heads
 from choros.layers.positions import cell_centres, sinusoids
 

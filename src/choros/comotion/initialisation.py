@@ -9,19 +9,19 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from choros.body import BodyModel
+from choros.comotion.attention_prior import anchors_of
 from choros.comotion.config import ComotionConfig
+from choros.comotion.decoder import Rounds
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.evidence import N_EVIDENCE, evidence, shortcut
-from choros.comotion.people import (
-    People,
+from choros.comotion.heatmap_sampling import N_EVIDENCE, evidence, shortcut
+from choros.comotion.person_states import (
+    PersonStates,
     place_pelvis,
     standing_columns,
     standing_in_boxes,
     standing_joints,
     standing_rotations,
 )
-from choros.comotion.rounds import Rounds
-from choros.comotion.windows import anchors_of
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import sinusoids
 from choros.layers.rotation import rotations_from_columns
@@ -52,7 +52,7 @@ class Initialisation(nn.Module):
         self.standing_joints: Tensor
         self.register_buffer("standing_joints", standing_joints(body), persistent=False)
 
-    def forward(self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor) -> People:
+    def forward(self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor) -> PersonStates:
         """``boxes_px`` (B, N, 4) xyxy in the network's image; ``K`` (B, 3, 3); ``present`` (B, N) bool."""
         config = self.config
         boxes_px = boxes_px.masked_fill(~present[..., None], 0)
@@ -70,7 +70,7 @@ class Initialisation(nn.Module):
         columns, betas, place = answer.split([24 * 6, 10, 3], -1)
 
         pelvis_px = middle_px + place[..., :2] * side_px[..., None]
-        return People(
+        return PersonStates(
             rotations_from_columns(columns.unflatten(-1, (24, 6)) + self.standing),
             betas,
             place_pelvis(pelvis_px, rho + place[..., 2], K[:, None]),
@@ -89,11 +89,11 @@ class StandingInitialisation(nn.Module):
         self.standing: Tensor
         self.register_buffer("standing", standing_rotations(), persistent=False)
 
-    def forward(self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor) -> People:
+    def forward(self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor) -> PersonStates:
         boxes_px = boxes_px.masked_fill(~present[..., None], 0)
         pelvis_px, rho = standing_in_boxes(boxes_px, self.config.standing_height_m)
         n_hidden = self.config.hidden_width if self.config.hidden_state else 0
-        return People(
+        return PersonStates(
             self.standing.expand(*present.shape, -1, -1, -1),
             boxes_px.new_zeros(*present.shape, 10),
             place_pelvis(pelvis_px, rho, K[:, None]),

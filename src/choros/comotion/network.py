@@ -22,7 +22,7 @@ from choros.comotion.alignment import AlignmentConfig, align
 from choros.comotion.config import TRUNK, ComotionConfig
 from choros.comotion.encoder import ImageEncoder, ImageTokens
 from choros.comotion.initialisation import make_initialisation
-from choros.comotion.people import People
+from choros.comotion.person_states import PersonStates
 from choros.comotion.trunk import SHIPPED_TRUNKS, ImageTrunk
 from choros.comotion.trunk_movenet import MoveNetTrunk
 from choros.comotion.update import Update
@@ -70,7 +70,7 @@ class ComotionNetwork(nn.Module):
 
     def initialise(
         self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor | None = None
-    ) -> People:
+    ) -> PersonStates:
         """The people in boxes (B, N, 4) xyxy px, seen through ``K`` (B, 3, 3) px; N may be 0.
 
         Boxes and K are of the weights' type, single precision as a rule, and of the image's place and scale.
@@ -82,12 +82,14 @@ class ComotionNetwork(nn.Module):
             present = torch.ones(boxes_px.shape[:2], dtype=torch.bool, device=boxes_px.device)
         return self.initialisation(image, boxes_px, K, present)
 
-    def update(self, image: ImageTokens, people: People, K: Tensor) -> People:
+    def update(self, image: ImageTokens, people: PersonStates, K: Tensor) -> PersonStates:
         """The same people in the frame that ``image`` shows; the gradient reaches the past by hidden state only."""
         before = people.detached().cleaned()
         return self.updater(image, before, before.joints_cam(self.body), K)
 
-    def align(self, image: ImageTokens, people: People, K: Tensor, how: AlignmentConfig) -> People:
+    def align(
+        self, image: ImageTokens, people: PersonStates, K: Tensor, how: AlignmentConfig
+    ) -> PersonStates:
         """``people`` as `update` gives them, put on the keypoints that ``image`` shows; cut off from the past.
 
         A network to which heatmaps are a help in training and no evidence leaves them as they are.

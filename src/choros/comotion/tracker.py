@@ -21,13 +21,13 @@ from choros.camera import Letterbox
 from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.evidence import peaks
+from choros.comotion.heatmap_sampling import peaks
 from choros.comotion.network import SYSTEM, ComotionNetwork
-from choros.comotion.people import NEAR_M, People, project_safely
+from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
 from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.detection import Detector, NanoDet
-from choros.detection.people import FinderOptions
+from choros.detection.finder import FinderOptions
 from choros.detection.protocols import checked_detections
 from choros.errors import ChorosError
 from choros.journal import State
@@ -93,7 +93,7 @@ class TrackerConfig:
         return replace(self, life=replace(self.life, birth_score=0.7))
 
 
-class Look(NamedTuple):
+class FrameFeatures(NamedTuple):
     """What one picture says by itself."""
 
     image: ImageTokens
@@ -151,18 +151,18 @@ class ComotionStream:
         self._background = BackgroundMotion(config.background)
 
     @with_few_threads
-    def look(self, image: NDArray[np.uint8]) -> Look:
+    def encode(self, image: NDArray[np.uint8]) -> FrameFeatures:
         """A picture, (H, W, 3) uint8 RGB, encoded, and its people's boxes; needs nothing of other frames."""
         image = checked_picture(image)
         boxes, scores = checked_detections(self._detector, image)
-        look = self._look(image, boxes, scores)
-        there = (boxes[:, 3] - boxes[:, 1] >= self._config.min_height_px) & (box_area(look.boxes_px) > 0)
-        return look._replace(boxes_px=look.boxes_px[there], scores=scores[there])
+        features = self._features(image, boxes, scores)
+        there = (boxes[:, 3] - boxes[:, 1] >= self._config.min_height_px) & (box_area(features.boxes_px) > 0)
+        return features._replace(boxes_px=features.boxes_px[there], scores=scores[there])
 
     @in_turn
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
-        """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
-        return self.follow(self.look(image), time_s)
+        """The people of the next frame, (n,) ROW, camera axes: ``step`` of ``encode``."""
+        return self.step(self.encode(image), time_s)
 
     @in_turn
     @with_few_threads
@@ -171,24 +171,27 @@ class ComotionStream:
     ) -> NDArray[np.void]:
         """The first frame with the people in these boxes, (n, 4) xyxy px: persons 1 to n, for good.
 
-        Nobody is added or dropped later; see ``systems.GivenStream`` and paper A.2.
+        Nobody is added or dropped later; see ``stream.GivenStream`` and paper A.2.
         """
         image = checked_picture(image)
         time_s = checked_step(image.shape[1::-1], time_s, self._size, None)
         self._given = True
         boxes = np.asarray(boxes_px, np.float32).reshape(-1, 4)
-        return self.follow(self._look(image, boxes, np.ones(len(boxes), np.float32)), time_s)
+        return self.step(self._features(image, boxes, np.ones(len(boxes), np.float32)), time_s)
 
     @in_turn
     @with_few_threads
     @torch.inference_mode()
-    def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
+    def step(self, features: FrameFeatures, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
         before_s = self._now_s if self._frame >= 0 else None
-        time_s = checked_step((look.width, look.height), time_s, self._size, before_s)
+        time_s = checked_step((features.width, features.height), time_s, self._size, before_s)
         if not self._size.any():
-            self.K, self._size = first_K(self.K, look.width, look.height), np.array([look.width, look.height])
-        self.cut_before = not self._given and self._cuts.step(look.sketch, time_s)
+            self.K, self._size = (
+                first_K(self.K, features.width, features.height),
+                np.array([features.width, features.height]),
+            )
+        self.cut_before = not self._given and self._cuts.step(features.sketch, time_s)
         if self.cut_before:
             self._tracks = self._tracks[:0]
             self._background = BackgroundMotion(self._config.background)
@@ -196,27 +199,27 @@ class ComotionStream:
         self._frame, self._now_s = self._frame + 1, time_s
         tracks, config = self._tracks, self._config
 
-        letterbox = self._letterbox(look)
+        letterbox = self._letterbox(features)
         K = self._tensor(letterbox.K(self.K))[None]
-        turn = self._background.step(look.behind, self.K, time_s)
+        turn = self._background.step(features.behind, self.K, time_s)
         if len(tracks):
             tracks = tracks if turn is None else turned(tracks, turn)
-            people = self._updated(look, people_of(tracks, K.device), K)
+            people = self._updated(features, people_of(tracks, K.device), K)
             tracks = tracks.copy()
             remember(tracks, people)
-        bodies = self._bodies(tracks, look)
+        bodies = self._bodies(tracks, features)
 
-        overlap = box_iou(_cut(bodies.boxes_px, look), look.boxes_px)
-        new = self._agree(tracks, overlap, look, dt_s)
+        overlap = box_iou(_cut(bodies.boxes_px, features), features.boxes_px)
+        new = self._agree(tracks, overlap, features, dt_s)
         if self._given:  # everybody of the first frame, and nobody later
-            new = np.arange(len(look.boxes_px) if self._frame == 0 else 0)
+            new = np.arange(len(features.boxes_px) if self._frame == 0 else 0)
         if len(new):
-            born = self._born(tracks, look, new, K)
+            born = self._born(tracks, features, new, K)
             born["crowded"] = (overlap[:, new] > config.crowded_iou).any(0)
-            more = self._bodies(born, look)
-            born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, look), look.boxes_px[new]))
+            more = self._bodies(born, features)
+            born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, features), features.boxes_px[new]))
             tracks, bodies = np.concatenate([tracks, born]), bodies.joined(more)
-        return self._report(tracks, bodies, look)
+        return self._report(tracks, bodies, features)
 
     @in_turn
     def state(self) -> State:
@@ -248,7 +251,7 @@ class ComotionStream:
     # ----------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def _look(self, image: NDArray[np.uint8], boxes_px: Floats, scores: Floats) -> Look:
+    def _features(self, image: NDArray[np.uint8], boxes_px: Floats, scores: Floats) -> FrameFeatures:
         height, width = image.shape[:2]
         config = self._network.config
         finer = self._finer(boxes_px * config.image_size_px / max(width, height), scores)
@@ -260,8 +263,8 @@ class ComotionStream:
         tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
         behind = background(image, boxes_px, self._config.background)
         shown = sketch(image, self._config.cuts)
-        look = Look(tokens, boxes_px, scores, width, height, behind, shown)
-        return look._replace(boxes_px=_cut(boxes_px, look))
+        features = FrameFeatures(tokens, boxes_px, scores, width, height, behind, shown)
+        return features._replace(boxes_px=_cut(boxes_px, features))
 
     def _finer(self, boxes_px: Floats, scores: Floats) -> float:
         """How many times finer than its square the network is to see a picture with people in these boxes of it."""
@@ -272,13 +275,15 @@ class ComotionStream:
         wanted = config.best_height_px / float(np.median(sure[:, 3] - sure[:, 1]))
         return min(max(1.0, round(wanted / FINER_STEP) * FINER_STEP), config.finest)
 
-    def _letterbox(self, look: Look) -> Letterbox:
-        return Letterbox(look.width, look.height, self._network.config.image_size_px)
+    def _letterbox(self, features: FrameFeatures) -> Letterbox:
+        return Letterbox(features.width, features.height, self._network.config.image_size_px)
 
-    def _agree(self, tracks: NDArray[np.void], overlap: Floats, look: Look, dt_s: float) -> NDArray[np.intp]:
+    def _agree(
+        self, tracks: NDArray[np.void], overlap: Floats, features: FrameFeatures, dt_s: float
+    ) -> NDArray[np.intp]:
         """Note which boxes agree with the tracks, by their ``overlap`` (n, m); indices of boxes left for new ones."""
         config = self._config
-        counts = look.scores >= config.life.birth_score
+        counts = features.scores >= config.life.birth_score
         # Of two tracks on one person, the one that boxes agreed with so far keeps them.
         wanted = overlap + config.loyalty * tracks["agreement"][:, None]
         mine, theirs = assign(np.where((overlap >= config.min_iou) & counts, wanted, -1.0), 0.0)
@@ -288,35 +293,35 @@ class ComotionStream:
         tracks["agreement"] += share * (now - tracks["agreement"])
         tracks["sights"][mine] += 1
         tracks["seen_s"][mine] = self._now_s
-        tracks["score"][mine] = np.maximum(tracks["score"][mine], look.scores[theirs])
+        tracks["score"][mine] = np.maximum(tracks["score"][mine], features.scores[theirs])
         counts[theirs] = False
-        return np.flatnonzero(counts & (look.scores >= config.begin_score))
+        return np.flatnonzero(counts & (features.scores >= config.begin_score))
 
     def _born(
-        self, tracks: NDArray[np.void], look: Look, new: NDArray[np.intp], K: torch.Tensor
+        self, tracks: NDArray[np.void], features: FrameFeatures, new: NDArray[np.intp], K: torch.Tensor
     ) -> NDArray[np.void]:
         """New tracks (m,) for the boxes ``new``: initialised, then updated once as in training (paper 4).
 
         The update sees those who are there already, so that the new take other pixels.
         """
-        corners_px = look.boxes_px[new].reshape(-1, 2, 2)
-        square_px = self._letterbox(look).to_square(corners_px).reshape(1, -1, 4)
-        begun = self._network.initialise(look.image, self._tensor(square_px), K)
+        corners_px = features.boxes_px[new].reshape(-1, 2, 2)
+        square_px = self._letterbox(features).to_square(corners_px).reshape(1, -1, 4)
+        begun = self._network.initialise(features.image, self._tensor(square_px), K)
         everyone = people_of(tracks, K.device).joined(begun)
-        updated = self._updated(look, everyone, K)
+        updated = self._updated(features, everyone, K)
         born = np.zeros(len(new), self._tracks.dtype)
         remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
-        born["sights"], born["score"] = 1, look.scores[new]
+        born["sights"], born["score"] = 1, features.scores[new]
         for name in ("born_s", "seen_s", "inside_s", "apart_s"):
             born[name] = self._now_s
         return born
 
-    def _updated(self, look: Look, people: People, K: torch.Tensor) -> People:
+    def _updated(self, features: FrameFeatures, people: PersonStates, K: torch.Tensor) -> PersonStates:
         """``people`` of the frame before in this one."""
-        updated, how = self._network.update(look.image, people, K), self._config.alignment
-        return updated if how is None else self._network.align(look.image, updated, K, how)
+        updated, how = self._network.update(features.image, people, K), self._config.alignment
+        return updated if how is None else self._network.align(features.image, updated, K, how)
 
-    def _bodies(self, tracks: NDArray[np.void], look: Look) -> Bodies:
+    def _bodies(self, tracks: NDArray[np.void], features: FrameFeatures) -> Bodies:
         """The tracks' bodies in the picture."""
         if not len(tracks):
             return Bodies(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros((0, 17), bool))
@@ -327,13 +332,13 @@ class ComotionStream:
         skin_px = project_safely(body.vertices(params)[0], K).cpu().numpy()
         points_px = project_safely(keypoints_cam, K).cpu().numpy()
         in_front = (keypoints_cam[..., 2] > NEAR_M).cpu().numpy()
-        inside = in_front & ((points_px >= 0) & (points_px < [look.width, look.height])).all(-1)
+        inside = in_front & ((points_px >= 0) & (points_px < [features.width, features.height])).all(-1)
         metre_px = self.K[[0, 1], [0, 1]] / np.maximum(tracks["pelvis_cam"][:, 2:], NEAR_M)
         clothes_px = self._config.clothes_m * metre_px
         boxes_px = np.concatenate([skin_px.min(1) - clothes_px, skin_px.max(1) + clothes_px], -1)
         return Bodies(np.concatenate([points_px, in_front[..., None]], -1), boxes_px, inside)
 
-    def _report(self, tracks: NDArray[np.void], bodies: Bodies, look: Look) -> NDArray[np.void]:
+    def _report(self, tracks: NDArray[np.void], bodies: Bodies, features: FrameFeatures) -> NDArray[np.void]:
         """End what must end, number who is new, and write the rows of this frame."""
         config, life, now_s = self._config, self._config.life, self._now_s
         sure = confirmed(
@@ -366,33 +371,33 @@ class ComotionStream:
         visible = now_s - tracks["seen_s"][shown] <= config.visible_s + 1e-9
         rows["visible"], rows["confidence"] = visible, tracks["agreement"][shown]
         boxes_px = bodies.boxes_px[shown]
-        rows["box_px"] = np.where(visible[:, None], _cut(boxes_px, look), boxes_px)
-        rows["keypoints_px"][visible] = self._evidence(tracks, bodies, look)[shown][visible]
+        rows["box_px"] = np.where(visible[:, None], _cut(boxes_px, features), boxes_px)
+        rows["keypoints_px"][visible] = self._evidence(tracks, bodies, features)[shown][visible]
         return rows[np.argsort(rows["person"])]
 
-    def _evidence(self, tracks: NDArray[np.void], bodies: Bodies, look: Look) -> Floats:
+    def _evidence(self, tracks: NDArray[np.void], bodies: Bodies, features: FrameFeatures) -> Floats:
         """What the heatmaps show of everybody, (n, 17, 3) x_px, y_px, confidence; 0 where they show nothing."""
-        network, config, letterbox = self._network, self._config, self._letterbox(look)
+        network, config, letterbox = self._network, self._config, self._letterbox(features)
         if not network.config.evidence:
             return np.zeros_like(bodies.keypoints)
         metre_px = letterbox.K(self.K)[0, 0] / np.maximum(tracks["pelvis_cam"][:, 2], NEAR_M)
         at_px = letterbox.to_square(bodies.keypoints[..., :2])
         found = peaks(
-            look.image, self._tensor(at_px), self._tensor(network.config.standing_height_m * metre_px),
+            features.image, self._tensor(at_px), self._tensor(network.config.standing_height_m * metre_px),
             config.evidence_reach, config.least_logit,
         ).cpu().numpy().astype(np.float64)  # fmt: skip
         found[..., :2] = letterbox.to_image(found[..., :2])
         there = (found[..., 2] > 0) & (bodies.keypoints[..., 2] > 0)
-        there &= ((found[..., :2] >= 0) & (found[..., :2] < [look.width, look.height])).all(-1)
+        there &= ((found[..., :2] >= 0) & (found[..., :2] < [features.width, features.height])).all(-1)
         return np.where(there[..., None], found, 0)
 
     def _tensor(self, array: Floats) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._network.body.device)
 
 
-def _cut(boxes_px: Floats, look: Look) -> Floats:
+def _cut(boxes_px: Floats, features: FrameFeatures) -> Floats:
     """Boxes (n, 4) xyxy px without what lies beyond the picture's edge."""
-    return np.clip(boxes_px, 0, np.array([look.width, look.height] * 2, boxes_px.dtype))
+    return np.clip(boxes_px, 0, np.array([features.width, features.height] * 2, boxes_px.dtype))
 
 
 def _tensors(module: torch.nn.Module) -> Identity:
@@ -447,7 +452,7 @@ class Comotion:
         )
 
     def identity(self) -> Identity:
-        """By what its results are decided; see `systems.IdentifiedSystem`."""
+        """By what its results are decided; see `stream.IdentifiedSystem`."""
         strict = self.config == TrackerConfig().strict()
         plain = self.config if strict else TrackerConfig()
         return {

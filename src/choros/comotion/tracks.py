@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from choros.comotion.people import People
+from choros.comotion.person_states import PersonStates
 from choros.keypoints import AREA_OF_BOX, box_area, oks
 
 Floats = NDArray[np.floating]
@@ -41,17 +41,17 @@ def track_type(hidden_width: int) -> np.dtype[np.void]:
     )
 
 
-def people_of(tracks: NDArray[np.void], device: torch.device) -> People:
+def people_of(tracks: NDArray[np.void], device: torch.device) -> PersonStates:
     """The tracks (n,) as people (1, n, ...) of one frame.
 
     Always fresh memory of the same layout, on which the last bits of the network's sums can depend.
     """
     everyone = np.ones(len(tracks), bool)
     parts = [np.ascontiguousarray(tracks[name]) for name in CARRIED] + [everyone]
-    return People(*(torch.tensor(part, device=device)[None] for part in parts))
+    return PersonStates(*(torch.tensor(part, device=device)[None] for part in parts))
 
 
-def remember(tracks: NDArray[np.void], people: People) -> None:
+def remember(tracks: NDArray[np.void], people: PersonStates) -> None:
     """Write ``people`` (1, n, ...) into their tracks (n,)."""
     for name in CARRIED:
         tracks[name] = getattr(people, name)[0].cpu().numpy()

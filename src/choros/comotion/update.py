@@ -11,12 +11,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from choros.comotion.attention_prior import anchors_of
 from choros.comotion.config import ComotionConfig
+from choros.comotion.decoder import Rounds
 from choros.comotion.encoder import ImageTokens
-from choros.comotion.evidence import N_EVIDENCE, evidence, shortcut
-from choros.comotion.people import People, pixels_per_metre, project_safely, standing_columns
-from choros.comotion.rounds import Rounds
-from choros.comotion.windows import anchors_of
+from choros.comotion.heatmap_sampling import N_EVIDENCE, evidence, shortcut
+from choros.comotion.person_states import PersonStates, pixels_per_metre, project_safely, standing_columns
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import sinusoids
 from choros.layers.rotation import columns_of_rotations, rotations_from_columns
@@ -51,7 +51,9 @@ class Update(nn.Module):
         self.standing: Tensor
         self.register_buffer("standing", standing_columns(), persistent=False)
 
-    def forward(self, image: ImageTokens, people: People, joints_cam: Tensor, K: Tensor) -> People:
+    def forward(
+        self, image: ImageTokens, people: PersonStates, joints_cam: Tensor, K: Tensor
+    ) -> PersonStates:
         """``people`` clean and cut off from the past, ``joints_cam`` (B, N, 24, 3) theirs; ``K`` (B, 3, 3)."""
         config = self.config
         joints_px = project_safely(joints_cam, K[:, None, None])
@@ -90,7 +92,7 @@ class Update(nn.Module):
         in_image = joints_px / self.config.image_size_px
         return sinusoids(in_image.clamp(-MARGIN, 1 + MARGIN).flatten(-2), self.config.bands)
 
-    def describe(self, people: People, joints_cam: Tensor, K: Tensor) -> Tensor:
+    def describe(self, people: PersonStates, joints_cam: Tensor, K: Tensor) -> Tensor:
         """SMPL's parameters and the joints in 3D, (B, N, N_BODY).
 
         Rotations as two of their columns, for axis-angle jumps where people stand upright; the depth as the size

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.detection.people import People, PersonFinder
+from choros.detection.finder import Detections, PersonFinder
 
 SHOULDERS, HIPS = slice(5, 7), slice(11, 13)  # of COCO-17
 
@@ -31,7 +31,7 @@ def rotation_hint(finder: PersonFinder, images: Sequence[NDArray[np.uint8]]) -> 
     return 90 * best if best and clear and agree >= min(LEAST_PICTURES, len(images)) else 0
 
 
-def _standing(people: People, certain_score: float) -> float:
+def _standing(people: Detections, certain_score: float) -> float:
     """How well people are seen whose shoulders are above their hips, and more above than beside them."""
     keypoints = people.keypoints[people.scores >= certain_score]
     spine = (keypoints[:, HIPS, :2] - keypoints[:, SHOULDERS, :2]).mean(1)

@@ -23,7 +23,8 @@ from choros.evaluation.sources import Clip, ProgressCall, SceneSource, Source
 from choros.evaluation.world_errors import WORLD_MEANS
 from choros.motion import Motion
 from choros.options import TrackOptions
-from choros.systems import Progress, System, track_to_file
+from choros.track_video import Progress, track_to_file
+from choros.tracking.stream import System
 
 #: What a record holds, in its order.
 METRICS = (

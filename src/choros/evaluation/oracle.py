@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from choros.camera import intrinsics
 from choros.errors import ChorosError
 from choros.motion import Header, Motion
-from choros.systems import GivenStream, System
+from choros.tracking.stream import GivenStream, System
 from choros.video import Frame, open_video
 
 

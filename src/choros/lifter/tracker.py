@@ -17,7 +17,7 @@ from choros import weights
 from choros.body import BodyModel
 from choros.camera import project
 from choros.camera_motion.background import Background, BackgroundMotion, background
-from choros.detection import People, PersonFinder
+from choros.detection import Detections, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.detection.silhouette import Segmenter
 from choros.errors import ChorosError
@@ -52,10 +52,10 @@ from choros.video.cuts import CutDetector, Sketch, sketch
 Floats = NDArray[np.float64]
 
 
-class Look(NamedTuple):
+class FrameFeatures(NamedTuple):
     """What one picture shows."""
 
-    people: People
+    people: Detections
     dress: Colours
     width: int
     height: int
@@ -101,15 +101,15 @@ class LifterStream:
         self._shaped_s, self._gone = -np.inf, nobody_gone()
 
     @with_few_threads
-    def look(self, image: NDArray[np.uint8]) -> Look:
+    def encode(self, image: NDArray[np.uint8]) -> FrameFeatures:
         """Who is in a picture, (H, W, 3) uint8 RGB, and what they wear; needs nothing of other frames."""
         image = checked_picture(image)
-        return self._look(image, self._finder.find(image))
+        return self._features(image, self._finder.find(image))
 
     @in_turn
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
-        """The people of the next frame, (n,) ROW, camera axes: ``follow`` of ``look``."""
-        return self.follow(self.look(image), time_s)
+        """The people of the next frame, (n,) ROW, camera axes: ``step`` of ``encode``."""
+        return self.step(self.encode(image), time_s)
 
     @in_turn
     @with_few_threads
@@ -118,21 +118,21 @@ class LifterStream:
     ) -> NDArray[np.void]:
         """The first frame with the people in these boxes, (n, 4) xyxy px: persons 1 to n, for good.
 
-        Nobody is added or dropped later; see ``systems.GivenStream``.
+        Nobody is added or dropped later; see ``stream.GivenStream``.
         """
         image = checked_picture(image)
         time_s = checked_step(image.shape[1::-1], time_s, self._size, None)
         self._given = True
         boxes = np.asarray(boxes_px, np.float32)
         keypoints = estimate_apart(self._finder.keypoints, image, boxes)
-        people = People(boxes, np.ones(len(boxes), np.float32), keypoints)
-        return self.follow(self._look(image, people), time_s)
+        people = Detections(boxes, np.ones(len(boxes), np.float32), keypoints)
+        return self.step(self._features(image, people), time_s)
 
     @in_turn
     @with_few_threads
-    def follow(self, look: Look, time_s: float) -> NDArray[np.void]:
+    def step(self, features: FrameFeatures, time_s: float) -> NDArray[np.void]:
         """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
-        people, dress, width, height, behind, image, shown = look
+        people, dress, width, height, behind, image, shown = features
         before_s = self._now_s if self._frame >= 0 else None
         time_s = checked_step((width, height), time_s, self._size, before_s)
         if not self._size.any():
@@ -263,11 +263,11 @@ class LifterStream:
             np.where((tracks["id"] > 0) | self._given, 0, doubt),
         )
 
-    def _look(self, image: NDArray[np.uint8], people: People) -> Look:
+    def _features(self, image: NDArray[np.uint8], people: Detections) -> FrameFeatures:
         config, height, width = self._config, *image.shape[:2]
         dress = read_colours(image, people.keypoints.astype(np.float64), config.confident)
         behind = background(image, people.boxes_px, config.background)
-        return Look(people, dress, width, height, behind, image, sketch(image, config.cuts))
+        return FrameFeatures(people, dress, width, height, behind, image, sketch(image, config.cuts))
 
     def _turn(self, turn: Floats | None) -> None:
         """The camera turned: everybody is, and walks and faces, where ``turn`` (3, 3) takes them; None leaves all."""
@@ -352,7 +352,7 @@ class LifterStream:
         tracks["transl"] *= (behind / np.maximum(depth, 1e-6))[:, None]
 
     def _newcomers(
-        self, people: People, bodily: NDArray[np.bool_], taken: NDArray[np.intp], tracked: Floats
+        self, people: Detections, bodily: NDArray[np.bool_], taken: NDArray[np.intp], tracked: Floats
     ) -> NDArray[np.intp]:
         """Indices of the people who begin a track; ``bodily`` (n,) says who shows enough keypoints."""
         if self._given:  # everybody of the first frame, and nobody later
@@ -365,12 +365,12 @@ class LifterStream:
             fresh &= oks(people.keypoints, tracked, area).max(-1) < config.same_person_oks
         return np.flatnonzero(fresh)
 
-    def _likely(self, people: People) -> NDArray[np.bool_]:
+    def _likely(self, people: Detections) -> NDArray[np.bool_]:
         """Who of the people (n,) need not be seen again: in the first frame of a shot alone."""
         clarity = people.keypoints[..., 2].mean(-1)
         return likely(self._config.life, people.scores, clarity) & (self._frame == 0 or self.cut_before)
 
-    def _stands_out(self, new: People, seen: Floats) -> NDArray[np.bool_]:
+    def _stands_out(self, new: Detections, seen: Floats) -> NDArray[np.bool_]:
         """Who of the new people (n,) is certain, and has a skeleton that lies on nobody's who is shown already.
 
         Those are where they were ``seen``, (tracks, 17, 3) px, else where they are predicted.
@@ -468,7 +468,7 @@ class LifterSystem:
         }
 
     def identity(self) -> Identity:
-        """By what its results are decided; see `systems.IdentifiedSystem`."""
+        """By what its results are decided; see `stream.IdentifiedSystem`."""
         return {
             "options": changed(self.config, LifterSystemConfig()),
             **self._files,

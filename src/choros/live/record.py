@@ -23,7 +23,8 @@ from choros.live.source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
-from choros.systems import Place, System, cut_before, frame_record, header_of
+from choros.track_video import Place, frame_record, header_of
+from choros.tracking.stream import System, cut_before
 from choros.video import VideoInfo
 
 REPORT_S = 0.25  # how often it is told how things stand while no frame comes

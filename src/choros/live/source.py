@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from choros.calibration import Calibration
+from choros.camera.calibration import Calibration
 from choros.errors import ChorosError
 from choros.video import Frame, VideoReader, open_video
 from choros.video.framing import in_bars

@@ -8,6 +8,7 @@ whole video, ``npz`` its file.
 """
 
 from choros.motion.amass import SMPL_PELVIS, amass_layout
+from choros.motion.frame_result import FrameResult
 from choros.motion.header import Header
 from choros.motion.mot import write_mot
 from choros.motion.npz import write_npz
@@ -20,6 +21,7 @@ __all__ = [
     "ROW",
     "SMPL_PELVIS",
     "VERSION",
+    "FrameResult",
     "Header",
     "Motion",
     "Person",

@@ -269,11 +269,11 @@ class Motion(Columns):
         ``nose_x_px``, ``nose_y_px``, ``nose_confidence``; the camera's ``fx_px``, ``fy_px``, ``cx_px``, ``cy_px``.
         Raises ``ChorosError`` where pandas is not installed.
         """
-        return import_module("choros.export.table").to_pandas(self)
+        return import_module("choros.exporters.table").to_pandas(self)
 
     def to_arrow(self) -> pyarrow.Table:
         """The table of ``to_pandas`` as an Arrow table. Raises ``ChorosError`` where pyarrow is not installed."""
-        return import_module("choros.export.table").to_arrow(self)
+        return import_module("choros.exporters.table").to_arrow(self)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """What lets ``polars.DataFrame(motion)``, ``pyarrow.table(motion)`` and DuckDB read the table."""

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from choros._version import __version__
 from choros.errors import ChorosError
-from choros.export.coco import CocoFile, PoseTrackFile, picture_name, xywh
+from choros.exporters.coco import CocoFile, PoseTrackFile, picture_name, xywh
 from choros.outputs import atomic_write, claimed
 from choros.scenes.truth import Truth
 from choros.video import VideoWriter

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 class PhotoStream:
-    """A ``systems.Stream`` that begins anew with every picture.
+    """A ``stream.Stream`` that begins anew with every picture.
 
     ``stream_of`` gives the system's stream for intrinsics (3, 3) px, ``intrinsics`` those of a picture's width and
     height.
@@ -30,13 +30,13 @@ class PhotoStream:
         self._photo = self._people = 0
         self._statures: dict[int, tuple[float, float]] = {}
 
-    def look(self, image: NDArray[np.uint8]) -> Any:
+    def encode(self, image: NDArray[np.uint8]) -> Any:
         stream = self._stream_of(self._intrinsics(image.shape[1], image.shape[0]))
-        return stream, stream.look(image)
+        return stream, stream.encode(image)
 
-    def follow(self, look: Any, time_s: float) -> NDArray[np.void]:
-        stream, seen = look
-        rows: NDArray[np.void] = stream.follow(seen, 0.0).copy()
+    def step(self, features: Any, time_s: float) -> NDArray[np.void]:
+        stream, seen = features
+        rows: NDArray[np.void] = stream.step(seen, 0.0).copy()
         ids = {int(person): self._people + k + 1 for k, person in enumerate(np.unique(rows["person"]))}
         rows["person"] = [ids[int(person)] for person in rows["person"]]
         rows["frame"] = self._photo
@@ -46,7 +46,7 @@ class PhotoStream:
         return rows
 
     def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
-        return self.follow(self.look(image), time_s)
+        return self.step(self.encode(image), time_s)
 
     def statures(self) -> dict[int, tuple[float, float]]:
         """Of the people of the last picture."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.camera import intrinsics
+from choros.camera.plausible import checked_K
 from choros.detection.protocols import check_image
 from choros.errors import ChorosError
-from choros.plausible_camera import checked_K
 
 Floats = NDArray[np.float64]
 

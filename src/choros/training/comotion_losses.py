@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from choros.body import BodyModel
 from choros.body.kinematics import forward_kinematics
-from choros.comotion.people import People, pixels_per_metre, project_safely
+from choros.comotion.person_states import PersonStates, pixels_per_metre, project_safely
 from choros.training.stages import LossWeights
 
 #: Points that are supervised: SMPL's joints, then COCO's keypoints.
@@ -37,7 +37,7 @@ class Targets(NamedTuple):
     clip keeps its targets under another K (A.4).
     """
 
-    rotations: Tensor  # (T, B, N, 24, 3, 3) as `People.rotations`
+    rotations: Tensor  # (T, B, N, 24, 3, 3) as `PersonStates.rotations`
     about_pelvis: Tensor  # (T, B, N, 41, 3) metres, camera axes
     points_px: Tensor  # (T, B, N, 41, 2)
     rho: Tensor  # (T, B, N) log of px per metre at the pelvis
@@ -78,7 +78,7 @@ def points_about_pelvis(rotations: Tensor, betas: Tensor, body: BodyModel) -> Te
     return torch.cat([joints, keypoints], -2)
 
 
-def people_losses(people: People, K: Tensor, truth: Targets, body: BodyModel) -> dict[str, Tensor]:
+def people_losses(people: PersonStates, K: Tensor, truth: Targets, body: BodyModel) -> dict[str, Tensor]:
     """Means over everyone known of unrolled ``people`` (T, B, N, ...), by the names of `LossWeights`.
 
     ``K`` (T, B, 3, 3). Betas are those of the first frame, since no update changes them.

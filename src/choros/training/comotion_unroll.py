@@ -10,7 +10,7 @@ from torch import Tensor
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.people import People
+from choros.comotion.person_states import PersonStates
 from choros.comotion.trunk import ImageTrunk
 from choros.training.comotion_batch import Batch, Seen
 from choros.training.comotion_data import LabelledClip
@@ -43,7 +43,7 @@ def trunk_maps(trunk: ImageTrunk, frames: Tensor) -> tuple[Tensor, ...]:
 
 def unroll(
     network: ComotionNetwork, image: ImageTokens, boxes_px: Tensor, present: Tensor, K: Tensor
-) -> People:
+) -> PersonStates:
     """Begin from boxes (B, N, 4) in the first frame, then update in every frame, that one included (paper 4).
 
     ``image`` of T * B frames, T first; ``K`` (T, B, 3, 3). Gives people of T + 1 answers, (T + 1, B, N, ...). Each
@@ -57,7 +57,7 @@ def unroll(
         people = network.update(frames, people, K[t])
         answers.append(people)
         people = network.align(frames, people, K[t], AlignmentConfig())
-    return People(*(torch.stack(parts) for parts in zip(*answers, strict=True)))
+    return PersonStates(*(torch.stack(parts) for parts in zip(*answers, strict=True)))
 
 
 def batch_losses(network: ComotionNetwork, batch: Batch) -> dict[str, Tensor]:

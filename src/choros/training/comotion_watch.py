@@ -17,7 +17,7 @@ from torch import Tensor
 
 from choros.body import BodyModel
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.people import People, place_pelvis, project_safely
+from choros.comotion.person_states import PersonStates, place_pelvis, project_safely
 from choros.motion import ROW
 from choros.training.comotion_batch import batch_of, some_people
 from choros.training.comotion_data import LabelledClip, whole
@@ -70,7 +70,7 @@ class Watch:
         on_device = batch.to(device)
         image = network.encoder.tokens([maps.float() for maps in on_device.maps], on_device.origin_px)
         answers = unroll(network, image, on_device.boxes_px, on_device.present, on_device.K)
-        later = People(*(part[1:].cpu() for part in answers))
+        later = PersonStates(*(part[1:].cpu() for part in answers))
         seen = (clip.keypoints_px[:, who][..., 2] > 0).sum(-1) >= SEEN_KEYPOINTS
         known = clip.posed[:, who] & clip.placed[:, who]
         truth = true_people(batch.truth, batch.K, batch.present)
@@ -80,7 +80,7 @@ class Watch:
 
 
 def errors(
-    people: People, truth: Targets, K: Tensor, hidden: NDArray[np.bool_], body: BodyModel
+    people: PersonStates, truth: Targets, K: Tensor, hidden: NDArray[np.bool_], body: BodyModel
 ) -> dict[str, float]:
     """Of answers (T, 1, N, ...) for one clip: joints in mm about the pelvis, depth, PCK in the image.
 
@@ -101,18 +101,18 @@ def errors(
     return out
 
 
-def true_people(truth: Targets, K: Tensor, present: Tensor) -> People:
+def true_people(truth: Targets, K: Tensor, present: Tensor) -> PersonStates:
     """The truth as the network would say it, (T, B, N, ...)."""
     betas = truth.betas.expand(*truth.rho.shape, -1)
     pelvis = place_pelvis(truth.points_px[..., 0, :], truth.rho, K[:, :, None])
-    return People(truth.rotations, betas, pelvis, betas[..., :0], present.expand(*truth.rho.shape))
+    return PersonStates(truth.rotations, betas, pelvis, betas[..., :0], present.expand(*truth.rho.shape))
 
 
 def rows_of(
-    people: People, number: int, known: NDArray[np.bool_], hidden: NDArray[np.bool_], body: BodyModel
+    people: PersonStates, number: int, known: NDArray[np.bool_], hidden: NDArray[np.bool_], body: BodyModel
 ) -> NDArray[np.void]:
     """Frame ``number`` of a clip's people (T, 1, N, ...) as rows; of those ``known`` (N,), ghosts if ``hidden``."""
-    one = People(*(part[number].detach().cpu().float() for part in people))
+    one = PersonStates(*(part[number].detach().cpu().float() for part in people))
     params = one.params(body)
     rows = np.zeros(len(known), ROW)
     for name in ("global_orient", "body_pose", "betas", "transl"):
@@ -123,8 +123,8 @@ def rows_of(
 
 def picture(
     images: NDArray[np.uint8],  # (T, S, S, 3) RGB
-    truth: People,  # (T, 1, N, ...)
-    answers: People,  # (T, 1, N, ...)
+    truth: PersonStates,  # (T, 1, N, ...)
+    answers: PersonStates,  # (T, 1, N, ...)
     K: NDArray[np.float64],  # (T, 3, 3)
     known: NDArray[np.bool_],  # (T, N)
     hidden: NDArray[np.bool_],  # (T, N)

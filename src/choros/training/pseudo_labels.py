@@ -162,15 +162,15 @@ class Labeller:
         """Those frames of a video in which somebody is followed. Each shot begins anew."""
         stream, apart = self._system.stream(), True
         for frame in frames:
-            look = stream.look(frame.image)
-            rows = stream.follow(look, frame.pts_s)
+            features = stream.encode(frame.image)
+            rows = stream.step(features, frame.pts_s)
             apart |= frame.gap_before or stream.cut_before
             if not len(rows):
                 apart = True
                 continue
-            found = (rows["keypoints_px"][:, None] == look.people.keypoints).all((-1, -2))
-            scores = np.where(found, look.people.scores, 0).max(-1, initial=0)
-            yield self._label(frame.image, frame.pts, apart, rows, scores, len(look.people))
+            found = (rows["keypoints_px"][:, None] == features.people.keypoints).all((-1, -2))
+            scores = np.where(found, features.people.scores, 0).max(-1, initial=0)
+            yield self._label(frame.image, frame.pts, apart, rows, scores, len(features.people))
             apart = False
 
     def picture(self, image: NDArray[np.uint8], number: int = 0) -> Labelled:  # (H, W, 3) RGB

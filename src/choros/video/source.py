@@ -5,7 +5,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
-from choros.calibration import Calibration
+from choros.camera.calibration import Calibration
 from choros.errors import ChorosError
 from choros.video import heif, picture
 from choros.video.container import ContainerReader

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from choros.calibration import Calibration
+from choros.camera.calibration import Calibration
 from choros.video.frame import Frame, VideoReader
 
 

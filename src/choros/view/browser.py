@@ -23,7 +23,7 @@ from scipy.spatial.transform import Rotation
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.export.people import Cast, ExportPerson, rest_vertices, unbroken
+from choros.exporters.people import Cast, ExportPerson, rest_vertices, unbroken
 from choros.motion import Motion
 from choros.view.film import Film
 from choros.view.ground import grounded, shown_options

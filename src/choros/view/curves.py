@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.export.people import Cast, ExportPerson, cast_of, unbroken
+from choros.exporters.people import Cast, ExportPerson, cast_of, unbroken
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.ground import shown_options

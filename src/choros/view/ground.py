@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyParams
 from choros.body.skeleton import FEET, JOINT_NAMES
-from choros.export.formats import ExportOptions
-from choros.export.people import Cast, cast_of
+from choros.exporters.formats import ExportOptions
+from choros.exporters.people import Cast, cast_of
 from choros.motion import Motion
 from choros.view.overlay import body_of
 

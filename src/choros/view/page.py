@@ -1,6 +1,6 @@
 """A motion, or several, as one HTML file that needs no server: people in 3D over time, to turn and to scrub.
 
-The people are the GLB of ``choros.export``, so that what the page shows is what other software gets. The page is
+The people are the GLB of ``choros.exporters``, so that what the page shows is what other software gets. The page is
 ``data/page.html`` with its style and script, and three.js as ``tools/bundle_three.py`` packs it.
 """
 
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.export.glb import write_glb
-from choros.export.people import Cast, curve_keys
+from choros.exporters.glb import write_glb
+from choros.exporters.people import Cast, curve_keys
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.film import Film

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
-from choros.detection import People, PersonFinder
+from choros.detection import Detections, PersonFinder
 from choros.evaluation.bodies import joints_m, keypoints_m
 from choros.evaluation.metrics.motion_quality import jitter_m_s3
 from choros.evaluation.real.people import projected
@@ -28,7 +28,8 @@ from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
 from choros.options import TrackOptions
-from choros.systems import System, track
+from choros.track_video import track
+from choros.tracking.stream import System
 from choros.video import open_video
 
 #: Below these the other network is not believed.
@@ -37,7 +38,7 @@ SURE_PERSON, SURE_KEYPOINT = 0.5, 0.5
 _OVERLAP = 0.5  # of a person's box and the row that is taken for them
 _NEAR = 0.05  # of the longer side of the box: agreement
 
-Seen = Mapping[Fraction, People]
+Seen = Mapping[Fraction, Detections]
 
 
 class Agreement(NamedTuple):

@@ -25,7 +25,7 @@ from choros.evaluation.real.pictures import Picture, Scored, grown, measure_foun
 from choros.evaluation.real.record import Result
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
-from choros.systems import System
+from choros.tracking.stream import System
 
 _MIN_HEIGHT_PX = 40.0
 _MPII_GROWN = 1.2

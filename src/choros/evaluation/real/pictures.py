@@ -12,7 +12,7 @@ differs from set to set:
 - ``coco_bysa`` has COCO's boxes, which are given as they are; errors are divided by their longer side. People with
   fewer than 8 labelled keypoints are left out.
 
-With boxes given, the system's stream begins with them (`systems.GivenStream`). With boxes found, it sees the single
+With boxes given, the system's stream begins with them (`stream.GivenStream`). With boxes found, it sees the single
 picture as the first frame of a video and nothing else; whoever is asked for and not found counts as wrong in all
 keypoints, so that leaving out whom one is not sure of wins nothing (``pck_05_of_found`` leaves them out).
 """
@@ -46,7 +46,7 @@ from choros.evaluation.real.people import (
 from choros.evaluation.real.record import Result, Shot
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
-from choros.systems import GivenStream, Stream, System
+from choros.tracking.stream import GivenStream, Stream, System
 
 _LSP_GROWN = 1.25  # of the box around the limb joints; see above
 _MIN_LABELLED = 8

@@ -28,7 +28,7 @@ from choros.evaluation.real.pictures import body_of, grown, read_picture
 from choros.evaluation.real.record import Result, Shot, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_of_keypoints
-from choros.systems import GivenStream, System
+from choros.tracking.stream import GivenStream, System
 
 #: Joints of the same name in SMPL, Human3.6M and MPI-INF-3DHP.
 SHARED = tuple(

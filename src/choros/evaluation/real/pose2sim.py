@@ -29,7 +29,8 @@ from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
 from choros.options import Matrix, TrackOptions
-from choros.systems import System, track
+from choros.track_video import track
+from choros.tracking.stream import System
 
 Floats = NDArray[np.float64]
 

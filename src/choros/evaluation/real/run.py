@@ -18,7 +18,8 @@ from choros.evaluation.sources import ProgressCall
 from choros.glamr.odometry import camera_evidence
 from choros.glamr.stage import world_of
 from choros.motion import Motion
-from choros.systems import System, track
+from choros.track_video import track
+from choros.tracking.stream import System
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,5 @@
+"""The camera: intrinsics and projection (``pinhole``), lens, calibration files, and where it stands (``pose``)."""
+
+from choros.camera.pinhole import Letterbox, default_focal_px, intrinsics, project, unproject
+
+__all__ = ["Letterbox", "default_focal_px", "intrinsics", "project", "unproject"]

@@ -1,0 +1,154 @@
+"""The camera: intrinsics K, projection and its inverse, and the letterbox that networks look through.
+
+Axes are OpenCV's: x right, y down, z forward, metres. Image coordinates are continuous and in pixels, with
+(0, 0) at the outer corner of the first pixel, so that scaling an image by s scales coordinates by s. The
+functions take NumPy arrays and torch tensors alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.camera.plausible import NARROWEST_DEG, WIDEST_DEG, checked_K, field_deg
+from choros.errors import ChorosError
+
+Array: TypeAlias = Any  # np.ndarray or torch.Tensor, the same kind out as in
+
+
+def default_focal_px(width: int, height: int) -> float:
+    """Focal length to assume when nothing is known, px.
+
+    The longer side of the image: a field of view of 53 degrees across it, near that of a phone or a street
+    camera. HMR-style systems use 5000 / 256 times the longer side instead (3 degrees, nearly orthographic:
+    depths come out some twenty times too large), CoMotion's release uses twice the longer side (28 degrees).
+    A wrong focal length stretches depth and leaves what is seen in the image alone.
+    """
+    return float(max(width, height))
+
+
+def intrinsics(
+    width: int,
+    height: int,
+    *,
+    focal_px: float | None = None,
+    fov_deg: float | None = None,
+    K: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """K (3, 3) of an image, px, from at most one of: focal length, field of view, a whole matrix.
+
+    ``fov_deg`` is across the longer side. The principal point is the middle of the image unless K says
+    otherwise. Raises ``ChorosError`` on more than one choice or values that no camera has (``checked_K``).
+    """
+    if sum(choice is not None for choice in (focal_px, fov_deg, K)) > 1:
+        raise ChorosError("give only one of focal length, field of view and K.")
+    if K is not None:
+        return checked_K(K, width, height)
+    if fov_deg is not None:
+        if not 0 < fov_deg < 180:
+            raise ChorosError(f"a field of view of {fov_deg} degrees is not between 0 and 180.")
+        focal_px = 0.5 * max(width, height) / np.tan(np.deg2rad(fov_deg) / 2)
+    if focal_px is None:
+        focal_px = default_focal_px(width, height)
+    if not (np.isfinite(focal_px) and focal_px > 0):
+        raise ChorosError(f"a focal length of {focal_px} px is not positive.")
+    field = field_deg(max(width, height), focal_px)
+    if not NARROWEST_DEG <= field <= WIDEST_DEG:
+        raise ChorosError(
+            f"a focal length of {focal_px:.4g} px sees {field:.3g} degrees of a picture of {width}x{height} px, "
+            f"which no camera does; give it in pixels, not millimetres (the longer side is usual)."
+        )
+    return np.array([[focal_px, 0, width / 2], [0, focal_px, height / 2], [0, 0, 1]], np.float64)
+
+
+def project(points_cam: Array, K: Array) -> Array:
+    """Points (..., 3) in camera axes, metres, to the image, (..., 2) px. K (3, 3) or (..., 3, 3).
+
+    Points at or behind the camera (z <= 0) have no image; theirs come out mirrored or infinite, so test z.
+    """
+    homogeneous = (K @ points_cam[..., None])[..., 0]
+    return homogeneous[..., :2] / homogeneous[..., 2:]
+
+
+def unproject(points_px: Array, depth_m: Array, K: Array) -> Array:
+    """Image points (..., 2) px at depths (...,) metres along z to camera axes, (..., 3) metres."""
+    fx, fy, skew = K[..., 0, 0], K[..., 1, 1], K[..., 0, 1]
+    y = (points_px[..., 1] - K[..., 1, 2]) / fy
+    x = (points_px[..., 0] - K[..., 0, 2] - skew * y) / fx
+    if isinstance(depth_m, np.ndarray):
+        return np.stack([x * depth_m, y * depth_m, depth_m + 0 * x], axis=-1)
+    import torch
+
+    return torch.stack([x * depth_m, y * depth_m, depth_m + 0 * x], dim=-1)
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """An image scaled to fit a square and centred in it, and the way back.
+
+    ``scale`` is square px per image px; the image's corner lands at (``left_px``, ``top_px``).
+    """
+
+    width: int
+    height: int
+    size: int
+
+    @property
+    def scale(self) -> float:
+        return self.size / max(self.width, self.height)
+
+    @property
+    def left_px(self) -> float:
+        return (self.size - self.width * self.scale) / 2
+
+    @property
+    def top_px(self) -> float:
+        return (self.size - self.height * self.scale) / 2
+
+    @property
+    def _affine(self) -> NDArray[np.float64]:
+        return np.array([[self.scale, 0, self.left_px], [0, self.scale, self.top_px], [0, 0, 1]])
+
+    def image(self, image: NDArray[np.uint8], border: int = 0) -> NDArray[np.uint8]:
+        """Image (height, width, 3) to the square, (size, size, 3), ``border`` around it."""
+        # cv2 counts from pixel centres, half a pixel inside the corner that we count from.
+        to_corner = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+        warp = (to_corner @ self._affine @ np.linalg.inv(to_corner))[:2]
+        if self.scale < 1:
+            # An area filter first: bilinear sampling alone would skip pixels and shimmer.
+            width, height = round(self.width * self.scale), round(self.height * self.scale)
+            small = cv2.resize(image, (max(width, 1), max(height, 1)), interpolation=cv2.INTER_AREA)
+            image = np.asarray(small, np.uint8)
+            shrink = np.diag([self.width / image.shape[1], self.height / image.shape[0], 1.0])
+            warp = (to_corner @ self._affine @ shrink @ np.linalg.inv(to_corner))[:2]
+        square = cv2.warpAffine(image, warp, (self.size, self.size), borderValue=(border, border, border))
+        return np.asarray(square, np.uint8)
+
+    def content_px(self, step: int) -> tuple[int, int, int, int]:
+        """The part of the square that the image covers, x0, y0, x1, y1, outwards to multiples of ``step`` px."""
+        x0, y0 = (int(max(low, 0) // step) * step for low in (self.left_px, self.top_px))
+        return x0, y0, self.size - x0, self.size - y0
+
+    def to_square(self, points_px: Array) -> Array:
+        """Image points (..., 2) px to the square, px."""
+        return points_px * self.scale + self._offset(points_px)
+
+    def to_image(self, points_px: Array) -> Array:
+        """Points (..., 2) in the square to the image, px."""
+        return (points_px - self._offset(points_px)) / self.scale
+
+    def K(self, K: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Intrinsics (..., 3, 3) of the image to those of the square."""
+        return self._affine @ K
+
+    def _offset(self, like: Array) -> Array:
+        offset = np.array([self.left_px, self.top_px])
+        if isinstance(like, np.ndarray):
+            return offset
+        import torch
+
+        return torch.as_tensor(offset, dtype=like.dtype, device=like.device)

@@ -1,5 +1,0 @@
-"""Exporters: one function a format, ``write_bvh(motion, path)``, and the table of them all in ``formats``."""
-
-from choros.export.formats import FORMATS, ExportOptions, Format
-
-__all__ = ["FORMATS", "ExportOptions", "Format"]

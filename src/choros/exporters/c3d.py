@@ -1,0 +1,77 @@
+"""C3D, the file of motion capture laboratories (c3d.org), written by the package ezc3d: everybody's markers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ezc3d
+import numpy as np
+
+from choros.errors import ChorosError
+from choros.exporters.formats import ExportOptions
+from choros.exporters.people import Cast, cast_of
+from choros.exporters.points import MARKERS, markers_m, over_time
+from choros.motion import Motion
+from choros.outputs import whole_file
+from choros.resampling import places
+
+MOST_FRAMES = 65_535  # that the header can count
+
+
+def write_c3d(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
+    """One file of all frames, at the constant rate of ``Motion.evenly``: points ``person_1:left_knee``, mm, z up.
+
+    Its first frame has the source's number (``Motion.number_from_1``), or 1 where the format cannot count to the
+    last one's. Points of people who are not there have residual -1. A point was seen by camera 1 or, where its person
+    was predicted, by none (the camera mask). The analogue channels, one sample a frame, are ``time_s`` since the first
+    frame and ``person_1:confidence``. Raises ``ChorosError`` as ``cast_of`` does, for a body without landmarks, and for
+    more frames than the format can count.
+    """
+    count = round(places(motion.frames, motion.fps).max(initial=0)) + 1
+    if count > MOST_FRAMES:
+        raise ChorosError(
+            f"{path} cannot hold {count} frames, C3D counts {MOST_FRAMES}; export trc, or a part of the motion."
+        )
+    cast = cast_of(motion.evenly(), options or ExportOptions(), up="z")
+    names = [person.name for person in cast.people]
+    points_mm, seen, channels = _points(cast)
+    absent = np.isnan(points_mm[:1])
+
+    out = ezc3d.c3d()
+    out["parameters"]["POINT"]["LABELS"]["value"] = [
+        f"{name}:{marker}" for name in names for marker in MARKERS
+    ]
+    out["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    out["parameters"]["POINT"]["RATE"]["value"] = [float(cast.fps)]
+    first = int(motion.number_from_1[0])
+    if 0 < first <= MOST_FRAMES + 1 - count:
+        out["header"]["points"]["first_frame"] = first - 1  # ezc3d counts from 0, the file from 1
+    out["data"]["points"] = np.concatenate([points_mm, np.ones_like(points_mm[:1])])
+    cameras = np.zeros((7, *seen.shape), bool)
+    cameras[0] = seen
+    out["data"]["meta_points"] = {"residuals": np.where(absent, -1.0, 0.0), "camera_masks": cameras}
+    out["parameters"]["ANALOG"]["LABELS"]["value"] = ["time_s", *(f"{name}:confidence" for name in names)]
+    out["parameters"]["ANALOG"]["UNITS"]["value"] = ["s", *[""] * len(names)]
+    out["parameters"]["ANALOG"]["RATE"]["value"] = [float(cast.fps)]
+    out["data"]["analogs"] = channels[None]
+    out.add_parameter("POINT", "X_SCREEN", "+X")
+    out.add_parameter("POINT", "Y_SCREEN", "+Z")
+    out.add_parameter("SUBJECTS", "USES_PREFIXES", [1])
+    out.add_parameter("SUBJECTS", "USED", [len(names)])
+    out.add_parameter("SUBJECTS", "NAMES", names)
+    out.add_parameter("SUBJECTS", "LABEL_PREFIXES", [f"{name}:" for name in names])
+    with whole_file(path) as part:
+        out.write(str(part))
+    return [path]
+
+
+def _points(cast: Cast) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(3, P M, T) mm, NaN where people are not there; (P M, T) whether seen; (1 + P, T) time and confidence."""
+    points, seen, channels = [], [], [cast.time_s]
+    for person in cast.people:
+        over_all = over_time(cast, person, 1000 * markers_m(cast.body, person))  # (T, M, 3)
+        points.append(over_all.transpose(2, 1, 0))
+        in_sight = over_time(cast, person, person.visible) == 1
+        seen.append(np.tile(in_sight, (len(MARKERS), 1)))
+        channels.append(np.nan_to_num(over_time(cast, person, person.confidence)))
+    return np.concatenate(points, axis=1), np.concatenate(seen), np.stack(channels)

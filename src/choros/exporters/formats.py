@@ -1,0 +1,227 @@
+"""The formats that a ``Motion`` can be exported to, as one table: who writes each, and what its numbers mean.
+
+The command line, the documentation and the tests all read ``FORMATS``. A format's module is imported when it
+is first used, so that one that needs an extra package costs nothing until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.body import BodyModel
+    from choros.motion import Motion
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is exported; a format takes no notice of what it has no place for."""
+
+    space: Literal["camera", "world"] | None = None  # None: the motion's own
+    people: tuple[int, ...] = ()  # identities; none means everybody
+    body: BodyModel | None = None  # the motion's, if that was not the open body
+    frame: int | None = None  # the source's number, for formats of one moment; None: the first with anybody
+    quantised: bool = False  # whole numbers of 8 and 16 bits where the format allows them
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format. ``writer`` is ``module:function`` in this room, called with motion, path and options.
+
+    The function writes one file at ``path``, or one for each person beside it (``person_path``), and returns
+    what it wrote.
+    """
+
+    name: str
+    file: str  # what motion.npz becomes, for example
+    writer: str
+    what: str
+    units: str
+    axes: str
+    times: str  # and numbers of frames, and when people are there; "from 1" is ``Motion.number_from_1``
+    unseen: str  # how frames are marked in which a person was predicted and not seen
+    extra: str = ""  # of choros that installs the package it needs
+
+    @property
+    def suffix(self) -> str:
+        """Of the path that ``write`` takes."""
+        return "".join(Path(self.file).suffixes)
+
+    def write(self, motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
+        """Write a motion; returns the files written.
+
+        Raises ``ChorosError`` where the format's package is not installed or the motion has not what it needs.
+        """
+        module, function = self.writer.split(":")
+        try:
+            writer = getattr(import_module(f"choros.exporters.{module}"), function)
+        except ModuleNotFoundError as error:
+            if not self.extra or (error.name or "").startswith("choros"):
+                raise
+            raise ChorosError(
+                f"{path} cannot be written without the package {error.name}; "
+                f"run `pip install choros[{self.extra}]`."
+            ) from error
+        files: list[Path] = writer(motion, path, options or ExportOptions())
+        return files
+
+
+def person_path(path: Path, person: int) -> Path:
+    """One person's file: motion.bvh -> motion_person_3.bvh."""
+    return path.with_name(f"{path.stem}_{person_name(person)}{path.suffix}")
+
+
+def person_name(person: int) -> str:
+    """What an identity is called inside files."""
+    return f"person_{person}"
+
+
+_ALL = (
+    Format(
+        name="glb",
+        file="motion.glb",
+        writer="glb:write_glb",
+        what="glTF 2.0: everybody's skinned mesh and skeleton, animated, and the camera, in one file",
+        units="metres, seconds; turns as quaternions",
+        axes="y up; at rest x left, z forward",
+        times="exact times from the first frame, whose number is `first_frame`; people have scale 0 while not there",
+        unseen="`unseen_s` in the extras of a person's node: start, end, start, end ... of each stretch",
+    ),
+    Format(
+        name="bvh",
+        file="motion_person_1_from_1.bvh",
+        writer="bvh:write_bvh",
+        what="Biovision hierarchy: one skeleton of 24 joints and its motion",
+        units="metres, degrees",
+        axes="y up; at rest x left, z forward",
+        times="a constant rate; one file a shot, from the person's first frame, whose number from 1 its name tells",
+        unseen="not marked",
+    ),
+    Format(
+        name="amass",
+        file="motion_person_1.npz",
+        writer="amass:write_amass",
+        what="AMASS's npz of SMPL-H: poses, trans, betas; for SMPL's own tools and motion models",
+        units="metres, rad",
+        axes="z up",
+        times="a constant rate, `times_s` in the video; one file a shot; `frames`: numbers of those the person is in",
+        unseen="`visible`",
+    ),
+    Format(
+        name="csv",
+        file="motion.csv",
+        writer="csv_table:write_csv",
+        what="table of 24 joints, one row a person and frame",
+        units="metres, seconds; column names tell",
+        axes="z up",
+        times="exact times from the first frame; `frame` is the source's number; people have rows while they are there",
+        unseen="column `visible` 0",
+    ),
+    Format(
+        name="trc",
+        file="motion_person_1.trc",
+        writer="trc:write_trc",
+        what="marker file of OpenSim and Pose2Sim: 24 joints and 9 points of head and feet",
+        units="millimetres, seconds",
+        axes="y up",
+        times="a constant rate, frames numbered from 1; cells are empty where frames were lost or the person is away",
+        unseen="not marked",
+    ),
+    Format(
+        name="c3d",
+        file="motion.c3d",
+        writer="c3d:write_c3d",
+        what="file of motion capture laboratories: everybody's 33 markers as person_1:left_knee",
+        units="millimetres, seconds",
+        axes="z up",
+        times="a constant rate, frames numbered from 1; residual -1 where frames were lost or people are away",
+        unseen="no camera in the points' camera mask, else the first",
+        extra="c3d",
+    ),
+    Format(
+        name="usd",
+        file="motion.usd",
+        writer="usd:write_usd",
+        what="OpenUSD: everybody's UsdSkel skeleton and skinned mesh, animated, and the camera, in one file",
+        units="metres; time codes are frames",
+        axes="y up, z forward",
+        times="exact: time code = number of the first frame + time x rate; people are invisible while not there",
+        unseen="`userProperties:visible` of a person's SkelRoot",
+        extra="usd",
+    ),
+    Format(
+        name="obj",
+        file="motion.obj",
+        writer="mesh:write_obj",
+        what="Wavefront OBJ of one frame: an object and a material for each person",
+        units="metres",
+        axes="y up, z forward",
+        times="the one frame asked for, by the source's number",
+        unseen="a comment before the person",
+    ),
+    Format(
+        name="ply",
+        file="motion.ply",
+        writer="mesh:write_ply",
+        what="PLY of one frame: everybody's skin, coloured",
+        units="metres",
+        axes="y up, z forward",
+        times="the one frame asked for, by the source's number",
+        unseen="vertex property `visible` 0",
+    ),
+    Format(
+        name="mot",
+        file="motion.txt",
+        writer="mot:write_mot",
+        what="MOT Challenge text: boxes in the image",
+        units="px",
+        axes="x right, y down, from the image's corner",
+        times="frames numbered from 1; people from the first to the last frame they were seen in",
+        unseen="not marked; who is not seen any more is left out",
+    ),
+    Format(
+        name="coco",
+        file="motion.coco.json",
+        writer="labels:write_coco",
+        what="COCO keypoints and boxes in the image, with score and track_id",
+        units="px",
+        axes="x right, y down; boxes from the image's corner, keypoints from the first pixel's centre",
+        times="images numbered from 1",
+        unseen="`visible` false; hidden keypoints have v = 1",
+    ),
+    Format(
+        name="posetrack",
+        file="motion.posetrack.json",
+        writer="labels:write_posetrack",
+        what="PoseTrack21's predictions: keypoints, scores and tracks in the image",
+        units="px",
+        axes="x right, y down, from the image's corner",
+        times="images numbered from 1",
+        unseen="`visible` false, and no keypoints",
+    ),
+)
+
+#: Every format by name.
+FORMATS = {format.name: format for format in _ALL}
+
+
+def table() -> list[dict[str, str]]:
+    """The formats for people to read: one row each, its columns by heading."""
+    return [
+        {
+            "format": format.name,
+            "what": format.what,
+            "file": format.file,
+            "units": format.units,
+            "axes": format.axes,
+            "times": format.times,
+            "not seen": format.unseen,
+            "needs": f"choros[{format.extra}]" if format.extra else "",
+        }
+        for format in FORMATS.values()
+    ]

@@ -1,0 +1,91 @@
+"""What a system is: anything with a ``stream``, which takes frames one by one and gives back the people of each.
+
+Nothing is inherited or registered; what a stream can do beyond the two parts of every frame is a protocol of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.journal import State
+
+
+class Stream(Protocol):
+    """One video being tracked. Its future depends on past frames and ``state`` alone.
+
+    A frame is worked on in two parts, so that the first can run ahead on another core: ``encode`` needs the
+    picture and nothing else and may be called from several threads; ``step`` takes the frames in order.
+    """
+
+    def encode(self, image: NDArray[np.uint8]) -> Any:
+        """All that can be told from one picture, (H, W, 3) uint8 RGB, by itself."""
+
+    def step(self, features: Any, time_s: float) -> NDArray[np.void]:
+        """People of the next frame, (n,) ``motion.ROW``, camera axes, from its features."""
+
+    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+        """``step`` of ``encode``: one frame in, its people out."""
+
+    def state(self) -> State:
+        """Arrays from which ``restore`` continues bit for bit."""
+
+    def restore(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class GivenStream(Stream, Protocol):
+    """A stream that can also be told who is there (CoMotion, appendix A.2); a system need not have one."""
+
+    def begin(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
+    ) -> NDArray[np.void]:
+        """The first frame, with exactly these people in it, (n, 4) xyxy px; nobody is added or dropped later.
+
+        Takes the place of the first ``update``. They are people 1 to n in the order of their boxes, and every
+        frame has a row for each of them, seen or not.
+        """
+
+
+@runtime_checkable
+class CuttingStream(Stream, Protocol):
+    """A stream that sees cuts, over which nobody is followed; a system need not have one."""
+
+    cut_before: bool  # whether another shot began with the last frame
+
+
+def cut_before(stream: Stream) -> bool:
+    """Whether another shot began with the last frame of a stream, as far as it knows."""
+    return isinstance(stream, CuttingStream) and stream.cut_before
+
+
+@runtime_checkable
+class MeasuringStream(Stream, Protocol):
+    """A stream that knows how tall people are; a system need not have one."""
+
+    def statures(self) -> dict[int, tuple[float, float]]:
+        """Stature and its standard deviation, metres, of everybody named who is still followed."""
+
+
+@runtime_checkable
+class System(Protocol):
+    """Frames in, people out."""
+
+    name: str
+
+    def stream(self, K: NDArray[np.float64] | None = None) -> Stream:
+        """A new video with intrinsics ``K`` (3, 3), px; None assumes ``camera.default_focal_px``."""
+
+
+@runtime_checkable
+class IdentifiedSystem(System, Protocol):
+    """A system that tells by what its results are decided; a system need not, and is then known by its class."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """For JSON: its ``options``, its ``weights`` and ``body`` (``run_identity.file_identity``), and the like.
+
+        It stands in every header, and a run that is resumed must have the same.
+        """
