@@ -25,9 +25,9 @@ from choros.evaluation.metrics.motion_quality import (
     jitter_m_s3,
     kinetic_features,
 )
-from choros.scenes.figure import Floats, Poses, joint_motion
-from choros.scenes.motion_features import FPS, MOVED
-from choros.scenes.motion_model import MotionModelConfig, perform
+from choros.scenes.motion.motion_features import FPS, MOVED
+from choros.scenes.motion.motion_model import MotionModelConfig, perform
+from choros.scenes.motion.rest_skeleton import Floats, Poses, joint_motion
 from choros.training.motion_model import MotionTraining, open_figure, rows_of, usable
 
 PIECE_S, RATE = 3.2, 30
