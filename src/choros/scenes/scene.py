@@ -36,7 +36,7 @@ from choros.scenes.place.obstacles import Obstacle
 from choros.scenes.place.places import sample_surroundings
 from choros.scenes.place.props import Mover, footprints, sample_movers
 from choros.scenes.place.surroundings import Surroundings
-from choros.scenes.render.frames import FrameRenderer
+from choros.scenes.render.frames import FrameRenderer, PaintedMesh
 from choros.scenes.render.gpu import RenderedFrame
 from choros.scenes.render.motion_blur import motion_blur
 from choros.scenes.truth.measurement import measure
@@ -125,7 +125,7 @@ class Scene:
         self.sensor = Sensor(
             noise=config.noise * config.damage, exposure=float(self._rng("sensor").uniform(0.95, 1.25))
         )
-        painted = (*(a.dressed for a in self.actors), *(m.prop for m in self.movers))
+        painted: tuple[PaintedMesh, ...] = (*(a.dressed for a in self.actors), *(m.prop for m in self.movers))
         self.renderer = FrameRenderer(
             self.surroundings, self.camera_setup, self.cameras, painted, self._posed, self._grounded, config.device
         )  # fmt: skip

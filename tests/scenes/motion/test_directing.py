@@ -35,10 +35,10 @@ def test_everybody_finds_room_and_keeps_clear(kind, people, seed):
     rng = np.random.default_rng(seed)
     travel_m = 7.0 if "travel" in KINDS[kind].camera else 0.0
     setup = sample_setup(rng, 960, 540, None, KINDS[kind].floor_m(people), travel_m)
-    parts, things = direct(rng, KINDS[kind], setup, FRAMES_S, [BODY] * people)
-    assert len(parts) == people
-    for i, one in enumerate(parts):
-        assert all(distance_m(one, other).min() > 0.5 for other in parts[:i])
+    roles, things = direct(rng, KINDS[kind], setup, FRAMES_S, [BODY] * people)
+    assert len(roles) == people
+    for i, one in enumerate(roles):
+        assert all(distance_m(one, other).min() > 0.5 for other in roles[:i])
         for thing in things:
             nearest = thing.distance_m(one.route.place(FRAMES_S)).min()
             assert nearest > (0.0 if one.seat == thing else 0.45)
@@ -69,13 +69,13 @@ def test_people_walk_through_each_other_only_if_asked():
         while not scene.fits(proposal := acts.passing(rng, scene, [BODY])):
             pass
         scene.accept(proposal)
-        assert scene.fits(Proposal(proposal.parts)) == collide
+        assert scene.fits(Proposal(proposal.roles)) == collide
 
 
 def test_friends_walk_behind_or_beside_each_other():
     rng = np.random.default_rng(1)
     for _ in range(12):
-        first, second, third = acts.together(rng, plan(), [BODY] * 3).parts
+        first, second, third = acts.together(rng, plan(), [BODY] * 3).roles
         for a, b in ((first, second), (second, third)):
             apart = distance_m(a, b)
             assert apart.min() > 0.6
@@ -86,13 +86,13 @@ def test_friends_walk_behind_or_beside_each_other():
 def test_people_in_a_circle_face_its_middle():
     rng = np.random.default_rng(2)
     for count in (2, 3, 5):
-        parts = acts.circle(rng, plan(), [BODY] * count).parts
-        speed = np.array([np.interp(FRAMES_S, p.route.time_s, p.route.speed) for p in parts])
-        places = np.array([p.route.place(FRAMES_S) for p in parts])
+        roles = acts.circle(rng, plan(), [BODY] * count).roles
+        speed = np.array([np.interp(FRAMES_S, p.route.time_s, p.route.speed) for p in roles])
+        places = np.array([p.route.place(FRAMES_S) for p in roles])
         all_there = np.flatnonzero((speed < 0.01).all(axis=0))
         for frame in all_there[[0, len(all_there) // 2]] if len(all_there) else []:
             toward = places[:, frame].mean(axis=0) - places[:, frame]
-            heading = [p.route.heading(FRAMES_S[frame]) for p in parts]
+            heading = [p.route.heading(FRAMES_S[frame]) for p in roles]
             ahead = np.stack([np.cos(heading), np.sin(heading)], axis=1)
             cosine = (toward * ahead).sum(axis=1) / np.linalg.norm(toward, axis=1)
             assert np.median(cosine) > 0.9
@@ -103,8 +103,8 @@ def test_short_legs_walk_slower():
     child = RestSkeleton(BODY.joints_rest * 0.64, BODY.sole_m * 0.64)
     speeds = []
     for body in (BODY, child):
-        part = acts.passing(np.random.default_rng(3), plan(), [body]).parts[0]
-        speeds.append(part.route.speed.max())
+        role = acts.passing(np.random.default_rng(3), plan(), [body]).roles[0]
+        speeds.append(role.route.speed.max())
     assert speeds[1] == pytest.approx(0.8 * speeds[0], rel=0.01)
 
 
@@ -122,14 +122,14 @@ def test_who_hides_is_gone_for_a_while_and_comes_back():
 def test_people_along_keep_up_with_a_travelling_camera_and_those_towards_come_by():
     rng, scene = np.random.default_rng(5), plan(travel_m=7.5)
     for _ in range(10):
-        (part,) = acts.along(rng, scene, [BODY]).parts
-        assert np.ptp(part.route.place(scene.times_s)[:, 1] - scene.ahead) < 1.2
-        (part,) = acts.towards(rng, scene, [BODY]).parts
-        nearer = np.diff(part.route.place(scene.times_s)[:, 1] - scene.ahead)
+        (role,) = acts.along(rng, scene, [BODY]).roles
+        assert np.ptp(role.route.place(scene.times_s)[:, 1] - scene.ahead) < 1.2
+        (role,) = acts.towards(rng, scene, [BODY]).roles
+        nearer = np.diff(role.route.place(scene.times_s)[:, 1] - scene.ahead)
         assert np.all(nearer < 0)
-    parts, _ = direct(rng, KINDS["world"], scene.camera_setup, FRAMES_S, [BODY] * 6)
-    for part in parts:
-        place = part.route.place(FRAMES_S)
+    roles, _ = direct(rng, KINDS["world"], scene.camera_setup, FRAMES_S, [BODY] * 6)
+    for role in roles:
+        place = role.route.place(FRAMES_S)
         assert np.hypot(place[:, 0], place[:, 1] - scene.ahead_m(FRAMES_S)).min() > 1.0
 
 

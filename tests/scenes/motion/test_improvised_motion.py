@@ -17,8 +17,8 @@ from choros.scenes.motion.motion_model import (
     MotionModelConfig,
     _one_that_stays,
     flow_along,
+    improvise,
     load_model,
-    perform,
     roll_out,
     shipped_model,
 )
@@ -33,7 +33,7 @@ MOCAP = Path(__file__).parents[4] / "shared/assets/mocap"
 @pytest.fixture(scope="module")
 def performances():
     body = open_figure()
-    return [perform(np.random.default_rng(seed), body, TIMES) for seed in range(8)]
+    return [improvise(np.random.default_rng(seed), body, TIMES) for seed in range(8)]
 
 
 def placed(poses, body):
@@ -44,7 +44,7 @@ def placed(poses, body):
 
 
 def test_the_same_seed_acts_the_same(performances):
-    again = perform(np.random.default_rng(3), open_figure(), TIMES)
+    again = improvise(np.random.default_rng(3), open_figure(), TIMES)
     np.testing.assert_array_equal(again.body_pose, performances[3].body_pose)
     np.testing.assert_array_equal(again.transl, performances[3].transl)
     assert np.abs(performances[2].body_pose - performances[3].body_pose).mean() > 0.02
@@ -105,8 +105,8 @@ def test_people_act(performances):
 def test_the_frame_rate_does_not_change_who_acts():
     """Before the feet are planted, motion is the same curve at any rate."""
     body = open_figure()
-    fast = perform(np.random.default_rng(5), body, np.arange(0, 5.01, 1 / 50))
-    slow = perform(np.random.default_rng(5), body, np.arange(0, 5.01, 1 / 25))
+    fast = improvise(np.random.default_rng(5), body, np.arange(0, 5.01, 1 / 50))
+    slow = improvise(np.random.default_rng(5), body, np.arange(0, 5.01, 1 / 25))
     elbow = slice(3 * JOINT["left_elbow"] - 3, 3 * JOINT["left_elbow"])
     np.testing.assert_allclose(fast.body_pose[::2, elbow], slow.body_pose[:, elbow], atol=1e-6)
 
@@ -114,7 +114,7 @@ def test_the_frame_rate_does_not_change_who_acts():
 def test_a_child_acts_in_its_own_size():
     body = open_figure()
     child = RestSkeleton(0.6 * body.joints_rest, 0.6 * body.sole_m)
-    poses = perform(np.random.default_rng(1), child, TIMES)
+    poses = improvise(np.random.default_rng(1), child, TIMES)
     joints = placed(poses, child)[1]
     above = joints[:, BALLS, 2] - (child.joints_rest[BALLS, 1] - child.sole_m)
     assert above.min() > -1e-6

@@ -95,10 +95,10 @@ def test_takes_play_in_the_picture():
         scene, rng = plan(seed), np.random.default_rng(seed)
         for proposal in (act(rng, scene, [BODY]), improvised(rng, scene, [BODY])):
             assert scene.fits(proposal)
-            poses = proposal.parts[0].perform(BODY, scene.frames_s)
+            poses = proposal.roles[0].perform(BODY, scene.frames_s)
             pelvis = poses.transl + REST[0]
             np.testing.assert_allclose(
-                pelvis[:, :2], proposal.parts[0].route.place(scene.frames_s), atol=1e-9
+                pelvis[:, :2], proposal.roles[0].route.place(scene.frames_s), atol=1e-9
             )
             assert lowest_m(poses, BODY).min() > -0.02
 

@@ -12,10 +12,10 @@ from choros.scenes.motion.motion_features import (
     STILL,
     decode,
     encode,
+    feet_standing,
     mirrored,
     orthonormal,
     path,
-    standing,
 )
 from choros.scenes.motion.rest_skeleton import JOINT, about
 from choros.training.motion_model import open_figure
@@ -86,11 +86,13 @@ def test_feet_that_stand():
     pelvis = np.tile(body.joints_rest[0] - [0, body.sole_m, 0], (30, 1))
     lifted = R_local.copy()
     lifted[10:20, JOINT["left_hip"]] = about("x", -0.8)
-    np.testing.assert_array_equal(standing(R_local, pelvis, body), 1)
-    stands = standing(lifted, pelvis, body)
+    np.testing.assert_array_equal(feet_standing(R_local, pelvis, body), 1)
+    stands = feet_standing(lifted, pelvis, body)
     np.testing.assert_array_equal(stands[12:18], [[0, 1]] * 6)
     np.testing.assert_array_equal(stands[:8], 1)
-    np.testing.assert_array_equal(standing(R_local, pelvis + np.arange(30)[:, None] * [0.1, 0, 0], body), 0)
+    np.testing.assert_array_equal(
+        feet_standing(R_local, pelvis + np.arange(30)[:, None] * [0.1, 0, 0], body), 0
+    )
 
 
 def test_nearest_rotation_of_a_rotation_is_itself():

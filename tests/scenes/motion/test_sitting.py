@@ -55,8 +55,8 @@ def test_sitters_turn_their_back_to_the_seat():
     for _ in range(8):
         scene = plan()
         proposal = acts.sitting(rng, scene, [body])
-        (part,), (seat,) = proposal.parts, proposal.things
-        sits = part.sittings[0]
+        (role,), (seat,) = proposal.roles, proposal.things
+        sits = role.sittings[0]
         sat = scene.frames_s[sits.weight(scene.frames_s) > 0.999]
-        _, places = joints_of(part.perform(body, sat), body.joints_rest)
+        _, places = joints_of(role.perform(body, sat), body.joints_rest)
         assert seat.distance_m(places[:, 0, :2]).max() < 0.01

@@ -1,4 +1,4 @@
-"""What people do in scenes: each act draws a proposal, parts for one or a few people that belong together.
+"""What people do in scenes: each act draws a proposal, roles for one or a few people that belong together.
 
 An act knows the floor plan only to aim (places that the picture shows, whom it has already); whether a proposal fits
 is the floor plan's to say, and drawing again the director's.
@@ -140,7 +140,7 @@ def together(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[Rest
     points = [centre + _turned(toward, s) + bend * abs(s) / 3 for s in (-3.0, 0.0, 3.0)]
     abreast = bool(rng.uniform() < 0.5)
     pause = float(rng.uniform(1.5, 3.0)) if abreast and rng.uniform() < 0.3 else 0.0
-    parts, back_m, side = [], 0.0, float(rng.choice([-1, 1]))
+    roles, back_m, side = [], 0.0, float(rng.choice([-1, 1]))
     for number in range(len(skeletons)):
         if abreast:  # the same path, moved as a whole: they keep their distance through bends and stops
             shift = side * _turned(toward + np.pi / 2, 0.72 * number) - _turned(toward, rng.uniform(0, 0.2))
@@ -159,8 +159,8 @@ def together(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[Rest
             start = float(rng.uniform(-1, plan.seconds))
             gestures = (Gesture("talk", start, start + float(rng.uniform(1.5, 4))),)
         # In step as often as friends are: each keeps a tempo of their own.
-        parts.append(Role(walk(legs, speed, plan.seconds, through), sample_manner(rng), gestures))
-    return Proposal(tuple(parts))
+        roles.append(Role(walk(legs, speed, plan.seconds, through), sample_manner(rng), gestures))
+    return Proposal(tuple(roles))
 
 
 def circle(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestSkeleton]) -> Proposal:
@@ -169,7 +169,7 @@ def circle(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestSk
     centre = plan.spot(rng, rng.uniform(0.2, 0.8) * plan.seconds, 0.6)
     radius = max(0.5, 0.47 / np.sin(np.pi / count)) * float(rng.uniform(1.0, 1.25))
     first = float(rng.uniform(0, 2 * np.pi))
-    parts = []
+    roles = []
     for number, skeleton in enumerate(skeletons):
         outward = first + 2 * np.pi * (number + float(rng.uniform(-0.08, 0.08))) / count
         spot = centre + _turned(outward, radius)
@@ -189,8 +189,8 @@ def circle(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestSk
             route = walk(legs, speed, plan.seconds, (0, 1.0, LONG_AGO_S))
         else:
             route = stand(spot, inward, plan.seconds)
-        parts.append(Role(route, sample_manner(rng), _talk(rng, since, until)))
-    return Proposal(tuple(parts))
+        roles.append(Role(route, sample_manner(rng), _talk(rng, since, until)))
+    return Proposal(tuple(roles))
 
 
 def _talk(rng: np.random.Generator, since_s: float, until_s: float) -> tuple[Gesture, ...]:
@@ -235,10 +235,10 @@ def sitting(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestS
         start = max(down, -1.0) + DOWN_S + float(rng.uniform(0, 2))
         kind = str(rng.choice(["text", "phone", "look", "talk"]))
         gestures.append(Gesture(kind, start, min(start + float(rng.uniform(2, 6)), up - DOWN_S)))
-    part = Role(
+    role = Role(
         route, sample_manner(rng), tuple(gestures), (Sitting(down, up, float(seat.height_m or 0.45)),)
     )
-    return Proposal((replace(part, seat=seat),), (seat,) if brought else ())
+    return Proposal((replace(role, seat=seat),), (seat,) if brought else ())
 
 
 def _seat(rng: np.random.Generator, plan: FloorPlan, skeleton: RestSkeleton) -> Obstacle:
@@ -296,7 +296,7 @@ def along(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestSke
     across = float(rng.uniform(-0.6, 0.6)) * plan.camera_setup.half_width_m(depth)
     length = speed * plan.seconds
     bend = float(rng.normal(0, 0.3))
-    parts = []
+    roles = []
     for number in range(len(skeletons)):
         x = across + 0.72 * number * (-1 if across > 0 else 1)
         back = float(rng.uniform(0, 0.2))
@@ -306,8 +306,8 @@ def along(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestSke
         kind = "talk" if len(skeletons) > 1 else str(rng.choice(WALKING))
         gestures = (Gesture(kind, start, start + float(rng.uniform(2, 4))),) if rng.uniform() < 0.5 else ()
         route = walk((Leg(_line(*points)),), speed, plan.seconds, (0, 0.0, 0.0))
-        parts.append(Role(route, sample_manner(rng), gestures))
-    return Proposal(tuple(parts))
+        roles.append(Role(route, sample_manner(rng), gestures))
+    return Proposal(tuple(roles))
 
 
 def towards(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestSkeleton]) -> Proposal:

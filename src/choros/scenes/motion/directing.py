@@ -35,7 +35,7 @@ IMPROVISERS = 2  # because a motion takes a while to make up
 
 
 @dataclass(frozen=True)
-class Kind:
+class SceneKind:
     """How a kind of scene is cast."""
 
     people: tuple[int, int]  # at least, at most
@@ -63,8 +63,8 @@ PASSERS: tuple[tuple[float, Act, int, int], ...] = (
     (1, acts.strolling, 1, 1),
 )
 
-KINDS: dict[str, Kind] = {
-    "easy": Kind(
+KINDS: dict[str, SceneKind] = {
+    "easy": SceneKind(
         (2, 4),
         4.5,
         ((4, acts.strolling, 1, 1), (1, acts.sitting, 1, 1)),
@@ -72,7 +72,7 @@ KINDS: dict[str, Kind] = {
         longest_hidden_s=0.4,
         furniture=0,
     ),
-    "crossing": Kind(
+    "crossing": SceneKind(
         (5, 5),
         5.5,
         ((6, acts.passing, 1, 1), (2, acts.together, 2, 2), (0.7, acts.strolling, 1, 1)),
@@ -82,10 +82,10 @@ KINDS: dict[str, Kind] = {
         movers=1,
         furniture=0,
     ),
-    "crowd": Kind((12, 12), 10.0, (*PASSERS, (0.5, acts.circle, 5, 5)), poles=1, movers=2),
-    "longgone": Kind((3, 5), 6.5, PASSERS, hidden=2, longest_hidden_s=3.6),
-    "moving": Kind((3, 5), 6.0, PASSERS, poles=1, camera=("pan", "dolly", "handheld", "zoom"), movers=1),
-    "world": Kind(
+    "crowd": SceneKind((12, 12), 10.0, (*PASSERS, (0.5, acts.circle, 5, 5)), poles=1, movers=2),
+    "longgone": SceneKind((3, 5), 6.5, PASSERS, hidden=2, longest_hidden_s=3.6),
+    "moving": SceneKind((3, 5), 6.0, PASSERS, poles=1, camera=("pan", "dolly", "handheld", "zoom"), movers=1),
+    "world": SceneKind(
         (4, 7),
         9.0,
         (
@@ -106,7 +106,7 @@ KINDS: dict[str, Kind] = {
 
 def direct(
     rng: np.random.Generator,
-    kind: Kind,
+    kind: SceneKind,
     setup: CameraSetup,
     frames_s: Floats,  # (T,) times of the frames
     skeletons: Sequence[RestSkeleton],
@@ -126,14 +126,14 @@ def direct(
         order = [int(n) for n in rng.permutation(len(skeletons))]
         filled = _fill(rng, kind, plan, [skeletons[n] for n in order], clips, strict)
         if filled and (not strict or plan.hides(kind.least_hidden_s)):
-            parts = {n: part for n, part in zip(order, plan.cast, strict=True)}
-            return [parts[n] for n in range(len(skeletons))], tuple(plan.things)
+            roles = {n: role for n, role in zip(order, plan.cast, strict=True)}
+            return [roles[n] for n in range(len(skeletons))], tuple(plan.things)
     raise ChorosError(
         f"{len(skeletons)} people find no room in this scene; ask for fewer, or for another seed."
     )
 
 
-def _furnish(rng: np.random.Generator, kind: Kind, plan: FloorPlan) -> None:
+def _furnish(rng: np.random.Generator, kind: SceneKind, plan: FloorPlan) -> None:
     for _ in range(kind.poles):
         x, y = plan.spot(rng, rng.uniform(0, plan.seconds), 0.45)
         pole = Obstacle(float(x), float(y), float(rng.uniform(0.08, 0.45)))
@@ -143,7 +143,7 @@ def _furnish(rng: np.random.Generator, kind: Kind, plan: FloorPlan) -> None:
 
 def _fill(
     rng: np.random.Generator,
-    kind: Kind,
+    kind: SceneKind,
     plan: FloorPlan,
     skeletons: Sequence[RestSkeleton],
     clips: Sequence[MocapClip],

@@ -51,7 +51,7 @@ class FloorPlan:
         return self.camera_setup.near_m, self.camera_setup.far_m
 
     def ahead_m(self, time_s: Floats | float) -> Floats:
-        """y of the camera at a time."""
+        """How far along y the camera is at a time."""
         return self.camera_setup.travel_m * np.clip(np.asarray(time_s) / max(self.seconds, 1e-6), 0, 1)
 
     def spot(self, rng: np.random.Generator, time_s: float, middle: float = 0.8) -> Floats:  # (2,)
@@ -68,23 +68,23 @@ class FloorPlan:
 
     def accept(self, proposal: Proposal) -> None:
         """Cast the roles of a proposal and put up its things."""
-        for part in proposal.parts:
-            self.cast.append(part)
-            self.places.append(part.route.place(self.times_s))
+        for role in proposal.roles:
+            self.cast.append(role)
+            self.places.append(role.route.place(self.times_s))
         self.things += proposal.things
 
     def fits(self, proposal: Proposal) -> bool:
         """Whether everybody of a proposal is in the picture long enough and comes near to nothing and nobody."""
-        places = [part.route.place(self.times_s) for part in proposal.parts]
+        places = [role.route.place(self.times_s) for role in proposal.roles]
         if not all(self._on_floor(place) for place in places):
             return False
         if not all(self._placeable(thing) for thing in proposal.things):
             return False
-        everybody = list(zip((*self.cast, *proposal.parts), (*self.places, *places), strict=True))
+        everybody = list(zip((*self.cast, *proposal.roles), (*self.places, *places), strict=True))
         things = (*self.things, *proposal.things)
-        for part, place in everybody:
-            for thing in proposal.things if any(part is p for p in self.cast) else things:
-                clear = 0.05 if thing == part.seat else CLEAR_OF_THINGS_M
+        for role, place in everybody:
+            for thing in proposal.things if any(role is p for p in self.cast) else things:
+                clear = 0.05 if thing == role.seat else CLEAR_OF_THINGS_M
                 if thing.distance_m(place).min() < clear:
                     return False
         if not self.collide and not self._keeps_clear(places):
@@ -95,7 +95,7 @@ class FloorPlan:
 
     def longest_hidden(self, proposal: Proposal) -> float:
         """How long the first of a proposal's people is hidden at most while in the picture, seconds."""
-        places = [*self.places, *(part.route.place(self.times_s) for part in proposal.parts)]
+        places = [*self.places, *(role.route.place(self.times_s) for role in proposal.roles)]
         things = (*self.things, *proposal.things)
         return self._longest(np.stack(places), things, HIDDEN, [len(self.places)])[0]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
-from choros.scenes.motion.gestures import Gesture, perform
+from choros.scenes.motion.gestures import Gesture, blend_gesture
 from choros.scenes.motion.rest_skeleton import (
     JOINT,
     SIDES,
@@ -72,7 +72,7 @@ def animate(
     for sitting in sittings:
         sit(R_local, pelvis, skeleton, sitting, route.heading(times_s), times_s)
     for gesture in gestures:
-        perform(R_local, gesture, times_s)
+        blend_gesture(R_local, gesture, times_s)
     for side, sign in SIDES:
         ankle, yaw, pitch, toes = steps.foot(times_s, side, sign)
         knee_to = R_local[:, 0, :, 2] + facing(yaw)[..., 2]  # where pelvis and foot point, each for its half

@@ -1,6 +1,6 @@
 """What arms and head do besides walking: waving, looking around, telephoning, standing with hands on hips.
 
-A gesture is a pose of a few joints over its own time; ``perform`` blends it over whatever the joints did.
+A gesture is a pose of a few joints over its own time; ``blend_gesture`` blends it over whatever the joints did.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ GESTURES: dict[str, Callable[[Floats], dict[str, Floats]]] = {
 }
 
 
-def perform(R_local: Floats, gesture: Gesture, times_s: Floats) -> None:
+def blend_gesture(R_local: Floats, gesture: Gesture, times_s: Floats) -> None:
     """Blend a gesture in and out over 0.6 s, in place."""
     weight = smoothstep((times_s - gesture.start_s) / 0.6) * smoothstep((gesture.end_s - times_s) / 0.6)
     for joint, target in GESTURES[gesture.kind](times_s - gesture.start_s).items():

@@ -86,9 +86,9 @@ def captured(
 
 def improvised(rng: np.random.Generator, plan: FloorPlan, skeletons: Sequence[RestSkeleton]) -> Proposal:
     """The act of doing what the motion model makes up."""
-    from choros.scenes.motion.motion_model import perform
+    from choros.scenes.motion.motion_model import improvise
 
-    return _placed(rng, plan, skeletons[0], perform(rng, skeletons[0], plan.frames_s))
+    return _placed(rng, plan, skeletons[0], improvise(rng, skeletons[0], plan.frames_s))
 
 
 def _placed(rng: np.random.Generator, plan: FloorPlan, skeleton: RestSkeleton, poses: Poses) -> Proposal:

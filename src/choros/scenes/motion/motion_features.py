@@ -47,10 +47,10 @@ def encode(R_local: Floats, pelvis: Floats, skeleton: RestSkeleton) -> Floats:
     turns[:, 0] = R_heading_world @ turns[:, 0]
     columns = turns[..., :2].swapaxes(-1, -2).reshape(len(turns), -1)
     root = np.stack([step[:, 0], step[:, 2], np.diff(yaw) * FPS, pelvis[:-1, 1] / skeleton.leg_m], -1)
-    return np.concatenate([root, columns[:-1], standing(R_local, pelvis, skeleton)[:-1]], axis=1)
+    return np.concatenate([root, columns[:-1], feet_standing(R_local, pelvis, skeleton)[:-1]], axis=1)
 
 
-def standing(R_local: Floats, pelvis: Floats, skeleton: RestSkeleton) -> Floats:
+def feet_standing(R_local: Floats, pelvis: Floats, skeleton: RestSkeleton) -> Floats:
     """1 where the ball of the left, right foot stands (T, 2), in a world with y up at ``FPS``."""
     rest = skeleton.joints_rest
     joints = torch.from_numpy(rest).expand(len(pelvis), 24, 3)

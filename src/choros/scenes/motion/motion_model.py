@@ -150,7 +150,7 @@ def _one_that_stays(rng: np.random.Generator, candidates: Floats) -> Floats:
     return candidates[rng.choice(good) if len(good) else np.argmin(far + 10 * hangs)]
 
 
-def perform(rng: np.random.Generator, skeleton: RestSkeleton, times_s: Floats) -> Poses:
+def improvise(rng: np.random.Generator, skeleton: RestSkeleton, times_s: Floats) -> Poses:
     """Somebody acts about the origin for a while, facing +y at first; feet stand on the floor and do not slide.
 
     ``times_s`` (T,) evenly spaced. The same state of ``rng`` gives the same motion.

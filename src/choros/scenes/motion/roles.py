@@ -39,5 +39,5 @@ class Role:
 class Proposal:
     """Parts for some people, one each, and things that go with them."""
 
-    parts: tuple[Role, ...]
+    roles: tuple[Role, ...]
     things: tuple[Obstacle, ...] = ()

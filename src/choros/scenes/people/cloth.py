@@ -153,7 +153,7 @@ def drape(piece: Piece, hangs: NDArray[np.bool_], below_m: float, loose: float) 
     return smoothed(piece.moved(points), 3)
 
 
-def creased(
+def folded(
     piece: Piece,
     rng: np.random.Generator,
     deep_m: float,

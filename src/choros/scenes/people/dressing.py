@@ -114,7 +114,7 @@ def _picture(f: Fitting, album: Album) -> Floats:
 
 def _photo(f: Fitting, album: Album) -> Floats:
     """Cloth printed all over with a part of a photograph, mirrored so that it repeats without a seam."""
-    return textures.mirrored(album.cut(f.rng, 64, 64))
+    return textures.mirror_tiled(album.cut(f.rng, 64, 64))
 
 
 # --- MakeHuman's ------------------------------------------------------------------------------------

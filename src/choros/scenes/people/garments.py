@@ -14,10 +14,10 @@ from choros.scenes.motion.routes import smoothstep
 from choros.scenes.people.cloth import (
     Piece,
     above,
-    creased,
     cut,
     drape,
     ellipsoid,
+    folded,
     shell,
     smoothed,
     tube,
@@ -78,7 +78,7 @@ def _trousers(f: Fitting, hem: float, radius_m: tuple[float, float], thick_m: fl
         share = smoothstep((fork - piece.points[:, 1]) / 0.1)[:, None]
         piece = piece.moved(piece.points + share * (blended.points - piece.points))
     if radius_m[1] > 0:
-        piece = creased(piece, f.rng, 0.009 * m.size, RINGED, lambda p: inside(p) - 0.02)
+        piece = folded(piece, f.rng, 0.009 * m.size, RINGED, lambda p: inside(p) - 0.02)
     points = piece.points.copy()
     sign = np.where(piece.points[:, 0] < 0, -1.0, 1.0)
     low = points[:, 1] < m.crotch - 0.02
@@ -238,8 +238,8 @@ def _bodice(f: Fitting, how: Cut, texture: int, gap_m: float) -> float:
         def sides(p: Floats) -> Floats:
             return np.minimum(inside(p), np.minimum(m.armpit - p[:, 1], m.shoulder_x - np.abs(p[:, 0])))
 
-        piece = creased(piece, rng, deep, (1.0, 0.3, 0.3), sleeves)
-        piece = creased(piece, rng, deep, HANGING, sides)
+        piece = folded(piece, rng, deep, (1.0, 0.3, 0.3), sleeves)
+        piece = folded(piece, rng, deep, HANGING, sides)
     f.wear(piece, texture, inside)
     return hem
 

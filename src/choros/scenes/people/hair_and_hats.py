@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.scenes.motion.routes import smoothstep
-from choros.scenes.people.cloth import Piece, creased, cut, ellipsoid, shell, tube
+from choros.scenes.people.cloth import Piece, cut, ellipsoid, folded, shell, tube
 from choros.scenes.people.fitting import JOINT, Fitting
 from choros.scenes.people.garments import TOPS
 from choros.scenes.place import textures
@@ -72,7 +72,7 @@ def grow_hair(f: Fitting) -> None:
     piece = piece.moved(piece.points + rise[:, None] * piece.normals())
     if thick > 0.01:
         lock = (1.0, 0.2, 0.35) if appearance.hair_style != "afro" else (1.0, 1.0, 1.0)
-        piece = creased(piece, rng, 0.35 * thick * h, lock, lambda p: grown(p) + 0.01, wave_m=0.035)
+        piece = folded(piece, rng, 0.35 * thick * h, lock, lambda p: grown(p) + 0.01, wave_m=0.035)
     piece = replace(piece, uv=strand_uv(f, piece.points), texture=texture)
     f.bare = cut(f.bare, 0.008 - (grown(f.bare.points) - 0.01))
     f.pieces.append(piece)

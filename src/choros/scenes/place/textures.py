@@ -133,7 +133,7 @@ def buttoned(rng: np.random.Generator, cloth: Floats) -> Floats:
     return np.where((np.hypot(x, y) < 0.006)[..., None], colour, painting)
 
 
-def mirrored(picture: NDArray[np.uint8]) -> Floats:
+def mirror_tiled(picture: NDArray[np.uint8]) -> Floats:
     """A picture (S, S, 3) beside and above its mirror images, which repeats without a seam: (2 S, 2 S, 3), 0 to 1."""
     wide = np.concatenate([picture[::-1], picture[::-1, ::-1]], axis=1)
     return np.concatenate([wide, wide[::-1]], axis=0) / 255.0

@@ -23,7 +23,7 @@ class Pinhole(NamedTuple):
 
 def pinhole(K: Floats, T_world_camera: Floats) -> Pinhole:
     """The camera of K (3, 3) px where ``T_world_camera`` (4, 4) says."""
-    return Pinhole(np.linalg.inv(K), float(K[0, 0]), T_world_camera)
+    return Pinhole(np.asarray(np.linalg.inv(K), np.float64), float(K[0, 0]), T_world_camera)
 
 
 class RasterArrays(NamedTuple):

@@ -3,7 +3,7 @@
 ``write_scene`` fills a folder with ``video.mp4`` and, as asked for:
 
 ==============  =================================================================================
-``motion``      ``motion.npz`` (``choros.motion``) and ``arrays.npz`` (``choros.scenes.truth.Truth``)
+``motion``      ``motion.npz`` (``choros.motion``) and ``arrays.npz`` (``SceneTruth``)
 ``posetrack``   ``posetrack.json``, PoseTrack21's form with ignore regions
 ``coco``        ``coco.json``, COCO keypoints of every frame
 ``mot``         ``gt/gt.txt`` and ``seqinfo.ini`` as in the MOT Challenge, visibility included
