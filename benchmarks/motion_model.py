@@ -25,9 +25,9 @@ from choros.evaluation.metrics.motion_quality import (
     jitter_m_s3,
     kinetic_features,
 )
-from choros.scenes.figure import Floats, Poses, joint_motion
-from choros.scenes.motion_features import FPS, MOVED
-from choros.scenes.motion_model import MotionModelConfig, perform
+from choros.scenes.motion.motion_features import FPS, MOVED
+from choros.scenes.motion.motion_model import MotionModelConfig, improvise
+from choros.scenes.motion.rest_skeleton import Floats, Poses, joint_motion
 from choros.training.motion_model import MotionTraining, open_figure, rows_of, usable
 
 PIECE_S, RATE = 3.2, 30
@@ -44,9 +44,9 @@ def main() -> None:
     body = open_figure()
 
     times = np.arange(0, PERFORMED_S, 1 / RATE)
-    perform(np.random.default_rng(0), body, times)
+    improvise(np.random.default_rng(0), body, times)
     began = time.perf_counter()
-    performed = [perform(np.random.default_rng(seed), body, times) for seed in range(PERFORMANCES)]
+    performed = [improvise(np.random.default_rng(seed), body, times) for seed in range(PERFORMANCES)]
     spent = (time.perf_counter() - began) / PERFORMANCES
     learned, held_out = learned_and_held_out(folder)
     sets = {

@@ -20,8 +20,8 @@ from choros.cli.threads import leave_cores_to_the_networks
 from choros.detection import PersonFinder
 from choros.keypoints import box_iou
 from choros.scenes import KINDS, Scene, SceneConfig, make_scene
-from choros.scenes.damage import CHUNK
-from choros.scenes.truth import VISIBLE_FRACTION
+from choros.scenes.camera.damage import CHUNK
+from choros.scenes.truth.scene_truth import VISIBLE_FRACTION
 
 EVERY = 20  # frames between those that the detector sees
 SEEDS_FROM = 500

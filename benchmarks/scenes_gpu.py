@@ -51,7 +51,10 @@ def speed(device: str, width: int, height: int, camera: str) -> None:
         scene = make_scene("crossing", 1, replace(config, device=name))
         scene.frame(0)  # compiles, and traces what stands still
         rates[name] = rate(scene.frames(), scene.n_frames)
-    light = rate((scene._picture(frame) for frame in range(scene.n_frames)), scene.n_frames)
+    light = rate(
+        (scene.rendered(frame) for frame in range(scene.n_frames)),
+        scene.n_frames,
+    )
     print(
         f"{width}x{height}, 5 people, camera {camera}: {rates['cpu']:.1f} frames/s on the CPU, "
         f"{rates[device]:.1f} with {device} ({light:.1f} before lens and sensor)"

@@ -61,7 +61,7 @@ def statures(
     """True, estimated, claimed error and sights of each track of a scene, metres."""
     scene = make_scene(kind, seed, SceneConfig(fps=Fraction(25, 2), seconds=seconds, device="cpu"))
     truth = scene.arrays
-    stream = system.stream(scene.film.K[0])
+    stream = system.stream(scene.cameras.K[0])
     votes: dict[int, list[int]] = {}
     found: dict[int, tuple[float, float]] = {}
     for i, image in enumerate(scene.frames()):

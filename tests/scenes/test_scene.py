@@ -12,8 +12,8 @@ from choros.camera import project
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.scenes import Scene, SceneConfig, make_scene
-from choros.scenes.truth import measure
-from choros.scenes.world import BOX, Solid
+from choros.scenes.place.solids import BOX, Solid
+from choros.scenes.truth.measurement import measure
 from choros.video import open_video
 
 SMALL = SceneConfig(width=320, height=180, fps=Fraction(10), seconds=1.2, people=3)
@@ -126,8 +126,8 @@ def test_seen_keypoints_lie_on_their_person(scene):
 
 def test_fraction_agrees_with_masks(scene):
     """Nobody in the way: everything of a person inside the frame is seen."""
-    bare = replace(scene.world, solids=())
-    alone = measure(scene.casting, scene.actors[:1], bare, scene.view, scene.film)
+    bare = replace(scene.surroundings, solids=())
+    alone = measure(scene.body_maker, scene.actors[:1], bare, scene.camera_setup, scene.cameras)
     inside = alone.in_frame & np.all(alone.box_px == alone.amodal_box_px, axis=-1)
     assert inside.any()
     np.testing.assert_allclose(alone.visible_fraction[inside], 1, atol=0.03)  # soles sink millimetres
@@ -137,8 +137,8 @@ def test_fraction_agrees_with_masks(scene):
 def test_nobody_is_seen_behind_a_wall(scene):
     near = float(min(a.places[:, :, 1].min() for a in scene.actors))
     wall = Solid(BOX, (0.0, near / 2, 5.0), (50.0, 0.05, 10.0), 0.0, 0, 4.0)
-    world = replace(scene.world, solids=(*scene.world.solids, wall))
-    truth = measure(scene.casting, scene.actors, world, scene.view, scene.film)
+    surroundings = replace(scene.surroundings, solids=(*scene.surroundings.solids, wall))
+    truth = measure(scene.body_maker, scene.actors, surroundings, scene.camera_setup, scene.cameras)
     assert truth.in_frame.any()
     np.testing.assert_array_equal(truth.visible_fraction, 0)
     assert not truth.visible.any()

@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from choros.datasets.mocap import MocapClip
 from choros.datasets.mocap.folder import open_body_rest
-from choros.scenes.motion_features import FPS, N_FEATURES, mirrored
-from choros.scenes.motion_model import Components, MotionModelConfig, load_model
+from choros.scenes.motion.motion_features import FPS, N_FEATURES, mirrored
+from choros.scenes.motion.motion_model import Components, MotionModelConfig, load_model
 from choros.training import motion_model
 from choros.training.motion_model import (
     MotionTraining,

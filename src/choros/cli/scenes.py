@@ -104,7 +104,7 @@ class Make(SceneOptions):
 
     def run(self) -> None:
         from choros.cli.progress import RunProgress
-        from choros.scenes.writers import ensure_scene
+        from choros.scenes.truth.writers import ensure_scene
 
         for kind, seed, config in self.scenes():
             folder = self.output / f"{kind}_{seed:06d}"
@@ -172,8 +172,8 @@ class Dynamic:
     def run(self) -> None:
         from choros.cli.progress import TrackProgress
         from choros.motion import Motion
-        from choros.scenes.dynamic import Swing, write_dynamic
-        from choros.scenes.truth import Truth
+        from choros.scenes.truth.scene_truth import SceneTruth
+        from choros.scenes.truth.swinging_window import Swing, write_dynamic
 
         if self.period <= 0 or self.reach < 0:
             raise ChorosError(
@@ -185,7 +185,7 @@ class Dynamic:
                 f"{video} does not exist; give a video that has its truth, motion.npz, beside it."
             )
         motion, arrays = Motion.load(video.with_name("motion.npz")), video.with_name("arrays.npz")
-        truth = Truth.load(arrays) if arrays.exists() else None
+        truth = SceneTruth.load(arrays) if arrays.exists() else None
         swing = Swing(self.width, self.height, self.reach, self.period)
         with TrackProgress("swinging") as progress:
             write_dynamic(video, motion, self.output, swing, self.person, truth, progress.count)

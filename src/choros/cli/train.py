@@ -119,7 +119,7 @@ class MotionModel(FromMocap):
     def train(
         self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
     ) -> None:
-        from choros.scenes.motion_model import MotionModelConfig
+        from choros.scenes.motion.motion_model import MotionModelConfig
         from choros.training.motion_model import MotionTraining, train
 
         run = MotionTraining(seed=self.seed)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from choros.errors import ChorosError
-from choros.scenes.direction import KINDS
+from choros.scenes.motion.directing import KINDS
 from choros.scenes.scene import Scene, SceneConfig, make_scene
-from choros.scenes.truth import Truth
+from choros.scenes.truth.scene_truth import SceneTruth
 
 #: Seeds of scenes that systems are tested on. No stream makes a scene of one of them.
 TEST_SEEDS = range(700_000, 800_000)
@@ -44,7 +44,7 @@ class StreamConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class SceneClip:
     """T frames of a scene. The truth is of the P people who are in the picture at some time of the clip."""
 
     index: int  # in the stream
@@ -52,13 +52,13 @@ class Clip:
     seed: int  # of the scene
     first_frame: int  # of the clip, in the scene
     images: NDArray[np.uint8]  # (T, H, W, 3) RGB
-    truth: Truth
+    truth: SceneTruth
     masks: NDArray[np.uint8] | None  # (T, H, W) the person seen in each pixel, 0 nobody; None if not asked
 
 
 def stream(
     seed: int, config: StreamConfig | None = None, *, start: int = 0, workers: int = 0
-) -> Generator[Clip]:
+) -> Generator[SceneClip]:
     """Clips without end, from the ``start``-th on. Close the generator to end its workers.
 
     ``workers`` processes make clips ahead, each one scene at a time, and a scene more waits: memory is that of
@@ -88,15 +88,15 @@ def stream(
     return _here(seed, config, start) if workers == 0 else _ahead(seed, config, start, workers)
 
 
-def _here(seed: int, config: StreamConfig, start: int) -> Generator[Clip]:
+def _here(seed: int, config: StreamConfig, start: int) -> Generator[SceneClip]:
     for number in count(start // config.clips_per_scene):
         yield from _cut(seed, config, number, start)
 
 
-def _ahead(seed: int, config: StreamConfig, start: int, workers: int) -> Generator[Clip]:
+def _ahead(seed: int, config: StreamConfig, start: int, workers: int) -> Generator[SceneClip]:
     numbers = count(start // config.clips_per_scene)
     with ProcessPoolExecutor(workers, get_context("spawn"), _on_one_core) as pool:
-        waiting: deque[Future[list[Clip]]] = deque()
+        waiting: deque[Future[list[SceneClip]]] = deque()
         try:
             while True:
                 while len(waiting) <= workers:
@@ -117,11 +117,11 @@ def _on_one_core() -> None:
     cv2.setNumThreads(1)
 
 
-def _scene(seed: int, config: StreamConfig, number: int, start: int) -> list[Clip]:
+def _scene(seed: int, config: StreamConfig, number: int, start: int) -> list[SceneClip]:
     return list(_cut(seed, config, number, start))
 
 
-def _cut(seed: int, config: StreamConfig, number: int, start: int) -> Iterator[Clip]:
+def _cut(seed: int, config: StreamConfig, number: int, start: int) -> Iterator[SceneClip]:
     """The clips of the stream's ``number``-th scene, those before the ``start``-th of the stream left out."""
     rng = np.random.default_rng([seed, number])
     kind = str(rng.choice(config.kinds))
@@ -140,9 +140,9 @@ def _cut(seed: int, config: StreamConfig, number: int, start: int) -> Iterator[C
             yield _clip(scene, index, range(first, first + config.frames), config.masks)
 
 
-def _clip(scene: Scene, index: int, frames: range, masks: bool) -> Clip:
+def _clip(scene: Scene, index: int, frames: range, masks: bool) -> SceneClip:
     truth = scene.arrays_of(frames)
-    return Clip(
+    return SceneClip(
         index,
         scene.kind,
         scene.seed,

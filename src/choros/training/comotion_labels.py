@@ -19,7 +19,7 @@ from choros.camera import intrinsics, project
 from choros.datasets.sample import PersonLabel, Sample, to_coco17
 from choros.keypoints import box_of_keypoints
 from choros.motion import Motion
-from choros.scenes.stream import Clip
+from choros.scenes.stream import SceneClip
 from choros.training.comotion_data import HEIGHT_M, LEFT_HIP, RIGHT_HIP, LabelledClip, narrow_hips
 from choros.training.comotion_losses import N_POINTS, points_about_pelvis
 
@@ -35,7 +35,7 @@ SURE = 0.3
 LEAST_SIZE_PX = 8.0
 
 
-def clip_of_scene(clip: Clip, body: BodyModel) -> LabelledClip:
+def clip_of_scene(clip: SceneClip, body: BodyModel) -> LabelledClip:
     """A clip of `choros.scenes.stream`: hidden people are as well known as others.
 
     Somebody counts as found in the first frame if enough of them is to be seen there. Whoever has left the

@@ -21,17 +21,15 @@ from choros.body.skeleton import PARENTS
 from choros.datasets.mocap import MocapClip, resample
 from choros.datasets.mocap.clip import activity
 from choros.datasets.mocap.folder import open_body_rest
-from choros.scenes.figure import Figure, Floats
-from choros.scenes.motion_features import (
-    FPS,
-    MOVED,
-    N_FEATURES,
-    encode,
-    mirrored,
-    orthonormal,
-    path,
+from choros.scenes.motion.motion_features import FPS, MOVED, N_FEATURES, encode, mirrored, orthonormal, path
+from choros.scenes.motion.motion_model import (
+    SYSTEM,
+    Components,
+    MotionModel,
+    MotionModelConfig,
+    model_metadata,
 )
-from choros.scenes.motion_model import SYSTEM, Components, MotionModel, MotionModelConfig, model_metadata
+from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
 from choros.training.checkpoint import load_checkpoint, save_checkpoint
 from choros.training.pace import follow, risen_and_fallen, set_rate
 
@@ -66,10 +64,10 @@ class Windows(NamedTuple):
     chance: Floats  # (N,) of each to be drawn
 
 
-def open_figure() -> Figure:
+def open_figure() -> RestSkeleton:
     """The body that captured motion was retargeted to."""
     rest, sole_m = open_body_rest()
-    return Figure(np.asarray(rest, np.float64), float(sole_m))
+    return RestSkeleton(np.asarray(rest, np.float64), float(sole_m))
 
 
 def windows_of(clips: Sequence[MocapClip], config: MotionModelConfig, run: MotionTraining) -> Windows:
@@ -92,7 +90,7 @@ def windows_of(clips: Sequence[MocapClip], config: MotionModelConfig, run: Motio
     return Windows(torch.from_numpy(rows), chance / chance.sum())
 
 
-def rows_of(clip: MocapClip, figure: Figure, tempo: float = 1.0) -> Floats:
+def rows_of(clip: MocapClip, figure: RestSkeleton, tempo: float = 1.0) -> Floats:
     """A clip as rows (T, N_FEATURES), as if it had been performed ``tempo`` times as fast."""
     slow = resample(clip, FPS / tempo)
     rotvec = np.concatenate([slow.global_orient, slow.body_pose], axis=1).astype(np.float64)
@@ -114,7 +112,7 @@ def usable(window: Floats, run: MotionTraining) -> bool:
     )
 
 
-def feature_scale(figure: Figure) -> Floats:  # (N_FEATURES,)
+def feature_scale(figure: RestSkeleton) -> Floats:  # (N_FEATURES,)
     """How far each feature moves the body, in leg lengths: a joint counts by what hangs on it."""
     rest = figure.joints_rest
     hanging = np.zeros(24)

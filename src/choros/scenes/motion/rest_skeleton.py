@@ -1,0 +1,132 @@
+"""A skeleton as animation sees it: its rest pose, SMPL's axes, and poses over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from choros.body.skeleton import JOINT_NAMES, PARENTS
+
+Floats = NDArray[np.float64]
+JOINT = {name: j for j, name in enumerate(JOINT_NAMES)}
+SIDES = (("left", 1.0), ("right", -1.0))  # and the sign of x on that side
+
+
+@dataclass(frozen=True)
+class RestSkeleton:
+    """What the gait must know of a body: where its joints rest and how deep its soles are."""
+
+    joints_rest: Floats  # (24, 3) metres, SMPL axes, T-pose
+    sole_m: float  # y of the soles (shoes too) in the T-pose, metres, below the ankles
+
+    def bone_m(self, child: str) -> float:
+        """Length of the bone that ends in a joint, metres."""
+        j = JOINT[child]
+        return float(np.linalg.norm(self.joints_rest[j] - self.joints_rest[PARENTS[j]]))
+
+    @property
+    def leg_m(self) -> float:
+        """Hip to sole of a straight leg, metres."""
+        ankle = self.joints_rest[JOINT["left_ankle"], 1] - self.sole_m
+        return self.bone_m("left_knee") + self.bone_m("left_ankle") + float(ankle)
+
+
+@dataclass(frozen=True)
+class Poses:
+    """SMPL parameters over time in the world: z up, floor at 0."""
+
+    global_orient: Floats  # (T, 3) axis-angle, rad
+    body_pose: Floats  # (T, 69) axis-angle, rad
+    transl: Floats  # (T, 3) metres
+
+
+def joint_motion(joints_rest: Floats, poses: Poses) -> tuple[Floats, Floats]:
+    """World rotations (T, 24, 3, 3) and places (T, 24, 3) of the joints of a body with joints (24, 3) at rest."""
+    rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 3)
+    turns = Rotation.from_rotvec(rotvec).as_matrix().reshape(-1, 24, 3, 3)
+    places = np.empty((len(turns), 24, 3))
+    places[:, 0] = joints_rest[0] + poses.transl
+    for j, parent in enumerate(PARENTS[1:], 1):
+        places[:, j] = places[:, parent] + turns[:, parent] @ (joints_rest[j] - joints_rest[parent])
+        turns[:, j] = turns[:, parent] @ turns[:, j]
+    return turns, places
+
+
+def about(axis: str, angle_rad: Floats | float) -> Floats:  # (..., 3, 3)
+    """Rotation about one of SMPL's axes: x left, y up, z forward."""
+    angle = np.asarray(angle_rad, np.float64)
+    i = "xyz".index(axis)
+    j, k = (i + 1) % 3, (i + 2) % 3
+    R = np.zeros((*angle.shape, 3, 3))
+    R[..., i, i] = 1
+    R[..., j, j] = R[..., k, k] = np.cos(angle)
+    R[..., k, j] = np.sin(angle)
+    R[..., j, k] = -R[..., k, j]
+    return R
+
+
+def turned_toward(R: Floats, target: Floats, weight: Floats) -> None:
+    """Turn rotations (T, 3, 3) the shorter way toward others by a weight (T,) of 0 to 1, in place."""
+    now = Rotation.from_matrix(R)
+    step = (now.inv() * Rotation.from_matrix(target)).as_rotvec()
+    R[:] = (now * Rotation.from_rotvec(weight[:, None] * step)).as_matrix()
+
+
+def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)
+    """R_world_body of somebody upright who faces along (cos, sin) of the heading on the floor."""
+    c, s = np.cos(heading_rad), np.sin(heading_rad)
+    o, i = np.zeros_like(c), np.ones_like(c)
+    return np.stack(
+        [np.stack([-s, c, o], -1), np.stack([o, o, i], -1), np.stack([c, s, o], -1)], axis=-1
+    )  # columns: left, up, forward
+
+
+def bend_leg(
+    R_local: Floats,
+    pelvis: Floats,
+    skeleton: RestSkeleton,
+    side: str,
+    ankle: Floats,
+    R_foot: Floats,
+    knee_to: Floats,
+) -> None:
+    """Turn hip, knee and ankle in place so that the foot is at ``ankle`` (T, 3), turned by ``R_foot`` (T, 3, 3).
+
+    ``R_local`` (T, 24, 3, 3) holds the pelvis in the world first; ``pelvis`` (T, 3) is its place, metres. The two
+    bones from hip to ankle reach as far as they can, the knee bends towards ``knee_to`` (T, 3), world.
+    """
+    rest = skeleton.joints_rest
+    hip_j, knee_j, ankle_j = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
+    hip = pelvis + R_local[:, 0] @ (rest[hip_j] - rest[0])
+    thigh_m, shin_m = skeleton.bone_m(f"{side}_knee"), skeleton.bone_m(f"{side}_ankle")
+    reach = ankle - hip
+    length = np.linalg.norm(reach, axis=1, keepdims=True)
+    along = reach / length
+    length = np.clip(length, abs(thigh_m - shin_m) + 1e-3, (thigh_m + shin_m) * 0.9995)
+    cosine = (thigh_m**2 + length**2 - shin_m**2) / (2 * thigh_m * length)
+    pole = knee_to - np.sum(knee_to * along, axis=1, keepdims=True) * along
+    pole /= np.linalg.norm(pole, axis=1, keepdims=True)
+    thigh = cosine * along + np.sqrt(1 - cosine**2) * pole
+    shin = (length * along - thigh_m * thigh) / shin_m
+    hinge = np.cross(pole, along)
+
+    R_thigh = _aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
+    R_shin = _aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
+    R_local[:, hip_j] = R_local[:, 0].swapaxes(-1, -2) @ R_thigh
+    R_local[:, knee_j] = R_thigh.swapaxes(-1, -2) @ R_shin
+    R_local[:, ankle_j] = R_shin.swapaxes(-1, -2) @ R_foot
+
+
+def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
+    """Rotation that carries a bone (3,) along (T, 3), its left axis towards the hinge (T, 3)."""
+
+    def frame(bone: Floats, hinge: Floats) -> Floats:
+        first = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
+        second = hinge - np.sum(hinge * first, axis=-1, keepdims=True) * first
+        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
+        return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+    return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T

@@ -1,0 +1,1 @@
+"""Who is in a scene: bodies of any shape, and their clothes, shoes, hair and hats."""

@@ -1,0 +1,1 @@
+"""Where a scene plays: floor, walls, furniture, light and the textures on everything, and things that pass by."""
