@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from choros.camera import intrinsics
+from choros.mesh.rasteriser import Canvas
 from choros.scenes.damage import h264, jpeg, motion_blur, passage, sample_damage, screen_motion
-from choros.view.raster import Canvas
 
 TIMES = np.arange(0, 4, 0.04)
 K60 = intrinsics(160, 90, fov_deg=60)

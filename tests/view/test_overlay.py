@@ -12,12 +12,12 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.errors import ChorosError
+from choros.mesh.colours import colour_of
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import VideoWriter, open_video
 from choros.view.label import dashed, tag
 from choros.view.overlay import Overlay, OverlayStyle, draw, render_video, skin
 from choros.view.panel import Stage
-from choros.view.shading import colour_of
 
 W, H = 256, 192
 K = intrinsics(W, H)

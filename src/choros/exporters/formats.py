@@ -71,14 +71,9 @@ class Format:
         return files
 
 
-def person_path(path: Path, person: int) -> Path:
-    """One person's file: motion.bvh -> motion_person_3.bvh."""
-    return path.with_name(f"{path.stem}_{person_name(person)}{path.suffix}")
-
-
-def person_name(person: int) -> str:
-    """What an identity is called inside files."""
-    return f"person_{person}"
+def person_path(path: Path, name: str) -> Path:
+    """The file of one person, by their name there: motion.bvh -> motion_person_3.bvh."""
+    return path.with_name(f"{path.stem}_{name}{path.suffix}")
 
 
 _ALL = (
@@ -157,7 +152,7 @@ _ALL = (
     Format(
         name="obj",
         file="motion.obj",
-        writer="mesh:write_obj",
+        writer="obj_ply:write_obj",
         what="Wavefront OBJ of one frame: an object and a material for each person",
         units="metres",
         axes="y up, z forward",
@@ -167,7 +162,7 @@ _ALL = (
     Format(
         name="ply",
         file="motion.ply",
-        writer="mesh:write_ply",
+        writer="obj_ply:write_ply",
         what="PLY of one frame: everybody's skin, coloured",
         units="metres",
         axes="y up, z forward",

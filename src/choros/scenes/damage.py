@@ -18,7 +18,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from choros.compiled import compiled
-from choros.view.raster import Canvas
+from choros.mesh.rasteriser import Canvas
 
 Floats = NDArray[np.float64]
 

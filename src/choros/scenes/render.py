@@ -1,6 +1,6 @@
 """From posed people and a place to a picture: sun and shadows, cloth and skin, lens and sensor.
 
-People are rasterised (``view.raster``) into the depth of the traced world; then every pixel is shaded once. The
+People are rasterised (``mesh.rasteriser``) into the depth of the traced world; then every pixel is shaded once. The
 sun's shadows come from a second picture, taken from the sun, and are soft at their edges.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.compiled import compiled
+from choros.mesh.rasteriser import Canvas
 from choros.scenes.world import LINEAR, Backdrop, Light, blocked, texel
-from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 

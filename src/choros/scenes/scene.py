@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from choros.body.skeleton import FEET
 from choros.errors import ChorosError
+from choros.mesh.normals import vertex_normals
+from choros.mesh.rasteriser import Canvas
 from choros.motion import Motion
 from choros.scenes.cameras import MOVES, Film, View, film, sample_view
 from choros.scenes.damage import (
@@ -48,7 +50,6 @@ from choros.scenes.wardrobe import Dressed, Rest, open_closet
 from choros.scenes.world import Backdrop, World, depth_of, see
 from choros.scenes.writers import write_scene
 from choros.video.limits import MAX_SIDE_PX
-from choros.view.raster import Canvas, vertex_normals
 
 Floats = NDArray[np.float64]
 

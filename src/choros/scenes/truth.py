@@ -24,12 +24,12 @@ from choros.body.skeleton import COCO17, POSETRACK15
 from choros.camera import project
 from choros.compiled import compiled
 from choros.errors import ChorosError
+from choros.mesh.rasteriser import Canvas
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.outputs import atomic_write
 from choros.scenes.cameras import Film, View
 from choros.scenes.people import Actor, Casting, posed
 from choros.scenes.world import FAR_M, World, depth_of, hide_behind
-from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from choros.camera import project
 from choros.errors import ChorosError
+from choros.mesh.colours import colour_of
+from choros.mesh.rasteriser import Z_NEAR_M, Canvas
+from choros.mesh.shading import paint
 from choros.motion import ROW, Motion
 from choros.view.label import Box, dashed, skeleton, tag
 from choros.view.panel import Panel, Stage, to_stage
-from choros.view.raster import Z_NEAR_M, Canvas
-from choros.view.shading import colour_of, paint
 
 if TYPE_CHECKING:
     from choros.body import BodyModel

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.mesh.colours import colour_of
+from choros.mesh.rasteriser import Canvas
+from choros.mesh.shading import paint
 from choros.motion import Motion
 from choros.view.floor import lay_floor, shadows
 from choros.view.label import Box, tag
 from choros.view.overlay import body_of, label_place, skin
-from choros.view.raster import Canvas
-from choros.view.shading import colour_of, paint
 from choros.view.viewpoint import Viewpoint, follow, looking
 
 if TYPE_CHECKING:
