@@ -103,7 +103,7 @@ def measure(style: overlay.OverlayStyle) -> None:
 
 if __name__ == "__main__":
     spent_s: dict[str, float] = {}
-    clocked(overlay, "skin", spent_s, "skinning")
+    clocked(overlay, "vertices_of", spent_s, "skinning")
     clocked(rasteriser, "_draw", spent_s, "raster")
     clocked(rasteriser.Canvas, "clear", spent_s, "clearing")
     clocked(shading, "_light", spent_s, "normals and light")

@@ -104,7 +104,7 @@ def test_a_person_over_time(body):
     joints = by_torch(body, rows)
     wrist = JOINT_NAMES.index("right_wrist")
     np.testing.assert_allclose(person.joint("right_wrist"), joints[:, wrist], atol=1e-9)
-    np.testing.assert_allclose(person.joints, joints, atol=1e-9)
+    np.testing.assert_allclose(person.joints(), joints, atol=1e-9)
     np.testing.assert_array_equal(person.keypoint("nose"), rows["keypoints_px"][:, 0])
     with pytest.raises(ChorosError, match="right_wrist"):
         person.joint("hand_of_god")

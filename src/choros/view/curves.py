@@ -238,9 +238,7 @@ def angle_curves(person: CastPerson, cast: Cast, joints: Sequence[str]) -> Figur
     return figure
 
 
-def _curve(
-    ax: Axes, person: CastPerson, spells: list[tuple[int, int]], angle_deg: Floats, side: str
-) -> None:
+def _curve(ax: Axes, person: CastPerson, spells: list[tuple[int, int]], angle_deg: Floats, side: str) -> None:
     """A line through some spells, as rows; the right side's is darker and dashed."""
     label = side or None
     for start, end in spells:
