@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from choros.body.posed import people_of
     from choros.camera.calibration import Calibration
     from choros.errors import ChorosError
+    from choros.evaluation.compare import evaluate_motion
     from choros.exporters.formats import export
     from choros.glamr.into_world import world
     from choros.live import LiveSource
@@ -44,6 +45,7 @@ _HOME = {
     "LiveSource": "choros.live",
     "Motion": "choros.motion",
     "TrackOptions": "choros.options",
+    "evaluate_motion": "choros.evaluation.compare",
     "export": "choros.exporters.formats",
     "load": "choros.systems",
     "open_video": "choros.video",
@@ -66,6 +68,7 @@ __all__ = [
     "Motion",
     "TrackOptions",
     "__version__",
+    "evaluate_motion",
     "export",
     "load",
     "open_video",

@@ -119,6 +119,21 @@ def test_a_motion_of_another_body_asks_for_it(body):
     assert person.joint("pelvis", body).shape == (2, 3)
 
 
+def test_everybodys_joints_and_skin(body, monkeypatch):
+    rows = random_rows(5)
+    motion = motion_of(rows)
+    np.testing.assert_allclose(motion.joints(), by_torch(body, rows), atol=1e-9)
+    params = BodyParams(*(torch.tensor(np.array(rows[name], np.float64)) for name in BodyParams._fields))
+    true = body.vertices(params).numpy()
+    monkeypatch.setattr("choros.body.skinned.CHUNK", 2)
+    for said in (motion.vertices(), motion.people[0].vertices(), motion.vertices(body)):
+        np.testing.assert_allclose(said, true, atol=3e-6)  # single precision, and rows of it
+    assert motion.select([]).vertices().shape == (0, body.n_vertices, 3)
+    for call in ("joints", "vertices"):
+        with pytest.raises(ChorosError, match=rf"smpl body; give its file: {call}\("):
+            getattr(motion_of(random_rows(2), "smpl"), call)()
+
+
 def test_it_takes_neither_torch_nor_time():
     rows = random_rows(5)
     people_of(rows)
