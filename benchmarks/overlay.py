@@ -20,9 +20,10 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES
 from choros.camera import intrinsics
+from choros.mesh import rasteriser, shading
 from choros.motion import ROW
 from choros.video import VideoWriter
-from choros.view import overlay, raster, shading
+from choros.view import overlay
 from choros.view.panel import Stage
 
 WIDTH, HEIGHT, FRAMES, PEOPLE = 1280, 720, 60, 5
@@ -102,9 +103,9 @@ def measure(style: overlay.OverlayStyle) -> None:
 
 if __name__ == "__main__":
     spent_s: dict[str, float] = {}
-    clocked(overlay, "skin", spent_s, "skinning")
-    clocked(raster, "_draw", spent_s, "raster")
-    clocked(raster.Canvas, "clear", spent_s, "clearing")
+    clocked(overlay, "vertices_of", spent_s, "skinning")
+    clocked(rasteriser, "_draw", spent_s, "raster")
+    clocked(rasteriser.Canvas, "clear", spent_s, "clearing")
     clocked(shading, "_light", spent_s, "normals and light")
     clocked(shading, "_blend_over", spent_s, "compositing")
     parts_of = tuple(spent_s)

@@ -29,9 +29,9 @@ from choros.keypoints import box_iou
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.shape import ShapeRules
 from choros.lifter.tracker import FrameFeatures, LifterSystem
+from choros.mesh.rasteriser import Canvas
 from choros.scenes import SceneConfig, make_scene
 from choros.tracking.appearance import read_colours
-from choros.view.raster import Canvas
 
 MEAN = ShapeRules(limit=0.0)  # everybody keeps the mean shape
 CLOSE_PX = 200.0

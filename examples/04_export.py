@@ -6,12 +6,10 @@
 """
 
 import sys
-from pathlib import Path
 
 import choros
-from choros.exporters import FORMATS
 
 motion = choros.Motion.load(sys.argv[1])
-for name in ("glb", "bvh", "csv"):  # everybody in one file, one file a person, a table of joints
-    for path in FORMATS[name].write(motion, Path("export") / f"people{FORMATS[name].suffix}"):
+for suffix in ("glb", "bvh", "csv"):  # everybody in one file, one file a person, a table of joints
+    for path in choros.export(motion, f"export/people.{suffix}"):
         print(path, f"{path.stat().st_size / 1000:.0f} kB")

@@ -8,9 +8,8 @@ import sys
 import numpy as np
 
 import choros
-from choros.glamr.stage import world_of
 
-world = world_of(choros.Motion.load(sys.argv[1]))
+world = choros.world(sys.argv[1])
 world.save("world.npz")
 for person in world.people:
     way_m = np.linalg.norm(np.diff(person.transl[:, :2], axis=0), axis=1).sum()

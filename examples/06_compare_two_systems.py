@@ -8,15 +8,14 @@ import sys
 from pathlib import Path
 
 import choros
-from choros.evaluation.compare import evaluate_motion
 
 scene = Path(sys.argv[1])
 truth = choros.Motion.load(scene / "motion.npz")
 systems = {
-    "comotion": choros.load(),
+    "comotion": choros.load("comotion"),
     "lifter": choros.load("lifter"),
 }
 print("system    HOTA   IDF1   MPJPE mm")
 for name, system in systems.items():
-    scores = evaluate_motion(truth, choros.track(scene / "video.mp4", system))
+    scores = choros.evaluate_motion(truth, choros.track(scene / "video.mp4", system))
     print(f"{name:8} {scores['HOTA']:5.1%}  {scores['IDF1']:5.1%}  {scores['mpjpe_mm']:8.1f}")

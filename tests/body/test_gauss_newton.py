@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from choros.body import BodyModel, BodyParams, least_squares
+from choros.body import BodyModel, BodyParams, fit_arrays, least_squares
 from choros.body import gauss_newton as gn
 from choros.body.skeleton import PARENTS
 
@@ -125,7 +125,7 @@ def slow_fit(points, prior, betas, rotations, transl, target, config):
 
 def normal_equations(points, prior, betas, rotations, transl, target, config):
     """The compiled ones, as the slow twin has them."""
-    said = least_squares.Said.of(rotations, transl)
+    said = fit_arrays.Said.of(rotations, transl)
     upper, gradient = least_squares.normal_equations_all(
         *gn.loop_arguments(points, prior, betas, target, config), said
     )

@@ -104,7 +104,7 @@ def test_a_person_over_time(body):
     joints = by_torch(body, rows)
     wrist = JOINT_NAMES.index("right_wrist")
     np.testing.assert_allclose(person.joint("right_wrist"), joints[:, wrist], atol=1e-9)
-    np.testing.assert_allclose(person.joints, joints, atol=1e-9)
+    np.testing.assert_allclose(person.joints(), joints, atol=1e-9)
     np.testing.assert_array_equal(person.keypoint("nose"), rows["keypoints_px"][:, 0])
     with pytest.raises(ChorosError, match="right_wrist"):
         person.joint("hand_of_god")
@@ -117,6 +117,21 @@ def test_a_motion_of_another_body_asks_for_it(body):
     with pytest.raises(ChorosError, match="smpl body; give its file"):
         person.joint("pelvis")
     assert person.joint("pelvis", body).shape == (2, 3)
+
+
+def test_everybodys_joints_and_skin(body, monkeypatch):
+    rows = random_rows(5)
+    motion = motion_of(rows)
+    np.testing.assert_allclose(motion.joints(), by_torch(body, rows), atol=1e-9)
+    params = BodyParams(*(torch.tensor(np.array(rows[name], np.float64)) for name in BodyParams._fields))
+    true = body.vertices(params).numpy()
+    monkeypatch.setattr("choros.body.skinned.CHUNK", 2)
+    for said in (motion.vertices(), motion.people[0].vertices(), motion.vertices(body)):
+        np.testing.assert_allclose(said, true, atol=3e-6)  # single precision, and rows of it
+    assert motion.select([]).vertices().shape == (0, body.n_vertices, 3)
+    for call in ("joints", "vertices"):
+        with pytest.raises(ChorosError, match=rf"smpl body; give its file: {call}\("):
+            getattr(motion_of(random_rows(2), "smpl"), call)()
 
 
 def test_it_takes_neither_torch_nor_time():

@@ -9,13 +9,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
+from choros.body.cast import cast_of
 from choros.body.posed import Skeleton
 from choros.body.skeleton import FEET
 from choros.camera import intrinsics, project
 from choros.camera.pose import checked_pose, level_pose, read_pose
 from choros.errors import ChorosError
 from choros.exporters.formats import ExportOptions
-from choros.exporters.people import cast_of
 from choros.live import live_to_file
 from choros.motion import ROW, Motion
 from choros.options import TrackOptions

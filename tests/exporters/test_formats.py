@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from choros.body.cast import cast_of, shots
 from choros.errors import ChorosError
 from choros.exporters import FORMATS, ExportOptions, Format, c3d
 from choros.exporters.formats import table
-from choros.exporters.people import cast_of, shots
 from choros.motion import Motion
 from tests.exporters.twin import BODY, in_world, of_one_shape, points, y_up
 from tests.exporters.walkers import FPS, THERE, UNSEEN, walkers

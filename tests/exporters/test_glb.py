@@ -26,7 +26,7 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.camera import project
 from choros.exporters import ExportOptions
 from choros.exporters.glb import influences, write_glb
-from choros.view.shading import colour_of
+from choros.mesh.colours import colour_of
 from tests.exporters.twin import BODY, in_world, of_one_shape, points, y_up
 from tests.exporters.walkers import FPS, FRAMES, HEIGHT, THERE, UNSEEN, WIDTH, walkers
 

@@ -21,7 +21,7 @@ from choros.errors import ChorosError
 from choros.lifter import floor
 from choros.lifter.outline import OutlineRules, measure_outline
 from choros.lifter.shape import FIELDS, ShapeEstimator, ShapeRules
-from choros.view.raster import Canvas
+from choros.mesh.rasteriser import Canvas
 
 WIDTH, HEIGHT = 960, 540
 K = intrinsics(WIDTH, HEIGHT)

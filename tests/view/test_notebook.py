@@ -7,9 +7,9 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from choros.mesh.colours import colour_of
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.view.notebook import GROUND, WIDTH_PX, picture
-from choros.view.shading import colour_of
 
 
 def two_people(**header) -> Motion:

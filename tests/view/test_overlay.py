@@ -10,14 +10,15 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
+from choros.body.skinned import vertices_of
 from choros.camera import intrinsics, project
 from choros.errors import ChorosError
+from choros.mesh.colours import colour_of
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import VideoWriter, open_video
 from choros.view.label import dashed, tag
-from choros.view.overlay import Overlay, OverlayStyle, draw, render_video, skin
+from choros.view.overlay import Overlay, OverlayStyle, draw, render_video
 from choros.view.panel import Stage
-from choros.view.shading import colour_of
 
 W, H = 256, 192
 K = intrinsics(W, H)
@@ -60,7 +61,7 @@ def test_a_body_is_drawn_where_it_projects(body: BodyModel, smooth: bool) -> Non
     rows = frame(row(1, 0.3, 0.3, 4, turn_deg=40))
     image = grey()
     picture = draw(image, rows, K, body, replace(PLAIN, smooth=smooth))
-    points = project(skin(body, rows)[0], K)
+    points = project(vertices_of(rows, body)[0], K)
     expected = np.concatenate([points.min(0), points.max(0)])
     np.testing.assert_allclose(extent(changed(picture)), expected, atol=1.1)
     assert (image == 90).all()  # what was given stays

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from choros.body import BodyModel
+from choros.body.cast import cast_of
 from choros.camera import project
 from choros.errors import ChorosError
-from choros.exporters.people import cast_of
+from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.video import VideoWriter
 from choros.view.film import PICTURE_PX, Film
 from choros.view.ground import grounded, shown_options
 from choros.view.page import write_page
-from choros.view.shading import colour_of
 from tests.chromium import Page
 from tests.exporters.walkers import AWAY_M, FPS, FRAMES, HEIGHT, THERE, WIDTH, walkers, walkers_after_a_cut
 from tests.view.test_world_view import walk

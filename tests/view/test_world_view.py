@@ -11,11 +11,11 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import intrinsics
 from choros.errors import ChorosError
+from choros.mesh.colours import colour_of
+from choros.mesh.rasteriser import Canvas
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import open_video
 from choros.view.floor import LINE_M, Shadows, lay_floor, shadows
-from choros.view.raster import Canvas
-from choros.view.shading import colour_of
 from choros.view.viewpoint import Viewpoint, looking
 from choros.view.world import WorldStyle, WorldView, _line, render_world
 

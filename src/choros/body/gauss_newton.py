@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from choros.body import least_squares
+from choros.body import fit_arrays, least_squares
 from choros.body.model import BodyModel
 from choros.body.skeleton import PARENTS
 
@@ -76,7 +76,7 @@ class Points:
         return cls(*(float64(part) for part in parts))
 
     @cached_property
-    def hanging(self) -> least_squares.Hanging:
+    def hanging(self) -> fit_arrays.Hanging:
         """The same without what is zero, for the fit."""
         keypoints, joints = np.nonzero(
             (self.weights != 0) | self.offset.any(-1) | self.offset_dirs.any((-2, -1))
@@ -86,7 +86,7 @@ class Points:
         moved, movers = np.nonzero(hangs @ MOVES.T)
         slots = np.full(24, -1)
         slots[FREE] = np.arange(len(FREE))
-        return least_squares.Hanging(
+        return fit_arrays.Hanging(
             np.array(PARENTS),
             slots,
             len(FREE),
@@ -196,23 +196,21 @@ def fit(
     config: FitConfig,
 ) -> Fit:
     """The poses and places that agree best with ``target``, starting from those given."""
-    said = least_squares.Said.of(rotations, transl)
+    said = fit_arrays.Said.of(rotations, transl)
     least_squares.step_all(*loop_arguments(points, prior, betas, target, config), said)
     return Fit(said.rotations, said.transl, residual_error(said.residual, target))
 
 
 def loop_arguments(
     points: Points, prior: PosePrior, betas: Floats, target: Target, config: FitConfig
-) -> tuple[
-    least_squares.Hanging, least_squares.Prior, least_squares.Aims, least_squares.Rules, least_squares.Bench
-]:
+) -> tuple[fit_arrays.Hanging, fit_arrays.Prior, fit_arrays.Aims, fit_arrays.Rules, fit_arrays.Bench]:
     """What the loops of ``least_squares.py`` go by."""
     rows = np.concatenate([np.arange(3) + 3 * (joint - 1) for joint in FREE if joint])
     pull = config.prior_weight * prior.information[rows]
     return (
         points.hanging,
-        least_squares.Prior(_plain(prior.mean), _plain(pull[:, rows]), pull),
-        least_squares.Aims(
+        fit_arrays.Prior(_plain(prior.mean), _plain(pull[:, rows]), pull),
+        fit_arrays.Aims(
             _plain(betas),
             _plain(target.keypoints_plane),
             _plain(target.keypoint_std),
@@ -225,8 +223,8 @@ def loop_arguments(
             _plain(target.up_cam),
             float(target.up_std),
         ),
-        least_squares.Rules(config.steps, config.damping, config.keypoint_robust, config.lean_robust_rad),
-        least_squares.Bench.of(points.hanging),
+        fit_arrays.Rules(config.steps, config.damping, config.keypoint_robust, config.lean_robust_rad),
+        fit_arrays.Bench.of(points.hanging),
     )
 
 

@@ -6,7 +6,6 @@ few people take a third of a millisecond.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,10 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.body.open_body import read_open_body
-from choros.body.skeleton import COCO17, JOINT_NAMES, PARENTS
+from choros.body.skeleton import JOINT_NAMES, PARENTS, joint_index, keypoint_index
 from choros.body.smpl_file import read_smpl
 from choros.body.tables import BodyTables
-from choros.errors import ChorosError
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +98,11 @@ class PosedPerson:
         return np.asarray(self.row["keypoints_px"][keypoint_index(name)], np.float64)
 
 
+def joints_of(rows: NDArray[np.void], body: Any = None) -> Floats:  # (n,) ROW -> (n, 24, 3)
+    """Posed joints, metres, in the space of the rows; ``body`` as ``Skeleton.of`` takes it."""
+    return Skeleton.of(body).joints(rows)
+
+
 def people_of(
     rows: NDArray[np.void], body: Any = None, *, T_world_camera: ArrayLike | None = None
 ) -> list[PosedPerson]:
@@ -123,22 +126,6 @@ def people_of(
         )
         for row, at in zip(rows, joints, strict=True)
     ]  # fmt: skip
-
-
-def joint_index(name: str) -> int:
-    """Place of a joint among SMPL's 24. Raises ``ChorosError`` that lists the names."""
-    return _index(name, JOINT_NAMES, "joint")
-
-
-def keypoint_index(name: str) -> int:
-    """Place of a keypoint among COCO's 17. Raises ``ChorosError`` that lists the names."""
-    return _index(name, COCO17, "keypoint")
-
-
-def _index(name: str, names: Sequence[str], what: str) -> int:
-    if name not in names:
-        raise ChorosError(f"there is no {what} {name!r}; choose one of: {', '.join(names)}.")
-    return names.index(name)
 
 
 @lru_cache(maxsize=1)

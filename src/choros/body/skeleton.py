@@ -1,7 +1,11 @@
 """The names and tree of SMPL's 24 joints and of the keypoint sets that choros speaks.
 
-Plain tuples: what the networks, exporters and metrics need to know without loading a body.
+Plain tuples: what the networks, exporters and metrics, and the columns of a motion, need to know without a body.
 """
+
+from collections.abc import Sequence
+
+from choros.errors import ChorosError
 
 JOINT_NAMES = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
@@ -64,3 +68,19 @@ KEYPOINT_SETS = {
     "mpii16": MPII16,
     "comotion27": COMOTION27,
 }
+
+
+def joint_index(name: str) -> int:
+    """Place of a joint among SMPL's 24. Raises ``ChorosError`` that lists the names."""
+    return _index(name, JOINT_NAMES, "joint")
+
+
+def keypoint_index(name: str) -> int:
+    """Place of a keypoint among COCO's 17. Raises ``ChorosError`` that lists the names."""
+    return _index(name, COCO17, "keypoint")
+
+
+def _index(name: str, names: Sequence[str], what: str) -> int:
+    if name not in names:
+        raise ChorosError(f"there is no {what} {name!r}; choose one of: {', '.join(names)}.")
+    return names.index(name)

@@ -53,6 +53,7 @@ class Demo:
         from rich.console import Console
         from rich.table import Table
 
+        from choros import render
         from choros.cli.progress import TrackProgress
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.evaluation.compare import evaluate_motion
@@ -60,7 +61,6 @@ class Demo:
         from choros.scenes import SceneConfig, make_scene
         from choros.systems import load
         from choros.track_video import track_to_file
-        from choros.view.overlay import render_video
 
         leave_cores_to_the_networks()
         system = load(self.system, accurate=self.accurate)
@@ -74,7 +74,7 @@ class Demo:
         progress.summary(done.path)
         motion = Motion.load(done.path)
         with TrackProgress("drawing") as progress:
-            render_video(motion.settled(), video, self.output / "overlay.mp4", progress=progress.count)
+            render(motion, video, self.output / "overlay.mp4", progress=progress.count)
 
         scores = evaluate_motion(Motion.load(folder / "motion.npz"), motion)
         table = Table("measure", "value", title=f"{self.system} against the truth", title_justify="left")

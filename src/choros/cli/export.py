@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
-from choros.cli.motions import loaded, motion_file
+from choros.cli.motions import motion_file
 from choros.errors import ChorosError, Nobody
 
 
@@ -43,7 +43,7 @@ class Export:
     """Show the formats, their units, axes and times, and stop."""
 
     def run(self) -> None:
-        from choros.exporters import FORMATS, ExportOptions
+        from choros.exporters import FORMATS
 
         if self.list:
             self._show_formats()
@@ -57,16 +57,17 @@ class Export:
         if self.output.exists() and not self.output.is_dir():
             raise ChorosError(f"{self.output} is a file; name a folder after -o.")
 
-        from choros.body import BodyModel
+        from choros import Motion, export
 
         file = motion_file(self.motion)
-        motion = loaded(file, self.tentative)
-        body = BodyModel.load(self.body) if self.body else None
-        options = ExportOptions(self.space, self.people, body, self.frame, self.quantised)
+        motion = Motion.load(file)
         for name in dict.fromkeys(self.to):
             path = self.output / f"{file.stem}{FORMATS[name].suffix}"
             try:
-                for written in FORMATS[name].write(motion, path, options):
+                for written in export(
+                    motion, path, name, space=self.space, people=self.people, frame=self.frame,
+                    quantised=self.quantised, tentative=self.tentative, body=self.body,
+                ):  # fmt: skip
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
             except Nobody as nothing:
                 print(f"{name}: {nothing}")

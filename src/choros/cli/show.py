@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -12,9 +12,6 @@ from choros.cli.arguments import Flag, OptionalFile
 from choros.cli.grammar import check_places
 from choros.cli.motions import loaded, motion_file
 from choros.errors import ChorosError
-
-if TYPE_CHECKING:
-    from choros.motion import Motion
 
 
 @dataclass
@@ -53,43 +50,30 @@ class Show:
         check_places("show", self.motion, [self.video] if self.video else [])
         self.motion = motion_file(self.motion)
         motion = loaded(self.motion, self.tentative)
+        output, unit = self.output, "frames"
         if motion.header.photos:
-            self._show_photos(motion)
-            return
-        check_video_name(self.output)
-        check_output(self.output, self.motion, self.video, self.body)
+            output, unit = self._folder(), "pictures"
+        else:
+            check_video_name(output)
+            check_output(output, self.motion, self.video, self.body)
 
-        from choros.body import BodyModel
+        from choros import render
         from choros.cli.progress import TrackProgress
-        from choros.view.overlay import OverlayStyle, render_video
-        from choros.view.world import WorldStyle, render_world
 
-        body = BodyModel.load(self.body) if self.body else None
         with TrackProgress("drawing") as progress:
-            if self.video is None:
-                world = WorldStyle(views=self.view, ghosts=not self.no_ghosts)
-                written = render_world(motion, self.output, body, world, progress.count)
-            else:
-                over = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
-                written = render_video(motion, self.video, self.output, body, over, progress.count)
-        print(f"{self.output}: {written} frames")
+            written = render(
+                motion, self.video, output, panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts,
+                view=self.view, tentative=True, body=self.body, progress=progress.count,
+            )  # fmt: skip
+        print(f"{output}: {written} {unit}")
 
-    def _show_photos(self, motion: Motion) -> None:
-        """A motion of photographs: each with its people, in a folder."""
-        from choros.body import BodyModel
-        from choros.cli.progress import TrackProgress
-        from choros.view.overlay import OverlayStyle
-        from choros.view.photos import render_photos
-
-        if self.video is None or self.world:
+    def _folder(self) -> Path:
+        """Where a motion of photographs goes: each with its people, in a folder."""
+        if self.video is None:
             raise ChorosError(
                 f"{self.motion} is of photographs, which have no world; give the folder they are in."
             )
         folder = Path("overlay") if self.output == Path("overlay.mp4") else self.output
         if folder.suffix or folder.is_file():
             raise ChorosError(f"{folder} cannot hold photographs; name a folder to write them to after -o.")
-        style = OverlayStyle(panels=self.panels, keypoints=self.keypoints, ghosts=not self.no_ghosts)
-        body = BodyModel.load(self.body) if self.body else None
-        with TrackProgress("drawing") as progress:
-            written = render_photos(motion, self.video, folder, body, style, progress.count)
-        print(f"{folder}: {written} pictures")
+        return folder

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body import BodyModel, BodyParams
+from choros.body import BodyModel
+from choros.body.skinned import params_of
 from choros.motion import Motion
 
 Floats = NDArray[np.float64]
@@ -33,10 +34,8 @@ def keypoints_m(rows: Rows, body: BodyModel) -> Floats:
 def _points(rows: Rows, body: BodyModel, what: str) -> Floats:
     import torch
 
-    names = ("global_orient", "body_pose", "betas", "transl", "kid")
     with torch.inference_mode():
-        params = BodyParams(*(torch.from_numpy(rows[name].copy()) for name in names))
-        return np.asarray(getattr(body, what)(params), dtype=np.float64)
+        return np.asarray(getattr(body, what)(params_of(rows)), dtype=np.float64)
 
 
 def root_poses(rows: Rows, joints: Floats) -> Floats:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from choros.body.cast import cast_of, shots
 from choros.exporters.formats import ExportOptions, person_path
-from choros.exporters.people import cast_of, shots
 from choros.motion import Motion, amass_layout
 from choros.outputs import atomic_write
 
@@ -34,7 +34,7 @@ def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None
             first_s, last_s = arrays["times_s"][[0, -1]] + np.array([-0.5, 0.5]) / float(cast.fps)
             inside = (given.pts_s >= first_s) & (given.pts_s <= last_s)
             arrays["frames"] = motion.number[given.frame[inside]]
-            place = person_path(path, person.id)
+            place = person_path(path, person.name)
             if len(parts) > 1:
                 place = place.with_name(f"{place.stem}_from_{arrays['frames'][0]}{place.suffix}")
             files.append(place)

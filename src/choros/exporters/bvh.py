@@ -12,9 +12,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
+from choros.body.cast import CHILDREN, CastPerson, Floats, cast_of, rest_vertices, shots
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.exporters.formats import ExportOptions, person_path
-from choros.exporters.people import CHILDREN, ExportPerson, Floats, cast_of, rest_vertices, shots
 from choros.motion import Motion
 from choros.outputs import atomic_write
 
@@ -42,7 +42,7 @@ def write_bvh(motion: Motion, path: Path, options: ExportOptions | None = None) 
     cast = cast_of(even, options or ExportOptions(), up="y")
     files = []
     for moving in (part for person in cast.people for part in shots(person, cast)):
-        place = person_path(path, moving.id)
+        place = person_path(path, moving.name)
         first = even.number_from_1[0] + moving.frame[0]
         place = place.with_name(f"{place.stem}_from_{first}{place.suffix}")
         turns = Rotation.from_rotvec(moving.rotvec.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
@@ -105,7 +105,7 @@ def _offset(offset_m: Floats) -> str:
     return "OFFSET " + " ".join(f"{value:.6f}" for value in offset_m)
 
 
-def _tips(body: BodyModel, person: ExportPerson) -> dict[int, Floats]:
+def _tips(body: BodyModel, person: CastPerson) -> dict[int, Floats]:
     """Ends of the last bones (toes, crown, fingertips), metres: the skin farthest from each last joint."""
     vertices, owner = rest_vertices(body, person), body.skin_weights.argmax(1).numpy()
     tips = {}

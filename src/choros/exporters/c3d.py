@@ -7,9 +7,9 @@ from pathlib import Path
 import ezc3d
 import numpy as np
 
+from choros.body.cast import Cast, cast_of
 from choros.errors import ChorosError
 from choros.exporters.formats import ExportOptions
-from choros.exporters.people import Cast, cast_of
 from choros.exporters.points import MARKERS, markers_m, over_time
 from choros.motion import Motion
 from choros.outputs import whole_file

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from choros.body.cast import cast_of, stature_m
 from choros.body.skeleton import JOINT_NAMES
 from choros.exporters.formats import ExportOptions
-from choros.exporters.people import cast_of, stature_m
 from choros.exporters.points import joints_m
 from choros.motion import Motion
 from choros.outputs import atomic_write

@@ -6,6 +6,7 @@ is first used, so that one that needs an extra package costs nothing until then.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -71,14 +72,51 @@ class Format:
         return files
 
 
-def person_path(path: Path, person: int) -> Path:
-    """One person's file: motion.bvh -> motion_person_3.bvh."""
-    return path.with_name(f"{path.stem}_{person_name(person)}{path.suffix}")
+def format_of(path: str | Path) -> Format:
+    """The format whose files end as ``path`` does, such as .glb. Raises ``ChorosError``, listing the ends there are."""
+    for format in FORMATS.values():
+        if Path(path).name.lower().endswith(format.suffix):
+            return format
+    ends = ", ".join(f"{format.suffix} ({name})" for name, format in FORMATS.items())
+    raise ChorosError(f"{path} is not called as any format is; end its name in one of: {ends}.")
 
 
-def person_name(person: int) -> str:
-    """What an identity is called inside files."""
-    return f"person_{person}"
+def export(
+    motion: Motion | str | Path,
+    path: str | Path,
+    format: str | None = None,
+    *,
+    space: Literal["camera", "world"] | None = None,
+    people: Iterable[int] = (),
+    frame: int | None = None,
+    quantised: bool = False,
+    tentative: bool = False,
+    body: BodyModel | str | Path | None = None,
+) -> list[Path]:
+    """Write a motion for other software, in the format by whose end ``path`` is called; returns the files written.
+
+    >>> choros.export(motion, "people.glb")
+
+    Formats with one file a person write them beside ``path``. ``format`` is a name of ``FORMATS``, for files that are
+    called otherwise. ``space``, ``people``, ``frame`` and ``quantised`` are those of ``ExportOptions``; ``tentative``
+    writes those people too who were in sight for less than .2 s; ``body`` is the model or SMPL file that the motion was
+    tracked with. Raises ``ChorosError`` of no known format, and as ``Format.write`` does.
+    """
+    from choros.body.skinned import model_of
+    from choros.motion import Motion
+
+    if format is not None and format not in FORMATS:
+        raise ChorosError(f"there is no format {format}; choose one of: {', '.join(FORMATS)}.")
+    chosen = FORMATS[format] if format is not None else format_of(path)
+    motion = Motion.of(motion)
+    model = None if body is None else model_of(body)
+    options = ExportOptions(space, tuple(people), model, frame, quantised)
+    return chosen.write(motion if tentative else motion.settled(), Path(path), options)
+
+
+def person_path(path: Path, name: str) -> Path:
+    """The file of one person, by their name there: motion.bvh -> motion_person_3.bvh."""
+    return path.with_name(f"{path.stem}_{name}{path.suffix}")
 
 
 _ALL = (
@@ -157,7 +195,7 @@ _ALL = (
     Format(
         name="obj",
         file="motion.obj",
-        writer="mesh:write_obj",
+        writer="obj_ply:write_obj",
         what="Wavefront OBJ of one frame: an object and a material for each person",
         units="metres",
         axes="y up, z forward",
@@ -167,7 +205,7 @@ _ALL = (
     Format(
         name="ply",
         file="motion.ply",
-        writer="mesh:write_ply",
+        writer="obj_ply:write_ply",
         what="PLY of one frame: everybody's skin, coloured",
         units="metres",
         axes="y up, z forward",

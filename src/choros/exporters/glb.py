@@ -19,13 +19,13 @@ from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
 from choros.body import BodyModel
+from choros.body.cast import CHILDREN, Cast, CastPerson, Floats, cast_of, curve_keys, rest_vertices
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.exporters.formats import ExportOptions
-from choros.exporters.people import CHILDREN, Cast, ExportPerson, Floats, cast_of, curve_keys, rest_vertices
+from choros.mesh.colours import colour_of
+from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
 from choros.outputs import atomic_write
-from choros.view.raster import vertex_normals
-from choros.view.shading import colour_of
 
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}  # section 3.6.2.2
 SHAPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
@@ -165,7 +165,7 @@ def influences(skin_weights: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint
     return np.where(whole > 0, joints, 0).astype("<u1"), whole.astype("<u2")
 
 
-def _add_skeleton(file: _Glb, person: ExportPerson) -> int:
+def _add_skeleton(file: _Glb, person: CastPerson) -> int:
     """A node for the person, the next for the pelvis, those after it for the other joints; returns the first.
 
     They rest in T-pose where the person first stands, for viewers that play nothing and for retargeting.
@@ -186,7 +186,7 @@ def _add_skeleton(file: _Glb, person: ExportPerson) -> int:
     return root
 
 
-def _add_mesh(file: _Glb, skin: _Skin, person: ExportPerson, root: int, quantised: bool) -> None:
+def _add_mesh(file: _Glb, skin: _Skin, person: CastPerson, root: int, quantised: bool) -> None:
     """The person's own shape, bound to the joints below the node ``root``."""
     vertices, unpack = rest_vertices(skin.body, person).astype(np.float32), np.eye(4)
     normals = vertex_normals(vertices, skin.faces)
@@ -219,13 +219,13 @@ def _add_mesh(file: _Glb, skin: _Skin, person: ExportPerson, root: int, quantise
     file.add_root(node)
 
 
-def linear_colour(person: ExportPerson) -> Floats:  # (3,) 0..1
+def linear_colour(person: CastPerson) -> Floats:  # (3,) 0..1
     """The colour that the person has in overlays, in linear RGB."""
     srgb = np.array(colour_of(person.id)) / 255
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def _material(person: ExportPerson) -> dict[str, Any]:
+def _material(person: CastPerson) -> dict[str, Any]:
     """Matt; glTF's factors are linear."""
     surface = {
         "baseColorFactor": [*linear_colour(person).tolist(), 1.0],
@@ -271,7 +271,7 @@ class _Tracks:
         self.samplers.append({"input": times, "output": output, "interpolation": way})
 
 
-def _animate_person(tracks: _Tracks, cast: Cast, person: ExportPerson, root: int) -> None:
+def _animate_person(tracks: _Tracks, cast: Cast, person: CastPerson, root: int) -> None:
     keys, time_s = curve_keys(cast, person.frame)
     times = tracks.times(time_s)
     tracks.move(root + 1, times, person.pelvis[keys])

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
+from choros.body.cast import Cast, CastPerson, Floats
 from choros.body.skeleton import BODY25, JOINT_NAMES
-from choros.exporters.people import Cast, ExportPerson, Floats
 
 #: On the head and the feet, where the joints alone do not tell how these are turned.
 LANDMARKS = (
@@ -21,18 +21,18 @@ LANDMARKS = (
 MARKERS = (*JOINT_NAMES, *LANDMARKS)
 
 
-def joints_m(body: BodyModel, person: ExportPerson) -> Floats:
+def joints_m(body: BodyModel, person: CastPerson) -> Floats:
     """SMPL's 24 joints (n, 24, 3) in the axes of the file, metres."""
     return keypoints_m(body, person, "smpl24")
 
 
-def markers_m(body: BodyModel, person: ExportPerson) -> Floats:
+def markers_m(body: BodyModel, person: CastPerson) -> Floats:
     """``MARKERS`` (n, 33, 3) in the axes of the file, metres."""
     landmarks = keypoints_m(body, person, "body25")[:, [BODY25.index(name) for name in LANDMARKS]]
     return np.concatenate([joints_m(body, person), landmarks], axis=1)
 
 
-def keypoints_m(body: BodyModel, person: ExportPerson, keypoints: str) -> Floats:
+def keypoints_m(body: BodyModel, person: CastPerson, keypoints: str) -> Floats:
     """A keypoint set of the body (n, K, 3) in the axes of the file, metres.
 
     Raises ``ChorosError`` for a set that this body has no landmarks for.
@@ -41,7 +41,7 @@ def keypoints_m(body: BodyModel, person: ExportPerson, keypoints: str) -> Floats
         return body.keypoints(person.params(), keypoints).double().numpy()
 
 
-def over_time(cast: Cast, person: ExportPerson, values: NDArray[Any]) -> Floats:
+def over_time(cast: Cast, person: CastPerson, values: NDArray[Any]) -> Floats:
     """Values of a person's frames (n, ...) for all of the motion's (T, ...): NaN where they are not there."""
     whole = np.full((len(cast.time_s), *values.shape[1:]), np.nan)
     whole[person.frame] = values

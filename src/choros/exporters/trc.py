@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body.cast import Cast, CastPerson, cast_of
 from choros.exporters.formats import ExportOptions, person_path
-from choros.exporters.people import Cast, ExportPerson, cast_of
 from choros.exporters.points import MARKERS, markers_m, over_time
 from choros.motion import Motion
 from choros.outputs import atomic_write
@@ -30,7 +30,7 @@ def write_trc(motion: Motion, path: Path, options: ExportOptions | None = None) 
     cast = cast_of(even, options or ExportOptions(), up="y")
     files = []
     for person in cast.people:
-        files.append(person_path(path, person.id))
+        files.append(person_path(path, person.name))
         with atomic_write(files[-1]) as file:
             file.writelines(f"{line}\n".encode() for line in _lines(cast, person, numbers, files[-1].name))
     return files
@@ -38,7 +38,7 @@ def write_trc(motion: Motion, path: Path, options: ExportOptions | None = None) 
 
 def _lines(
     cast: Cast,
-    person: ExportPerson,
+    person: CastPerson,
     numbers: NDArray[np.int64],  # (T,) of frames
     name: str,
 ) -> Iterator[str]:

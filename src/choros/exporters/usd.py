@@ -16,14 +16,14 @@ from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
 from choros.body import BodyModel
+from choros.body.cast import Cast, CastPerson, Floats, cast_of, curve_keys, rest_vertices
 from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.exporters.formats import ExportOptions
 from choros.exporters.glb import influences, linear_colour
-from choros.exporters.people import Cast, ExportPerson, Floats, cast_of, curve_keys, rest_vertices
 from choros.exporters.points import joints_m
+from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
 from choros.outputs import whole_file
-from choros.view.raster import vertex_normals
 
 FILM = 0.36  # width of the camera's film, 36 mm: USD measures lenses in tenths of the stage's unit
 NEAR_FAR_M = (0.05, 1000.0)
@@ -69,7 +69,7 @@ def _codes(cast: Cast, time_s: Floats, first: int) -> list[float]:
     return list((first + np.round(time_s * float(cast.fps), 6)).tolist())
 
 
-def _add_person(stage: Usd.Stage, cast: Cast, person: ExportPerson, first: int) -> None:
+def _add_person(stage: Usd.Stage, cast: Cast, person: CastPerson, first: int) -> None:
     base = f"/motion/{person.name}"
     root = UsdSkel.Root.Define(stage, base)
     skeleton = UsdSkel.Skeleton.Define(stage, f"{base}/skeleton")
@@ -125,7 +125,7 @@ def _shape(mesh: UsdGeom.Mesh, body: BodyModel, vertices: Floats) -> None:
     binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1))
 
 
-def _colour(stage: Usd.Stage, mesh: UsdGeom.Mesh, person: ExportPerson) -> None:
+def _colour(stage: Usd.Stage, mesh: UsdGeom.Mesh, person: CastPerson) -> None:
     """The person's colour in overlays, on the mesh itself and as a matt material."""
     colour = Gf.Vec3f(*linear_colour(person).tolist())
     mesh.CreateDisplayColorAttr([colour])
@@ -140,7 +140,7 @@ def _colour(stage: Usd.Stage, mesh: UsdGeom.Mesh, person: ExportPerson) -> None:
 
 def _animate(
     cast: Cast,
-    person: ExportPerson,
+    person: CastPerson,
     root: UsdSkel.Root,
     animation: UsdSkel.Animation,
     offsets: Floats,  # (24, 3) of each joint from its parent

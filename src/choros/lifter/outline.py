@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from choros.body.shape import Measurement, Points3D, Shapes, on_plane
 from choros.detection.silhouette import CROP_PX, Silhouette
-from choros.view.raster import Canvas
+from choros.mesh.rasteriser import Canvas
 
 Floats = NDArray[np.float64]
 

@@ -1,17 +1,28 @@
-"""What everybody's rows and one person's are read by: the columns of ``ROW`` that have the same name in both."""
+"""What everybody's rows and one person's are read by: the columns of ``ROW``, and the bodies that these speak of."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from choros.body.skeleton import joint_index, keypoint_index
+from choros.errors import ChorosError
+from choros.registered import registered
 
 Singles = NDArray[np.float32]
 
 
 class Columns:
-    """Properties for the columns of ``rows``, (n,) ROW, in their order; views, not copies."""
+    """Properties for the columns of ``rows``, (n,) ROW, in their order, which are views, and the bodies of the rows."""
 
     rows: NDArray[np.void]
+
+    @property
+    def body(self) -> str:
+        """Whose shape it is: ``Header.body``."""
+        raise NotImplementedError
 
     @property
     def global_orient(self) -> Singles:
@@ -57,3 +68,45 @@ class Columns:
     def keypoints_px(self) -> Singles:
         """COCO's 17 keypoints as they were found, (n, 17, 3): x, y, confidence; 0 where there is none."""
         return self.rows["keypoints_px"]
+
+    # --- bodies -----------------------------------------------------------------------------------
+
+    def joints(self, body: Any = None) -> NDArray[np.float64]:
+        """SMPL's 24 joints of every row, (n, 24, 3) metres in the motion's space, in order of ``JOINT_NAMES``.
+
+        ``body`` is the ``BodyModel`` or SMPL file that the motion was tracked with, if it was not the open one.
+        Raises ``ChorosError`` without that body.
+        """
+        self._check_body(body, "joints(body='SMPL_NEUTRAL.pkl')")
+        joints: NDArray[np.float64] = registered("joints")(self.rows, body)
+        return joints
+
+    def joint(self, name: str, body: Any = None) -> NDArray[np.float64]:
+        """Where a joint was, (n, 3) metres in the motion's space: ``motion.people[0].joint("right_wrist")``.
+
+        ``body`` as in ``joints``. Raises ``ChorosError`` on another name, listing them, or without that body.
+        """
+        index = joint_index(name)
+        self._check_body(body, "joint(name, body='SMPL_NEUTRAL.pkl')")
+        return self.joints(body)[:, index]
+
+    def vertices(self, body: Any = None) -> Singles:
+        """The skin of every row, (n, V, 3) metres in the motion's space; ``BodyModel.load().faces`` joins them.
+
+        Some 80 kB a row: of a long motion take a person, or a part, such as ``motion.between(0, 10)``. ``body`` as in
+        ``joints``. Raises ``ChorosError`` without that body.
+        """
+        self._check_body(body, "vertices(body='SMPL_NEUTRAL.pkl')")
+        vertices: Singles = registered("vertices")(self.rows, body)
+        return vertices
+
+    def keypoint(self, name: str) -> Singles:
+        """Where one of COCO's 17 keypoints was found, (n, 3) x_px, y_px and its confidence, 0 where it was not.
+
+        Raises ``ChorosError`` on another name, listing those there are.
+        """
+        return self.rows["keypoints_px"][:, keypoint_index(name)]
+
+    def _check_body(self, body: Any, call: str) -> None:
+        if body is None and self.body != "open":
+            raise ChorosError(f"these people have the {self.body} body; give its file: {call}.")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.errors import ChorosError
 from choros.motion.columns import Columns
 
 
@@ -34,31 +31,3 @@ class Person(Columns):
     def person(self) -> NDArray[np.int32]:
         """The identity, ``id``, in every frame, (n,)."""
         return self.rows["person"]
-
-    @property
-    def joints(self) -> NDArray[np.float64]:
-        """SMPL's 24 joints, (n, 24, 3) metres in the motion's space, by the open body; see ``joint``."""
-        return self._joints(None)
-
-    def joint(self, name: str, body: Any = None) -> NDArray[np.float64]:
-        """Where a joint was, (n, 3) metres in the motion's space: ``motion.people[0].joint("right_wrist")``.
-
-        ``body`` is the ``BodyModel`` or SMPL file that the motion was tracked with, if it was not the open one.
-        Raises ``ChorosError`` on another name, listing those there are, or without that body.
-        """
-        index = import_module("choros.body.posed").joint_index(name)
-        return self._joints(body)[:, index]
-
-    def keypoint(self, name: str) -> NDArray[np.float32]:
-        """Where one of COCO's 17 keypoints was found, (n, 3) x_px, y_px and its confidence, 0 where it was not."""
-        index = import_module("choros.body.posed").keypoint_index(name)
-        return self.rows["keypoints_px"][:, index]
-
-    def _joints(self, body: Any) -> NDArray[np.float64]:
-        if body is None and self.body != "open":
-            raise ChorosError(
-                f"person {self.id} has the {self.body} body; give its file: joint(name, body='SMPL_NEUTRAL.pkl')."
-            )
-        # By name: a motion knows no body but for this.
-        joints: NDArray[np.float64] = import_module("choros.body.posed").Skeleton.of(body).joints(self.rows)
-        return joints

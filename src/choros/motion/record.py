@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from html import escape
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,13 @@ from numpy.typing import NDArray
 from choros.errors import ChorosError
 from choros.motion.amass import SMPL_PELVIS, one_to_amass
 from choros.motion.columns import Columns
+from choros.motion.data_frame import to_arrow, to_pandas
 from choros.motion.header import Header, numbers_from_1
 from choros.motion.mot import write_mot
 from choros.motion.npz import read_npz, write_npz
 from choros.motion.person import Person
 from choros.motion.tables import FRAME, ROW
+from choros.registered import registered
 from choros.resampling import evened
 from choros.settling import sights, tentative
 
@@ -63,8 +64,7 @@ class Motion(Columns):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the line of ``repr``, and the moment in which most people are seen."""
-        # By name: only to be shown or handed on does a motion ask for something from the rooms above it.
-        picture = import_module("choros.view.notebook").picture(self)
+        picture = registered("picture")(self)
         line = f"<div>{escape(repr(self)[1:-1])}</div>"
         if picture is None:
             return line
@@ -80,6 +80,10 @@ class Motion(Columns):
     @property
     def space(self) -> str:
         return self.header.space
+
+    @property
+    def body(self) -> str:
+        return self.header.body
 
     @property
     def width(self) -> int:
@@ -252,6 +256,11 @@ class Motion(Columns):
         write_npz(path, self.header, self.frames, self.rows)
 
     @classmethod
+    def of(cls, motion: Motion | str | Path) -> Motion:
+        """A motion as it is, or read from its file: what functions take that take either."""
+        return motion if isinstance(motion, Motion) else cls.load(motion)
+
+    @classmethod
     def load(cls, path: str | Path) -> Motion:
         """Read ``motion.npz``, or the one in a folder. Raises ``ChorosError`` if it is missing, damaged or else."""
         path = Path(path)
@@ -269,11 +278,11 @@ class Motion(Columns):
         ``nose_x_px``, ``nose_y_px``, ``nose_confidence``; the camera's ``fx_px``, ``fy_px``, ``cx_px``, ``cy_px``.
         Raises ``ChorosError`` where pandas is not installed.
         """
-        return import_module("choros.exporters.table").to_pandas(self)
+        return to_pandas(self)
 
     def to_arrow(self) -> pyarrow.Table:
         """The table of ``to_pandas`` as an Arrow table. Raises ``ChorosError`` where pyarrow is not installed."""
-        return import_module("choros.exporters.table").to_arrow(self)
+        return to_arrow(self)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """What lets ``polars.DataFrame(motion)``, ``pyarrow.table(motion)`` and DuckDB read the table."""

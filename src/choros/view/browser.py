@@ -20,14 +20,14 @@ import rich
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from choros.body.cast import Cast, CastPerson, rest_vertices, unbroken
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.exporters.people import Cast, ExportPerson, rest_vertices, unbroken
+from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.view.film import Film
 from choros.view.ground import grounded, shown_options
-from choros.view.shading import colour_of
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
@@ -47,7 +47,7 @@ REST_S = 0.02  # between looks at what was clicked
 class _Body:
     """One person's mesh, bones and marks in the scene."""
 
-    person: ExportPerson
+    person: CastPerson
     row_of: dict[int, int]  # frame -> row of the person
     wxyz: Floats  # (n, 24, 4) of each bone, ground axes
     places: Floats  # (n, 24, 3) metres
@@ -174,7 +174,7 @@ class Browser:
         )
 
     def _body(
-        self, node: str, cast: Cast, person: ExportPerson, T_ground_file: Floats, weights: Floats
+        self, node: str, cast: Cast, person: CastPerson, T_ground_file: Floats, weights: Floats
     ) -> _Body:
         scene, colour = self.server.scene, colour_of(person.id)
         wxyz, places = bones(person, T_ground_file)
@@ -326,7 +326,7 @@ def _viser_silent() -> Iterator[None]:
         console.quiet = was
 
 
-def bones(person: ExportPerson, T_ground_file: Floats) -> tuple[Floats, Floats]:
+def bones(person: CastPerson, T_ground_file: Floats) -> tuple[Floats, Floats]:
     """Every joint's turn, wxyz (n, 24, 4), and place (n, 24, 3) metres, on the ground; at rest turns are none."""
     import torch
 

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from choros.body.cast import Cast, CastPerson, cast_of, unbroken
 from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
-from choros.exporters.people import Cast, ExportPerson, cast_of, unbroken
+from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.ground import shown_options
-from choros.view.shading import colour_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -208,7 +208,7 @@ def paths_from_above(cast: Cast) -> Figure:
     return figure
 
 
-def angle_curves(person: ExportPerson, cast: Cast, joints: Sequence[str]) -> Figure:
+def angle_curves(person: CastPerson, cast: Cast, joints: Sequence[str]) -> Figure:
     """A row for each joint, a column for each angle; left and right limbs in one picture."""
     from matplotlib.figure import Figure
 
@@ -238,9 +238,7 @@ def angle_curves(person: ExportPerson, cast: Cast, joints: Sequence[str]) -> Fig
     return figure
 
 
-def _curve(
-    ax: Axes, person: ExportPerson, spells: list[tuple[int, int]], angle_deg: Floats, side: str
-) -> None:
+def _curve(ax: Axes, person: CastPerson, spells: list[tuple[int, int]], angle_deg: Floats, side: str) -> None:
     """A line through some spells, as rows; the right side's is darker and dashed."""
     label = side or None
     for start, end in spells:
@@ -252,7 +250,7 @@ def _curve(
         label = None
 
 
-def _seen(person: ExportPerson) -> Iterator[tuple[int, int]]:
+def _seen(person: CastPerson) -> Iterator[tuple[int, int]]:
     """Stretches in which they were seen, as rows."""
     for start, end in person.stretches():
         visible = person.visible[start:end]
@@ -260,12 +258,12 @@ def _seen(person: ExportPerson) -> Iterator[tuple[int, int]]:
         yield from zip((start + edges[::2]).tolist(), (start + edges[1::2]).tolist(), strict=True)
 
 
-def _span_s(person: ExportPerson, start: int, end: int, frame_s: float) -> tuple[float, float]:
+def _span_s(person: CastPerson, start: int, end: int, frame_s: float) -> tuple[float, float]:
     """From the first of some rows to the end of the last one's frame."""
     return float(person.time_s[start]), float(person.time_s[end - 1]) + frame_s
 
 
-def _colour(person: ExportPerson) -> tuple[float, ...]:
+def _colour(person: CastPerson) -> tuple[float, ...]:
     return tuple(part / 255 for part in colour_of(person.id))
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyParams
+from choros.body.cast import Cast, cast_of
 from choros.body.skeleton import FEET, JOINT_NAMES
 from choros.exporters.formats import ExportOptions
-from choros.exporters.people import Cast, cast_of
 from choros.motion import Motion
 from choros.view.overlay import body_of
 

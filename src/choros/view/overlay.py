@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body.skinned import vertices_of
 from choros.camera import project
 from choros.errors import ChorosError
+from choros.mesh.colours import colour_of
+from choros.mesh.rasteriser import Z_NEAR_M, Canvas
+from choros.mesh.shading import paint
 from choros.motion import ROW, Motion
 from choros.view.label import Box, dashed, skeleton, tag
 from choros.view.panel import Panel, Stage, to_stage
-from choros.view.raster import Z_NEAR_M, Canvas
-from choros.view.shading import colour_of, paint
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
@@ -60,7 +62,7 @@ class Overlay:
     ) -> None:
         self.body, self.space, self.style = body, space, style or OverlayStyle()
         self._faces = np.ascontiguousarray(np.asarray(body.faces), np.int32)
-        self._crown = int(skin(body, np.zeros(1, ROW))[0, :, 1].argmax())
+        self._crown = int(vertices_of(np.zeros(1, ROW), body)[0, :, 1].argmax())
         samples = 2 if self.style.smooth and width * height <= SMOOTH_UP_TO_PX else 1
         self._canvas = Canvas(samples * width, samples * height)
         self._panels: list[Panel] = []
@@ -85,7 +87,7 @@ class Overlay:
         picture = image.copy()
         if not self.style.ghosts:
             rows = rows[rows["visible"]]
-        vertices = skin(self.body, rows)
+        vertices = vertices_of(rows, self.body)
         if self.space == "camera":
             T_world_camera = np.eye(4)
         elif T_world_camera is None:
@@ -236,20 +238,6 @@ def body_of(motion: Motion, body: BodyModel | None) -> BodyModel:
             f"{'give the model file that it was tracked with' if body is None else 'draw it with that one'}."
         )
     return body
-
-
-def skin(body: BodyModel, rows: NDArray[np.void]) -> NDArray[np.float32]:  # (n,) ROW -> (n, V, 3)
-    """Vertices of each row's body, metres, in the space of the rows."""
-    import torch
-
-    from choros.body import BodyParams
-
-    def column(name: str) -> torch.Tensor:
-        return torch.from_numpy(np.array(rows[name], np.float32, order="C"))
-
-    with torch.inference_mode():
-        names = ("global_orient", "body_pose", "betas", "transl", "kid")
-        return body.vertices(BodyParams(**{name: column(name) for name in names})).numpy()
 
 
 def label_place(

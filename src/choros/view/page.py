@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body.cast import Cast, curve_keys
 from choros.exporters.glb import write_glb
-from choros.exporters.people import Cast, curve_keys
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.film import Film

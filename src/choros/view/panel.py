@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.mesh.rasteriser import Canvas
+from choros.mesh.shading import paint
 from choros.motion import Motion
-from choros.view.raster import Canvas
-from choros.view.shading import paint
 
 # The stage's axes in camera space (OpenCV) are x, z, -y; in world space (z up) they are x, y, z.
 STAGE_FROM_CAMERA = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)

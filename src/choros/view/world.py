@@ -16,13 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body.skinned import vertices_of
 from choros.errors import ChorosError
+from choros.mesh.colours import colour_of
+from choros.mesh.rasteriser import Canvas
+from choros.mesh.shading import paint
 from choros.motion import Motion
 from choros.view.floor import lay_floor, shadows
 from choros.view.label import Box, tag
-from choros.view.overlay import body_of, label_place, skin
-from choros.view.raster import Canvas
-from choros.view.shading import colour_of, paint
+from choros.view.overlay import body_of, label_place
 from choros.view.viewpoint import Viewpoint, follow, looking
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class WorldView:
         rows = self.motion.in_frame(frame)
         if not self.style.ghosts:
             rows = rows[rows["visible"]]
-        vertices = skin(self.body, rows)
+        vertices = vertices_of(rows, self.body)
         if self.motion.space != "world":
             T = self.motion.T_world_camera[frame]
             vertices = (vertices @ T[:3, :3].T + T[:3, 3]).astype(np.float32)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from choros.camera import intrinsics
+from choros.mesh.rasteriser import Canvas
 from choros.scenes.render.motion_blur import inter_frame_motion, motion_blur, optical_flow
-from choros.view.raster import Canvas
 
 K60 = intrinsics(160, 90, fov_deg=60)
 

@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from choros.mesh.normals import vertex_normals
 from choros.scenes.motion.routes import smoothstep
-from choros.view.raster import vertex_normals
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

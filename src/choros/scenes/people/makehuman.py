@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 
 from choros.body.open_body import read_open_body
 from choros.errors import ChorosError
-from choros.view.raster import vertex_normals
+from choros.mesh.normals import vertex_normals
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

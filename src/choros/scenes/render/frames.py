@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.mesh.normals import vertex_normals
+from choros.mesh.rasteriser import Canvas
 from choros.scenes.camera.camera_moves import CameraSetup, FrameCameras
 from choros.scenes.place.solids import solid_table
 from choros.scenes.place.surroundings import Surroundings
@@ -19,7 +21,6 @@ from choros.scenes.render.gpu import GpuRenderer, RenderedFrame, open_gpu
 from choros.scenes.render.illumination import ContactMap, Meshes, SunView, contact_map, shade
 from choros.scenes.render.motion_blur import InterFrameMotion, inter_frame_motion, optical_flow
 from choros.scenes.render.tracing import Backdrop, trace_backdrop, trace_depth
-from choros.view.raster import Canvas, vertex_normals
 
 Floats = NDArray[np.float64]
 Points = NDArray[np.float32]  # (M, 3) metres

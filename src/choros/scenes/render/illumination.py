@@ -1,6 +1,6 @@
 """Light on people and on the floor around them: sun and sky, cloth and skin, and the shadows people cast.
 
-People are rasterised (``view.raster``) into the depth of the traced surroundings; then every pixel is shaded once.
+People are rasterised (``mesh.rasteriser``) into the depth of the traced surroundings; then every pixel is shaded once.
 The sun's shadows come from a second picture, taken from the sun, and are soft at their edges.
 """
 
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.compiled import compiled, inner
+from choros.mesh.rasteriser import Canvas
 from choros.scenes.place.solids import blocked
 from choros.scenes.place.surroundings import Light
 from choros.scenes.render.kernel_arrays import LINEAR, TextureStacks, pinhole, raster_arrays, texel
 from choros.scenes.render.tracing import Backdrop
-from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.compiled import inner
-from choros.view.raster import Canvas
+from choros.mesh.rasteriser import Canvas
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.compiled import compiled
+from choros.mesh.rasteriser import Canvas
 from choros.scenes.render.kernel_arrays import raster_arrays
-from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 

@@ -18,13 +18,13 @@ from choros.body import BodyParams
 from choros.body.skeleton import COCO17, POSETRACK15
 from choros.camera import project
 from choros.compiled import compiled
+from choros.mesh.rasteriser import Canvas
 from choros.scenes.camera.camera_moves import CameraSetup, FrameCameras
 from choros.scenes.people.actors import Actor, BodyMaker, posed
 from choros.scenes.place.solids import FAR_M
 from choros.scenes.place.surroundings import Surroundings
 from choros.scenes.render.tracing import hide_behind, trace_depth
 from choros.scenes.truth.scene_truth import SceneTruth
-from choros.view.raster import Canvas
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from choros._version import __version__
 from choros.body import BodyParams
+from choros.body.cast import CastPerson, cast_of
 from choros.errors import ChorosError
 from choros.exporters.formats import ExportOptions
-from choros.exporters.people import ExportPerson, cast_of
+from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.outputs import atomic_write
-from choros.view.shading import colour_of
 
 
 @dataclass(frozen=True)
 class _Skin:
     """One person at that moment."""
 
-    person: ExportPerson
+    person: CastPerson
     visible: bool
     vertices_m: NDArray[np.float32]  # (V, 3) y up
 

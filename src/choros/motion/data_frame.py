@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.errors import ChorosError
-from choros.motion import Motion
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+
+    from choros.motion.record import Motion
 
 
 def columns(motion: Motion) -> dict[str, NDArray[Any]]:

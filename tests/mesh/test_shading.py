@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from choros.view.raster import Canvas
-from choros.view.shading import PALETTE, colour_of, paint
+from choros.mesh.colours import PALETTE, colour_of
+from choros.mesh.rasteriser import Canvas
+from choros.mesh.shading import paint
 
 K = np.array([[40.0, 0, 20], [0, 40.0, 20], [0, 0, 1]])
 FACES = np.array([[0, 2, 1], [0, 3, 2]], np.int32)  # counter-clockwise as the camera sees them

@@ -7,8 +7,8 @@ import pytest
 
 from choros.errors import ChorosError
 from choros.exporters import ExportOptions
-from choros.exporters.mesh import write_obj, write_ply
-from choros.view.shading import colour_of
+from choros.exporters.obj_ply import write_obj, write_ply
+from choros.mesh.colours import colour_of
 from tests.exporters.twin import BODY, in_world, of_one_shape, points, y_up
 from tests.exporters.walkers import THERE, walkers
 

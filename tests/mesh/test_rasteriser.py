@@ -5,7 +5,8 @@ import pytest
 
 from choros.compiled import compiled
 from choros.errors import ChorosError
-from choros.view.raster import Canvas, vertex_normals
+from choros.mesh.normals import vertex_normals
+from choros.mesh.rasteriser import Canvas
 
 W, H = 96, 64
 K = np.array([[80.0, 0, W / 2], [0, 80.0, H / 2], [0, 0, 1]])

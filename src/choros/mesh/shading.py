@@ -10,27 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.compiled import compiled
-from choros.view.raster import Canvas, vertex_normals
-
-# Okabe and Ito's colours that people with any colour vision tell apart (jfly.uni-koeln.de/color), without
-# black, then softer ones between them; neighbours in the list are far apart in hue and in lightness.
-PALETTE = np.array(
-    [
-        (86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (0, 114, 178),
-        (213, 94, 0), (153, 222, 196), (170, 68, 153), (221, 204, 190), (102, 102, 204), (153, 153, 51),
-    ],
-    np.uint8,
-)  # fmt: skip
+from choros.mesh.normals import vertex_normals
+from choros.mesh.rasteriser import Canvas
 
 KEY_LIGHT = (-0.45, -0.70, -0.55)  # towards the light, camera axes, unit length
 FILL_LIGHT = (0.86, -0.10, -0.50)
 CREASE_M = 0.06  # depth that jumps by more than this within a pixel is drawn as a line
-
-
-def colour_of(person: int) -> tuple[int, int, int]:
-    """RGB 0..255 of an identity; the same in every frame, panel and video."""
-    r, g, b = PALETTE[(person - 1) % len(PALETTE)].tolist()
-    return r, g, b
 
 
 def paint(

@@ -1,4 +1,4 @@
-"""Everybody and the camera of a ``Motion`` as exporters need them: chosen, in one space, in the axes of the file.
+"""Everybody and the camera of a ``Motion`` as exporters and viewers need them: chosen, in one space, in a file's axes.
 
 A person has one shape over time here (the median of their rows; files hold one skeleton a person), and keeps
 the place of the pelvis that each frame gave them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel, BodyParams
 from choros.body.skeleton import PARENTS
 from choros.errors import ChorosError, Nobody
-from choros.exporters.formats import ExportOptions, person_name
 from choros.motion import Motion, Person
 
 Floats = NDArray[np.float64]
@@ -31,8 +30,24 @@ CHILDREN = tuple(
 )
 
 
+class Choice(Protocol):
+    """Who is taken from a motion, and where they are to stand: ``exporters.ExportOptions`` is one."""
+
+    @property
+    def space(self) -> Literal["camera", "world"] | None:
+        """None: the motion's own."""
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """Identities; none means everybody."""
+
+    @property
+    def body(self) -> BodyModel | None:
+        """The motion's, if that was not the open body."""
+
+
 @dataclass(frozen=True)
-class ExportPerson:
+class CastPerson:
     """One person in n frames, in the axes of the file; metres, seconds, radians."""
 
     id: int
@@ -48,7 +63,8 @@ class ExportPerson:
 
     @property
     def name(self) -> str:
-        return person_name(self.id)
+        """What the person is called inside files and in the names of theirs."""
+        return f"person_{self.id}"
 
     def params(self) -> BodyParams:
         """What poses the body model like this, in the file's axes (float32, n poses)."""
@@ -80,7 +96,7 @@ class Cast:
     """Everybody and the camera over T frames, in the axes of the file."""
 
     body: BodyModel
-    people: list[ExportPerson]
+    people: list[CastPerson]
     space: Literal["camera", "world"]
     fps: Fraction
     time_s: Floats  # (T,) since the first frame
@@ -97,9 +113,9 @@ class Cast:
 
 
 def cast_of(
-    motion: Motion, options: ExportOptions, up: Literal["y", "z"] = "y", *, may_be_empty: bool = False
+    motion: Motion, choice: Choice, up: Literal["y", "z"] = "y", *, may_be_empty: bool = False
 ) -> Cast:
-    """What ``options`` choose of a motion, with ``up`` pointing up.
+    """What ``choice`` takes of a motion, with ``up`` pointing up.
 
     With y up, x points left of a person who looks along z, as in SMPL and glTF. In camera space the camera
     stands at the origin, level, and looks along -z (y up) or y (z up); in world space the floor is at 0.
@@ -108,7 +124,7 @@ def cast_of(
     is not the motion's; ``Nobody`` of a motion without people, unless it ``may_be_empty``.
     """
     source = motion.header.source or "this video"
-    space: Any = options.space or motion.space
+    space: Any = choice.space or motion.space
     if space != motion.space and not motion.tells_camera:
         raise ChorosError(
             f"the motion of {source} does not tell where the camera was, which {space} space needs; "
@@ -123,9 +139,9 @@ def cast_of(
     T_file_space = np.eye(4)
     T_file_space[:3, :3] = np.linalg.matrix_power(QUARTER_TURN, turns)
 
-    body = _body(motion, options, source)
+    body = _body(motion, choice.body, source)
     first_s = motion.pts_s[0] if len(motion) else 0.0
-    chosen = [motion.person(person) for person in sorted(set(options.people)) or motion.ids.tolist()]
+    chosen = [motion.person(person) for person in sorted(set(choice.people)) or motion.ids.tolist()]
     if not chosen and not may_be_empty:
         raise Nobody(f"nobody is in the motion of {source}, so there are no bodies to show or write.")
     return Cast(
@@ -142,7 +158,7 @@ def cast_of(
     )
 
 
-def stature_m(person: ExportPerson | Person, body: BodyModel) -> float:
+def stature_m(person: CastPerson | Person, body: BodyModel) -> float:
     """From sole to crown, metres, by the median of the person's shape over time."""
     betas, kid = np.asarray(person.betas, np.float64), np.asarray(person.kid, np.float64)
     if betas.ndim > 1:
@@ -154,7 +170,7 @@ def stature_m(person: ExportPerson | Person, body: BodyModel) -> float:
         return float(np.ptp(body.vertices(params)[:, 1].numpy()))
 
 
-def rest_vertices(body: BodyModel, person: ExportPerson) -> Floats:
+def rest_vertices(body: BodyModel, person: CastPerson) -> Floats:
     """The person's shape in T-pose (V, 3), metres; x left, y up, z forward."""
     neutral = body.neutral()
     shape = {"betas": person.betas, "kid": person.kid}
@@ -163,7 +179,7 @@ def rest_vertices(body: BodyModel, person: ExportPerson) -> Floats:
         return body.vertices(params).numpy().astype(np.float64)
 
 
-def shots(person: ExportPerson, cast: Cast) -> list[ExportPerson]:
+def shots(person: CastPerson, cast: Cast) -> list[CastPerson]:
     """The person in each shot that they are in; nothing that has no times of its own goes on over a cut."""
     shot = cast.shot[person.frame]
     over_time = ("frame", "time_s", "visible", "confidence", "rotvec", "pelvis")
@@ -173,7 +189,7 @@ def shots(person: ExportPerson, cast: Cast) -> list[ExportPerson]:
     ]
 
 
-def unbroken(person: ExportPerson, cast: Cast) -> list[tuple[int, int]]:
+def unbroken(person: CastPerson, cast: Cast) -> list[tuple[int, int]]:
     """``person.stretches()`` that end at cuts too: what a line may be drawn through, as rows."""
     return _runs((np.diff(person.frame) == 1) & ~cast.cut_before[person.frame[1:]])
 
@@ -192,19 +208,19 @@ def curve_keys(cast: Cast, frame: NDArray[np.integer[Any]]) -> tuple[NDArray[np.
     return keys, np.insert(time_s, first, just_before_s)
 
 
-def _body(motion: Motion, options: ExportOptions, source: str) -> BodyModel:
+def _body(motion: Motion, given: BodyModel | None, source: str) -> BodyModel:
     wanted = motion.header.body
-    if options.body is None and wanted == "open":
+    if given is None and wanted == "open":
         return BodyModel.load()
-    if options.body is None or options.body.name != wanted:
+    if given is None or given.name != wanted:
         raise ChorosError(
             f"the motion of {source} is of the {wanted} body; "
             f"{'give the model file that it was tracked with' if wanted != 'open' else 'leave --body out'}."
         )
-    return options.body
+    return given
 
 
-def _export_person(person: Person, body: BodyModel, T_file_motion: Floats, first_s: float) -> ExportPerson:
+def _export_person(person: Person, body: BodyModel, T_file_motion: Floats, first_s: float) -> CastPerson:
     rows = person.rows
     betas, kid = np.median(rows["betas"].astype(np.float64), axis=0), float(np.median(rows["kid"]))
     rotvec = np.concatenate([rows["global_orient"], rows["body_pose"]], axis=1).astype(np.float64)
@@ -221,7 +237,7 @@ def _export_person(person: Person, body: BodyModel, T_file_motion: Floats, first
         )
     T = T_file_motion[rows["frame"]]
     rotvec[:, 0] = (Rotation.from_matrix(T[:, :3, :3]) * Rotation.from_rotvec(rotvec[:, 0])).as_rotvec()
-    return ExportPerson(
+    return CastPerson(
         person.id,
         rows["frame"],
         person.pts_s - first_s,

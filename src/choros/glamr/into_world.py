@@ -1,0 +1,81 @@
+"""``choros.world``: everyone in one world, from a motion, its video and what is known of the camera."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from choros.errors import ChorosError
+from choros.motion import Motion
+
+if TYPE_CHECKING:
+    from choros.body import BodyModel
+    from choros.glamr.cameras import CameraPath
+    from choros.glamr.stage import Report
+
+CAMERAS = ("auto", "static", "turning", "moving")
+
+
+def world(
+    motion: Motion | str | Path,
+    video: str | Path | None = None,
+    *,
+    camera: str | Path = "auto",
+    seed: int = 0,
+    keep_visible: bool = True,
+    body: BodyModel | str | Path | None = None,
+    report: Report = lambda what, done, total: None,
+) -> Motion:
+    """Bring everyone into one world: z up, the floor at 0, nobody missing where they were hidden (GLAMR).
+
+    >>> world = choros.world(choros.track("clip.mp4"), "clip.mp4")
+
+    ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
+    ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``seed`` 0 fills
+    gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
+    said anew also where people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion
+    was tracked with. ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
+    Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
+    """
+    from choros.body.skinned import model_of
+    from choros.glamr.odometry import camera_evidence
+    from choros.glamr.stage import WorldOptions, world_of
+
+    motion = Motion.of(motion)
+    if motion.pictures:
+        raise ChorosError(
+            f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
+        )
+    given = solved_camera(camera)
+    evidence = None
+    if video is not None and given is None and camera != "static" and motion.visible.any():
+        following = "following the background"
+        report(following, 0, 0)
+        evidence = camera_evidence(motion, video, lambda done, total: report(following, done, total))
+    moves = camera if given is None else "auto"
+    return world_of(
+        motion,
+        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible),  # type: ignore[arg-type]
+        evidence=evidence,
+        given=given,
+        given_in_metres=not Path(camera).is_dir(),
+        body=None if body is None else model_of(body),
+        report=report,
+    )
+
+
+def solved_camera(camera: str | Path) -> CameraPath | None:
+    """The path in a file of poses or the folder of a COLMAP model; None of a word for what a camera does.
+
+    Raises ``ChorosError`` if it is neither.
+    """
+    from choros.glamr.solved_cameras import read_colmap, read_poses
+
+    if camera in CAMERAS:
+        return None
+    path = Path(camera)
+    if not path.exists():
+        raise ChorosError(
+            f"{camera} is neither a file or folder nor one of: {', '.join(CAMERAS)}; check the camera."
+        )
+    return read_colmap(path) if path.is_dir() else read_poses(path)

@@ -1,0 +1,1 @@
+"""Triangle meshes as pictures: a software rasteriser, normals, light, and the colours of people. No GL."""
