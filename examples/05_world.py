@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 import choros
-from choros.glamr.stage import world_of
+from choros.glamr.pipeline import world_of
 
 world = world_of(choros.Motion.load(sys.argv[1]))
 world.save("world.npz")

@@ -14,7 +14,7 @@ from choros.cli.motions import motion_file
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
-    from choros.glamr.cameras import CameraPath
+    from choros.camera_motion.camera_path import CameraPath
     from choros.motion import Motion
 
 CAMERAS = ("auto", "static", "turning", "moving")
@@ -62,9 +62,10 @@ class World:
     def made(self, motion: Motion) -> Motion:
         """The motion in the world, by these options."""
         from choros.body import BodyModel
+        from choros.camera_motion.odometry import camera_evidence
         from choros.cli.progress import TrackProgress
-        from choros.glamr.odometry import camera_evidence
-        from choros.glamr.stage import WorldOptions, world_of
+        from choros.glamr.options import WorldOptions
+        from choros.glamr.pipeline import world_of
 
         given = self._given()
         body = BodyModel.load(self.body) if self.body else None
@@ -90,7 +91,7 @@ class World:
             )
 
     def _given(self) -> CameraPath | None:
-        from choros.glamr.solved_cameras import read_colmap, read_poses
+        from choros.camera_motion.solved_cameras import read_colmap, read_poses
 
         if self.camera in CAMERAS:
             return None
