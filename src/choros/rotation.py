@@ -61,9 +61,11 @@ def rotmat_to_rotvec_unchecked(rotmat: Floats) -> Floats:
 
 def rotvec_composition(second: Floats, first: Floats) -> Floats:
     """Rotation vectors (..., 3) of turning by ``first`` and then by ``second``, as matrices multiply; broadcast."""
-    second, first = np.broadcast_arrays(second, first)
-    both = Rotation.from_rotvec(second.reshape(-1, 3)) * Rotation.from_rotvec(first.reshape(-1, 3))
-    return both.as_rotvec().reshape(first.shape)
+    shape = np.broadcast_shapes(second.shape, first.shape)
+    turns = (
+        Rotation.from_rotvec(np.array(np.broadcast_to(v, shape)).reshape(-1, 3)) for v in (second, first)
+    )
+    return (next(turns) * next(turns)).as_rotvec().reshape(shape)
 
 
 # --- quaternions ------------------------------------------------------------------------------------

@@ -6,10 +6,8 @@ from scipy.spatial.transform import Rotation
 
 from choros.evaluation.metrics.world import (
     global_errors_mm,
-    heading_rad,
     relative_errors,
     root_translation_error_percent,
-    rotation_angle_rad,
     w_mpjpe_mm,
     wa_mpjpe_mm,
 )
@@ -130,11 +128,3 @@ def test_relative_errors_do_not_see_the_world():
     assert relative_errors(turned, people, present)[1] == pytest.approx(0.3)
     present[1] = False
     assert np.isnan(relative_errors(turned, people, present)).all()
-
-
-@pytest.mark.parametrize("angle", [0, 1e-8, 1.0, np.pi - 1e-8, np.pi])
-def test_rotation_angle_near_both_ends(angle):
-    axis = np.array([1, 2, 2]) / 3
-    assert rotation_angle_rad(Rotation.from_rotvec(angle * axis).as_matrix()) == pytest.approx(
-        angle, abs=1e-12
-    )

@@ -1,15 +1,11 @@
-"""Positional encodings, perceptrons and rotation heads against closed forms."""
+"""Positional encodings and perceptrons against closed forms."""
 
 import math
 
-import roma
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import cell_centres, sinusoids
-from choros.rotation import columns_to_rotmat, rotmat_to_columns
 
 
 def test_sinusoids_of_a_number():

@@ -72,9 +72,7 @@ def test_knees_straighten_but_feet_stay_in_line_and_as_level(standing):
         before, after = was[:, ankle] - was[:, hip], places[:, ankle] - places[:, hip]
         cosine = (before * after).sum(-1) / np.linalg.norm(before, axis=-1) / np.linalg.norm(after, axis=-1)
         assert np.degrees(np.arccos(cosine)).max() < 3
-        tilted = np.linalg.norm(
-            rotmat_to_rotvec_unchecked(was_turned[:, ankle].swapaxes(-1, -2) @ turned[:, ankle]), axis=-1
-        )
+        tilted = rotmat_geodesic_distance(was_turned[:, ankle], turned[:, ankle])
         assert tilted.max() < 0.02
 
 

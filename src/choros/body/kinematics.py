@@ -34,9 +34,16 @@ LEVELS: tuple[tuple[slice, slice | list[int]], ...] = (
 )
 
 #: The same, with the parents as they stand among all joints.
-_LEVELS = tuple(
-    (joints, slice(up[0], up[-1] + 1) if up == tuple(range(up[0], up[-1] + 1)) else list(up))
-    for joints, up in ((joints, PARENTS[joints]) for joints, _ in LEVELS)
+_AMONG_ALL: tuple[tuple[slice, slice | list[int]], ...] = tuple(
+    (
+        joints,
+        slice(above.start + parents.start, above.start + parents.stop)
+        if isinstance(parents, slice)
+        else [above.start + parent for parent in parents],
+    )
+    for above, (joints, parents) in zip(
+        (slice(0, 1), *(joints for joints, _ in LEVELS)), LEVELS, strict=False
+    )
 )
 
 
@@ -73,7 +80,7 @@ def forward_kinematics(rotations: Tensor, joints_rest: Tensor) -> tuple[Tensor, 
 def global_rotations(rotations: Floats) -> Floats:
     """Global rotations (..., 24, 3, 3) from local ones, in NumPy."""
     turned = rotations.copy()
-    for joints, parents in _LEVELS:
+    for joints, parents in _AMONG_ALL:
         np.matmul(turned[..., parents, :, :], rotations[..., joints, :, :], out=turned[..., joints, :, :])
     return turned
 
@@ -82,7 +89,7 @@ def joint_places(turned: Floats, joints_rest: Floats) -> Floats:
     """Joints (..., 24, 3) before ``transl``, from global rotations (..., 24, 3, 3) and rest joints (..., 24, 3)."""
     places = np.empty(np.broadcast_shapes(joints_rest.shape, turned.shape[:-1]))
     places[..., 0, :] = joints_rest[..., 0, :]
-    for joints, parents in _LEVELS:
+    for joints, parents in _AMONG_ALL:
         bones = joints_rest[..., joints, :] - joints_rest[..., parents, :]
         swung = (turned[..., parents, :, :] @ bones[..., None])[..., 0]
         places[..., joints, :] = places[..., parents, :] + swung

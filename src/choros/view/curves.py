@@ -124,7 +124,7 @@ def joint_angles(
     joint: str,  # of JOINT_NAMES, such as left_knee
 ) -> Floats:  # (n, 3) degrees: flexion, sideways, twist
     """How far a joint is from where it is in the T-pose; the page says which way is positive."""
-    turn = rotvec[:, JOINT_NAMES.index(joint)]
+    turn = np.asarray(rotvec[:, JOINT_NAMES.index(joint)], np.float64)
     side, _, kind = joint.rpartition("_")
     along = 0 if kind in ARM else 1  # arms lie along x in the T-pose, all else along y
     wxyz = rotvec_to_quat_wxyz(turn)
