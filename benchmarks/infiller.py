@@ -29,7 +29,7 @@ from choros.evaluation.metrics.pose import best_of_samples, pa_mpjpe_mm
 from choros.glamr.config import FPS, InfillerConfig
 from choros.glamr.cvae import Gaussian
 from choros.glamr.infiller import POSE, SYSTEM, MotionInfiller, Window
-from choros.glamr.windows import joints_about_pelvis, known_neighbours, rotations_at
+from choros.glamr.network_inputs import joints_about_pelvis, known_neighbours, rotations_at
 from choros.training.cvae import train
 from choros.training.infiller import InfillerTraining, pose_error
 from choros.training.mocap_windows import Track, gapped, pose_columns, rest_joints, versions

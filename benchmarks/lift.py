@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body import gauss_newton as gn
+from choros.body.kinematics import posed_joints
 from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.lifter.lift import LiftConfig, Lifting, Past
@@ -84,7 +85,7 @@ def optimised_joints(
 
 
 def joints(points: gn.Points, betas: np.ndarray, rotations: np.ndarray, transl: np.ndarray) -> np.ndarray:
-    return gn.forward(points.shaped(betas)[0], rotations)[1] + transl[:, None]
+    return posed_joints(rotations, points.shaped(betas)[0])[1] + transl[:, None]
 
 
 def calibration(said: np.ndarray, error: np.ndarray, bins: int = 8) -> np.ndarray:  # (bins, 3)

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from choros.camera_motion.odometry import camera_evidence
 from choros.evaluation.sources import FolderSource, Source, open_data
-from choros.glamr.odometry import camera_evidence
 from choros.motion import Motion
 
 

@@ -25,7 +25,7 @@ from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.motion_quality import acceleration_error_mm_s2
 from choros.evaluation.metrics.world import global_errors_mm
 from choros.glamr.config import FPS, TRAJECTORY_PRESETS
-from choros.glamr.ego import ego_to_global
+from choros.glamr.egocentric import ego_to_global
 from choros.glamr.trajectory import SYSTEM, TrajectoryPredictor
 from choros.training.mocap_windows import Walk, versions, walks_of
 from choros.training.trajectory import TrajectoryTraining, train_trajectory

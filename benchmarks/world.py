@@ -19,20 +19,23 @@ from rich.table import Table
 from scipy.spatial.transform import Rotation, Slerp
 
 from choros.body import BodyModel
+from choros.camera_motion.odometry import camera_evidence
 from choros.evaluation.benchmark import Recorded, clip_name
 from choros.evaluation.compare import compare, pooled_scores
 from choros.evaluation.sources import SceneSource, open_data
-from choros.glamr.ego import N_EGO, ego_to_global, global_to_ego
+from choros.glamr.egocentric import N_EGO, ego_to_global, global_to_ego
 from choros.glamr.energies import energies
 from choros.glamr.infiller import MotionInfiller
-from choros.glamr.odometry import camera_evidence
-from choros.glamr.people import courses
-from choros.glamr.sights import Spreads, World
+from choros.glamr.initial_world import first_world
+from choros.glamr.observations import observations_of
+from choros.glamr.options import Sigmas, WorldOptions
+from choros.glamr.person_trajectories import person_trajectories
+from choros.glamr.pipeline import world_of
 from choros.glamr.solve import solve
-from choros.glamr.stage import WorldOptions, first_world, sights_of, world_of
 from choros.glamr.trajectory import TrajectoryPredictor
-from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+from choros.glamr.variables import World
 from choros.motion import ROW, Motion
+from choros.rotation import columns_to_rotmat, rotmat_to_columns
 from choros.scenes import make_scene
 
 SHOWN = (
@@ -117,7 +120,7 @@ def variants(clip, infiller, predictor):
     """Name -> what makes the motion."""
     said = clip.said
     evidence = camera_evidence(said, clip.video) if clip.video else None
-    fine = Spreads()
+    fine = Sigmas()
 
     def ours(predictor=predictor, evidence=evidence, **options):
         return lambda: world_of(said, WorldOptions(**options), infiller, predictor, evidence)
@@ -132,8 +135,8 @@ def variants(clip, infiller, predictor):
         "without optimisation": ours(camera="moving", optimise=False, evidence=None),
         "without predictor": ours(predictor=Standing()),
         "not egocentric": ours(egocentric=False),
-        "without floor": ours(spreads=replace(fine, floor_m=np.inf)),
-        "without contact": ours(spreads=replace(fine, contact_m=np.inf)),
+        "without floor": ours(sigmas=replace(fine, floor_m=np.inf)),
+        "without contact": ours(sigmas=replace(fine, contact_m=np.inf)),
         "poses not smoothed": ours(smooth_s=0),
         "poses said anew": ours(keep_visible=False),
     }
@@ -142,17 +145,17 @@ def variants(clip, infiller, predictor):
     return made
 
 
-def adam(world, sights, spreads, steps=500, rate=1e-3):
+def adam(world, observations, sigmas, steps=500, rate=1e-3):
     """The paper's optimisation on its own variables, without E_pen: the world it comes to, and seconds."""
     tensor = {
-        name: torch.from_numpy(np.ascontiguousarray(getattr(sights, name))).float()
+        name: torch.from_numpy(np.ascontiguousarray(getattr(observations, name))).float()
         for name in ("keypoints", "keypoints_px", "confidence", "R_camera_root", "K", "size_px")
     }
-    weight = tensor["confidence"] * torch.from_numpy(sights.seen)[..., None]
+    weight = tensor["confidence"] * torch.from_numpy(observations.seen)[..., None]
     R, root = (torch.from_numpy(a).float().transpose(0, 1) for a in (world.R_world_root, world.root_m))
     first = global_to_ego(root, R)
     ego = first.clone().requires_grad_()
-    turn = columns_of_rotations(torch.from_numpy(world.R_world_camera).float()).requires_grad_()
+    turn = rotmat_to_columns(torch.from_numpy(world.R_world_camera).float()).requires_grad_()
     place = torch.from_numpy(world.camera_m).float().requires_grad_()
     optimiser = torch.optim.Adam([ego, turn, place], lr=rate)
     scale = torch.tensor([3.0, 3, 100, 5, 5, *[100] * 6]) / 10  # appendix E
@@ -160,14 +163,14 @@ def adam(world, sights, spreads, steps=500, rate=1e-3):
     for _ in range(steps):
         root, R = ego_to_global(ego)
         root, R = root.transpose(0, 1), R.transpose(0, 1)
-        R_wc = rotations_from_columns(turn)
+        R_wc = columns_to_rotmat(turn)
         points = tensor["keypoints"] @ R.mT + (root - place[:, None])[:, :, None]
         points = points @ R_wc[:, None]
         px = (tensor["K"][:, None] @ points.mT).mT
         px = px[..., :2] / px[..., 2:].clamp_min(0.2)
         off = (px - tensor["keypoints_px"]).square().sum(-1) / (0.03 * tensor["size_px"][..., None]) ** 2
         loss = (weight * off / (1 + off / 9)).sum()
-        seen = torch.from_numpy(sights.seen)
+        seen = torch.from_numpy(observations.seen)
         loss = (
             loss + 10 * ((R_wc[:, None].mT @ R - tensor["R_camera_root"]).square().sum((-1, -2)) * seen).sum()
         )
@@ -183,7 +186,7 @@ def adam(world, sights, spreads, steps=500, rate=1e-3):
     seconds = time.process_time() - began
     with torch.no_grad():
         root, R = ego_to_global(ego)
-        R_wc = rotations_from_columns(turn)
+        R_wc = columns_to_rotmat(turn)
     there = World(
         R_wc.double().numpy(), place.detach().double().numpy(),
         R.transpose(0, 1).double().numpy(), root.transpose(0, 1).double().numpy(),
@@ -193,16 +196,16 @@ def adam(world, sights, spreads, steps=500, rate=1e-3):
 
 def timing(clip, body, infiller, predictor, with_adam):
     began = time.process_time()
-    people = courses(clip.said, body, infiller, predictor, smooth_s=WorldOptions().smooth_s)
-    sights = sights_of(clip.said, people)
+    people = person_trajectories(clip.said, body, infiller, predictor, smooth_s=WorldOptions().smooth_s)
+    observations = observations_of(clip.said, people)
     prepared = time.process_time() - began
-    world, spreads = first_world(people, sights, "moving", None, None), Spreads()
+    world, sigmas = first_world(people, observations, "moving", None, None), Sigmas()
 
     def energy(world):
-        return sum(term.cost for term in energies(world, sights, spreads))
+        return sum(term.cost for term in energies(world, observations, sigmas))
 
     began = time.process_time()
-    solved = solve(world, sights, spreads, "moving")
+    solved = solve(world, observations, sigmas, "moving")
     seconds = time.process_time() - began
     whole = time.process_time()
     world_of(clip.said, None, infiller, predictor)
@@ -212,7 +215,7 @@ def timing(clip, body, infiller, predictor, with_adam):
         f"energy {energy(world):.0f} -> {solved.total:.0f}"
     )
     if with_adam:
-        there, slow = adam(world, sights, spreads)
+        there, slow = adam(world, observations, sigmas)
         print(
             f"500 steps of Adam {slow:.1f} s, {slow / seconds:.0f} times as long; energy there {energy(there):.0f}"
         )

@@ -244,7 +244,7 @@ def test_what_reads_the_folder_again_takes_the_motions_rate(crowd, frames, tmp_p
     main(["show", str(out / "motion.npz"), str(frames), "-o", str(tmp_path / "again.mp4")])
     assert "7 frames" in capsys.readouterr().out
 
-    from choros.glamr.odometry import camera_evidence
+    from choros.camera_motion.odometry import camera_evidence
     from choros.view.film import Film
 
     motion = Motion.load(out / "motion.npz")

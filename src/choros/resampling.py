@@ -88,6 +88,8 @@ def _rows(frames: NDArray[np.void], rows: NDArray[np.void], at: Floats, filled: 
 
 def _person(frames: NDArray[np.void], rows: NDArray[np.void], at: Floats, filled: bool) -> NDArray[np.void]:
     """One person's rows on the grid, from their first to their last."""
+    from choros.rotation import rotvec_slerp
+
     frame, place = rows["frame"], at[rows["frame"]]
     grid = np.arange(round(place[0]), round(place[-1]) + 1)
     before, after, share = _between(place, grid)
@@ -113,7 +115,7 @@ def _person(frames: NDArray[np.void], rows: NDArray[np.void], at: Floats, filled
         start, end = (
             side[name].astype(np.float64).reshape(len(w), a[name].shape[1] // 3, 3) for side in (a, b)
         )
-        even[name][moved] = slerp(start, end, w).reshape(a[name].shape)
+        even[name][moved] = rotvec_slerp(start, end, w).reshape(a[name].shape)
     even["visible"] &= known
     even["confidence"][~known] = 0
     return even
@@ -133,20 +135,9 @@ def _mix(a: NDArray[Any], b: NDArray[Any], share: Floats) -> NDArray[Any]:  # (n
 
 
 def _mixed_poses(a: Floats, b: Floats, share: Floats) -> Floats:  # (n, 4, 4)
-    from scipy.spatial.transform import Rotation
+    from choros.rotation import rotmat_to_rotvec, rotvec_slerp, rotvec_to_rotmat
 
     mixed = _mix(a, b, share)
-    start, end = (Rotation.from_matrix(T[:, :3, :3]).as_rotvec() for T in (a, b))
-    mixed[:, :3, :3] = Rotation.from_rotvec(slerp(start, end, share)).as_matrix()
+    start, end = (rotmat_to_rotvec(T[:, :3, :3]) for T in (a, b))
+    mixed[:, :3, :3] = rotvec_to_rotmat(rotvec_slerp(start, end, share))
     return mixed
-
-
-def slerp(a: Floats, b: Floats, share: Floats) -> Floats:
-    """Turns between ``a`` and ``b``, axis-angle (n, ..., 3), rad, the shortest way; ``share`` (n,) 0 to 1."""
-    from scipy.spatial.transform import Rotation
-
-    start = Rotation.from_rotvec(a.reshape(-1, 3))
-    way = (start.inv() * Rotation.from_rotvec(b.reshape(-1, 3))).as_rotvec().reshape(a.shape)
-    part = share.reshape(-1, *[1] * (a.ndim - 1)) * way
-    between: Floats = (start * Rotation.from_rotvec(part.reshape(-1, 3))).as_rotvec()
-    return between.reshape(a.shape)

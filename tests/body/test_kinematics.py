@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import roma
 import torch
 
-from choros.body.kinematics import forward_kinematics, rotation_matrices
+from choros.body import least_squares
+from choros.body.kinematics import forward_kinematics, joint_places, posed_joints, rotation_matrices
 from choros.body.skeleton import PARENTS
 
 
@@ -30,6 +32,32 @@ def test_equals_the_plain_chain():
         expected = plain_chain(rotations[k], joints[k])
         torch.testing.assert_close(turns[k], expected[:, :3, :3], atol=1e-12, rtol=0)
         torch.testing.assert_close(joints[k] + shifts[k], expected[:, :3, 3], atol=1e-12, rtol=0)
+
+
+def test_numpy_and_the_compiled_loop_say_what_torch_says():
+    generator = torch.Generator().manual_seed(3)
+    joints = torch.randn(6, 24, 3, generator=generator, dtype=torch.float64)
+    rotations = rotation_matrices(torch.randn(6, 72, generator=generator, dtype=torch.float64))
+    turns, shifts = forward_kinematics(rotations, joints)
+    turned, places = posed_joints(rotations.numpy(), joints.numpy())
+    np.testing.assert_allclose(turned, turns.numpy(), atol=1e-13)
+    np.testing.assert_allclose(places, (joints + shifts).numpy(), atol=1e-13)
+    for k in range(2):  # as written, not compiled: the same loop
+        turned_k, places_k = np.zeros((24, 3, 3)), np.zeros((24, 3))
+        pose = getattr(least_squares.pose, "py_func", least_squares.pose)
+        pose(np.array(PARENTS), joints[k].numpy(), rotations[k].numpy(), turned_k, places_k)
+        np.testing.assert_allclose(turned_k, turned[k], atol=1e-13)
+        np.testing.assert_allclose(places_k, places[k], atol=1e-13)
+
+
+def test_places_are_linear_in_rest_joints_and_broadcast():
+    rng = np.random.default_rng(0)
+    rest = rng.normal(size=(7, 24, 3))
+    rotations = rotation_matrices(torch.from_numpy(rng.normal(size=72))).numpy()
+    turned, _ = posed_joints(rotations, rest[0])
+    share = rng.normal(size=7)
+    whole = joint_places(turned, np.einsum("k,kjc->jc", share, rest))
+    np.testing.assert_allclose(np.einsum("k,kjc->jc", share, joint_places(turned, rest)), whole, atol=1e-12)
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-7, 1e-3, 1.0, math.pi - 1e-3, math.pi - 1e-8, math.pi])

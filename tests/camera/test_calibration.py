@@ -10,8 +10,8 @@ import pytest
 
 from choros.camera.calibration import Calibration, calibration_of
 from choros.camera.lens import Lens
+from choros.camera_motion.odometry import camera_evidence
 from choros.errors import ChorosError
-from choros.glamr.odometry import camera_evidence
 from choros.motion import ROW, Motion
 from choros.options import TrackOptions
 from choros.track_video import track_to_file
@@ -497,7 +497,7 @@ def test_the_background_is_followed_in_straight_pictures(bent, monkeypatch):
     clip, _, motion = bent
     seen = []
     monkeypatch.setattr(
-        "choros.glamr.odometry.Odometry.step",
+        "choros.camera_motion.odometry.Odometry.step",
         lambda self, image, *_: (seen.append(image), (np.eye(3), 0.0))[1],
     )
     camera_evidence(motion, clip)

@@ -6,7 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from choros.camera import Letterbox, default_focal_px, intrinsics, project, unproject
+from choros.camera import (
+    Letterbox,
+    default_focal_px,
+    intrinsics,
+    project,
+    project_in_front,
+    projection_jacobian,
+    unproject,
+)
 from choros.camera.plausible import checked_K
 from choros.errors import ChorosError
 
@@ -32,6 +40,28 @@ def test_torch_and_numpy_agree():
     np.testing.assert_allclose(project(torch.tensor(points), torch.tensor(K)).numpy(), points_px)
     back = unproject(torch.tensor(points_px), torch.tensor(points[:, 2]), torch.tensor(K))
     np.testing.assert_allclose(back.numpy(), points, atol=1e-12)
+
+
+def test_what_is_behind_the_camera_has_no_image():
+    K = intrinsics(640, 480)
+    points = np.array([[[0.2, 0.1, 2.0], [0.2, 0.1, -2.0]], [[0.0, 0.0, 0.0], [1.0, 0.0, 0.05]]])
+    points_px, in_front = project_in_front(points, K)
+    np.testing.assert_array_equal(in_front, [[True, False], [False, True]])
+    np.testing.assert_array_equal(points_px[in_front], project(points[in_front], K))
+    assert np.isnan(points_px[~in_front]).all()
+    assert not project_in_front(points, np.stack([K, K])[:, None], near_m=0.1)[1][1, 1]
+
+
+def test_the_slope_of_the_projection_is_that_of_differences():
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(5, 4, 3)) + np.array([0, 0, 5])
+    K = np.stack([intrinsics(640, 480, focal_px=f) for f in rng.uniform(300, 900, 5)])[:, None]
+    K[..., 0, 1] = 3.0  # skew
+    slope = projection_jacobian(points, K)
+    for axis in range(3):
+        step = 1e-6 * np.eye(3)[axis]
+        expected = (project(points + step, K) - project(points - step, K)) / 2e-6
+        np.testing.assert_allclose(slope[..., axis], expected, rtol=1e-6, atol=1e-5)
 
 
 def test_field_of_view_is_across_the_longer_side():

@@ -449,7 +449,9 @@ def test_a_body_that_is_missing_is_refused_before_the_background_is_followed(
     capsys, clip, tmp_path, monkeypatch
 ):
     track_to_file(clip, tmp_path / "motion.npz", Shades())
-    monkeypatch.setattr("choros.glamr.odometry.camera_evidence", lambda *_: pytest.fail("it was followed"))
+    monkeypatch.setattr(
+        "choros.camera_motion.odometry.camera_evidence", lambda *_: pytest.fail("it was followed")
+    )
     said = refusal(capsys, "world", tmp_path / "motion.npz", clip, "--body", tmp_path / "missing.pkl")
     assert "missing.pkl" in said
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from choros import systems, track_video
+from choros.camera_motion.odometry import camera_evidence
 from choros.cli.main import main
-from choros.glamr.odometry import camera_evidence
 from choros.live import LiveSource
 from choros.motion import ROW, Motion
 from choros.options import TrackOptions

@@ -9,7 +9,7 @@ from choros.camera import project
 from choros.comotion.alignment import AlignmentConfig, align
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.person_states import PersonStates, standing_rotations
-from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+from choros.rotation import columns_to_rotmat, rotmat_to_columns
 
 STRIDE, SIDE_PX, HEIGHT_M = 8, 512, 1.7
 CELL_PX = torch.full((1,), float(STRIDE))
@@ -30,10 +30,10 @@ def people_at(*pelvis_cam, seed=0) -> PersonStates:
     """People who stand about, each a little differently."""
     n = len(pelvis_cam)
     g = torch.Generator().manual_seed(seed)
-    columns = columns_of_rotations(standing_rotations()).expand(1, n, -1, -1)
+    columns = rotmat_to_columns(standing_rotations()).expand(1, n, -1, -1)
     columns = columns + 0.15 * torch.randn(1, n, 24, 6, generator=g)
     return PersonStates(
-        rotations_from_columns(columns),
+        columns_to_rotmat(columns),
         0.5 * torch.randn(1, n, 10, generator=g),
         torch.tensor([pelvis_cam]),
         torch.randn(1, n, 4, generator=g),
@@ -57,10 +57,10 @@ def image_of(places_px) -> ImageTokens:
 
 def shifted(people: PersonStates, turn=0.1, way=(0.06, -0.04, 0.0), seed=1) -> PersonStates:
     g = torch.Generator().manual_seed(seed)
-    columns = columns_of_rotations(people.rotations)
+    columns = rotmat_to_columns(people.rotations)
     columns = columns + turn * torch.randn(columns.shape, generator=g)
     return people._replace(
-        rotations=rotations_from_columns(columns), pelvis_cam=people.pelvis_cam + torch.tensor(way)
+        rotations=columns_to_rotmat(columns), pelvis_cam=people.pelvis_cam + torch.tensor(way)
     )
 
 

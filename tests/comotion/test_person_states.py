@@ -17,7 +17,7 @@ from choros.comotion.person_states import (
     standing_in_boxes,
     standing_rotations,
 )
-from choros.layers.rotation import rotations_from_columns
+from choros.rotation import columns_to_rotmat
 
 BODY = BodyModel.load(detail="light")
 
@@ -29,7 +29,7 @@ def camera(focal_px: float, squeeze: float = 1.0, cx: float = 250.0, cy: float =
 def someone(n: int = 3, seed: int = 0) -> PersonStates:
     g = torch.Generator().manual_seed(seed)
     return PersonStates(
-        rotations_from_columns(torch.randn(1, n, 24, 6, generator=g)),
+        columns_to_rotmat(torch.randn(1, n, 24, 6, generator=g)),
         torch.randn(1, n, 10, generator=g),
         torch.randn(1, n, 3, generator=g) + torch.tensor([0.0, 0.0, 5.0]),
         torch.randn(1, n, 8, generator=g),
@@ -71,7 +71,7 @@ def test_smpls_parameters_say_the_same_body():
 def test_gradients_by_way_of_smpls_parameters_are_the_same():
     # Also half a turn from zero and at zero, where axis-angle is awkward: a standing body has both.
     columns = torch.cat([standing_columns()[None], torch.randn(2, 24, 6)])[None].requires_grad_()
-    people = someone()._replace(rotations=rotations_from_columns(columns))
+    people = someone()._replace(rotations=columns_to_rotmat(columns))
     weights = torch.randn(1, 3, 24, 3)
     (direct,) = torch.autograd.grad((people.joints_cam(BODY) * weights).sum(), columns, retain_graph=True)
     (spoken,) = torch.autograd.grad((BODY.joints(people.params(BODY)) * weights).sum(), columns)

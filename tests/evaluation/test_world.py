@@ -6,10 +6,8 @@ from scipy.spatial.transform import Rotation
 
 from choros.evaluation.metrics.world import (
     global_errors_mm,
-    heading_rad,
     relative_errors,
     root_translation_error_percent,
-    rotation_angle_rad,
     w_mpjpe_mm,
     wa_mpjpe_mm,
 )
@@ -74,20 +72,6 @@ def test_g_mpjpe_starts_anew_every_window():
     np.testing.assert_allclose(errors, 10 * (np.arange(60) % 25), atol=1e-9)
 
 
-def test_heading_is_that_of_the_body_brought_upright():
-    """Leaning about any horizontal axis leaves the heading; GLAMR's swing-twist gives the same angle."""
-    rng = np.random.default_rng(3)
-    for _ in range(50):
-        angle = rng.uniform(-3, 3)
-        axis = rng.uniform(0, 2 * np.pi)
-        lean = Rotation.from_rotvec(rng.uniform(0, 2.5) * np.array([np.cos(axis), np.sin(axis), 0]))
-        assert heading_rad(lean.as_matrix() @ about_z(angle) @ STANDING) == pytest.approx(angle, abs=1e-9)
-        R = Rotation.random(None, rng).as_matrix()
-        x, y, z, w = Rotation.from_matrix(R @ STANDING.T).as_quat()
-        difference = heading_rad(R) - 2 * np.arctan2(z, w)
-        assert np.cos(difference) == pytest.approx(1, abs=1e-6), (x, y)
-
-
 def test_wham_errors_forgive_any_similarity():
     joints, T = walk(frames=130)
     T_ab = np.eye(4)
@@ -144,11 +128,3 @@ def test_relative_errors_do_not_see_the_world():
     assert relative_errors(turned, people, present)[1] == pytest.approx(0.3)
     present[1] = False
     assert np.isnan(relative_errors(turned, people, present)).all()
-
-
-@pytest.mark.parametrize("angle", [0, 1e-8, 1.0, np.pi - 1e-8, np.pi])
-def test_rotation_angle_near_both_ends(angle):
-    axis = np.array([1, 2, 2]) / 3
-    assert rotation_angle_rad(Rotation.from_rotvec(angle * axis).as_matrix()) == pytest.approx(
-        angle, abs=1e-12
-    )

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from choros.glamr.cameras import CameraEvidence, GroundEvidence
+from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
 from choros.glamr.energies import energies
-from choros.glamr.rigid import exp
-from choros.glamr.sights import Sights, Spreads, World
+from choros.glamr.observations import Observations
+from choros.glamr.options import Sigmas
+from choros.glamr.variables import World
+from choros.rotation import rotvec_to_rotmat
 
 T, S = 4, 3
 
@@ -18,20 +20,20 @@ def random_world(rng):
     level = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # columns: right, down, ahead
     upright = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
     return World(
-        exp(0.1 * rng.normal(size=(T, 3))) @ level,
+        rotvec_to_rotmat(0.1 * rng.normal(size=(T, 3))) @ level,
         rng.normal(size=(T, 3)) * 0.2 + [0, -5, 1.5],
-        exp(0.4 * rng.normal(size=(T, S, 3))) @ upright,
+        rotvec_to_rotmat(0.4 * rng.normal(size=(T, S, 3))) @ upright,
         rng.normal(size=(T, S, 3)) * 0.4 + [0, 0, 0.9],
     )
 
 
-def random_sights(rng):
+def random_observations(rng):
     there = np.ones((T, S), bool)
     there[0, 1] = there[3, 2] = False
     linked = there[:-1] & there[1:]
     linked[1, 0] = False  # somebody else took the place
     K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
-    return Sights(
+    return Observations(
         times_s=np.array([0.0, 0.04, 0.09, 0.12]),
         there=there,
         linked=linked,
@@ -43,34 +45,37 @@ def random_sights(rng):
         keypoints_px=rng.random((T, S, 17, 2)) * [640, 480],
         confidence=rng.random((T, S, 17)),
         size_px=np.full((T, S), 180.0),
-        R_camera_root=exp(rng.normal(size=(T, S, 3))),
+        R_camera_root=rotvec_to_rotmat(rng.normal(size=(T, S, 3))),
         depth_m=rng.random((T, S)) + 5,
         step=rng.normal(size=(T - 1, S, 3)) * 0.05,
-        turn=exp(0.1 * rng.normal(size=(T - 1, S, 3))),
+        turn=rotvec_to_rotmat(0.1 * rng.normal(size=(T - 1, S, 3))),
         up_root=np.tile([0.0, 1, 0], (T, S, 1)),
         height_m=np.full((T, S), 0.9),
         low=rng.random((T, S, 4)),
     )
 
 
-def all_energies(world, sights, path=None):
+def all_energies(world, observations, path=None):
     rng = np.random.default_rng(7)
     ground = GroundEvidence(
         0.1 * rng.normal(size=(T - 1, 3)), rng.normal(size=(T - 1, 3)), np.array([0.8, 0, 1])
     )
-    turn = exp(0.01 * rng.normal(size=(T - 1, 3)))
+    turn = rotvec_to_rotmat(0.01 * rng.normal(size=(T - 1, 3)))
     evidence = CameraEvidence(turn, np.array([1.0, 0.5, 0.0]), ground=ground)
-    spreads = replace(Spreads(), evidence_rad=0.01, ground_step=0.05)
-    return {term.name: term for term in energies(world, sights, spreads, evidence, path)}
+    sigmas = replace(Sigmas(), evidence_rad=0.01, ground_step=0.05)
+    return {term.name: term for term in energies(world, observations, sigmas, evidence, path)}
 
 
 def varied(world, frame, unit, step):
     R_camera, camera = world.R_world_camera.copy(), world.camera_m.copy()
     R_root, root = world.R_world_root.copy(), world.root_m.copy()
     if unit == 0:
-        R_camera[frame], camera[frame] = exp(step[:3]) @ R_camera[frame], camera[frame] + step[3:]
+        R_camera[frame], camera[frame] = (
+            rotvec_to_rotmat(step[:3]) @ R_camera[frame],
+            camera[frame] + step[3:],
+        )
     else:
-        R_root[frame, unit - 1] = exp(step[:3]) @ R_root[frame, unit - 1]
+        R_root[frame, unit - 1] = rotvec_to_rotmat(step[:3]) @ R_root[frame, unit - 1]
         root[frame, unit - 1] += step[3:]
     return World(R_camera, camera, R_root, root)
 
@@ -79,9 +84,9 @@ def varied(world, frame, unit, step):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_slopes_are_those_of_the_costs(seed, egocentric):
     rng = np.random.default_rng(seed)
-    world, sights = random_world(rng), random_sights(rng)
+    world, observations = random_world(rng), random_observations(rng)
     path = None if egocentric else random_world(rng)
-    terms = all_energies(world, sights, path)
+    terms = all_energies(world, observations, path)
     assert len(terms) == (19 if egocentric else 18)
     assert all(term.cost > 0 for term in terms.values())
     size = 1e-5
@@ -89,8 +94,8 @@ def test_slopes_are_those_of_the_costs(seed, egocentric):
         for unit in range(1 + S):
             for axis in range(6):
                 step = size * np.eye(6)[axis]
-                more = all_energies(varied(world, frame, unit, step), sights, path)
-                less = all_energies(varied(world, frame, unit, -step), sights, path)
+                more = all_energies(varied(world, frame, unit, step), observations, path)
+                less = all_energies(varied(world, frame, unit, -step), observations, path)
                 for name, term in terms.items():
                     slope = sum(
                         2 * (by[:, :, axis] * term.residual)[(f == frame) & (u == unit)].sum()

@@ -11,7 +11,7 @@ from choros.errors import ChorosError
 from choros.glamr.config import InfillerConfig
 from choros.glamr.cvae import Gaussian
 from choros.glamr.infiller import POSE, MotionInfiller
-from choros.glamr.windows import rotations_at
+from choros.glamr.network_inputs import rotations_at
 
 TINY = InfillerConfig(width=16, heads=2, blocks=1, feedforward=16, mlp=(16,), latent=4, dropout=0.0)
 

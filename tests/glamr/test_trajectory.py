@@ -6,7 +6,7 @@ import torch
 from choros import weights
 from choros.errors import ChorosError
 from choros.glamr.config import TrajectoryConfig
-from choros.glamr.ego import TILT, ego_to_global
+from choros.glamr.egocentric import TILT, ego_to_global
 from choros.glamr.trajectory import TrajectoryPredictor
 
 TINY = TrajectoryConfig(lstm=16, mlp=(16, 16), latent=4)

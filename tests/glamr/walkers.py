@@ -10,9 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
-from choros.glamr.ego import global_to_ego
-from choros.glamr.figure import figure
-from choros.glamr.windows import even_times, places_at, rotations_at
+from choros.glamr.egocentric import global_to_ego
+from choros.glamr.network_inputs import even_times, places_at, rotations_at
+from choros.glamr.posed_skeleton import pose_skeleton
 from choros.motion import FRAME, ROW, Header, Motion
 
 FPS = 30
@@ -21,8 +21,8 @@ UPRIGHT = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])  # SMPL's axes in the wo
 
 @cache
 def standing():
-    """The figure of the mean shape in its rest pose; its soles are at one height."""
-    return figure(BodyModel.load(), np.tile(np.eye(3), (1, 23, 1, 1)), np.zeros(10), 0.0)
+    """The skeleton of the mean shape in its rest pose; its soles are at one height."""
+    return pose_skeleton(BodyModel.load(), np.tile(np.eye(3), (1, 23, 1, 1)), np.zeros(10), 0.0)
 
 
 def about_z(angle):

@@ -1,15 +1,11 @@
-"""Positional encodings, perceptrons and rotation heads against closed forms."""
+"""Positional encodings and perceptrons against closed forms."""
 
 import math
 
-import roma
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import cell_centres, sinusoids
-from choros.layers.rotation import columns_of_rotations, rotations_from_columns
 
 
 def test_sinusoids_of_a_number():
@@ -34,15 +30,3 @@ def test_a_perceptron_begins_with_answers_of_the_asked_size():
     torch.manual_seed(0)
     answers = perceptron(8, 512, 1000, out_scale=0.1)(torch.randn(20, 8))
     assert 0.03 < answers.std() < 0.1
-
-
-@given(st.integers(0, 2**31 - 1))
-def test_columns_of_a_rotation_give_it_back(seed):
-    generator = torch.Generator().manual_seed(seed)
-    rotvec = torch.randn(5, 3, generator=generator, dtype=torch.float64) * 2
-    rotations = roma.rotvec_to_rotmat(rotvec)
-    columns = columns_of_rotations(rotations)
-    torch.testing.assert_close(rotations_from_columns(columns), rotations)
-    # The first column's length, and what the second has along the first, say nothing.
-    skewed = torch.cat([columns[:, :3] * 3, columns[:, 3:] * 2 - columns[:, :3]], -1)
-    torch.testing.assert_close(rotations_from_columns(skewed), rotations)

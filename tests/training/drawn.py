@@ -11,7 +11,7 @@ from choros.body import BodyModel
 from choros.camera import project
 from choros.comotion.config import ComotionConfig
 from choros.comotion.person_states import standing_columns
-from choros.layers.rotation import rotations_from_columns
+from choros.rotation import columns_to_rotmat
 from choros.training.comotion_data import HEIGHT_M, LabelledClip
 from choros.training.comotion_losses import points_about_pelvis
 
@@ -44,7 +44,7 @@ def drawn_clip(
     body = BodyModel.load(detail="light")
     K = np.array([[size, 0, size / 2], [0, size, size / 2], [0, 0, 1]], np.float32)
     columns = standing_columns() + torch.from_numpy(rng.normal(0, 0.15, (frames, people, 24, 6))).float()
-    rotations = rotations_from_columns(columns)
+    rotations = columns_to_rotmat(columns)
     betas = torch.from_numpy(rng.normal(0, 0.7, (people, 10))).float()
     about = points_about_pelvis(rotations, betas.expand(frames, -1, -1), body).numpy()
     start = np.stack(

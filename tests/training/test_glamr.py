@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from choros.glamr.config import InfillerConfig, TrajectoryConfig
-from choros.glamr.ego import ego_to_global
+from choros.glamr.egocentric import ego_to_global
 from choros.glamr.infiller import MotionInfiller
 from choros.glamr.trajectory import TrajectoryPredictor
 from choros.training import infiller, trajectory

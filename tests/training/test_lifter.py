@@ -75,12 +75,12 @@ def test_people_keep_their_path(points):
 def test_mirror_rotations_are_those_of_a_mirrored_body(points):
     rng = np.random.default_rng(0)
     rotations = Rotation.from_rotvec(rng.normal(0, 0.4, (24, 3))).as_matrix()
-    from choros.body.gauss_newton import forward
+    from choros.body.kinematics import posed_joints
     from choros.training.lifter_poses import _MIRROR
 
     rest = points.joint_template[None]
-    _, places = forward(rest, rotations[None])
-    _, mirrored = forward(rest, (rotations[list(MIRROR_JOINTS)] * _MIRROR)[None])
+    _, places = posed_joints(rotations[None], rest)
+    _, mirrored = posed_joints((rotations[list(MIRROR_JOINTS)] * _MIRROR)[None], rest)
     np.testing.assert_allclose(mirrored[0], places[0][list(MIRROR_JOINTS)] * [-1, 1, 1], atol=1e-3)
 
 
@@ -156,9 +156,9 @@ def test_joints_of_the_loss_are_those_of_the_body(points):
     rng = np.random.default_rng(0)
     rotations = Rotation.from_rotvec(rng.normal(0, 0.5, (5 * 24, 3))).as_matrix().reshape(5, 24, 3, 3)
     rest, _ = points.shaped(rng.normal(size=(5, 10)))
-    from choros.body.gauss_newton import forward
+    from choros.body.kinematics import posed_joints
 
-    _, places = forward(rest, rotations)
+    _, places = posed_joints(rotations, rest)
     found = lifter.place_joints(torch.from_numpy(rotations), torch.from_numpy(rest))
     np.testing.assert_allclose(found.numpy(), places - places[:, :1], atol=1e-12)
 

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.body.gauss_newton import Points, forward
+from choros.body.gauss_newton import Points
+from choros.body.kinematics import posed_joints
 from choros.training.lifter_poses import ARMS, LEGS, NOTHING_MIXED, PoseVariety, poses
 
 from .test_lifter import SWINGING, Clip
@@ -47,7 +48,10 @@ def test_straightened_legs_bend_less_and_keep_their_feet_where_they_were():
     np.testing.assert_allclose(angle(kept[:, 0, [4, 5]]), 0.9, atol=1e-4)
     points = Points.of(BodyModel.load(detail="light"))
     rest = np.repeat(points.joint_template[None], len(before), 0)
-    (turned, old), (again, new) = forward(rest, before.astype(float)), forward(rest, after.astype(float))
+    (turned, old), (again, new) = (
+        posed_joints(before.astype(float), rest),
+        posed_joints(after.astype(float), rest),
+    )
     for hip, _knee, ankle, _ in LEGS.values():
         was, now = (places[:, ankle] - places[:, hip] for places in (old, new))
         cosine = (was * now).sum(-1) / np.linalg.norm(was, axis=-1) / np.linalg.norm(now, axis=-1)

@@ -13,12 +13,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
 from choros.body.skeleton import PARENTS
 from choros.errors import ChorosError, Nobody
 from choros.motion import Motion, Person
+from choros.rotation import rotmat_to_rotvec, rotvec_composition
 
 Floats = NDArray[np.float64]
 
@@ -236,7 +236,7 @@ def _export_person(person: Person, body: BodyModel, T_file_motion: Floats, first
             f"the motion has numbers for person {person.id} that are not finite; track it again."
         )
     T = T_file_motion[rows["frame"]]
-    rotvec[:, 0] = (Rotation.from_matrix(T[:, :3, :3]) * Rotation.from_rotvec(rotvec[:, 0])).as_rotvec()
+    rotvec[:, 0] = rotvec_composition(rotmat_to_rotvec(T[:, :3, :3]), rotvec[:, 0])
     return CastPerson(
         person.id,
         rows["frame"],

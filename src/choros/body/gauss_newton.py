@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import fit_arrays, least_squares
+from choros.body.kinematics import posed_joints
 from choros.body.model import BodyModel
 from choros.body.skeleton import PARENTS
 
@@ -110,7 +111,7 @@ class Points:
     def keypoints(self, betas: Floats, rotations: Floats, transl: Floats) -> Floats:
         """Keypoints (n, 17, 3), metres, of posed people, in the axes of ``transl`` (n, 3)."""
         rest, offsets = self.shaped(betas)
-        turned, places = forward(rest, rotations)
+        turned, places = posed_joints(rotations, rest)
         return place_points(self, offsets, turned, places).sum(2) + transl[:, None]
 
 
@@ -156,27 +157,6 @@ for _joint in range(23, 0, -1):
 
 #: Toes and hands show nothing of themselves in 17 keypoints and stay as the network has them.
 FREE = [joint for joint in range(24) if joint not in (10, 11, 22, 23)]
-
-
-def logarithm(rotations: Floats) -> Floats:
-    """Axis-angle vectors (..., 3), rad, of rotation matrices (..., 3, 3) that are known to be rotations.
-
-    SciPy's own, but for its check by singular values, which costs more than all the rest of a fit.
-    """
-    out = np.empty((rotations.size // 9, 3))
-    least_squares.logarithms(_plain(rotations).reshape(-1, 3, 3), out)
-    return out.reshape(rotations.shape[:-1])
-
-
-def forward(points_rest: Floats, rotations: Floats) -> tuple[Floats, Floats]:
-    """Global rotations (n, 24, 3, 3) and joints (n, 24, 3) before ``transl``, from rest joints."""
-    turned, places = rotations.copy(), points_rest.copy()
-    for joint in range(1, 24):
-        parent = PARENTS[joint]
-        bone = points_rest[:, joint] - points_rest[:, parent]
-        turned[:, joint] = turned[:, parent] @ rotations[:, joint]
-        places[:, joint] = places[:, parent] + (turned[:, parent] @ bone[..., None])[..., 0]
-    return turned, places
 
 
 def place_points(

@@ -18,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.gauss_newton import FREE, MOVES, PosePrior, float64, forward, logarithm
+from choros.body.gauss_newton import FREE, MOVES, PosePrior, float64
+from choros.body.kinematics import global_rotations, joint_places, posed_joints
 from choros.body.model import BodyModel
-from choros.body.skeleton import PARENTS
+from choros.rotation import rotmat_to_rotvec_unchecked
 
 Floats = NDArray[np.float64]
 
@@ -114,9 +115,9 @@ class Shapes:
         """The skin (V, 3) of one posed body, metres (pose correctives left out)."""
         one = np.concatenate([[1.0], shape])
         rest = self.joints @ one
-        turned, places = forward(rest[None], rotations[None])
-        offsets = places[0] - (turned[0] @ rest[..., None])[..., 0]
-        bond = np.concatenate([turned[0].reshape(24, 9), offsets], 1)
+        turned, places = posed_joints(rotations, rest)
+        offsets = places - (turned @ rest[..., None])[..., 0]
+        bond = np.concatenate([turned.reshape(24, 9), offsets], 1)
         moves = self.skin @ bond  # (V, 12)
         shaped = self.vertices @ one
         return (moves[:, :9].reshape(-1, 3, 3) @ shaped[..., None])[..., 0] + moves[:, 9:] + transl
@@ -124,12 +125,10 @@ class Shapes:
     def posed(self, points: Landmarks, shape: Floats, rotations: Floats, transl: Floats) -> Points3D:
         """Points of one body: shape (11,), local rotations (24, 3, 3), transl (3,) metres."""
         one = np.concatenate([[1.0], shape])
-        turned = forward(np.zeros((1, 24, 3)), rotations[None])[0][0]
-        places = self.joints.copy()  # (24, 3, 12), posed, by shape coordinate
-        for joint in range(1, 24):
-            parent = PARENTS[joint]
-            bone = self.joints[joint] - self.joints[parent]
-            places[joint] = places[parent] + turned[parent] @ bone
+        turned = global_rotations(rotations)
+        places = np.moveaxis(
+            joint_places(turned, np.moveaxis(self.joints, -1, 0)), 0, -1
+        )  # by shape coordinate
         n, width = len(points.weights), len(one)
         swung = (turned @ points.offsets).sum(1)  # (P, 3, 12)
         whole = swung + (points.weights @ places.reshape(24, -1)).reshape(n, 3, width)
@@ -201,7 +200,7 @@ def without_pose(
     pose_information = weighted.T @ by_pose + np.diag(1 / std**2)
     pose_pull = weighted.T @ residual
     rows = np.concatenate([np.arange(3) + 3 * (joint - 1) for joint in FREE if joint])
-    body = logarithm(rotations[None, 1:22]).reshape(63)
+    body = rotmat_to_rotvec_unchecked(rotations[None, 1:22]).reshape(63)
     root = prior.precision_root[:, rows]
     pose_information[3:-3, 3:-3] += doubt.prior_weight * (root.T @ root)
     pose_pull[3:-3] -= doubt.prior_weight * (((body - prior.mean) @ prior.precision_root.T) @ root)

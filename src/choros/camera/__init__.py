@@ -1,5 +1,21 @@
 """The camera: intrinsics and projection (``pinhole``), lens, calibration files, and where it stands (``pose``)."""
 
-from choros.camera.pinhole import Letterbox, default_focal_px, intrinsics, project, unproject
+from choros.camera.pinhole import (
+    Letterbox,
+    default_focal_px,
+    intrinsics,
+    project,
+    project_in_front,
+    projection_jacobian,
+    unproject,
+)
 
-__all__ = ["Letterbox", "default_focal_px", "intrinsics", "project", "unproject"]
+__all__ = [
+    "Letterbox",
+    "default_focal_px",
+    "intrinsics",
+    "project",
+    "project_in_front",
+    "projection_jacobian",
+    "unproject",
+]

@@ -68,10 +68,31 @@ def intrinsics(
 def project(points_cam: Array, K: Array) -> Array:
     """Points (..., 3) in camera axes, metres, to the image, (..., 2) px. K (3, 3) or (..., 3, 3).
 
-    Points at or behind the camera (z <= 0) have no image; theirs come out mirrored or infinite, so test z.
+    For points that are known to be in front of the camera: others come out mirrored or infinite. Where that is not
+    known, ``project_in_front``.
     """
     homogeneous = (K @ points_cam[..., None])[..., 0]
     return homogeneous[..., :2] / homogeneous[..., 2:]
+
+
+def project_in_front(
+    points_cam: NDArray[np.floating[Any]], K: NDArray[np.floating[Any]], near_m: float = 0.0
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Points (..., 3) in camera axes to the image, (..., 2) px, NaN for those that have none; and which have, (...).
+
+    Those are farther than ``near_m`` in front of the camera. K (3, 3) or (..., 3, 3).
+    """
+    in_front = points_cam[..., 2] > near_m
+    points_px = project(np.where(in_front[..., None], points_cam, [0.0, 0.0, 1.0]), K)
+    return np.where(in_front[..., None], points_px, np.nan), in_front
+
+
+def projection_jacobian(points_cam: NDArray[np.float64], K: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How the image of points (..., 3) in front of the camera moves with them, (..., 2, 3) px per metre."""
+    z = points_cam[..., 2, None, None]
+    slope = K[..., :2, :] / z  # but for the part by depth, which follows
+    slope[..., 2] = -(K[..., :2, :2] @ points_cam[..., :2, None])[..., 0] / z[..., 0] ** 2
+    return slope
 
 
 def unproject(points_px: Array, depth_m: Array, K: Array) -> Array:

@@ -3,7 +3,7 @@
 Trackers turn their predictions by it, so that people are looked for where a camera that pans or shakes shows them.
 Two small grey pictures are brought together by phase correlation (Kuglin and Hines 1975), corners of the background
 are followed from there (Shi and Tomasi 1994; Lucas and Kanade, pyramidal) and a turn is fitted to them robustly. The
-full geometry of a video, to the hundredth of a degree, is for ``glamr.odometry``; this is made to take two
+full geometry of a video, to the hundredth of a degree, is for ``odometry``; this is made to take two
 milliseconds a frame.
 """
 
@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.journal import State
+from choros.rotation import rotmat_between, rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 Grey = NDArray[np.uint8]
@@ -155,10 +155,7 @@ def _turned_by(shift_px: Floats, K: Floats, size: tuple[int, int]) -> Floats:
     """The turn without roll that moves the middle of the picture by so much."""
     middle = np.array(size) / 2 - 0.5
     a, b = _rays(np.stack([middle, middle + shift_px]), K)
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    axis = np.cross(a, b)
-    sine = np.linalg.norm(axis)
-    return Rotation.from_rotvec(axis * (np.arctan2(sine, a @ b) / max(sine, 1e-12))).as_matrix()
+    return rotmat_between(a, b)
 
 
 def _followed(
@@ -211,7 +208,7 @@ def _fit(
         normal = weighed.T @ slopes.reshape(-1, 4)
         normal += np.diag([1e-6 * np.trace(normal)] * 4)
         step = np.linalg.solve(normal, -weighed.T @ error_px.reshape(-1))
-        R = Rotation.from_rotvec(step[:3]).as_matrix() @ R
+        R = rotvec_to_rotmat(step[:3]) @ R
         log_zoom = float(np.clip(log_zoom + step[3], -0.5, 0.5))
     return R, np.linalg.norm(missed()[1], axis=-1)
 

@@ -24,7 +24,7 @@ from choros.comotion.person_states import (
 )
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import sinusoids
-from choros.layers.rotation import rotations_from_columns
+from choros.rotation import columns_to_rotmat
 
 
 class Initialisation(nn.Module):
@@ -71,7 +71,7 @@ class Initialisation(nn.Module):
 
         pelvis_px = middle_px + place[..., :2] * side_px[..., None]
         return PersonStates(
-            rotations_from_columns(columns.unflatten(-1, (24, 6)) + self.standing),
+            columns_to_rotmat(columns.unflatten(-1, (24, 6)) + self.standing),
             betas,
             place_pelvis(pelvis_px, rho + place[..., 2], K[:, None]),
             # Within the range that the recurrent update keeps its state in.

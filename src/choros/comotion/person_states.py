@@ -18,7 +18,7 @@ from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import forward_kinematics
 from choros.body.skeleton import JOINT_NAMES
 from choros.camera import project, unproject
-from choros.layers.rotation import columns_of_rotations
+from choros.rotation import rotmat_to_columns
 
 #: Nearer than this, or behind the camera, a point is seen as if it were this far, metres.
 NEAR_M = 0.1
@@ -94,7 +94,7 @@ def standing_rotations() -> Tensor:
 
 def standing_columns() -> Tensor:
     """`standing_rotations` as the numbers that networks add to, (24, 6)."""
-    return columns_of_rotations(standing_rotations())
+    return rotmat_to_columns(standing_rotations())
 
 
 def standing_joints(body: BodyModel) -> Tensor:

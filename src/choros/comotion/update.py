@@ -19,7 +19,7 @@ from choros.comotion.heatmap_sampling import N_EVIDENCE, evidence, shortcut
 from choros.comotion.person_states import PersonStates, pixels_per_metre, project_safely, standing_columns
 from choros.layers.perceptron import perceptron
 from choros.layers.positions import sinusoids
-from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+from choros.rotation import columns_to_rotmat, rotmat_to_columns
 
 #: Joints outside the image are told apart this far, in image sides beyond its corners.
 MARGIN = 1.0
@@ -69,7 +69,7 @@ class Update(nn.Module):
         tokens = self.rounds(encoded, image, people.present, anchors)
         answer = self.decode_person(tokens).to(K.dtype)
         if config.evidence:
-            before = (columns_of_rotations(people.rotations) - self.standing).flatten(-2)
+            before = (rotmat_to_columns(people.rotations) - self.standing).flatten(-2)
             answer = answer + self.shortcut(torch.cat([before, said], -1)).to(K.dtype)
         columns, step = answer.split([24 * 6, 3], -1)
 
@@ -82,7 +82,7 @@ class Update(nn.Module):
             feedback = self.decode_feedback(tokens).to(hidden.dtype)
             hidden = self.memory(feedback.flatten(0, 1), hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
         return people._replace(
-            rotations=rotations_from_columns(columns.unflatten(-1, (24, 6)) + self.standing),
+            rotations=columns_to_rotmat(columns.unflatten(-1, (24, 6)) + self.standing),
             pelvis_cam=people.pelvis_cam + moved,
             hidden=hidden.to(K.dtype),
         )
@@ -103,7 +103,7 @@ class Update(nn.Module):
         about_pelvis = joints_cam - pelvis[..., None, :]
         return torch.cat(
             [
-                columns_of_rotations(people.rotations).flatten(-2),
+                rotmat_to_columns(people.rotations).flatten(-2),
                 people.betas,
                 pelvis[..., :2],
                 rho[..., None],

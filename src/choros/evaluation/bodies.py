@@ -6,11 +6,11 @@ is decided here and nowhere else.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.skinned import params_of
 from choros.motion import Motion
+from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.void]
@@ -42,7 +42,7 @@ def root_poses(rows: Rows, joints: Floats) -> Floats:
     """T_space_root (n, 4, 4): SMPL's pelvis of rows (n,) with joints (n, 24, 3) m, in their space."""
     T = np.tile(np.eye(4), (len(rows), 1, 1))
     if len(rows):
-        T[:, :3, :3] = Rotation.from_rotvec(rows["global_orient"]).as_matrix()
+        T[:, :3, :3] = rotvec_to_rotmat(rows["global_orient"])
     T[:, :3, 3] = joints[:, 0]
     return T
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
-from choros.camera import project
+from choros.camera import project_in_front
 from choros.errors import ChorosError
 from choros.evaluation.bodies import (
     T_camera_space,
@@ -216,9 +216,8 @@ def _errors(
             skins[-1] |= skin_means(*skin_world, roots[0][some], roots[1][some], fps)
     means |= added(skins)
     points_cam = moved(T_camera_space(prediction)[said["frame"]], keypoints_m(said, body))
-    in_front = points_cam[..., 2:] > 0
-    points_px = project(np.where(in_front, points_cam, (0, 0, 1)), prediction.K[said["frame"]][:, None])
-    return means, errors_mm, np.where(in_front, points_px, np.nan)
+    points_px, _ = project_in_front(points_cam, prediction.K[said["frame"]][:, None])
+    return means, errors_mm, points_px
 
 
 def _acceleration_errors(true: Rows, said: Rows, true_m: Floats, said_m: Floats, fps: float) -> Floats:

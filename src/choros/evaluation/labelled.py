@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.body.skeleton import JOINT_NAMES
-from choros.camera import project
+from choros.camera import project, project_in_front
 from choros.datasets.sample import PersonLabel, Sample, to_coco17
 from choros.errors import ChorosError
 from choros.evaluation.bodies import T_camera_space, joints_m, keypoints_m, moved
@@ -102,7 +102,7 @@ def compare_labelled(truth: Labelled, prediction: Motion, body: BodyModel | None
     said = _answers(prediction, frames)
     joints_cam = moved(T_camera_space(prediction)[said["frame"]], joints_m(said, body))
     names = [JOINT_NAMES.index(name) for name in true.names]
-    joints_px, in_front = _projected(joints_cam[:, names], prediction.K[said["frame"]])
+    joints_px, in_front = project_in_front(joints_cam[:, names], prediction.K[said["frame"]][:, None])
     if not true.boxed and len(said):
         said["box_px"] = np.concatenate([joints_px.min(1), joints_px.max(1)], -1)
         said, joints_cam = said[in_front.all(-1)], joints_cam[in_front.all(-1)]
@@ -119,10 +119,10 @@ def compare_labelled(truth: Labelled, prediction: Motion, body: BodyModel | None
     )
     means["recall_visible"] = mean_of(found)
     points_cam = moved(T_camera_space(prediction)[b["frame"]], keypoints_m(b, body))
-    points_px, seen = _projected(points_cam, prediction.K[b["frame"]])
+    points_px, _ = project_in_front(points_cam, prediction.K[b["frame"]][:, None])
     comparison = Comparison(
         boxes, _by_keypoints(true.rows, said), means, len(prediction), float(truth.fps), true.rows, a, b, errors_mm,
-        np.where(seen[..., None], points_px, np.nan), truth.unmeasured,
+        points_px, truth.unmeasured,
     )  # fmt: skip
     means["pck_05"], means["pck_10"] = comparison.pck(0.05), comparison.pck(0.1)
     return comparison
@@ -266,12 +266,6 @@ def _errors(
         "accel_mm_s2": mean_of(np.concatenate([np.zeros(0), *jerks])),
     }
     return errors, means
-
-
-def _projected(points_cam: Floats, K: Floats) -> tuple[Floats, Bools]:
-    """Points (n, J, 3) in the picture, (n, J, 2) px, and which are in front of the camera."""
-    in_front = points_cam[..., 2] > 0
-    return project(np.where(in_front[..., None], points_cam, (0, 0, 1)), K[:, None]), in_front
 
 
 def _by_boxes(true: Rows, said: Rows) -> TrackingFrames:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.cast import CHILDREN, CastPerson, Floats, cast_of, rest_vertices, shots
@@ -17,6 +16,7 @@ from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.exporters.formats import ExportOptions, person_path
 from choros.motion import Motion
 from choros.outputs import atomic_write
+from choros.rotation import rotvec_to_rotmat
 
 
 def _below(joint: int) -> list[int]:
@@ -45,7 +45,7 @@ def write_bvh(motion: Motion, path: Path, options: ExportOptions | None = None) 
         place = person_path(path, moving.name)
         first = even.number_from_1[0] + moving.frame[0]
         place = place.with_name(f"{place.stem}_from_{first}{place.suffix}")
-        turns = Rotation.from_rotvec(moving.rotvec.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+        turns = rotvec_to_rotmat(moving.rotvec)
         angles = np.rad2deg(euler_zxy(turns))[:, FILE_ORDER].reshape(-1, 72)
         row = " ".join(["%.6f"] * 3 + ["%.5f"] * 72)
         lines = [

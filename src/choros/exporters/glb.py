@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
 from choros.body import BodyModel
@@ -26,6 +25,7 @@ from choros.mesh.colours import colour_of
 from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
 from choros.outputs import atomic_write
+from choros.rotation import rotmat_to_quat_wxyz, rotvec_to_quat_wxyz
 
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}  # section 3.6.2.2
 SHAPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
@@ -182,7 +182,7 @@ def _add_skeleton(file: _Glb, person: CastPerson) -> int:
         if CHILDREN[joint]:
             node["children"] = [pelvis + child for child in CHILDREN[joint]]
         file.add("nodes", node)
-    file.json["nodes"][pelvis]["rotation"] = Rotation.from_rotvec(person.rotvec[0, 0]).as_quat().tolist()
+    file.json["nodes"][pelvis]["rotation"] = _xyzw(rotvec_to_quat_wxyz(person.rotvec[0, 0])).tolist()
     return root
 
 
@@ -250,9 +250,9 @@ class _Tracks:
         """(n, 3) metres in the node's parent."""
         self._add(node, "translation", times, self.file.array(translation.astype("<f4")))
 
-    def turn(self, node: int, times: int, rotation: Rotation) -> None:
-        """n rotations in the node's parent; quaternions keep their sign, for viewers that take no shorter way."""
-        xyzw = rotation.as_quat()
+    def turn(self, node: int, times: int, wxyz: Floats) -> None:
+        """(n, 4) rotations in the node's parent; quaternions keep their sign, for viewers that take no shorter way."""
+        xyzw = _xyzw(wxyz)
         flips = np.where((xyzw[1:] * xyzw[:-1]).sum(1) < 0, -1.0, 1.0)
         xyzw[1:] *= np.cumprod(flips)[:, None]
         if self.quantised:
@@ -271,13 +271,18 @@ class _Tracks:
         self.samplers.append({"input": times, "output": output, "interpolation": way})
 
 
+def _xyzw(wxyz: Floats) -> Floats:
+    """Quaternions (..., 4) in glTF's order."""
+    return wxyz[..., [1, 2, 3, 0]]
+
+
 def _animate_person(tracks: _Tracks, cast: Cast, person: CastPerson, root: int) -> None:
     keys, time_s = curve_keys(cast, person.frame)
     times = tracks.times(time_s)
     tracks.move(root + 1, times, person.pelvis[keys])
     for joint in range(len(JOINT_NAMES)):
         if person.rotvec[:, joint].any():  # else it rests, as its node says
-            tracks.turn(root + 1 + joint, times, Rotation.from_rotvec(person.rotvec[keys, joint]))
+            tracks.turn(root + 1 + joint, times, rotvec_to_quat_wxyz(person.rotvec[keys, joint]))
     there = np.zeros(len(cast.time_s), bool)
     there[person.frame] = True
     if not there.all():
@@ -298,14 +303,14 @@ def _add_camera(file: _Glb, tracks: _Tracks, cast: Cast, T_file_camera: Floats) 
     }
     camera = file.add("cameras", {"name": "camera", "type": "perspective", "perspective": lens})
     T = T_file_camera @ OPENCV_FROM_GLTF
-    rotation, place = Rotation.from_matrix(T[:, :3, :3]), T[:, :3, 3]
+    wxyz, place = rotmat_to_quat_wxyz(T[:, :3, :3]), T[:, :3, 3]
     extras = {"K_px": K.ravel().tolist(), "width_px": cast.width, "height_px": cast.height}
     node = file.add_root(
         {
             "name": "camera",
             "camera": camera,
             "translation": place[0].tolist(),
-            "rotation": rotation[0].as_quat().tolist(),
+            "rotation": _xyzw(wxyz[0]).tolist(),
             "extras": extras,
         }
     )
@@ -313,4 +318,4 @@ def _add_camera(file: _Glb, tracks: _Tracks, cast: Cast, T_file_camera: Floats) 
         keys, time_s = curve_keys(cast, np.arange(len(cast.time_s)))
         times = tracks.times(time_s)
         tracks.move(node, times, place[keys])
-        tracks.turn(node, times, rotation[keys])
+        tracks.turn(node, times, wxyz[keys])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from choros.body.cast import QUARTER_TURN, cast_of
 from choros.body.skeleton import KEYPOINT_SETS, POSETRACK15
-from choros.camera import project
+from choros.camera import project_in_front
 from choros.errors import ChorosError
 from choros.exporters.coco import CocoFile, PoseTrackFile, posetrack_points
 from choros.exporters.formats import ExportOptions
@@ -95,10 +95,8 @@ def _frames(
     points_px = np.empty((len(rows), len(KEYPOINT_SETS[keypoints]), 2))
     for person in cast.people:
         points_cam = keypoints_m(cast.body, person, keypoints) @ QUARTER_TURN
-        in_front = points_cam[..., 2:] > 0
-        K = cast.K[person.frame][:, None]
-        points_px[rows["person"] == person.id] = np.where(
-            in_front, project(np.where(in_front, points_cam, 1), K), np.nan
+        points_px[rows["person"] == person.id], _ = project_in_front(
+            points_cam, cast.K[person.frame][:, None]
         )
     ends = np.searchsorted(rows["frame"], np.arange(len(motion) + 1))
     for number, (start, end) in zip(motion.number_from_1.tolist(), pairwise(ends), strict=True):

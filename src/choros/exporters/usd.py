@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pxr import Gf, Kind, Sdf, Usd, UsdGeom, UsdShade, UsdSkel, Vt
-from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
 from choros.body import BodyModel
@@ -24,6 +23,7 @@ from choros.exporters.points import joints_m
 from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
 from choros.outputs import whole_file
+from choros.rotation import rotvec_to_quat_wxyz
 
 FILM = 0.36  # width of the camera's film, 36 mm: USD measures lenses in tenths of the stage's unit
 NEAR_FAR_M = (0.05, 1000.0)
@@ -156,7 +156,7 @@ def _animate(
     confidence = _property(root, "confidence", Sdf.ValueTypeNames.Float)
     translations = np.tile(offsets, (len(person.frame), 1, 1))
     translations[:, 0] = person.pelvis
-    xyzw = Rotation.from_rotvec(person.rotvec.reshape(-1, 3)).as_quat().reshape(-1, 24, 4)
+    xyzw = rotvec_to_quat_wxyz(person.rotvec)[..., [1, 2, 3, 0]]  # as Gf.Quatf lies in memory
     joints = joints_m(cast.body, person)
     # However it is posed, the skin stays about as near to its nearest joint as it rests.
     skin_m = np.linalg.norm(vertices[:, None] - person.rest_joints, axis=2).min(1).max()

@@ -21,8 +21,8 @@ from choros import weights
 from choros.errors import ChorosError
 from choros.glamr.config import InfillerConfig
 from choros.glamr.cvae import Gaussian, time_encoding, token_perceptron
-from choros.glamr.windows import known_neighbours, straight_way
-from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+from choros.glamr.network_inputs import known_neighbours, straight_way
+from choros.rotation import columns_to_rotmat, rotmat_to_columns
 
 SYSTEM = "infiller"
 POSE = 23 * 6  # two columns of each local rotation: continuous, where the paper's axis-angle is not
@@ -147,7 +147,7 @@ class MotionInfiller(nn.Module):
 
         For evaluation (table 3, "reconstructed"): the posterior's mean instead of the prior's.
         """
-        truth = columns_of_rotations(rotations).flatten(-2).to(self.seen_in.weight.dtype)[None]
+        truth = rotmat_to_columns(rotations).flatten(-2).to(self.seen_in.weight.dtype)[None]
 
         def draw(context: Tensor, window: Window, start: int, backwards: bool) -> Tensor:
             motion = truth.flip(1) if backwards else truth
@@ -174,7 +174,7 @@ class MotionInfiller(nn.Module):
             )
         if not visible.any():
             raise ChorosError("Nobody is visible in any frame of this motion; leave it out.")
-        seen = columns_of_rotations(rotations).flatten(-2).to(self.seen_in.weight.dtype)
+        seen = rotmat_to_columns(rotations).flatten(-2).to(self.seen_in.weight.dtype)
         seen = seen.expand(samples, T, POSE)
         first = int(visible.nonzero()[0, 0])
         filled = self._onward(seen, visible, first, keep_visible, partial(draw, backwards=False))
@@ -208,7 +208,7 @@ class MotionInfiller(nn.Module):
                 window = self._window(filled, known, start)
                 context = self.see(window)
                 new = self.fill(context, window, draw(context, window, start))[:, : end - begin]
-                new = columns_of_rotations(_rotations(new)).flatten(-2)  # the next window sees them as seen
+                new = rotmat_to_columns(_rotations(new)).flatten(-2)  # the next window sees them as seen
                 said[:, begin:end] = new
                 gap = ~visible[begin:end]
                 filled[:, begin:end][:, gap] = new[:, gap]
@@ -241,7 +241,7 @@ def _decoder(config: InfillerConfig) -> nn.TransformerDecoder:
 
 
 def _rotations(poses: Tensor) -> Tensor:
-    return rotations_from_columns(poses.unflatten(-1, (23, 6)))
+    return columns_to_rotmat(poses.unflatten(-1, (23, 6)))
 
 
 def _cut(poses: Tensor, known: Tensor, start: int, length: int) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,8 @@ from choros.motion import Motion
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
-    from choros.glamr.cameras import CameraPath
-    from choros.glamr.stage import Report
+    from choros.camera_motion.camera_path import CameraPath
+    from choros.glamr.pipeline import Report
 
 CAMERAS = ("auto", "static", "turning", "moving")
 
@@ -38,8 +38,9 @@ def world(
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
-    from choros.glamr.odometry import camera_evidence
-    from choros.glamr.stage import WorldOptions, world_of
+    from choros.camera_motion.odometry import camera_evidence
+    from choros.glamr.options import WorldOptions
+    from choros.glamr.pipeline import world_of
 
     motion = Motion.of(motion)
     if motion.pictures:
@@ -69,7 +70,7 @@ def solved_camera(camera: str | Path) -> CameraPath | None:
 
     Raises ``ChorosError`` if it is neither.
     """
-    from choros.glamr.solved_cameras import read_colmap, read_poses
+    from choros.camera_motion.solved_cameras import read_colmap, read_poses
 
     if camera in CAMERAS:
         return None

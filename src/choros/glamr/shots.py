@@ -1,8 +1,8 @@
-"""A video of several shots, of which each is a world of its own: taken apart before the global stage, and put together.
+"""A video of several shots, each a world of its own: taken apart before the global optimisation, and put together.
 
 Nothing is known of where one shot's camera stood from another's, so floor and origin are each shot's own, and what
 the background says over a cut counts for nothing; but where the background of an earlier shot is recognised
-(``rooms``), the camera is that shot's, and so are floor and origin.
+(``camera_motion.place_recognition``), the camera is that shot's, and so are floor and origin.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.glamr.cameras import CameraEvidence, CameraPath, GroundEvidence, turned_camera
+from choros.camera_motion.camera_path import CameraPath, turned_camera
+from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
 from choros.motion import Motion
 
 Floats = NDArray[np.float64]
@@ -60,7 +61,7 @@ def _between(evidence: CameraEvidence, start: int, end: int) -> CameraEvidence:
     )
 
 
-def in_the_same_room(shot: Shot, worlds: Sequence[Motion], again: Mapping[int, tuple[int, Floats]]) -> Shot:
+def in_the_same_place(shot: Shot, worlds: Sequence[Motion], again: Mapping[int, tuple[int, Floats]]) -> Shot:
     """The shot with its camera given, if it stands where that of an earlier shot did, one of ``worlds``."""
     if shot.given is not None or shot.evidence is None or shot.start not in again:
         return shot

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.sparse import csr_matrix
 
-from choros.glamr.cameras import CameraEvidence
+from choros.camera_motion.evidence import CameraEvidence
 from choros.glamr.energies import Term, energies
-from choros.glamr.rigid import exp
-from choros.glamr.sights import Sights, Spreads, World
+from choros.glamr.observations import Observations
+from choros.glamr.options import Sigmas
+from choros.glamr.variables import World
+from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 
@@ -41,8 +43,8 @@ class Solved:
 
 def solve(
     world: World,
-    sights: Sights,
-    spreads: Spreads,
+    observations: Observations,
+    sigmas: Sigmas,
     camera: CameraIs,
     evidence: CameraEvidence | None = None,
     path: World | None = None,
@@ -51,12 +53,12 @@ def solve(
     report: Callable[[int], None] = lambda step: None,
 ) -> Solved:
     """Levenberg and Marquardt from ``world`` until a step gains less than ``tolerance`` of the energy."""
-    now = _linear(energies(world, sights, spreads, evidence, path), sights)
+    now = _linear(energies(world, observations, sigmas, evidence, path), observations)
     damping = 1e-3
     for step in range(1, max_steps + 1):
         report(step)
         moved = _moved(world, _step(now, camera, damping))
-        then = _linear(energies(moved, sights, spreads, evidence, path), sights)
+        then = _linear(energies(moved, observations, sigmas, evidence, path), observations)
         if then.total < now.total:
             gain = 1 - then.total / now.total
             world, now, damping = moved, then, damping / 4
@@ -88,8 +90,8 @@ class _Linear:
         return sum(self.cost.values())
 
 
-def _linear(terms: Iterable[Term], sights: Sights) -> _Linear:
-    T, S = sights.there.shape
+def _linear(terms: Iterable[Term], observations: Observations) -> _Linear:
+    T, S = observations.there.shape
     U = 1 + S
     blocks = [np.zeros((max(T - lag, 0) * U * U, 36)) for lag in range(REACH + 1)]
     slope, cost = np.zeros((T * U, 6)), {}
@@ -160,7 +162,7 @@ def _band(blocks: list[Floats]) -> Floats:
 
 
 def _moved(world: World, step: Floats) -> World:
-    turn, shift = exp(step[..., :3]), step[..., 3:]
+    turn, shift = rotvec_to_rotmat(step[..., :3]), step[..., 3:]
     return World(
         turn[:, 0] @ world.R_world_camera,
         world.camera_m + shift[:, 0],

@@ -19,8 +19,8 @@ from choros import weights
 from choros.errors import ChorosError
 from choros.glamr.config import FPS, TrajectoryConfig
 from choros.glamr.cvae import Gaussian, time_encoding, token_perceptron
-from choros.glamr.ego import N_EGO, ego_to_global, global_to_ego
-from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+from choros.glamr.egocentric import N_EGO, ego_to_global, global_to_ego
+from choros.rotation import columns_to_rotmat, rotmat_to_columns
 
 SYSTEM = "trajectory"
 SEEN = 2 * 23 * 3  # joints but the pelvis: places in metres, speeds in m/s
@@ -111,7 +111,7 @@ class TrajectoryPredictor(nn.Module):
     def posterior(self, context: Tensor, ego: Tensor, lengths: Tensor) -> Gaussian:
         """Which path it was: the path of ``ego`` (B, T, 11) from the origin, facing +y."""
         places, rotations = ego_to_global(ego, torch.zeros_like(ego[:, 0, :3]))
-        path = self.path_in(torch.cat([places, columns_of_rotations(rotations)], -1), lengths)
+        path = self.path_in(torch.cat([places, rotmat_to_columns(rotations)], -1), lengths)
         return self.posterior_head(torch.cat([context, path], -1), lengths)
 
     def decode(self, context: Tensor, z: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class TrajectoryPredictor(nn.Module):
         if self.config.egocentric:
             return self.standing + self.spread * told
         places = told[..., :3] + self.standing[:3]
-        return global_to_ego(places, rotations_from_columns(told[..., 3:] + self.standing[5:]))
+        return global_to_ego(places, columns_to_rotmat(told[..., 3:] + self.standing[5:]))
 
     def predict(self, joints: Tensor) -> Tensor:
         """The most likely trajectory (T, 11) of one person from joints (T, 24, 3); see `predict_all`."""

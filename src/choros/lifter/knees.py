@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body.gauss_newton import logarithm
 from choros.body.skeleton import JOINT_NAMES
+from choros.rotation import rotmat_to_rotvec_unchecked
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def stand_on_likely_knees(rotations: Floats, std_rad: Floats, scale_rad: float) 
     """
     rotations = rotations.copy()
     for hip, knee, ankle in LEGS:
-        turn = logarithm(rotations[:, knee])
+        turn = rotmat_to_rotvec_unchecked(rotations[:, knee])
         said = np.maximum(turn[:, 0], 0)
         lost = said - likeliest_bend(said, std_rad[:, knee], scale_rad)
         about_x = np.stack([lost, np.zeros_like(lost), np.zeros_like(lost)], -1)

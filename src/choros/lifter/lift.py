@@ -27,14 +27,14 @@ from choros.body.gauss_newton import (
     Target,
     fit,
     float64,
-    forward,
-    logarithm,
     place_information,
 )
+from choros.body.kinematics import posed_joints
 from choros.errors import ChorosError
 from choros.keypoints import keypoint_std
 from choros.lifter.knees import stand_on_likely_knees
 from choros.lifter.network import Hypotheses, Lifter, LifterConfig, View, look
+from choros.rotation import rotmat_to_rotvec_unchecked
 
 STEP_S = 1 / 30  # between frames for which the fit's limits on turns hold; they grow with the root of time
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
@@ -197,7 +197,7 @@ class Lifting:
         hypotheses = chance.shape[1]
         rest = np.repeat(self.points.shaped(betas)[0], hypotheses, 0)
         turned = float64(found.rotations).reshape(-1, 24, 3, 3)
-        places = forward(rest, turned)[1].reshape(len(betas), hypotheses, 24, 3)
+        places = posed_joints(turned, rest)[1].reshape(len(betas), hypotheses, 24, 3)
         places = places - places[:, :, :1]
         between = np.linalg.norm(places - places[people, chosen][:, None], axis=-1)
         return (chance[..., None] * np.hypot(std_m, between)).sum(1)
@@ -277,7 +277,7 @@ def of_some(target: Target, which: NDArray[np.intp]) -> Target:
 
 def doubted(target: Target, rotations: Floats, robust: float) -> Target:
     """The network's rotations counting less where keypoints, at a first try, pulled joints far from them (Cauchy)."""
-    away = np.linalg.norm(logarithm(target.rotations.swapaxes(-1, -2) @ rotations), axis=-1)
+    away = np.linalg.norm(rotmat_to_rotvec_unchecked(target.rotations.swapaxes(-1, -2) @ rotations), axis=-1)
     return target._replace(
         rotation_std=target.rotation_std * np.sqrt(1 + (away / (robust * target.rotation_std)) ** 2)
     )
@@ -289,7 +289,9 @@ def misfit(fitted: Fit, target: Target) -> Floats:  # (m,)
     keypoints = 2 * shown * np.minimum(fitted.error, 4) ** 2
 
     def turned(reference: Floats, std_rad: Floats) -> Floats:
-        angle = np.linalg.norm(logarithm(reference.swapaxes(-1, -2) @ fitted.rotations), axis=-1)[:, :22]
+        angle = np.linalg.norm(
+            rotmat_to_rotvec_unchecked(reference.swapaxes(-1, -2) @ fitted.rotations), axis=-1
+        )[:, :22]
         return (np.minimum(angle / std_rad, 3) ** 2).sum(-1)
 
     return (

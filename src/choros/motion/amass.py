@@ -39,7 +39,7 @@ def one_to_amass(
     motion: Motion, person: int, pelvis_rest: tuple[float, float, float]
 ) -> dict[str, NDArray[Any]]:
     """See ``Motion.to_amass``."""
-    from scipy.spatial.transform import Rotation
+    from choros.rotation import rotmat_to_rotvec, rotvec_composition
 
     given, even = motion.person(person), motion.evenly(filled=True)
     one = even.person(person)
@@ -51,8 +51,8 @@ def one_to_amass(
     turns = np.concatenate([one.global_orient, one.body_pose], axis=1).astype(np.float64).reshape(-1, 24, 3)
     trans = one.transl.astype(np.float64)
     if motion.space == "camera":
-        up = Rotation.from_matrix([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
-        turns[:, 0] = (up * Rotation.from_rotvec(turns[:, 0])).as_rotvec()
-        trans = up.apply(trans + pelvis_rest) - pelvis_rest
+        up = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+        turns[:, 0] = rotvec_composition(rotmat_to_rotvec(up), turns[:, 0])
+        trans = (trans + pelvis_rest) @ up.T - pelvis_rest
     about = {"times_s": one.pts_s, "visible": one.visible.copy(), "frames": motion.number[given.frame]}
     return amass_layout(turns, trans, np.median(given.betas, axis=0), motion.fps) | about

@@ -15,8 +15,8 @@ from torch import Tensor
 from choros.datasets.mocap import MocapClip
 from choros.glamr.config import InfillerConfig
 from choros.glamr.infiller import MotionInfiller, network_metadata
-from choros.glamr.windows import joints_about_pelvis
-from choros.layers.rotation import rotations_from_columns
+from choros.glamr.network_inputs import joints_about_pelvis
+from choros.rotation import columns_to_rotmat
 from choros.training.cvae import Pace, train
 from choros.training.mocap_windows import GappedPoses, gapped, pose_columns, rest_joints, versions
 
@@ -75,6 +75,6 @@ def pose_error(said: Tensor, truth: Tensor, exists: Tensor, joints: float) -> Te
     """Squared error of columns (B, T, POSE) and, times ``joints``, of joints' places, over frames that ``exists``."""
     turned = (said - truth).square().sum(-1)
     place = partial(joints_about_pelvis, rest_joints=rest_joints())
-    at, true_at = (place(rotations_from_columns(p.unflatten(-1, (23, 6)))) for p in (said, truth))
+    at, true_at = (place(columns_to_rotmat(p.unflatten(-1, (23, 6)))) for p in (said, truth))
     error = turned + joints * (at - true_at).square().sum((-1, -2))
     return (error * exists).sum() / exists.sum()

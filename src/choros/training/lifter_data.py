@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body.gauss_newton import Points, forward, place_points
+from choros.body.gauss_newton import Points, place_points
+from choros.body.kinematics import posed_joints
 from choros.training.keypoint_noise import KeypointNoise, corrupt, log_uniform
 from choros.training.lifter_poses import Clip, PoseVariety, poses
 
@@ -64,7 +65,7 @@ def sample(clips: Sequence[Clip], points: Points, config: ClipConfig, seed: int,
     rotations[:, :, 0] = R_camera_world[:, None] @ rotations[:, :, 0]
     rest, offsets = points.shaped(betas)
     rest, offsets = np.repeat(rest, T, 0), np.repeat(offsets, T, 0)
-    turned, places = forward(rest, rotations.reshape(B * T, 24, 3, 3).astype(np.float64))
+    turned, places = posed_joints(rotations.reshape(B * T, 24, 3, 3).astype(np.float64), rest)
     joints = places.reshape(B, T, 24, 3)
     keypoints = place_points(points, offsets, turned, places).sum(2).reshape(B, T, 17, 3)
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from choros.datasets.mocap import MocapClip, mirror, resample
 from choros.datasets.mocap.folder import open_body_rest
 from choros.glamr.config import FPS, InfillerConfig
-from choros.glamr.ego import global_to_ego
+from choros.glamr.egocentric import global_to_ego
 from choros.glamr.infiller import POSE, Window
-from choros.glamr.windows import joints_about_pelvis, straight_way
-from choros.layers.rotation import columns_of_rotations
+from choros.glamr.network_inputs import joints_about_pelvis, straight_way
+from choros.rotation import rotmat_to_columns
 
 #: From the y-up world of captured clips to one with z up, in which whoever faced +z faces +y.
 Z_UP = Rotation.from_matrix([[-1.0, 0, 0], [0, 0, 1], [0, 1, 0]])
@@ -167,4 +167,4 @@ def stretches(
 
 def pose_columns(tracks: Iterator[Track]) -> list[Tensor]:
     """The body poses of tracks as the infiller takes them, (T, POSE) each."""
-    return [columns_of_rotations(track.rotations).flatten(-2) for track in tracks]
+    return [rotmat_to_columns(track.rotations).flatten(-2) for track in tracks]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from choros.datasets.mocap import MocapClip
 from choros.glamr.config import TrajectoryConfig
-from choros.glamr.ego import ego_to_global
+from choros.glamr.egocentric import ego_to_global
 from choros.glamr.trajectory import TrajectoryPredictor, look, network_metadata
 from choros.training.cvae import Pace, train
 from choros.training.mocap_windows import WalkBatch, stretches, versions, walks_of

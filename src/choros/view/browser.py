@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rich
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body.cast import Cast, CastPerson, rest_vertices, unbroken
 from choros.body.kinematics import forward_kinematics, rotation_matrices
@@ -26,6 +25,7 @@ from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import Motion
+from choros.rotation import rotmat_to_quat_wxyz
 from choros.view.film import Film
 from choros.view.ground import grounded, shown_options
 
@@ -274,7 +274,7 @@ class Browser:
         for part in stand.camera:
             part.visible = on["camera path"] and not through
         if stand.T_ground_camera is not None and frame is not None:
-            stand.camera[0].wxyz = _wxyz(stand.T_ground_camera[frame, :3, :3])
+            stand.camera[0].wxyz = rotmat_to_quat_wxyz(stand.T_ground_camera[frame, :3, :3])
             stand.camera[0].position = stand.T_ground_camera[frame, :3, 3]
         for body in stand.bodies:
             row = None if frame is None else body.row_of.get(frame)
@@ -302,7 +302,7 @@ class Browser:
         half_h = max(cy, cast.height - cy, max(cx, cast.width - cx) / fx * fy / client.camera.aspect)
         half_w = half_h / fy * fx * client.camera.aspect
         with client.atomic():
-            client.camera.wxyz = _wxyz(T[:3, :3])
+            client.camera.wxyz = rotmat_to_quat_wxyz(T[:3, :3])
             client.camera.position = T[:3, 3] + stand.root.position
             client.camera.fov = 2 * np.arctan(half_h / fy)
         if self._film is not None and stand is self._stands[0]:
@@ -336,9 +336,4 @@ def bones(person: CastPerson, T_ground_file: Floats) -> tuple[Floats, Floats]:
     R, t = T_ground_file[:3, :3], T_ground_file[:3, 3]
     to_pelvis = (person.pelvis - person.rest_joints[0])[:, None]
     places_file = person.rest_joints + shifts.numpy() + to_pelvis
-    return _wxyz(R @ turns.numpy()), places_file @ R.T + t
-
-
-def _wxyz(turn: Floats) -> Floats:  # (..., 3, 3) -> (..., 4)
-    xyzw = Rotation.from_matrix(turn.reshape(-1, 3, 3)).as_quat()
-    return np.roll(xyzw, 1, axis=1).reshape(*turn.shape[:-2], 4)
+    return rotmat_to_quat_wxyz(R @ turns.numpy()), places_file @ R.T + t

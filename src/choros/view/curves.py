@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body.cast import Cast, CastPerson, cast_of, unbroken
 from choros.body.skeleton import JOINT_NAMES
@@ -23,6 +22,7 @@ from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.outputs import atomic_write
+from choros.rotation import quat_wxyz_to_rotvec, rotvec_composition, rotvec_to_quat_wxyz
 from choros.view.ground import shown_options
 
 if TYPE_CHECKING:
@@ -124,18 +124,18 @@ def joint_angles(
     joint: str,  # of JOINT_NAMES, such as left_knee
 ) -> Floats:  # (n, 3) degrees: flexion, sideways, twist
     """How far a joint is from where it is in the T-pose; the page says which way is positive."""
-    turn = Rotation.from_rotvec(rotvec[:, JOINT_NAMES.index(joint)])
+    turn = np.asarray(rotvec[:, JOINT_NAMES.index(joint)], np.float64)
     side, _, kind = joint.rpartition("_")
     along = 0 if kind in ARM else 1  # arms lie along x in the T-pose, all else along y
-    x, y, z, w = turn.as_quat().T
+    wxyz = rotvec_to_quat_wxyz(turn)
     about_bone = np.zeros((len(rotvec), 4))
-    about_bone[:, along], about_bone[:, 3] = (x, y, z)[along], w
-    about_bone[np.hypot(about_bone[:, along], w) < 1e-9, 3] = 1.0  # turned right round: any twist would do
-    twist = Rotation.from_quat(about_bone)
-    swing = (turn * twist.inv()).as_rotvec()
+    about_bone[:, [0, 1 + along]] = wxyz[:, [0, 1 + along]]
+    about_bone[np.hypot(*about_bone[:, [0, 1 + along]].T) < 1e-9, 0] = 1.0  # right round: any twist would do
+    twist = quat_wxyz_to_rotvec(about_bone)
+    swing = rotvec_composition(turn, -twist)
     mirror = -1.0 if side == "right" else 1.0
     sideways = swing[:, 2] * (mirror if side else -1.0)
-    inwards = twist.as_rotvec()[:, along]
+    inwards = twist[:, along]
     if kind in ARM:
         flexion = -mirror * swing[:, 1]
     else:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body import BodyParams
 from choros.body.cast import Cast, cast_of
 from choros.body.skeleton import FEET, JOINT_NAMES
 from choros.exporters.formats import ExportOptions
 from choros.motion import Motion
+from choros.rotation import rotmat_between
 from choros.view.overlay import body_of
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def grounded(motion: Motion, options: ExportOptions) -> tuple[Cast, Floats]:
     joints_file = posed_joints(cast)
     towards_head = joints_file[:, HEAD] - joints_file[:, FEET].mean(1)  # the head is above the feet's middle
     up = np.median(towards_head / np.linalg.norm(towards_head, axis=1, keepdims=True), axis=0)
-    level, _ = Rotation.align_vectors([[0.0, 1, 0]], [up])
-    lowest_m = level.apply(joints_file[:, FEET].reshape(-1, 3))[:, 1].reshape(-1, len(FEET)).min(1)
+    level = rotmat_between(up, np.array([0.0, 1.0, 0.0]))
+    lowest_m = (joints_file[:, FEET] @ level[1]).min(1)
     T_ground_file = np.eye(4)
-    T_ground_file[:3, :3] = level.as_matrix()
+    T_ground_file[:3, :3] = level
     T_ground_file[1, 3] = SOLE_M - np.percentile(lowest_m, LOW_PERCENT)
     return cast, T_ground_file
 

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-from choros.camera import intrinsics, project
+from choros.camera import intrinsics, project_in_front
 
 Floats = NDArray[np.float64]
 
+NEAR_M = 0.1
 MARGIN = 0.12  # of the picture's half width and height, left free
 STAY_M = 16.0  # if all takes place within so much floor, the eye stays where it is; else it goes along
 AHEAD_S = 2.0  # how far it looks ahead, and back, when it goes along
@@ -33,10 +34,12 @@ class Viewpoint:
     height: int
 
     def to_eye(self, points_world: NDArray[np.floating]) -> Floats:  # (..., 3) -> (..., 3) metres
+        """Points in the eye's axes."""
         return np.asarray((points_world - self.T_world_eye[:3, 3]) @ self.T_world_eye[:3, :3])
 
     def to_px(self, points_world: NDArray[np.floating]) -> Floats:  # (..., 3) -> (..., 2) px
-        return np.asarray(project(self.to_eye(points_world), self.K))
+        """Points in the picture; NaN for those behind the eye, or nearer than ``NEAR_M``."""
+        return project_in_front(self.to_eye(points_world), self.K, NEAR_M)[0]
 
 
 def looking(heading: Floats, down_rad: float, aside_rad: float = 0.0) -> Floats:  # (3, 3) R_world_eye

@@ -194,8 +194,7 @@ class WorldView:
         since = self._since(frame)
         lately = slice(*np.searchsorted(motion.row_frame, [since, frame + 1]))
         rows, floor = motion.rows[lately], self._hips[lately] * [1, 1, 0]
-        in_front = view.to_eye(floor)[:, 2] > 0.1
-        places = np.where(in_front[:, None], view.to_px(floor), np.nan)
+        places = view.to_px(floor)
         age = (motion.pts_s[frame] - motion.pts_s[rows["frame"]]) / TRAIL_S
         wide = max(view.height / 200, 1.5)
         for person in np.unique(rows["person"]):
@@ -290,9 +289,9 @@ def _line(
 ) -> None:
     """A line in space from point to point, but for the pieces that somebody hides."""
     depth = view.to_eye((points_world[:-1] + points_world[1:]) / 2)[:, 2]
-    in_front = view.to_eye(points_world)[:, 2] > 0.1
-    places = view.to_px(np.where(in_front[:, None], points_world, points_world[np.argmax(in_front)]))
-    x, y = (places[:-1] + places[1:]).astype(int).T
+    places = view.to_px(points_world)
+    in_front = np.isfinite(places[:, 0])
+    x, y = np.nan_to_num(places[:-1] + places[1:]).astype(int).T
     size = canvas.depth.shape
     shown = in_front[:-1] & in_front[1:] & (x >= 0) & (y >= 0) & (x < size[1]) & (y < size[0])
     shown[shown] = depth[shown] < canvas.depth[y[shown], x[shown]]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from choros.errors import ChorosError
 from choros.evaluation.metrics.pose import apply_similarity, joint_errors_mm, similarity_transform
+from choros.rotation import heading_rad, rotmat_geodesic_distance
 
 Floats = NDArray[np.float64]
 
@@ -44,20 +45,6 @@ def global_errors_mm(
         turned[..., :2] += truth_root[start, :2, 3] - origin
         errors[window] = joint_errors_mm(turned, truth[window], root=None).mean(axis=-1)
     return errors
-
-
-def heading_rad(rotation_world_root: ArrayLike) -> Floats:
-    """Where a person faces, (..., 3, 3) -> (...) rad about z, counter-clockwise from x.
-
-    The body's up axis (SMPL's y) is first brought upright along the shortest way, which keeps the heading
-    meaningful for people who bend or lie (GLAMR, appendix D); the facing (SMPL's z) is then horizontal.
-    """
-    R = np.asarray(rotation_world_root, dtype=float)
-    up, facing = R[..., :, 1], R[..., :, 2]
-    # The shortest turn from `up` to z takes v, at right angles to up, to v - (up + z) v_z / (1 + up_z).
-    # Upside down every way is as short as any other; the small constant only keeps that finite.
-    flat = facing[..., :2] - up[..., :2] * (facing[..., 2:] / (1 + up[..., 2:] + 1e-12))
-    return np.arctan2(flat[..., 1], flat[..., 0])
 
 
 def w_mpjpe_mm(predicted_world_m: ArrayLike, truth_world_m: ArrayLike, chunk: int = 100) -> Floats:
@@ -119,14 +106,5 @@ def relative_errors(
         return float("nan"), float("nan")
     said, true = (np.linalg.inv(T[first][both]) @ T[second][both] for T in (predicted, truth))
     translation = np.linalg.norm(said[..., :3, 3] - true[..., :3, 3], axis=-1)
-    error = np.swapaxes(said[..., :3, :3], -1, -2) @ true[..., :3, :3]
-    return float(translation.mean()), float(rotation_angle_rad(error).mean())
-
-
-def rotation_angle_rad(rotation: ArrayLike) -> Floats:
-    """Angle of rotation matrices, (..., 3, 3) -> (...) rad in 0 .. pi, exact near both ends."""
-    R = np.asarray(rotation, dtype=float)
-    twist = np.stack(
-        [R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], axis=-1
-    )
-    return np.arctan2(np.linalg.norm(twist, axis=-1), np.trace(R, axis1=-2, axis2=-1) - 1)
+    rotation = rotmat_geodesic_distance(said[..., :3, :3], true[..., :3, :3])
+    return float(translation.mean()), float(rotation.mean())

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from choros.body import BodyModel
-from choros.camera import project
+from choros.camera import project_in_front
 from choros.evaluation.bodies import keypoints_m
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
 from choros.tracking.assignment import assign
@@ -49,8 +49,8 @@ def answer(rows: NDArray[np.void], K: Floats, body: BodyModel) -> Answer:
 
 def projected(points_cam: Floats, K: Floats) -> Floats:
     """Points (..., 3) metres in the image, (..., 2) px; infinite where they have none."""
-    there = points_cam[..., 2:] > _NEAR_M
-    return np.where(there, project(np.where(there, points_cam, [0.0, 0.0, 1.0]), K), np.inf)
+    points_px, in_front = project_in_front(points_cam, K, _NEAR_M)
+    return np.where(in_front[..., None], points_px, np.inf)
 
 
 def match(given: Answer, boxes_px: Floats, keypoints_px: Floats, minimum: float = 0.5) -> NDArray[np.intp]:

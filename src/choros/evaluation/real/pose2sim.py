@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from choros.body import BodyModel
 from choros.body.skeleton import COCO17
+from choros.camera import project
 from choros.datasets.official import Official
 from choros.evaluation.bodies import keypoints_m
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
@@ -81,7 +82,7 @@ class Truth:
 def distorted(points_cam: Floats, K: Floats, lens: Floats) -> Floats:  # (..., 3) metres -> (..., 2) px
     """Projection through a lens with radial k1, k2 and tangential p1, p2 (Brown 1966, as OpenCV has it)."""
     k1, k2, p1, p2 = lens
-    x, y = points_cam[..., 0] / points_cam[..., 2], points_cam[..., 1] / points_cam[..., 2]
+    x, y = np.moveaxis(project(points_cam, np.eye(3)), -1, 0)
     r2 = x**2 + y**2
     radial = 1 + k1 * r2 + k2 * r2**2
     bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x**2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from choros.camera_motion.odometry import camera_evidence
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.evaluation.real import clips as on_clips
@@ -15,8 +16,7 @@ from choros.evaluation.real.causes import explain as causes_of_switches
 from choros.evaluation.real.record import Result
 from choros.evaluation.real.remembered import Memory
 from choros.evaluation.sources import ProgressCall
-from choros.glamr.odometry import camera_evidence
-from choros.glamr.stage import world_of
+from choros.glamr.pipeline import world_of
 from choros.motion import Motion
 from choros.track_video import track
 from choros.tracking.stream import System

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from choros.camera_motion.solved_cameras import read_colmap, read_poses
 from choros.errors import ChorosError
-from choros.glamr.solved_cameras import read_colmap, read_poses
 
 
 def poses(n=3):

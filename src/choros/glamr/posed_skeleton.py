@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import forward_kinematics
 from choros.body.skeleton import FEET, JOINT_NAMES
+from choros.rotation import rotmat_to_rotvec
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ BALL_RADII_M = np.array([radius for _, radius in BALLS])
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
+class PosedSkeleton:
     """Points of one person over n frames, metres from the pelvis in the axes of the root."""
 
     joints: Floats  # (n, 24, 3)
@@ -39,11 +40,11 @@ class Figure:
     pelvis_rest: Floats  # (3,) where the pelvis is before it is moved: place in space = pelvis_rest + transl
 
 
-def figure(body: BodyModel, rotations: Floats, betas: Floats, kid: float) -> Figure:
-    """The figure of body rotations (n, 23, 3, 3) and one shape, betas (10,) and kid."""
+def pose_skeleton(body: BodyModel, rotations: Floats, betas: Floats, kid: float) -> PosedSkeleton:
+    """The skeleton of body rotations (n, 23, 3, 3) and one shape, betas (10,) and kid."""
     local = torch.eye(3, dtype=torch.float64).expand(len(rotations), 24, 3, 3).clone()
     local[:, 1:] = torch.from_numpy(rotations)
-    axis_angle = torch.from_numpy(_rotvecs(rotations)).to(body.dtype)
+    axis_angle = torch.from_numpy(rotmat_to_rotvec(rotations).reshape(len(rotations), -1)).to(body.dtype)
     shape = torch.from_numpy(betas).to(body.dtype)
     child = torch.tensor(kid, dtype=body.dtype)
     with torch.inference_mode():
@@ -55,15 +56,9 @@ def figure(body: BodyModel, rotations: Floats, betas: Floats, kid: float) -> Fig
         below[:, 1] = _sole_height(body, shape, child) - rest[FEET, 1]
         soles = joints[:, FEET] + (turns[:, FEET] @ below[..., None])[..., 0]
         keypoints = body.keypoints(params)
-    return Figure(*(part.double().numpy() for part in (joints, keypoints, soles, rest[0])))
+    return PosedSkeleton(*(part.double().numpy() for part in (joints, keypoints, soles, rest[0])))
 
 
 def _sole_height(body: BodyModel, betas: torch.Tensor, kid: torch.Tensor) -> torch.Tensor:
     """y of the lowest skin of a shape in its rest pose, metres: a number ()."""
     return body.vertices(body.neutral()._replace(betas=betas, kid=kid))[:, 1].min()
-
-
-def _rotvecs(rotations: Floats) -> Floats:
-    from scipy.spatial.transform import Rotation
-
-    return Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_rotvec().reshape(len(rotations), -1)

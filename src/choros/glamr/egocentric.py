@@ -21,33 +21,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from choros.layers.rotation import columns_of_rotations, rotations_from_columns
+from choros.rotation import columns_to_rotmat, heading_rad, rotmat_about_z, rotmat_to_columns
 
 STEP, HEIGHT, TURN, TILT = slice(0, 2), slice(2, 3), slice(3, 5), slice(5, 11)
 N_EGO = 11
-
-
-def heading_rad(rotations_world_root: Tensor) -> Tensor:
-    """Where people face: (..., 3, 3) -> (...), the turn about z from +y, counter-clockwise, -pi to pi.
-
-    The body's up axis is first brought upright along the shortest way, so bending and lying do not matter
-    (appendix D). No heading is continuous everywhere; this one jumps only where a person is exactly upside
-    down, and is 0 there.
-    """
-    up, facing = rotations_world_root[..., 1], rotations_world_root[..., 2]
-    # The shortest turn from `up` to z takes the facing f, at right angles to it, to f - (up + z) f_z / (1 + up_z).
-    flat = facing[..., :2] * (1 + up[..., 2:]) - up[..., :2] * facing[..., 2:]
-    lost = flat.square().sum(-1) < torch.finfo(flat.dtype).tiny
-    right = torch.where(lost, 0, flat[..., 0])
-    forward = torch.where(lost, 1, flat[..., 1])
-    return torch.atan2(-right, forward)
-
-
-def about_z(angle_rad: Tensor) -> Tensor:
-    """Rotations about z, counter-clockwise: (...) -> (..., 3, 3)."""
-    cos, sin = angle_rad.cos(), angle_rad.sin()
-    zero, one = torch.zeros_like(cos), torch.ones_like(cos)
-    return torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], -1).unflatten(-1, (3, 3))
 
 
 def global_to_ego(transl: Tensor, global_orient: Tensor) -> Tensor:
@@ -61,9 +38,9 @@ def global_to_ego(transl: Tensor, global_orient: Tensor) -> Tensor:
     came_from = torch.cat([torch.zeros_like(transl[..., :1, :2]), transl[..., :-1, :2]], -2)
     step = _turned(transl[..., :2] - came_from, -before)
     turn = heading - before
-    tilt = about_z(-heading) @ global_orient
+    tilt = rotmat_about_z(-heading) @ global_orient
     turned = torch.stack([turn.cos(), turn.sin()], -1)
-    return torch.cat([step, transl[..., 2:], turned, columns_of_rotations(tilt)], -1)
+    return torch.cat([step, transl[..., 2:], turned, rotmat_to_columns(tilt)], -1)
 
 
 def ego_to_global(ego: Tensor, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -81,7 +58,7 @@ def ego_to_global(ego: Tensor, start: Tensor | None = None) -> tuple[Tensor, Ten
     heading = turn.cumsum(-1)
     before = torch.cat([torch.zeros_like(heading[..., :1]), heading[..., :-1]], -1)
     place = _turned(step, before).cumsum(-2)
-    rotations = about_z(heading) @ rotations_from_columns(ego[..., TILT])
+    rotations = rotmat_about_z(heading) @ columns_to_rotmat(ego[..., TILT])
     return torch.cat([place, ego[..., HEIGHT]], -1), rotations
 
 

@@ -1,62 +1,26 @@
 """Where the camera is before anything is optimised: from the people in it (GLAMR, equation 15).
 
-Also ``CameraEvidence``, what the picture's background says of how the camera turned and went. Cameras that users
-have solved already are read in ``solved_cameras``.
+Also how a camera path that somebody else solved, of any scale and any way up, is brought to metres by the people in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from choros.glamr.people import Course
-from choros.glamr.rigid import UP, exp, from_heading, nearest_rotation
+from choros.camera_motion.camera_path import UP, CameraPath, turned_camera
+from choros.camera_motion.evidence import CameraEvidence
+from choros.glamr.person_trajectories import PersonTrajectory
+from choros.rotation import heading_rotmat, rotmat_about_z, rotvec_to_rotmat, special_procrustes
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class GroundEvidence:
-    """How the camera went from each of T frames to the next over the ground it saw, in its heights above it.
-
-    Metres come with the people who stand on that ground, so the length of a way is as wrong as their heights are.
-    It is also as wrong as the focal length is: what moves ahead by a metre looks alike through a lens twice as
-    long in a camera that goes twice as far.
-    """
-
-    step: Floats  # (T - 1, 3) to the next frame, axes of the camera in this one; its height in this one is 1
-    up: Floats  # (T - 1, 3) unit, square to the ground, in those axes
-    weight: Floats  # (T - 1,) 0 where no ground was seen to pass, to 1
-
-
-@dataclass(frozen=True, eq=False)
-class CameraEvidence:
-    """How the camera turned, and went, from each of T frames to the next, as seen in the background."""
-
-    turn: Floats  # (T - 1, 3, 3) R_t_next: rotates from the axes of camera t + 1 to those of camera t
-    weight: Floats  # (T - 1,) 0 where the background says nothing, to 1
-    went: NDArray[np.bool_] | None = (
-        None  # (T - 1,) where it cannot be that the camera only turned; None: not known
-    )
-    ground: GroundEvidence | None = None
-    #: First frames of shots whose camera stands where it stood at the end of an earlier one: that frame, R_then_now
-    again: Mapping[int, tuple[int, Floats]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class CameraPath:
-    """Where the camera is in T frames; world axes, z up."""
-
-    R_world_camera: Floats  # (T, 3, 3)
-    place_m: Floats  # (T, 3)
-
-
 def standing_camera(
-    people: Sequence[Course], n_frames: int, evidence: CameraEvidence | None = None
+    people: Sequence[PersonTrajectory], n_frames: int, evidence: CameraEvidence | None = None
 ) -> CameraPath:
     """A camera in one place: level as people say who are upright as predicted, as high as their roots say.
 
@@ -64,7 +28,7 @@ def standing_camera(
     """
     R = turned_camera(n_frames, evidence)
     up = _median_direction(
-        np.concatenate([(R[_sights(one)] @ _up_camera(one)[..., None])[..., 0] for one in people])
+        np.concatenate([(R[_frames_seen(one)] @ _up_camera(one)[..., None])[..., 0] for one in people])
     )
     ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
     if np.linalg.norm(ahead) < 1e-3:  # straight up or down: the picture's upper edge is ahead
@@ -72,32 +36,15 @@ def standing_camera(
     ahead /= np.linalg.norm(ahead)
     R = np.stack([np.cross(ahead, up), ahead, up]) @ R
     height = [
-        one.path_m[one.seen] - (R[_sights(one)] @ one.root_cam_m[one.seen, :, None])[..., 0] for one in people
+        one.path_m[one.seen] - (R[_frames_seen(one)] @ one.root_cam_m[one.seen, :, None])[..., 0]
+        for one in people
     ]
     place = np.array([0.0, 0.0, np.median(np.concatenate(height)[:, 2])])
     return CameraPath(R, np.tile(place, (n_frames, 1)))
 
 
-def gone_over_ground(camera: CameraPath, ground: GroundEvidence) -> CameraPath:
-    """A camera that stands, sent along the way that the ground below it passed; it keeps its height."""
-    passed = np.where(ground.weight[:, None] > 0, ground.step, 0)
-    step = (camera.R_world_camera[:-1] @ passed[..., None])[..., 0] * camera.place_m[:-1, 2:] * (1 - UP)
-    return CameraPath(
-        camera.R_world_camera, camera.place_m + np.pad(np.cumsum(step, axis=0), ((1, 0), (0, 0)))
-    )
-
-
-def turned_camera(n_frames: int, evidence: CameraEvidence | None) -> Floats:
-    """R_first_now (T, 3, 3): turns seen in the background one after the other; where none was seen, none."""
-    R = np.tile(np.eye(3), (n_frames, 1, 1))
-    if evidence is not None:
-        for t, (turn, weight) in enumerate(zip(evidence.turn, evidence.weight, strict=True)):
-            R[t + 1] = R[t] @ turn if weight > 0 else R[t]
-    return nearest_rotation(R)
-
-
 def following_camera(
-    people: Sequence[Course], times_s: Floats, smooth_s: float = 0.4
+    people: Sequence[PersonTrajectory], times_s: Floats, smooth_s: float = 0.4
 ) -> tuple[CameraPath, list[tuple[Floats, Floats]]]:
     """Equation 15: a camera that sees everybody go their predicted path where it saw them.
 
@@ -126,13 +73,13 @@ def following_camera(
     width = smooth_s / np.median(np.diff(times_s)) if n_frames > 1 else 0
     if width > 0:
         camera = CameraPath(
-            nearest_rotation(gaussian_filter1d(camera.R_world_camera, width, axis=0, mode="nearest")),
+            special_procrustes(gaussian_filter1d(camera.R_world_camera, width, axis=0, mode="nearest")),
             gaussian_filter1d(camera.place_m, width, axis=0, mode="nearest"),
         )
     return camera, [moved[number] for number in range(len(people))]
 
 
-def in_metres(camera: CameraPath, people: Sequence[Course], span_s: float = 0.5) -> CameraPath:
+def in_metres(camera: CameraPath, people: Sequence[PersonTrajectory], span_s: float = 0.5) -> CameraPath:
     """A camera path of any scale and any way up, brought to metres, z up and the floor at 0, by the people in it.
 
     Up and the floor are where they are for people who lean and stand as predicted. A metre is what makes their
@@ -145,7 +92,7 @@ def in_metres(camera: CameraPath, people: Sequence[Course], span_s: float = 0.5)
     tilt = np.cross(up, UP)
     angle = np.arctan2(np.linalg.norm(tilt), up[2])
     axis = tilt / np.linalg.norm(tilt) if np.linalg.norm(tilt) > 1e-9 else np.array([1.0, 0, 0])
-    level = exp(angle * axis)
+    level = rotvec_to_rotmat(angle * axis)
     R, place = level @ camera.R_world_camera, camera.place_m @ level.T
     asked, moved = [np.zeros((0, 2))], [np.zeros((0, 2))]
     for one in people:
@@ -156,8 +103,10 @@ def in_metres(camera: CameraPath, people: Sequence[Course], span_s: float = 0.5)
         R_wc = R[one.frames]
         at = (R_wc @ one.root_cam_m[..., None])[..., 0]
         step = one.path_m[ahead] - one.path_m[shown]
-        heading = from_heading(R_wc[shown] @ one.R_camera_root[shown])
-        step = (heading @ np.swapaxes(from_heading(one.R_path_root[shown]), -1, -2) @ step[..., None])[..., 0]
+        heading = heading_rotmat(R_wc[shown] @ one.R_camera_root[shown])
+        step = (heading @ np.swapaxes(heading_rotmat(one.R_path_root[shown]), -1, -2) @ step[..., None])[
+            ..., 0
+        ]
         asked.append((step - (at[ahead] - at[shown]))[:, :2])
         moved.append((place[one.frames][ahead] - place[one.frames][shown])[:, :2])
     by, d = np.concatenate(asked), np.concatenate(moved)
@@ -174,13 +123,13 @@ def in_metres(camera: CameraPath, people: Sequence[Course], span_s: float = 0.5)
     return CameraPath(R, place + np.median(height) * UP)
 
 
-def _sights(one: Course) -> NDArray[np.intp]:
+def _frames_seen(one: PersonTrajectory) -> NDArray[np.intp]:
     """The frames (k,) of the video in which somebody was seen."""
     return one.start + np.flatnonzero(one.seen)
 
 
-def _up_camera(one: Course) -> Floats:
-    """(k, 3) the world's up in the camera's axes, as each sight of somebody says whose tilt is as predicted."""
+def _up_camera(one: PersonTrajectory) -> Floats:
+    """(k, 3) the world's up in the camera's axes, as each observation of somebody says whose tilt is as predicted."""
     up_root = np.swapaxes(one.R_path_root[one.seen], -1, -2) @ UP
     return (one.R_camera_root[one.seen] @ up_root[..., None])[..., 0]
 
@@ -194,7 +143,7 @@ def _median_direction(directions: Floats) -> Floats:
     return mean / np.linalg.norm(mean)
 
 
-def _camera_asked(one: Course, n_frames: int) -> tuple[Floats, Floats]:
+def _camera_asked(one: PersonTrajectory, n_frames: int) -> tuple[Floats, Floats]:
     """Pose of the camera that sees ``one`` on their predicted path, (T, ...); arbitrary where not seen."""
     R, place = np.tile(np.eye(3), (n_frames, 1, 1)), np.zeros((n_frames, 3))
     R[one.frames] = one.R_path_root @ np.swapaxes(one.R_camera_root, -1, -2)
@@ -202,7 +151,7 @@ def _camera_asked(one: Course, n_frames: int) -> tuple[Floats, Floats]:
     return R, place
 
 
-def _seen_in(one: Course, n_frames: int) -> NDArray[np.bool_]:
+def _seen_in(one: PersonTrajectory, n_frames: int) -> NDArray[np.bool_]:
     seen = np.zeros(n_frames, bool)
     seen[one.frames] = one.seen
     return seen
@@ -217,7 +166,7 @@ def _mean_camera(weight: Floats, R_sum: Floats, place_sum: Floats) -> CameraPath
         return np.stack([np.interp(frame, known, column[known]) for column in values.T], -1)
 
     R = straight(R_sum.reshape(-1, 9) / total).reshape(-1, 3, 3)
-    return CameraPath(nearest_rotation(R), straight(place_sum / total))
+    return CameraPath(special_procrustes(R), straight(place_sum / total))
 
 
 def _flat_fit(
@@ -234,6 +183,6 @@ def _flat_fit(
     both = known & placed if (known & placed).any() else known
     between = (camera.R_world_camera[both] @ np.swapaxes(R[both], -1, -2)).sum(0)
     angle = np.arctan2(between[1, 0] - between[0, 1], between[0, 0] + between[1, 1])
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    turn = rotmat_about_z(np.asarray(angle))
     shift = np.median(camera.place_m[both] - place[both] @ turn.T, axis=0)
     return turn, shift * [1, 1, 0]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.glamr.epipolar import Turn, rays
+from choros.camera_motion.epipolar import Turn, rays
 
 Floats = NDArray[np.float64]
 

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from choros.body import BodyModel
+from choros.camera_motion.camera_path import CameraPath
+from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
 from choros.errors import ChorosError
 from choros.evaluation.bodies import joints_m
 from choros.evaluation.metrics.pose import apply_similarity, similarity_transform
-from choros.glamr.cameras import CameraEvidence, CameraPath, GroundEvidence
-from choros.glamr.rigid import exp
-from choros.glamr.sights import Spreads
-from choros.glamr.stage import WorldOptions, places_of, world_of
+from choros.glamr.observations import places_of
+from choros.glamr.options import Sigmas, WorldOptions
+from choros.glamr.pipeline import world_of
 from choros.motion import Motion
+from choros.rotation import rotvec_to_rotmat
 
 from .walkers import Held, Known, camera_path, seen_motion, seen_only, walkers
 
-SKATING = replace(Spreads(), contact_m=np.inf)  # feet of the walkers do not step
+SKATING = replace(Sigmas(), contact_m=np.inf)  # feet of the walkers do not step
 
 
 def pelvises(motion, people, frames):
@@ -33,7 +35,7 @@ def shape_error_m(said, true):
 
 
 def world(motion, predictor, camera, **more):
-    options = WorldOptions(camera=camera, spreads=SKATING, smooth_s=0)
+    options = WorldOptions(camera=camera, sigmas=SKATING, smooth_s=0)
     return world_of(motion, options, Held(), predictor, **more)
 
 
@@ -214,12 +216,12 @@ def test_every_shot_is_a_world_of_its_own():
     T, camera = walkers(30), camera_path(30)
     first = seen_motion(T, camera, hidden=[(0, 20, 30)])
     high = camera.copy()
-    high[:, :3, :3] = camera[:, :3, :3] @ exp(np.array([-0.3, 0.0, 0.0]))
+    high[:, :3, :3] = camera[:, :3, :3] @ rotvec_to_rotmat(np.array([-0.3, 0.0, 0.0]))
     high[:, 2, 3] = 3.0
     second = seen_motion(T, high, hidden=[(0, 0, 5)])
     cut = two_shots(first, second)
     turn = np.tile(np.eye(3), (59, 1, 1))
-    turn[29] = exp(np.array([0.0, 0.4, 0.0]))  # what a background that is another seems to say
+    turn[29] = rotvec_to_rotmat(np.array([0.0, 0.4, 0.0]))  # what a background that is another seems to say
     made = world(cut, Known(T), "static", evidence=CameraEvidence(turn, np.ones(59)))
     assert made.header.provenance["world"] == {
         "camera": "static",
@@ -244,7 +246,7 @@ def test_a_short_shot_and_one_without_people_are_fine(length):
     whole = seen_motion(T, camera)
     nobody = replace(whole, rows=whole.rows[:0])
     cut = two_shots(two_shots(nobody[:length], whole), whole[:length])
-    turn = np.tile(exp(np.array([0.0, 0.01, 0.0])), (len(cut) - 1, 1, 1))
+    turn = np.tile(rotvec_to_rotmat(np.array([0.0, 0.01, 0.0])), (len(cut) - 1, 1, 1))
     made = world(cut, Known(T), "auto", evidence=CameraEvidence(turn, np.ones(len(cut) - 1)))
     assert len(made) == 20 + 2 * length
     assert set(made.row_frame) == set(range(length, len(made)))
@@ -262,11 +264,11 @@ def test_a_shot_from_where_an_earlier_one_was_filmed_goes_on_in_its_world():
     low = camera.copy()
     low[:, 2, 3] = 1.0
     turned = camera.copy()
-    turned[:, :3, :3] = camera[:, :3, :3] @ exp(np.array([0.0, 0.2, 0.0]))
+    turned[:, :3, :3] = camera[:, :3, :3] @ rotvec_to_rotmat(np.array([0.0, 0.2, 0.0]))
     parts = (seen_motion(T, one) for one in (camera, low, turned))
     cut = two_shots(two_shots(*(next(parts) for _ in range(2))), next(parts))
     still = np.tile(np.eye(3), (119, 1, 1))
-    again = {80: (39, exp(np.array([0.0, 0.2, 0.0])))}
+    again = {80: (39, rotvec_to_rotmat(np.array([0.0, 0.2, 0.0])))}
     made = world(cut, Known(T), "static", evidence=CameraEvidence(still, np.ones(119), again=again))
     assert made.header.provenance["world"]["camera"] == "static, recognised"
     np.testing.assert_allclose(made.T_world_camera[80, :3, 3], made.T_world_camera[0, :3, 3], atol=1e-9)

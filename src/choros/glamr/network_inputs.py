@@ -5,12 +5,12 @@ Rotations go between times along the shortest arc, places in a line.
 
 from __future__ import annotations
 
-import roma
 import torch
 from torch import Tensor
 
 from choros.body.kinematics import forward_kinematics
 from choros.glamr.config import FPS
+from choros.rotation import rotmat_slerp
 
 EDGE = 3  # frames, a tenth of a second
 
@@ -25,10 +25,7 @@ def even_times(times_s: Tensor) -> Tensor:
 def rotations_at(rotations: Tensor, times_s: Tensor, at_s: Tensor) -> Tensor:
     """Rotations (T, ..., 3, 3) of rising ``times_s`` (T,) at other times (N,) -> (N, ..., 3, 3); held at the ends."""
     before, after, share = _between(times_s, at_s)
-    start = rotations[before]
-    turn = roma.rotmat_to_rotvec(start.mT @ rotations[after])
-    share = share.to(turn).reshape(-1, *[1] * (turn.ndim - 1))
-    return start @ roma.rotvec_to_rotmat(share * turn)
+    return rotmat_slerp(rotations[before], rotations[after], share)
 
 
 def places_at(places: Tensor, times_s: Tensor, at_s: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
+
+from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 
@@ -99,10 +100,6 @@ def _unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))
 
 
-def _turn(rotvec: Floats) -> Floats:
-    return Rotation.from_rotvec(rotvec).as_matrix()
-
-
 def _first_guess(before: Floats, after: Floats, focal_px: float) -> tuple[Floats, float]:
     """The turn and zoom that most points agree with, of those that pairs of points give."""
     pairs = np.random.default_rng(0).integers(0, len(before), (TRIES, 2))
@@ -135,11 +132,15 @@ def _transfer(before: Floats, after: Floats, R: Floats, zoom: Floats | float) ->
 def _fit_turned(before: Floats, after: Floats, focal_px: float, R: Floats, zoom: float) -> _Fit:
     def residual(step: Floats) -> Floats:
         # The change is shared by both pictures, hence the root of two.
-        return _transfer(before, after, _turn(step[:3]) @ R, zoom * np.exp(step[3])) * focal_px / np.sqrt(2)
+        return (
+            _transfer(before, after, rotvec_to_rotmat(step[:3]) @ R, zoom * np.exp(step[3]))
+            * focal_px
+            / np.sqrt(2)
+        )
 
     for scale_px in STEPS_PX:
         step = _robust_step(residual, 4, scale_px)
-        R, zoom = _turn(step[:3]) @ R, float(zoom * np.exp(step[3]))
+        R, zoom = rotvec_to_rotmat(step[:3]) @ R, float(zoom * np.exp(step[3]))
     return _fitted(residual, R, None)
 
 
@@ -148,11 +149,13 @@ def _fit_turned(before: Floats, after: Floats, focal_px: float, R: Floats, zoom:
 
 def _fit_moved(before: Floats, after: Floats, focal_px: float, R: Floats, way: Floats) -> _Fit:
     def residual(step: Floats) -> Floats:
-        return _sampson(before, after, _turn(step[:3]) @ R, _bent(way, step[3:]))[:, None] * focal_px
+        return (
+            _sampson(before, after, rotvec_to_rotmat(step[:3]) @ R, _bent(way, step[3:]))[:, None] * focal_px
+        )
 
     for scale_px in FINE_STEPS_PX:
         step = _robust_step(residual, 5, scale_px)
-        R, way = _turn(step[:3]) @ R, _bent(way, step[3:])
+        R, way = rotvec_to_rotmat(step[:3]) @ R, _bent(way, step[3:])
     return _fitted(residual, R, way)
 
 

@@ -1,7 +1,7 @@
 """Cameras that users have solved already: a file of poses, or what COLMAP leaves in a folder.
 
 Poses in a file are taken as they are. COLMAP knows neither which way is up nor how long a metre is; both, and
-the height of the floor, come from the people (``cameras.in_metres``).
+the height of the floor, come from the people (``glamr.camera_from_people.in_metres``).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from choros.camera_motion.camera_path import CameraPath
 from choros.errors import ChorosError
-from choros.glamr.cameras import CameraPath
+from choros.rotation import quat_wxyz_to_rotmat
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def read_colmap(folder: str | Path) -> CameraPath:
         ) from error
     images.sort()
     wxyz, t = np.array([pose for _, pose in images]).reshape(-1, 7)[:, :4], [pose[4:] for _, pose in images]
-    R_camera_world = Rotation.from_quat(wxyz[:, [1, 2, 3, 0]]).as_matrix()
+    R_camera_world = quat_wxyz_to_rotmat(wxyz)
     R = np.swapaxes(R_camera_world, -1, -2)
     return CameraPath(R, -(R @ np.array(t)[..., None])[..., 0])
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.glamr.rigid import nearest_rotation
+from choros.rotation import rotmat_geodesic_distance, special_procrustes
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +39,7 @@ def view_of(
     people_px: NDArray[np.floating[Any]],  # (n, 4) boxes
     K: Floats,  # (3, 3) px
 ) -> View:
+    """Features of a picture, none of them within the people's boxes."""
     scale = min(1.0, LONG_SIDE_PX / max(image.shape[:2]))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -66,18 +67,19 @@ def turn_of_same_place(before: View, after: View) -> Floats | None:
         return None
     map_ = np.linalg.inv(before.K) @ H @ after.K
     map_ /= np.cbrt(np.linalg.det(map_))
-    R = nearest_rotation(map_)
-    angle = np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1))
+    R = special_procrustes(map_)
+    angle = rotmat_geodesic_distance(np.eye(3), R)
     return R if np.abs(map_ - R).max() < NO_TURN and angle < FARTHEST_RAD else None
 
 
-class Rooms:
-    """The places where shots ended, as many as are remembered."""
+class PlaceMemory:
+    """The places where shots ended, the newest ``MOST`` of them."""
 
     def __init__(self) -> None:
         self._views: list[View] = []
 
     def end(self, last: View) -> None:
+        """Remember the last picture of a shot."""
         self._views = [*self._views, last][-MOST:]
 
     def recognise(self, first: View) -> tuple[int, Floats] | None:

@@ -14,16 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from choros.body import BodyModel
 from choros.errors import ChorosError
-from choros.glamr.ego import ego_to_global
-from choros.glamr.figure import Figure, figure
-from choros.glamr.rigid import nearest_rotation
-from choros.glamr.windows import even_times, joints_about_pelvis, places_at, rotations_at, visible_at
+from choros.glamr.egocentric import ego_to_global
+from choros.glamr.network_inputs import even_times, joints_about_pelvis, places_at, rotations_at, visible_at
+from choros.glamr.posed_skeleton import PosedSkeleton, pose_skeleton
 from choros.motion import Motion, Person
+from choros.rotation import rotvec_to_rotmat, special_procrustes
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -51,7 +50,7 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class PersonTrajectory:
     """One person over n frames, from the first to the last in which somebody saw them."""
 
     id: int
@@ -62,7 +61,7 @@ class Course:
     body_rotations: Floats  # (n, 23, 3, 3)
     betas: Floats  # (10,)
     kid: float
-    figure: Figure
+    skeleton: PosedSkeleton
     R_camera_root: Floats  # (n, 3, 3) where seen
     root_cam_m: Floats  # (n, 3) the pelvis, where seen
     R_path_root: Floats  # (n, 3, 3) the predicted path, which begins anywhere and faces anywhere; z up
@@ -76,7 +75,7 @@ class Course:
         return slice(self.start, self.start + len(self))
 
 
-def courses(
+def person_trajectories(
     motion: Motion,
     body: BodyModel,
     infiller: Infiller,
@@ -86,7 +85,7 @@ def courses(
     keep_visible: bool = True,
     smooth_s: float = 0.0,
     report: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> list[Course]:
+) -> list[PersonTrajectory]:
     """Everybody in ``motion`` whom somebody saw, in the order of their identities.
 
     ``seed`` 0 fills gaps in with the most likely motion, others draw one. ``smooth_s`` is the width, a standard
@@ -112,7 +111,7 @@ def courses(
         paths.append((rotations_at(turns, at, times).numpy(), places_at(places, at, times).numpy()))
     report("predicting paths", len(people), len(people))
     return [
-        _course(motion, person, body, *parts, *path)
+        _trajectory_of(motion, person, body, *parts, *path)
         for person, parts, path in zip(people, whole, paths, strict=True)
     ]
 
@@ -129,10 +128,8 @@ def _whole(
     seen = (row >= 0) & motion.visible[row]
     times = torch.from_numpy(motion.pts_s[start:end])
     poses = torch.eye(3, dtype=torch.float64).repeat(len(row), 23, 1, 1)
-    axis_angle = motion.body_pose[row[seen]].astype(np.float64).reshape(-1, 3)
-    poses[torch.from_numpy(seen)] = torch.from_numpy(
-        Rotation.from_rotvec(axis_angle).as_matrix().reshape(-1, 23, 3, 3)
-    )
+    axis_angle = motion.body_pose[row[seen]].astype(np.float64).reshape(-1, 23, 3)
+    poses[torch.from_numpy(seen)] = torch.from_numpy(rotvec_to_rotmat(axis_angle))
     if smooth_s > 0 and seen.sum() > 1:
         frame_s = float(np.median(np.diff(motion.pts_s)))
         poses[torch.from_numpy(seen)] = torch.from_numpy(
@@ -155,7 +152,7 @@ def _smoothed(rotations: Floats, seen: Bools, width: float) -> Floats:
     """Rotations (n, 23, 3, 3) averaged over time where they were seen; the width is in frames."""
     weight = gaussian_filter1d(seen.astype(float), width, mode="constant")
     mean = gaussian_filter1d(rotations * seen[:, None, None, None], width, axis=0, mode="constant")
-    return nearest_rotation(mean / np.maximum(weight, 1e-3)[:, None, None, None])
+    return special_procrustes(mean / np.maximum(weight, 1e-3)[:, None, None, None])
 
 
 def _nearest_seen(visible: Tensor) -> Tensor:
@@ -179,7 +176,7 @@ def _rest_joints(body: BodyModel, betas: Floats, kid: float) -> Tensor:
         )
 
 
-def _course(
+def _trajectory_of(
     motion: Motion,
     person: Person,
     body: BodyModel,
@@ -190,17 +187,17 @@ def _course(
     poses: Tensor,
     R_path_root: Floats,
     path_m: Floats,
-) -> Course:
+) -> PersonTrajectory:
     betas, kid = _shape(person)
-    posed = figure(body, poses.numpy(), betas, kid)
+    posed = pose_skeleton(body, poses.numpy(), betas, kid)
     R_camera_root = np.tile(np.eye(3), (len(row), 1, 1))
     root_cam_m = np.zeros((len(row), 3))
     rows = motion.rows[row[seen]]
-    R_camera_root[seen] = Rotation.from_rotvec(rows["global_orient"].astype(np.float64)).as_matrix()
+    R_camera_root[seen] = rotvec_to_rotmat(rows["global_orient"].astype(np.float64))
     # The pelvis stays where it was although the shape is now another.
     rest = _rest_joints_of_rows(body, rows)
     root_cam_m[seen] = rows["transl"] + rest
-    return Course(
+    return PersonTrajectory(
         person.id, start, times.numpy(), seen, row, poses.numpy(), betas, kid, posed,
         R_camera_root, root_cam_m, R_path_root, path_m,
     )  # fmt: skip

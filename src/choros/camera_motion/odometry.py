@@ -1,4 +1,4 @@
-"""Visual odometry for ``glamr``: how the camera turned and went, from what stands still behind the people.
+"""Visual odometry: how the camera turned and went, from what stands still behind the people.
 
 Corners of the background are followed from frame to frame (Shi and Tomasi 1994; Lucas and Kanade, pyramidal) and
 compared with where they were in a key frame some moments ago, so that errors add up per key frame, not per frame.
@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.camera_motion.epipolar import Turn, turn_between
+from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
+from choros.camera_motion.ground import ground_between
+from choros.camera_motion.place_recognition import PlaceMemory, view_of
 from choros.errors import ChorosError
-from choros.glamr.cameras import CameraEvidence, GroundEvidence
-from choros.glamr.epipolar import Turn, turn_between
-from choros.glamr.ground import ground_between
-from choros.glamr.rigid import exp
-from choros.glamr.rooms import Rooms, view_of
 from choros.motion import Motion
 from choros.reopening import open_again
+from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 Grey = NDArray[np.uint8]
@@ -189,7 +189,7 @@ def camera_evidence(
     up = None
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
     odometry, last = Odometry(), -2
-    rooms, again, shown = Rooms(), {}, None
+    places, again, shown = PlaceMemory(), {}, None
     with open_again(source, motion, prefetch=2) as reader:
         for frame in reader:
             index = index_of.get(frame.pts)
@@ -202,8 +202,8 @@ def camera_evidence(
             people = motion.in_frame(index)
             up = _up_of(people, None if cut else up)
             if cut and shown is not None:
-                rooms.end(view_of(last, *shown))
-                found = rooms.recognise(view_of(index, frame.image, people["box_px"], motion.K[index]))
+                places.end(view_of(last, *shown))
+                found = places.recognise(view_of(index, frame.image, people["box_px"], motion.K[index]))
                 again.update({} if found is None else {index: found})
             shown = frame.image, people["box_px"], motion.K[index]
             step = odometry.step(frame.image, people["box_px"], motion.K[index], up)
@@ -226,7 +226,7 @@ def _up_of(people: NDArray[np.void], otherwise: Floats | None) -> Floats | None:
     """(3,) unit, the way up in camera axes by the mean of people's trunks."""
     if not len(people):
         return otherwise
-    trunk = exp(people["global_orient"].astype(np.float64))[:, :, 1].mean(0)
+    trunk = rotvec_to_rotmat(people["global_orient"].astype(np.float64))[:, :, 1].mean(0)
     return np.asarray(trunk / max(float(np.linalg.norm(trunk)), 1e-9))
 
 

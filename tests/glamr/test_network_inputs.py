@@ -6,7 +6,7 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 from choros.body import BodyModel
-from choros.glamr.windows import (
+from choros.glamr.network_inputs import (
     even_times,
     joints_about_pelvis,
     known_neighbours,

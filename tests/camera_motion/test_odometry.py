@@ -9,9 +9,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.camera import intrinsics
+from choros.camera_motion.odometry import Odometry, camera_evidence
+from choros.camera_motion.place_recognition import turn_of_same_place, view_of
 from choros.errors import ChorosError
-from choros.glamr.odometry import Odometry, camera_evidence
-from choros.glamr.rooms import turn_of_same_place, view_of
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import VideoWriter
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from choros.glamr.epipolar import turn_between
+from choros.camera_motion.epipolar import turn_between
 
 K = np.array([[800.0, 0, 480], [0, 800, 270], [0, 0, 1]])
 

@@ -1,0 +1,180 @@
+"""Everyone in one world: a motion in camera axes becomes whole, places people and camera, and has a floor (GLAMR).
+
+``world_of`` is the whole of the paper's figure 2 after stage I, which any system may have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from choros.body import BodyModel
+from choros.camera_motion.camera_path import CameraPath
+from choros.camera_motion.evidence import CameraEvidence
+from choros.errors import ChorosError
+from choros.glamr.camera_from_people import in_metres
+from choros.glamr.initial_world import first_world
+from choros.glamr.observations import Observations, observations_of
+from choros.glamr.options import CameraMoves, WorldOptions
+from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
+from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
+from choros.glamr.solve import CameraIs, Solved, solve
+from choros.glamr.variables import World
+from choros.glamr.world_motion import motion_of
+from choros.motion import Motion
+
+Report = Callable[[str, int, int], None]
+
+#: A camera is taken to have more freedom only if that leaves less than this share of the energy.
+MORE_FREEDOM_FOR = 0.9
+WENT_SHARE = 0.5  # of the frames whose background shows that the camera went about, for one that does
+TURNING_STEP_M = 0.03  # how far, per root of a second, a camera strays that only turns
+
+
+def world_of(
+    motion: Motion,
+    options: WorldOptions | None = None,
+    infiller: Infiller | None = None,
+    predictor: Predictor | None = None,
+    evidence: CameraEvidence | None = None,
+    given: CameraPath | None = None,
+    given_in_metres: bool = True,
+    body: BodyModel | None = None,
+    report: Report = lambda what, done, total: None,
+) -> Motion:
+    """The same people in a world with z up and the floor at 0, from the first to the last frame they were seen in.
+
+    Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept;
+    one of any scale and any way up (``given_in_metres`` False) is brought there first. Each person gets one shape.
+    Every shot is a world of its own, with its own floor, origin and camera, unless ``evidence`` recognises where an
+    earlier one was filmed; nobody is filled in over a cut. Of a motion in which nobody was seen, the world is empty.
+    Raises ``ChorosError`` if motion, body, camera and evidence are not of the same frames.
+    """
+    options = options or WorldOptions()
+    body = body or BodyModel.load()
+    _check(motion, body, evidence, given)
+    shots = list(shots_of(motion, evidence, given))
+    if not motion.visible.any():
+        return joined([empty_world(shot) for shot in shots])
+    if infiller is None:
+        from choros.glamr.infiller import MotionInfiller
+
+        infiller = MotionInfiller.load()
+    if predictor is None:
+        from choros.glamr.trajectory import TrajectoryPredictor
+
+        predictor = TrajectoryPredictor.load()
+    worlds: list[Motion] = []
+    for shot in shots:
+        if evidence is not None:
+            shot = in_the_same_place(shot, worlds, evidence.again)
+        if shot.motion.visible.any():
+            metric = given is None or given_in_metres
+            world = _world_of_shot(shot, options, infiller, predictor, metric, body, report)
+        else:
+            world = empty_world(shot)
+        worlds.append(recognised(world) if given is None and shot.given is not None else world)
+    return joined(worlds)
+
+
+def _world_of_shot(
+    shot: Shot,
+    options: WorldOptions,
+    infiller: Infiller,
+    predictor: Predictor,
+    given_in_metres: bool,
+    body: BodyModel,
+    report: Report,
+) -> Motion:
+    _, motion, evidence, given = shot
+    people = person_trajectories(
+        motion, body, infiller, predictor,
+        seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=report,
+    )  # fmt: skip
+    if given is not None and not given_in_metres:
+        given = in_metres(given, people)
+    observations = observations_of(motion, people)
+    best: tuple[CameraMoves, Solved] | None = None
+    for kind in _kinds(options, given, evidence):
+        world = first_world(people, observations, kind, evidence, given)
+        solved = _optimised(world, observations, options, kind, evidence, report)
+        if best is None or solved.total < best[1].total * MORE_FREEDOM_FOR:
+            best = kind, solved
+    assert best is not None
+    return motion_of(motion, people, observations, best[1].world, options, best[0])
+
+
+def _check(
+    motion: Motion, body: BodyModel, evidence: CameraEvidence | None, given: CameraPath | None
+) -> None:
+    name = motion.header.source or "this motion"
+    if motion.pictures:
+        raise ChorosError(
+            f"{name} is of photographs that have nothing to do with each other, so there is no world."
+        )
+    if motion.space != "camera":
+        raise ChorosError(
+            f"{name} is in the world already; give a motion.npz that `choros track` wrote without the camera's pose."
+        )
+    if motion.header.body != body.name:
+        raise ChorosError(
+            f"{name} was tracked with the {motion.header.body} body, not the {body.name} one; name it with --body."
+        )
+    if given is not None and len(given.place_m) != len(motion):
+        raise ChorosError(
+            f"the camera file has {len(given.place_m)} poses and {name} {len(motion)} frames; give one pose a frame."
+        )
+    if evidence is not None and len(evidence.turn) != len(motion) - 1:
+        raise ChorosError(
+            f"the background was followed over {len(evidence.turn) + 1} frames and {name} has {len(motion)}; "
+            "give the video it was tracked in."
+        )
+
+
+def _kinds(
+    options: WorldOptions, given: CameraPath | None, evidence: CameraEvidence | None
+) -> list[CameraMoves]:
+    """What the camera may have done. Near things that pass far ones tell best whether it went about."""
+    if given is not None:
+        return ["given"]
+    if options.camera != "auto":
+        return [options.camera]
+    if evidence is None or evidence.went is None or not evidence.weight.any():
+        return ["static", "turning", "moving"]
+    went = np.average(evidence.went, weights=evidence.weight) > WENT_SHARE
+    return ["moving"] if went else ["static", "turning"]
+
+
+def _optimised(
+    world: World,
+    observations: Observations,
+    options: WorldOptions,
+    kind: CameraMoves,
+    evidence: CameraEvidence | None,
+    report: Report,
+) -> Solved:
+    """From coarse to fine: at first feet may slide fast and still be thought to stand."""
+    if not options.optimise:
+        return Solved(world)
+    path = None if options.egocentric else world
+    fine, steps = options.sigmas, 0
+    if kind == "turning":
+        fine = replace(fine, camera_step_m=TURNING_STEP_M)
+    variables: CameraIs = "moving" if kind == "turning" else kind
+    for sigmas in (
+        replace(
+            fine,
+            contact_m=4 * fine.contact_m,
+            contact_outlier_m_s=3 * fine.contact_outlier_m_s,
+            root_outlier=6.0,
+        ),
+        fine,
+    ):
+        solved = solve(
+            world, observations, sigmas, variables, evidence, path,
+            report=lambda step: report(f"placing everyone, {kind} camera", step, 0),
+        )  # fmt: skip
+        world, steps = solved.world, steps + solved.steps
+    return replace(solved, steps=steps)

@@ -1,0 +1,75 @@
+"""What the global optimisation found, as a ``Motion`` in the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.camera import project_in_front
+from choros.glamr.observations import Observations, places_of
+from choros.glamr.options import WorldOptions
+from choros.glamr.person_trajectories import PersonTrajectory
+from choros.glamr.variables import World
+from choros.keypoints import box_of_keypoints
+from choros.motion import ROW, Header, Motion
+from choros.rotation import rotmat_to_rotvec
+
+
+def motion_of(
+    motion: Motion,
+    people: Sequence[PersonTrajectory],
+    observations: Observations,
+    world: World,
+    options: WorldOptions,
+    kind: str,
+) -> Motion:
+    """Everybody from the first to the last frame they were seen in, and the camera, which is known."""
+    frames = motion.frames.copy()
+    frames["T_world_camera"], frames["camera_known"] = np.eye(4), True
+    frames["T_world_camera"][:, :3, :3] = world.R_world_camera
+    frames["T_world_camera"][:, :3, 3] = world.camera_m
+    tables = []
+    for one, s in zip(people, places_of(people), strict=True):
+        rows = np.zeros(len(one), ROW)
+        known = one.row >= 0
+        rows[known] = motion.rows[one.row[known]]
+        rows["frame"], rows["person"] = np.arange(one.start, one.frames.stop), one.id
+        rows["betas"], rows["kid"], rows["visible"] = one.betas, one.kid, one.seen
+        pose = rotmat_to_rotvec(one.body_rotations)
+        rows["body_pose"] = pose.reshape(-1, 69)
+        R, root = world.R_world_root[one.frames, s], world.root_m[one.frames, s]
+        rows["global_orient"] = rotmat_to_rotvec(R)
+        rows["transl"] = root - one.skeleton.pelvis_rest
+        _tell_unseen(rows, one, observations, world, s)
+        tables.append(rows)
+    rows = np.concatenate(tables)
+    rows = rows[np.lexsort((rows["person"], rows["frame"]))]
+    return Motion(_header(motion, options, kind), frames, rows)
+
+
+def _header(motion: Motion, options: WorldOptions, kind: str) -> Header:
+    said = {"camera": kind, "seed": options.seed, "keep_visible": options.keep_visible}
+    return replace(motion.header, space="world", provenance=motion.header.provenance | {"world": said})
+
+
+def _tell_unseen(
+    rows: NDArray[np.void], one: PersonTrajectory, observations: Observations, world: World, s: int
+) -> None:
+    """Boxes, and less and less confidence, for the frames in which nobody saw the person."""
+    unseen = np.flatnonzero(~one.seen)
+    if not len(unseen):
+        return
+    shown = np.flatnonzero(one.seen)
+    nearest = shown[np.abs(unseen[:, None] - shown).argmin(1)]
+    away_s = np.abs(one.times_s[unseen] - one.times_s[nearest])
+    rows["confidence"][unseen] = rows["confidence"][nearest] * np.exp(-away_s)
+    rows["keypoints_px"][unseen] = 0
+    t = one.start + unseen
+    points = one.skeleton.keypoints[unseen] @ np.swapaxes(world.R_world_root[t, s], -1, -2)
+    points_cam = (points + (world.root_m[t, s] - world.camera_m[t])[:, None]) @ world.R_world_camera[t]
+    points_px, in_front = project_in_front(points_cam, observations.K[t][:, None], near_m=0.1)
+    box = box_of_keypoints(np.concatenate([points_px, in_front[..., None]], -1))
+    rows["box_px"][unseen] = np.where(np.isfinite(box), box, 0)
