@@ -260,7 +260,7 @@ class Scene:
         progress: Callable[[int, int], None] = lambda done, total: None,
         formats: Sequence[str] = ("motion",),
     ) -> None:
-        """``video.mp4`` and its truth into a folder; see ``choros.scenes.writers`` for the formats.
+        """``video.mp4`` and its truth into a folder; see ``choros.scenes.truth.writers`` for the formats.
 
         ``progress(done, total)`` is called after each frame.
         """
