@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from choros import systems, track_video, weights
+from choros import track_video, weights
 from choros.camera.calibration import Calibration
 from choros.detection import PersonFinder
 from choros.errors import ChorosError

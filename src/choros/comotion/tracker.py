@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from choros import weights
+from choros.backbones.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.body import BodyModel
 from choros.camera import Letterbox
 from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
@@ -25,7 +26,6 @@ from choros.comotion.heatmap_sampling import peaks
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
-from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.detection import Detector, NanoDet
 from choros.detection.finder import FinderOptions
 from choros.detection.protocols import checked_detections

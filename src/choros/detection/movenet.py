@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, Network
+from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
+from choros.weights import shipped
 
 _CROP_PX = {"lightning": 192, "thunder": 256}
 
@@ -36,7 +37,7 @@ class MoveNet:
         weights: Path | None = None,
     ) -> None:
         self.crop_px, self.room = _CROP_PX[variant], room
-        self._weights = weights or DATA / f"movenet-{variant}.onnx"
+        self._weights = weights or shipped(f"movenet-{variant}")
         self._network = Network(self._weights, threads)
 
     def identity(self) -> Identity:

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, Network
 from choros.keypoints import box_iou
+from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
+from choros.weights import shipped
 
 _STRIDES = (8, 16, 32)
 _BINS = 11  # a side's distance is one of 0..10 cells, in expectation
@@ -59,10 +60,11 @@ class NanoDet:
         score: float = 0.40,
         nms_iou: float = 0.55,
         threads: int = 2,
-        weights: Path = DATA / "nanodet_g.onnx",
+        weights: Path | None = None,
     ) -> None:
         self.sizes, self.score, self.nms_iou = sizes, score, nms_iou
-        self._weights, self._network = weights, Network(weights, threads)
+        self._weights = weights or shipped("nanodet")
+        self._network = Network(self._weights, threads)
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from choros.detection.movenet import crop_squares, cut_square
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, Network
+from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
+from choros.weights import shipped
 
 CROP_PX = 256
 
@@ -42,7 +43,7 @@ class Segmenter:
 
     def __init__(self, room: float = 1.15, threads: int = 1, weights: Path | None = None) -> None:
         self.room = room
-        self._weights = weights or DATA / "selfie_segmentation.onnx"
+        self._weights = weights or shipped("segmenter")
         self._network = Network(self._weights, threads)
 
     def identity(self) -> Identity:

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.backbones.trunk import COARSEST_PX
 from choros.body.skeleton import COCO17, MIRROR_COCO17, MIRROR_JOINTS
 from choros.camera import Letterbox
-from choros.comotion.trunk import COARSEST_PX
 
 Singles = NDArray[np.float32]
 
