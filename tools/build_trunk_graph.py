@@ -32,7 +32,7 @@ from torch.nn import functional
 
 from choros.backbones.movenet import MAPS, MoveNetTrunk, SameConv2d
 from choros.backbones.trunk import COARSEST_PX
-from choros.camera import Letterbox
+from choros.crops import Letterbox
 
 #: What is seen of a film: so many frames, and the sides in px of the squares that they are brought to.
 FRAMES, SIDES_PX = 8, (512, 768)
@@ -169,7 +169,7 @@ class Pictures(CalibrationDataReader):
                 for side_px in SIDES_PX:
                     letterbox = Letterbox(image.shape[1], image.shape[0], side_px)
                     x0, y0, x1, y1 = letterbox.content_px(COARSEST_PX)
-                    content = letterbox.image(image)[y0:y1, x0:x1].transpose(2, 0, 1)
+                    content = letterbox.cut(image)[y0:y1, x0:x1].transpose(2, 0, 1)
                     yield {"images": content[None].astype(np.float32) / 255}
 
 

@@ -1,5 +1,5 @@
 """The camera: intrinsics and projection (``pinhole``), lens, calibration files, and where it stands (``pose``)."""
 
-from choros.camera.pinhole import Letterbox, default_focal_px, intrinsics, project, unproject
+from choros.camera.pinhole import default_focal_px, intrinsics, project, unproject
 
-__all__ = ["Letterbox", "default_focal_px", "intrinsics", "project", "unproject"]
+__all__ = ["default_focal_px", "intrinsics", "project", "unproject"]
