@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from choros.backbones.trunk import frozen
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.trunk import frozen
 
 COUNTS = (1, 5, 8, 20, 32)
 

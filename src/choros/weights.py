@@ -64,19 +64,19 @@ SHIPPED = (
     ),
     Shipped(
         "trunk",
-        PACKAGE / "comotion/data/trunk.safetensors",
+        PACKAGE / "backbones/data/movenet-multipose.safetensors",
         "image trunk of CoMotion: MoveNet MultiPose's",
         "Apache-2.0",
     ),
     Shipped(
         "trunk-graph",
-        PACKAGE / "comotion/data/trunk.onnx",
+        PACKAGE / "backbones/data/movenet-multipose.onnx",
         "that trunk for onnxruntime, without its weights",
         "Apache-2.0",
     ),
     Shipped(
         "trunk-int8",
-        PACKAGE / "comotion/data/trunk-int8.onnx",
+        PACKAGE / "backbones/data/movenet-multipose-int8.onnx",
         "that trunk with its weights, in eight bits",
         "Apache-2.0",
     ),

@@ -1,4 +1,4 @@
-"""Cameras: projection and letterbox are exact inverses, and defaults are what they say."""
+"""Cameras: projection and its inverse are exact, and defaults are what they say."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from choros.camera import (
-    Letterbox,
     default_focal_px,
     intrinsics,
     project,
@@ -180,42 +179,3 @@ def test_ordinary_cameras_pass_at_any_size_and_at_no_other(width, height, fov, o
 def test_fields_of_view_of_no_camera_are_refused(choice):
     with pytest.raises(ChorosError, match="no camera does"):
         intrinsics(1920, 1080, **choice)
-
-
-@given(sizes, sizes, st.integers(32, 1024), st.integers(0, 2**32 - 1))
-def test_letterbox_points_and_K(width, height, size, seed):
-    box = Letterbox(width, height, size)
-    rng = np.random.default_rng(seed)
-    points_px = rng.uniform(0, [width, height], (9, 2))
-    inside = box.to_square(points_px)
-    assert (inside >= -1e-9).all()
-    assert (inside <= size + 1e-9).all()
-    np.testing.assert_allclose(box.to_image(inside), points_px, atol=1e-8)
-    K = intrinsics(width, height)
-    rays = unproject(points_px, np.ones(9), K)
-    np.testing.assert_allclose(project(rays, box.K(K)), inside, atol=1e-6)
-
-
-@pytest.mark.parametrize(("width", "height", "size"), [(64, 48, 128), (300, 200, 96), (50, 170, 85)])
-def test_letterbox_picture_lies_where_its_points_do(width, height, size):
-    box = Letterbox(width, height, size)
-    image = np.full((height, width, 3), 40, np.uint8)
-    image[height // 4 : height // 2, width // 2 : 3 * width // 4] = 240
-    centre = box.to_square(np.array([0.625 * width, 0.375 * height]))
-    weight = (box.image(image)[..., 0].astype(float) - 40).clip(0)
-    ys, xs = np.mgrid[:size, :size] + 0.5
-    found = np.array([(weight * xs).sum(), (weight * ys).sum()]) / weight.sum()
-    np.testing.assert_allclose(found, centre, atol=0.6)
-
-
-@given(sizes, sizes, st.integers(1, 16), st.sampled_from([8, 32]))
-def test_content_of_a_letterbox_is_all_of_the_image_and_little_more(width, height, steps, step):
-    size = 2 * step * steps
-    box = Letterbox(width, height, size)
-    x0, y0, x1, y1 = box.content_px(step)
-    assert all(at % step == 0 and 0 <= at <= size for at in (x0, y0, x1, y1))
-    corners = box.to_square(np.array([[0.0, 0], [width, height]]))
-    assert ([x0, y0] <= corners[0] + 1e-9).all()
-    assert (corners[1] - 1e-9 <= [x1, y1]).all()
-    assert (corners[0] - [x0, y0] < step).all()
-    assert ([x1, y1] - corners[1] < step + 1e-6).all()

@@ -16,11 +16,11 @@ import pytest
 from safetensors.torch import load_file
 
 import choros
+from choros.backbones import trunk
 from choros.cli import stopping as stopping_module
 from choros.cli.main import main
 from choros.cli.progress import EVERY_S, RunProgress
 from choros.cli.stopping import Stop, stopping
-from choros.comotion import trunk
 from choros.exporters.bvh import write_bvh
 from choros.training import comotion
 from choros.training.comotion_feed import Options

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from choros.backbones.trunk import TRUNKS, make_trunk
 from choros.comotion.attention_prior import N_WHERE
 from choros.comotion.config import PRESETS
 from choros.comotion.encoder import Fusion, ImageEncoder
-from choros.comotion.trunk import TRUNKS, make_trunk
 from choros.errors import ChorosError
 
 

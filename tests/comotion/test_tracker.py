@@ -16,10 +16,11 @@ import torch
 
 from choros import systems, track_video
 from choros.body import BodyModel, BodyParams
-from choros.camera import Letterbox, intrinsics, project
+from choros.camera import intrinsics, project
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.tracker import Comotion, ComotionStream, TrackerConfig
+from choros.crops import Letterbox
 from choros.datasets.sample import PersonLabel, Sample
 from choros.errors import ChorosError
 from choros.evaluation.benchmark import run_benchmark
@@ -301,8 +302,7 @@ def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
     assert np.median(away_px) > 5  # random heatmaps have little to do with bodies
     square = Letterbox(WIDTH, HEIGHT, TINY.image_size_px)
     cells = (
-        square.to_square(rows["keypoints_px"][..., :2].astype(np.float64))
-        - features.image.origin_px[0].numpy()
+        square.to_crop(rows["keypoints_px"][..., :2].astype(np.float64)) - features.image.origin_px[0].numpy()
     )
     cells = cells / float(features.image.cell_px[0]) - 0.5
     height, width = heatmaps.shape[-2:]

@@ -7,33 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from choros.crops import CornerLetterbox
 from choros.detection import NanoDet
-from choros.detection.nanodet import Letterbox, decode, network_input, suppress_overlapping
+from choros.detection.nanodet import decode, network_input, suppress_overlapping
 from choros.errors import ChorosError
-
-
-@given(st.integers(1, 4000), st.integers(1, 4000), st.sampled_from([320, 416, 640]))
-def test_letterbox_geometry(height: int, width: int, long_side: int) -> None:
-    box = Letterbox.fit(height, width, long_side)
-    assert max(box.content) == long_side
-    for canvas, content in zip(box.canvas, box.content, strict=True):
-        assert canvas % 32 == 0
-        assert 0 <= canvas - content < 32
-    corners = np.array([[0, 0, box.content[1], box.content[0]]], np.float32)
-    assert box.to_image(corners)[0] == pytest.approx([0, 0, width, height], rel=1e-5)
 
 
 def test_network_input_is_bgr_normalised_and_padded() -> None:
     image = np.zeros((100, 50, 3), np.uint8)
     image[:] = (200, 100, 50)  # red, green, blue
-    letterbox = Letterbox.fit(100, 50, 64)
+    letterbox = CornerLetterbox.fit(100, 50, 64)
     assert (letterbox.content, letterbox.canvas) == ((64, 32), (64, 32))
     blob = network_input(image, letterbox)
     assert blob.shape == (1, 3, 64, 32)
     expected = [(50 - 103.53) / 57.375, (100 - 116.28) / 57.12, (200 - 123.675) / 58.395]
     assert blob[0, :, 10, 10] == pytest.approx(expected, rel=1e-5)
 
-    padded = network_input(image[:, :40], Letterbox.fit(100, 40, 64))
+    padded = network_input(image[:, :40], CornerLetterbox.fit(100, 40, 64))
     grey = [(114 - 103.53) / 57.375, (114 - 116.28) / 57.12, (114 - 123.675) / 58.395]
     assert padded[0, :, 63, 31] == pytest.approx(grey, rel=1e-5)
     assert padded[0, :, 63, 25] == pytest.approx(expected, rel=1e-5)  # 64 * 40 / 100 = 25.6, rounded to 26

@@ -6,9 +6,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.body.gauss_newton import Fit, Target
 from choros.camera import intrinsics, project, unproject
-from choros.lifter.lift import LiftConfig, Lifting, Past, doubted, misfit
+from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.lifter.network import Lifter, LifterConfig, View, look
 from choros.training.lifter_data import ClipConfig, sample
 
@@ -137,49 +136,6 @@ def test_unproject_is_what_the_network_calls_a_place(lifting, people):
     on_ray = unproject(hips, pelvis[:, 2], np.eye(3))
     sure = (people[:, [11, 12], 2] > 0.7).all(-1)
     assert np.linalg.norm(pelvis - on_ray, axis=-1)[sure].max() < 0.35
-
-
-def said_of(n, **changes):
-    """Nothing but the network's word, to 0.2 rad, on n people in the T-pose, seen by 10 keypoints."""
-    rest = np.tile(np.eye(3), (n, 24, 1, 1))
-    keypoint_std = np.full((n, 17), np.inf)
-    keypoint_std[:, :10] = 0.01
-    target = Target(
-        np.zeros((n, 17, 2)), keypoint_std, rest, np.full((n, 24), 0.2), rest, np.full(n, np.inf),
-        np.zeros((n, 3)), np.zeros((n, 3, 3)), np.array([0.0, -1.0, 0.0]), np.inf,
-    )  # fmt: skip
-    return target._replace(**changes)
-
-
-def turned(rotations, joint, rotvec):
-    rotations = rotations.copy()
-    rotations[:, joint] = rotations[:, joint] @ Rotation.from_rotvec(rotvec).as_matrix()
-    return rotations
-
-
-def test_the_network_is_doubted_where_keypoints_pull_joints_far_from_it_and_there_alone():
-    target = said_of(2)
-    said = doubted(target, turned(target.rotations, 4, [[0.6, 0, 0], [0, -0.3, 0.4]]), 1.5)
-    expected = np.full((2, 24), 0.2)
-    expected[:, 4] = 0.2 * np.sqrt(1 + (np.array([0.6, 0.5]) / (1.5 * 0.2)) ** 2)
-    np.testing.assert_allclose(said.rotation_std, expected, rtol=1e-9)
-    for name in set(Target._fields) - {"rotation_std"}:
-        assert getattr(said, name) is getattr(target, name)
-
-
-def test_of_equal_fits_the_one_nearer_to_the_past_misfits_less_and_by_how_much():
-    rest = said_of(3).rotations
-    past = turned(rest, 4, [[0.1, 0, 0], [0, 0.2, 0], [0, 0, 2.0]])
-    target = said_of(3, previous=past, previous_std=np.full(3, 0.1))
-    found = misfit(Fit(rest, np.zeros((3, 3)), np.array([1.5, 1.5, 1.5])), target)
-    of_keypoints, of_past = 2 * 10 * 1.5**2, np.array([1, 4, 9])  # three standard deviations are the most
-    np.testing.assert_allclose(found, of_keypoints + of_past, rtol=1e-9)
-
-
-def test_without_a_past_keypoints_and_network_say_which_fit_is_best():
-    target = said_of(2)
-    fitted = Fit(turned(target.rotations, 4, [0.4, 0, 0]), np.zeros((2, 3)), np.array([2.0, 100.0]))
-    np.testing.assert_allclose(misfit(fitted, target), [2 * 10 * 4 + 4, 2 * 10 * 16 + 4], rtol=1e-9)
 
 
 HEADINGS_DEG = np.arange(0, 360, 45)  # 0 faces the camera

@@ -16,6 +16,7 @@ from choros.body.shape import (
     without_pose,
 )
 from choros.camera import intrinsics, project
+from choros.crops import Crop
 from choros.detection.silhouette import CROP_PX, Segmenter, Silhouette
 from choros.errors import ChorosError
 from choros.lifter import floor
@@ -130,11 +131,11 @@ def test_girth_comes_from_the_outline(body, shapes):
     information, pull = sights(shapes, true, 10)
     for heading in (0.0, 0.8, 1.6, 2.4):
         rotations, transl = standing(heading), np.array([0.0, 0.2, 3.0])
-        square = np.array([WIDTH / 2 - 200, HEIGHT / 2 - 200, 400.0])
-        seen = Silhouette(np.zeros((CROP_PX, CROP_PX), np.float32), square)
+        corner_px, side_px = np.array([WIDTH / 2 - 200, HEIGHT / 2 - 200]), np.full(2, 400.0)
+        crop = Crop(corner_px, side_px, (CROP_PX, CROP_PX))
         canvas = Canvas(CROP_PX, CROP_PX)
-        canvas.draw(0, shapes.vertices_of(true, rotations, transl), body.faces.numpy(), seen.K(K))
-        seen = Silhouette((canvas.mesh >= 0).astype(np.float32), square)
+        canvas.draw(0, shapes.vertices_of(true, rotations, transl), body.faces.numpy(), crop.K(K))
+        seen = Silhouette((canvas.mesh >= 0).astype(np.float32), crop)
         rules = OutlineRules(cloth_m=0.0, std_m=0.005, independent=1.0)
         nobody, mean = np.zeros((0, 4)), np.zeros(11)
         outline = measure_outline(shapes, body.faces.numpy(), seen, K, mean, rotations, transl, nobody, rules)
@@ -252,7 +253,7 @@ def test_the_segmenter_tells_a_person_from_a_wall():
     assert seen.person.min() >= 0
     assert seen.person.max() <= 1
     assert (seen.person > 0.5).mean() < 0.05
-    corner = seen.K(K) @ [*(seen.square_px[:2] - K[:2, 2]) / K[0, 0], 1]
+    corner = seen.crop.K(K) @ [*(seen.crop.corner_px - K[:2, 2]) / K[0, 0], 1]
     np.testing.assert_allclose(corner[:2], 0, atol=1e-9)
 
 

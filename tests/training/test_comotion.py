@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from choros.comotion import trunk
+from choros.backbones import trunk
 from choros.comotion.config import TRUNK
 from choros.comotion.network import ComotionNetwork
 from choros.errors import ChorosError

@@ -11,7 +11,7 @@ from av.bitstream import BitStreamFilterContext
 from making import HEIGHT, KINDS, WIDTH, X264, Kind, number_in, numbered, steady, write_video
 
 from choros.video import Frame, Gap, open_video
-from choros.video.framing import in_bars, square
+from choros.video.framing import square
 from choros.video.limits import MAX_SIDE_PX
 
 LOSSLESS = Kind("mov", "png", "rgb24")
@@ -186,15 +186,3 @@ def test_size_and_shape_change_in_a_transport_stream(tmp_path: Path) -> None:
     assert "from 64x48 to 256x96 px" in " ".join(gap.reason for gap in gaps)
     times = [frame.pts for frame in frames]
     assert times == sorted(set(times))
-
-
-@pytest.mark.parametrize("size", [(1, 1), (64, 1), (1, 48), (37, 91), (64, 48), (640, 480)])
-def test_bars_keep_the_shape_and_the_middle(size: tuple[int, int]) -> None:
-    width, height = size
-    shown = in_bars(np.full((height, width, 3), 200, np.uint8), 64, 48)
-    assert shown.shape == (48, 64, 3)
-    rows, columns = np.nonzero(shown[..., 0].max(1))[0], np.nonzero(shown[..., 0].max(0))[0]
-    assert len(rows) == 48 or len(columns) == 64
-    assert abs(rows[0] + rows[-1] - 47) <= 1
-    assert abs(columns[0] + columns[-1] - 63) <= 1
-    assert len(columns) == pytest.approx(len(rows) * width / height, abs=1) or 1 in (len(rows), len(columns))

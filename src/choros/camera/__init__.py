@@ -1,7 +1,6 @@
 """The camera: intrinsics and projection (``pinhole``), lens, calibration files, and where it stands (``pose``)."""
 
 from choros.camera.pinhole import (
-    Letterbox,
     default_focal_px,
     intrinsics,
     project,
@@ -11,7 +10,6 @@ from choros.camera.pinhole import (
 )
 
 __all__ = [
-    "Letterbox",
     "default_focal_px",
     "intrinsics",
     "project",

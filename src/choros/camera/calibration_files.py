@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -100,10 +101,6 @@ def _tree(path: Path, text: str) -> dict[str, Any]:
     suffix = path.suffix.lower()
     tree: Any
     if suffix == ".toml":
-        try:
-            import tomllib
-        except ModuleNotFoundError:  # Python 3.10
-            raise ChorosError(f"{path} is TOML, which Python 3.11 or newer reads; update Python.") from None
         tree = tomllib.loads(text)
     elif suffix == ".json":
         tree = json.loads(text)

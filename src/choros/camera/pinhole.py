@@ -1,4 +1,4 @@
-"""The camera: intrinsics K, projection and its inverse, and the letterbox that networks look through.
+"""The camera: intrinsics K, projection and its inverse.
 
 Axes are OpenCV's: x right, y down, z forward, metres. Image coordinates are continuous and in pixels, with
 (0, 0) at the outer corner of the first pixel, so that scaling an image by s scales coordinates by s. The
@@ -7,10 +7,8 @@ functions take NumPy arrays and torch tensors alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,71 +103,3 @@ def unproject(points_px: Array, depth_m: Array, K: Array) -> Array:
     import torch
 
     return torch.stack([x * depth_m, y * depth_m, depth_m + 0 * x], dim=-1)
-
-
-@dataclass(frozen=True)
-class Letterbox:
-    """An image scaled to fit a square and centred in it, and the way back.
-
-    ``scale`` is square px per image px; the image's corner lands at (``left_px``, ``top_px``).
-    """
-
-    width: int
-    height: int
-    size: int
-
-    @property
-    def scale(self) -> float:
-        return self.size / max(self.width, self.height)
-
-    @property
-    def left_px(self) -> float:
-        return (self.size - self.width * self.scale) / 2
-
-    @property
-    def top_px(self) -> float:
-        return (self.size - self.height * self.scale) / 2
-
-    @property
-    def _affine(self) -> NDArray[np.float64]:
-        return np.array([[self.scale, 0, self.left_px], [0, self.scale, self.top_px], [0, 0, 1]])
-
-    def image(self, image: NDArray[np.uint8], border: int = 0) -> NDArray[np.uint8]:
-        """Image (height, width, 3) to the square, (size, size, 3), ``border`` around it."""
-        # cv2 counts from pixel centres, half a pixel inside the corner that we count from.
-        to_corner = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-        warp = (to_corner @ self._affine @ np.linalg.inv(to_corner))[:2]
-        if self.scale < 1:
-            # An area filter first: bilinear sampling alone would skip pixels and shimmer.
-            width, height = round(self.width * self.scale), round(self.height * self.scale)
-            small = cv2.resize(image, (max(width, 1), max(height, 1)), interpolation=cv2.INTER_AREA)
-            image = np.asarray(small, np.uint8)
-            shrink = np.diag([self.width / image.shape[1], self.height / image.shape[0], 1.0])
-            warp = (to_corner @ self._affine @ shrink @ np.linalg.inv(to_corner))[:2]
-        square = cv2.warpAffine(image, warp, (self.size, self.size), borderValue=(border, border, border))
-        return np.asarray(square, np.uint8)
-
-    def content_px(self, step: int) -> tuple[int, int, int, int]:
-        """The part of the square that the image covers, x0, y0, x1, y1, outwards to multiples of ``step`` px."""
-        x0, y0 = (int(max(low, 0) // step) * step for low in (self.left_px, self.top_px))
-        return x0, y0, self.size - x0, self.size - y0
-
-    def to_square(self, points_px: Array) -> Array:
-        """Image points (..., 2) px to the square, px."""
-        return points_px * self.scale + self._offset(points_px)
-
-    def to_image(self, points_px: Array) -> Array:
-        """Points (..., 2) in the square to the image, px."""
-        return (points_px - self._offset(points_px)) / self.scale
-
-    def K(self, K: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Intrinsics (..., 3, 3) of the image to those of the square."""
-        return self._affine @ K
-
-    def _offset(self, like: Array) -> Array:
-        offset = np.array([self.left_px, self.top_px])
-        if isinstance(like, np.ndarray):
-            return offset
-        import torch
-
-        return torch.as_tensor(offset, dtype=like.dtype, device=like.device)

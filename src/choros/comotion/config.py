@@ -16,7 +16,7 @@ TRUNK = "encoder.trunk."
 class ComotionConfig:
     """Sizes and choices of the network; the defaults are the paper's scale."""
 
-    trunk: str = "convnextv2-large"  # paper 3; a name of `choros.comotion.trunk.TRUNKS`
+    trunk: str = "convnextv2-large"  # paper 3; a name of `choros.backbones.trunk.TRUNKS`
     image_size_px: int = 512  # paper 3: images are padded and resized to this square
     padded: bool = True  # paper 3; False: rows and columns of nothing but padding are left out
     stride: int = 8  # paper 3: the features of all stages meet at 1/8 of the image

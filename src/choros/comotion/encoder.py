@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, linear
 
+from choros.backbones.trunk import ImageTrunk, make_trunk
 from choros.comotion.attention_prior import whereabouts
 from choros.comotion.config import ComotionConfig
-from choros.comotion.trunk import ImageTrunk, make_trunk
 from choros.layers.attention import split_heads
 from choros.layers.positions import cell_centres, sinusoids
 

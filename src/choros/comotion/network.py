@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from choros import weights
+from choros.backbones.movenet import MoveNetTrunk
+from choros.backbones.trunk import SHIPPED_TRUNKS, ImageTrunk
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.comotion.alignment import AlignmentConfig, align
@@ -23,8 +25,6 @@ from choros.comotion.config import TRUNK, ComotionConfig
 from choros.comotion.encoder import ImageEncoder, ImageTokens
 from choros.comotion.initialisation import make_initialisation
 from choros.comotion.person_states import PersonStates
-from choros.comotion.trunk import SHIPPED_TRUNKS, ImageTrunk
-from choros.comotion.trunk_movenet import MoveNetTrunk
 from choros.comotion.update import Update
 from choros.errors import ChorosError
 

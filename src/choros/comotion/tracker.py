@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from choros import weights
+from choros.backbones.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.body import BodyModel
-from choros.camera import Letterbox
 from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
@@ -25,7 +25,7 @@ from choros.comotion.heatmap_sampling import peaks
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
 from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
-from choros.comotion.trunk import COARSEST_PX, ImageTrunk, frozen
+from choros.crops import Letterbox
 from choros.detection import Detector, NanoDet
 from choros.detection.finder import FinderOptions
 from choros.detection.protocols import checked_detections
@@ -256,7 +256,7 @@ class ComotionStream:
         config = self._network.config
         finer = self._finer(boxes_px * config.image_size_px / max(width, height), scores)
         letterbox = Letterbox(width, height, round(config.image_size_px * finer))
-        square = letterbox.image(image)
+        square = letterbox.cut(image)
         x0, y0, x1, y1 = (0, 0, *square.shape[:2]) if config.padded else letterbox.content_px(COARSEST_PX)
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
@@ -305,7 +305,7 @@ class ComotionStream:
         The update sees those who are there already, so that the new take other pixels.
         """
         corners_px = features.boxes_px[new].reshape(-1, 2, 2)
-        square_px = self._letterbox(features).to_square(corners_px).reshape(1, -1, 4)
+        square_px = self._letterbox(features).to_crop(corners_px).reshape(1, -1, 4)
         begun = self._network.initialise(features.image, self._tensor(square_px), K)
         everyone = people_of(tracks, K.device).joined(begun)
         updated = self._updated(features, everyone, K)
@@ -381,12 +381,12 @@ class ComotionStream:
         if not network.config.evidence:
             return np.zeros_like(bodies.keypoints)
         metre_px = letterbox.K(self.K)[0, 0] / np.maximum(tracks["pelvis_cam"][:, 2], NEAR_M)
-        at_px = letterbox.to_square(bodies.keypoints[..., :2])
+        at_px = letterbox.to_crop(bodies.keypoints[..., :2])
         found = peaks(
             features.image, self._tensor(at_px), self._tensor(network.config.standing_height_m * metre_px),
             config.evidence_reach, config.least_logit,
         ).cpu().numpy().astype(np.float64)  # fmt: skip
-        found[..., :2] = letterbox.to_image(found[..., :2])
+        found[..., :2] = letterbox.from_crop(found[..., :2])
         there = (found[..., 2] > 0) & (bodies.keypoints[..., 2] > 0)
         there &= ((found[..., :2] >= 0) & (found[..., :2] < [features.width, features.height])).all(-1)
         return np.where(there[..., None], found, 0)

@@ -7,12 +7,13 @@ the box with some room; what lies outside the image is black, as the network was
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
+from choros.crops import CropSpec
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, Network
+from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
+from choros.weights import shipped
 
 _CROP_PX = {"lightning": 192, "thunder": 256}
 
@@ -36,7 +37,8 @@ class MoveNet:
         weights: Path | None = None,
     ) -> None:
         self.crop_px, self.room = _CROP_PX[variant], room
-        self._weights = weights or DATA / f"movenet-{variant}.onnx"
+        self.crops = CropSpec((self.crop_px, self.crop_px), room)
+        self._weights = weights or shipped(f"movenet-{variant}")
         self._network = Network(self._weights, threads)
 
     def identity(self) -> Identity:
@@ -50,11 +52,13 @@ class MoveNet:
         """
         check_image(image)
         keypoints = np.empty((len(boxes_px), 17, 3), np.float32)
-        for box, person in zip(crop_squares(boxes_px, self.room), keypoints, strict=True):
-            crop = cut_square(image, box, self.crop_px)
-            (found,) = self._network.run(None, {self._network.input: crop[None].astype(np.int32)})
+        crops = self.crops.around(boxes_px)
+        for index, person in enumerate(keypoints):
+            crop = crops[index]
+            picture = crop.cut(image)[None].astype(np.int32)
+            (found,) = self._network.run(None, {self._network.input: picture})
             found = found.reshape(17, 3)
-            person[:, :2] = box[:2] + found[:, 1::-1] * box[2]  # the network says y, x as shares of the crop
+            person[:, :2] = crop.from_shares(found[:, 1::-1])  # the network says y, x
             person[:, 2] = chance_of_right(found[:, 2])
         return keypoints
 
@@ -63,21 +67,3 @@ def chance_of_right(confidence: np.ndarray) -> np.ndarray:  # (...) -> (...) in 
     """MoveNet's confidence as the chance that the keypoint lies within one standard deviation of COCO (2 sigma
     times the root of the person's area) of where a person would annotate it; unseen ones count as wrong."""
     return 1 / (1 + np.exp(_SURE_SLOPE * (_SURE_HALF - confidence)))
-
-
-def crop_squares(boxes_px: np.ndarray, room: float) -> np.ndarray:  # (n, 4) xyxy -> (n, 3) left, top, side
-    """Squares around the boxes' centres, ``room`` times the longer side, in px of the image."""
-    boxes = np.asarray(boxes_px, np.float64).reshape(-1, 4)
-    side = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(-1) * room, 1.0)
-    corner = (boxes[:, :2] + boxes[:, 2:] - side[:, None]) / 2
-    return np.concatenate([corner, side[:, None]], -1)
-
-
-def cut_square(image: np.ndarray, square: np.ndarray, size: int) -> np.ndarray:  # (size, size, 3) uint8
-    """The square (left, top, side; px of the image) resampled to ``size`` px, black outside the image."""
-    left, top, side = (float(value) for value in square)
-    scale = side / size  # px of the image per px of the crop
-    # cv2 counts from the centre of the first pixel, which lies half a pixel inside our origin.
-    shift = 0.5 * scale - 0.5
-    image_from_crop = np.array([[scale, 0.0, left + shift], [0.0, scale, top + shift]])
-    return cv2.warpAffine(image, image_from_crop, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

@@ -5,44 +5,22 @@ both sizes go through one non-maximum suppression. Heads as in Generalized Focal
 3): each side of a box is the mean of a distribution over 0..10 cells.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from choros.crops import CornerLetterbox
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, Network
 from choros.keypoints import box_iou
+from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
+from choros.weights import shipped
 
 _STRIDES = (8, 16, 32)
 _BINS = 11  # a side's distance is one of 0..10 cells, in expectation
 _MEAN_BGR = (103.53, 116.28, 123.675)
 _STD_BGR = (57.375, 57.12, 58.395)
 _PADDING = 114  # grey, as in training
-
-
-@dataclass(frozen=True)
-class Letterbox:
-    """An image in the network's input: scaled to ``content``, at the top left, and padded to ``canvas``."""
-
-    image: tuple[int, int]  # height, width
-    content: tuple[int, int]  # height, width
-    canvas: tuple[int, int]  # height, width, multiples of 32
-
-    @classmethod
-    def fit(cls, height: int, width: int, long_side: int) -> "Letterbox":
-        """The longer side of the image becomes ``long_side``, the other keeps the proportion."""
-        scale = long_side / max(height, width)
-        content = max(1, round(height * scale)), max(1, round(width * scale))
-        canvas = -(-content[0] // 32) * 32, -(-content[1] // 32) * 32
-        return cls((height, width), content, canvas)
-
-    def to_image(self, boxes: np.ndarray) -> np.ndarray:  # (n, 4) xyxy px of the canvas -> of the image
-        """Boxes of the canvas in the image's pixels; the two sides are rounded, hence scaled, separately."""
-        (height, width), (content_height, content_width) = self.image, self.content
-        return boxes * np.array([width / content_width, height / content_height] * 2, np.float32)
 
 
 class NanoDet:
@@ -59,10 +37,11 @@ class NanoDet:
         score: float = 0.40,
         nms_iou: float = 0.55,
         threads: int = 2,
-        weights: Path = DATA / "nanodet_g.onnx",
+        weights: Path | None = None,
     ) -> None:
         self.sizes, self.score, self.nms_iou = sizes, score, nms_iou
-        self._weights, self._network = weights, Network(weights, threads)
+        self._weights = weights or shipped("nanodet")
+        self._network = Network(self._weights, threads)
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""
@@ -86,18 +65,16 @@ class NanoDet:
         return boxes[best], scores[best]
 
     def _detect_at(self, image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        letterbox = Letterbox.fit(image.shape[0], image.shape[1], size)
+        letterbox = CornerLetterbox.fit(image.shape[0], image.shape[1], size)
         outputs = self._network.run(None, {self._network.input: network_input(image, letterbox)})
         boxes, scores = decode(outputs, letterbox.canvas, self.score)
-        return letterbox.to_image(boxes), scores
+        return letterbox.boxes_from_crop(boxes), scores
 
 
-def network_input(image: np.ndarray, letterbox: Letterbox) -> np.ndarray:  # (1, 3, h, w) float32, BGR
+def network_input(image: np.ndarray, letterbox: CornerLetterbox) -> np.ndarray:  # (1, 3, h, w) float32, BGR
     """The image, scaled, padded and normalised."""
     height, width = letterbox.content
-    # Averaging over areas is slow, and needed only where bilinear sampling would skip pixels.
-    method = cv2.INTER_AREA if image.shape[0] > 2 * height else cv2.INTER_LINEAR
-    content = cv2.resize(image, (width, height), interpolation=method)
+    content = letterbox.scaled(image)
     blob = np.empty((1, 3, *letterbox.canvas), np.float32)
     for channel in range(3):
         plane = blob[0, channel]

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.detection.movenet import crop_squares, cut_square
+from choros.crops import Crop, CropSpec
 from choros.detection.protocols import check_image
-from choros.detection.session import DATA, Network
+from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
+from choros.weights import shipped
 
 CROP_PX = 256
 
@@ -25,13 +26,7 @@ class Silhouette(NamedTuple):
     """A square part of a picture, and how sure each of its pixels is of being person."""
 
     person: NDArray[np.float32]  # (CROP_PX, CROP_PX) 0 to 1
-    square_px: NDArray[np.float64]  # (3,) left, top and side in the picture, continuous px
-
-    def K(self, K: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The picture's intrinsics (3, 3) as those of the crop."""
-        left, top, side = self.square_px
-        scale = CROP_PX / side
-        return np.array([[scale, 0, -left * scale], [0, scale, -top * scale], [0, 0, 1]]) @ K
+    crop: Crop  # which part that is
 
 
 class Segmenter:
@@ -41,18 +36,18 @@ class Segmenter:
     """
 
     def __init__(self, room: float = 1.15, threads: int = 1, weights: Path | None = None) -> None:
-        self.room = room
-        self._weights = weights or DATA / "selfie_segmentation.onnx"
+        self.crops = CropSpec((CROP_PX, CROP_PX), room)
+        self._weights = weights or shipped("segmenter")
         self._network = Network(self._weights, threads)
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""
-        return {"room": self.room, "weights": sha256_of(self._weights)}
+        return {"room": self.crops.room, "weights": sha256_of(self._weights)}
 
     def silhouette(self, image: np.ndarray, box_px: np.ndarray) -> Silhouette:
         """The person in the middle of a box (4,) xyxy px; ``image`` is uint8 RGB (H, W, 3)."""
         check_image(image)
-        square = crop_squares(box_px[None], self.room)[0]
-        crop = cut_square(image, square, CROP_PX).astype(np.float32) / 255
-        person = self._network.run(None, {self._network.input: crop.transpose(2, 0, 1)[None]})[0]
-        return Silhouette(person[0, 0], square)
+        crop = self.crops.around(box_px)
+        picture = crop.cut(image).astype(np.float32) / 255
+        person = self._network.run(None, {self._network.input: picture.transpose(2, 0, 1)[None]})[0]
+        return Silhouette(person[0, 0], crop)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from choros import weights
 from choros.body import BodyModel
+from choros.body.fit import fit_doubting, misfit, of_some
 from choros.body.gauss_newton import (
-    Fit,
     FitConfig,
     Floats,
     Points,
@@ -34,7 +34,6 @@ from choros.errors import ChorosError
 from choros.keypoints import keypoint_std
 from choros.lifter.knees import stand_on_likely_knees
 from choros.lifter.network import Hypotheses, Lifter, LifterConfig, View, look
-from choros.rotation import rotmat_to_rotvec_unchecked
 
 STEP_S = 1 / 30  # between frames for which the fit's limits on turns hold; they grow with the root of time
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
@@ -156,12 +155,10 @@ class Lifting:
         error, best = np.zeros(n), np.arange(n)
         if self.config.refine and n:
             target = self._target(keypoints, K, past, view, found, who, which, rotations, transl, up)
-            afar = target._replace(keypoint_std=self.config.from_afar * target.keypoint_std)
-            fitted = fit(self.points, self.prior, betas[who], rotations, transl, afar, self.config.fit)
-            target = doubted(target, fitted.rotations, self.config.network_robust)
-            fitted = fit(
-                self.points, self.prior, betas[who], fitted.rotations, fitted.transl, target, self.config.fit
-            )
+            fitted, target = fit_doubting(
+                self.points, self.prior, betas[who], rotations, transl, target, self.config.fit,
+                from_afar=self.config.from_afar, doubt_from=self.config.network_robust,
+            )  # fmt: skip
             cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
             best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
             fitted = fit(
@@ -268,37 +265,6 @@ class Lifting:
             information,
             *up,
         )
-
-
-def of_some(target: Target, which: NDArray[np.intp]) -> Target:
-    """What is said of some of the people."""
-    return target._replace(**{name: getattr(target, name)[which] for name in Target._fields[:8]})
-
-
-def doubted(target: Target, rotations: Floats, robust: float) -> Target:
-    """The network's rotations counting less where keypoints, at a first try, pulled joints far from them (Cauchy)."""
-    away = np.linalg.norm(rotmat_to_rotvec_unchecked(target.rotations.swapaxes(-1, -2) @ rotations), axis=-1)
-    return target._replace(
-        rotation_std=target.rotation_std * np.sqrt(1 + (away / (robust * target.rotation_std)) ** 2)
-    )
-
-
-def misfit(fitted: Fit, target: Target) -> Floats:  # (m,)
-    """What the fit could not bring together, squared, in standard deviations: keypoints, network and past."""
-    shown = np.isfinite(target.keypoint_std).sum(-1)
-    keypoints = 2 * shown * np.minimum(fitted.error, 4) ** 2
-
-    def turned(reference: Floats, std_rad: Floats) -> Floats:
-        angle = np.linalg.norm(
-            rotmat_to_rotvec_unchecked(reference.swapaxes(-1, -2) @ fitted.rotations), axis=-1
-        )[:, :22]
-        return (np.minimum(angle / std_rad, 3) ** 2).sum(-1)
-
-    return (
-        keypoints
-        + turned(target.rotations, target.rotation_std[:, :22])
-        + turned(target.previous, target.previous_std[:, None])
-    )
 
 
 def network_metadata(config: LifterConfig) -> dict[str, Any]:

@@ -101,11 +101,11 @@ def measure_outline(
     vertices = shapes.vertices_of(shape, rotations, transl)
     if vertices[:, 2].min() < 0.2:
         return None
-    crop_K = silhouette.K(K)
+    crop_K = silhouette.crop.K(K)
     canvas = Canvas(CROP_PX, CROP_PX)
     canvas.draw(0, vertices, faces, crop_K, cull_back=True)
     vertex, pixels, normals = contour_points(canvas, shapes.skin.argmax(-1), faces, rules.every_px)
-    in_picture = silhouette.square_px[:2] + pixels * (silhouette.square_px[2] / CROP_PX)
+    in_picture = silhouette.crop.from_crop(pixels)
     near = (in_picture[:, None] > others_px[:, :2]) & (in_picture[:, None] < others_px[:, 2:])
     own = ~near.all(-1).any(-1)
     vertex, pixels, normals = vertex[own], pixels[own], normals[own]

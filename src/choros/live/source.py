@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from choros.camera.calibration import Calibration
+from choros.crops import in_bars
 from choros.errors import ChorosError
 from choros.video import Frame, VideoReader, open_video
-from choros.video.framing import in_bars
 
 _POLL_S = 0.2  # how soon a wait for frames notices Ctrl-C
 _MOMENT = Fraction(1, 1000)  # seconds; frames that arrived together are set this far apart

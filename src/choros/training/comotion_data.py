@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.backbones.trunk import COARSEST_PX
 from choros.body.skeleton import COCO17, MIRROR_COCO17, MIRROR_JOINTS
-from choros.camera import Letterbox
-from choros.comotion.trunk import COARSEST_PX
+from choros.crops import Letterbox
 
 Singles = NDArray[np.float32]
 
@@ -142,4 +142,4 @@ def _cut(image: NDArray[np.uint8], window_px: tuple[int, int, int, int], size: i
     width, height = x1 - x0, y1 - y0
     shift = np.array([[1, 0, -x0], [0, 1, -y0]], np.float64)
     part = cv2.warpAffine(image, shift, (width, height), flags=cv2.INTER_LINEAR)
-    return Letterbox(width, height, size).image(np.asarray(part, np.uint8))
+    return Letterbox(width, height, size).cut(np.asarray(part, np.uint8))

@@ -15,10 +15,10 @@ from itertools import islice
 import numpy as np
 import torch
 
+from choros.backbones.trunk import frozen
 from choros.body import BodyModel
 from choros.comotion.config import ComotionConfig
 from choros.comotion.network import TRUNK, ComotionNetwork
-from choros.comotion.trunk import frozen
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, StreamConfig, stream
 from choros.training.comotion_batch import Batch, Seen, batch_of, some_people

@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from choros.backbones.trunk import ImageTrunk
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import PersonStates
-from choros.comotion.trunk import ImageTrunk
 from choros.training.comotion_batch import Batch, Seen
 from choros.training.comotion_data import LabelledClip
 from choros.training.comotion_losses import heatmap_loss, people_losses

@@ -19,10 +19,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from choros.crops import in_bars
 from choros.errors import ChorosError
 from choros.video.demuxing import Demuxer, text_of
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
-from choros.video.framing import LONGEST_PIXEL, Framing, in_bars, odd, orientation_of
+from choros.video.framing import LONGEST_PIXEL, Framing, odd, orientation_of
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 from choros.video.timestamps import AviCount, Clock, FrameNumbers
 

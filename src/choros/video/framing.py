@@ -11,12 +11,12 @@ from fractions import Fraction
 from typing import TypeGuard, cast
 
 import av
-import cv2
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from choros.crops import fitted
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 
 # Pixels longer than this one way are nobody's (the longest in use, of 352x576 px shown 16:9, have 2.9).
@@ -114,21 +114,3 @@ def orientation_of(picture: VideoFrame) -> Orientation:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, c < 0, b < 0)
     return Orientation(False, a < 0, d < 0)
-
-
-def fitted(width: int, height: int, into_width: int, into_height: int) -> tuple[int, int]:
-    """The size, px, at which a picture just fits into another one, its shape kept."""
-    scale = min(into_width / width, into_height / height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def in_bars(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The whole image, (h, w, 3), as large as fits into the middle of ``width`` x ``height`` px, on black."""
-    w, h = fitted(image.shape[1], image.shape[0], width, height)
-    if (w, h) != (image.shape[1], image.shape[0]):
-        smaller = w < image.shape[1]
-        image = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    x, y = (width - w) // 2, (height - h) // 2
-    shown = np.zeros((height, width, 3), np.uint8)
-    shown[y : y + h, x : x + w] = image
-    return shown

@@ -13,10 +13,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.crops import in_bars
 from choros.errors import ChorosError
 from choros.video.animation import NO_DURATION_S, animation_of, pictures
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
@@ -69,11 +69,11 @@ class PictureFilm(VideoReader):
         last_s, index = self._start_s, 0
         while self._waiting is not None:
             number, pts, image = self._waiting
-            image, unlike = _letterboxed(image, self.info.width, self.info.height)
-            if unlike:
-                self._reason = (
-                    self._reason or f"picture {number + 1} is {unlike} px, shown in the size of the first"
-                )
+            height, width = image.shape[:2]
+            if (width, height) != (self.info.width, self.info.height):
+                image = in_bars(image, self.info.width, self.info.height)
+                unlike = f"picture {number + 1} is {width}x{height} px, shown in the size of the first"
+                self._reason = self._reason or unlike
             if self._reason:
                 self.gaps.append(Gap(last_s, float(pts), self._reason))
             yield Frame(index, float(pts), pts, image, self._reason is not None, number=number)
@@ -116,20 +116,6 @@ def _rate(durations: list[Fraction]) -> Fraction:
         return 1 / NO_DURATION_S
     usual, count = Counter(durations).most_common(1)[0]
     return 1 / usual if 2 * count >= len(durations) else len(durations) / sum(durations, Fraction(0))
-
-
-def _letterboxed(image: NDArray[np.uint8], width: int, height: int) -> tuple[NDArray[np.uint8], str | None]:
-    """The whole picture in the middle of width x height px, the rest black; and its own size if that was another."""
-    own_height, own_width = image.shape[:2]
-    if (own_width, own_height) == (width, height):
-        return image, None
-    scale = min(width / own_width, height / own_height)
-    w, h = max(1, round(own_width * scale)), max(1, round(own_height * scale))
-    whole = np.zeros((height, width, 3), np.uint8)
-    x, y = (width - w) // 2, (height - h) // 2
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    whole[y : y + h, x : x + w] = cv2.resize(image, (w, h), interpolation=way)
-    return whole, f"{own_width}x{own_height}"
 
 
 # TIFF -------------------------------------------------------------------------------------------------

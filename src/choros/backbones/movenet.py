@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from choros import weights
-from choros.detection.session import Network
+from choros.onnx_session import Network
 
 #: What the file of weights says it is for.
 SYSTEM = "movenet-multipose"

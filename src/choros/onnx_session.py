@@ -1,4 +1,4 @@
-"""Opening ONNX networks that ship with choros, on the CPU, ready to be run from several threads and after a fork."""
+"""Opening ONNX networks on the CPU, ready to be run from several threads and after a fork."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
-
-DATA = Path(__file__).parent / "data"
 
 Tensors = Mapping[str, NDArray[Any]]
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from choros.comotion import trunk_movenet
-from choros.comotion.trunk import frozen, make_trunk
-from choros.comotion.trunk_movenet import MAPS, FrozenMoveNet, MoveNetTrunk, SameConv2d
+from choros.backbones import movenet
+from choros.backbones.movenet import MAPS, FrozenMoveNet, MoveNetTrunk, SameConv2d
+from choros.backbones.trunk import frozen, make_trunk
 
 CPU = Path("/proc/cpuinfo")
 SOURCE = Path(__file__).parents[3] / "shared/assets/weights/movenet-multipose.onnx"
@@ -126,7 +126,7 @@ def test_eight_bits_show_about_the_same(trunk):
 
 
 def test_eight_bits_that_overflow_are_not_used(trunk, monkeypatch):
-    monkeypatch.setattr(trunk_movenet, "OVERFLOW", 0.01)  # less than rounding alone does
+    monkeypatch.setattr(movenet, "OVERFLOW", 0.01)  # less than rounding alone does
     assert_same_maps(frozen(trunk, rounded=True), trunk, picture(64, 96))
 
 

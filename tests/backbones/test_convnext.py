@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from choros.comotion.convnext import ConvNextV2, GlobalResponseNorm
+from choros.backbones.convnext import ConvNextV2, GlobalResponseNorm
 from choros.errors import ChorosError
 
 

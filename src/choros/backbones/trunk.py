@@ -10,8 +10,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from choros.comotion.convnext import ConvNextV2
-from choros.comotion.trunk_movenet import FrozenMoveNet, MoveNetTrunk
+from choros.backbones.convnext import ConvNextV2
+from choros.backbones.movenet import FrozenMoveNet, MoveNetTrunk
 from choros.errors import ChorosError
 
 #: Sides of pictures are multiples of this, px: the coarsest stride of any trunk.
