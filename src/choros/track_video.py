@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -22,13 +22,14 @@ from choros.body.posed import Skeleton
 from choros.clip_identity import identity_of
 from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, check_same_clip, frames_if_finished
 from choros.motion import FRAME, FrameResult, Header, Motion
+from choros.motion.extras import with_extras
 from choros.motion.frame_result import checked
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
 from choros.run_identity import identity_of as identity_of_system
 from choros.systems import DEFAULT, load
 from choros.tracking.photos import PhotoStream
-from choros.tracking.stream import MeasuringStream, Stream, System, cut_before
+from choros.tracking.stream import BatchStream, MeasuringStream, Stream, System, cut_before
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 
 
@@ -66,7 +67,7 @@ def track(
     """Everyone's motion in a video file, an image, a folder of images or a stream.
 
     >>> motion = choros.track("clip.mp4")
-    >>> motion.people[0].transl
+    >>> motion.people[1].transl
 
     Raises ``ChorosError`` if the source cannot be read. For long videos use ``track_to_file``, which keeps
     nothing in memory.
@@ -159,22 +160,47 @@ ENCODERS = 2  # frames looked at side by side; more would only wait for cores
 
 def _encode_ahead(reader: VideoReader, stream: Stream, skip: int) -> Iterator[tuple[Frame, Any]]:
     """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead."""
+    size, overlap = (stream.batch, stream.overlap) if isinstance(stream, BatchStream) else (1, 0)
+
+    def encode(frames: list[Frame], before: list[Frame]) -> list[tuple[Frame, Any]]:
+        images = [frame.image for frame in frames]
+        if isinstance(stream, BatchStream):
+            said = stream.encode_many(images, [frame.image for frame in before])
+        else:
+            said = [stream.encode(image) for image in images]
+        return [pair for pair in zip(frames, said, strict=True) if pair[0].index >= skip]
+
     with ThreadPoolExecutor(ENCODERS) as pool:
-        waiting: deque[tuple[Frame, Future[Any]]] = deque()
+        waiting: deque[Future[list[tuple[Frame, Any]]]] = deque()
         try:
-            for frame in reader:
-                if frame.index < skip:
-                    continue
-                waiting.append((frame, pool.submit(stream.encode, frame.image)))
+            for frames, before in _batches(reader, size, overlap, skip):
+                waiting.append(pool.submit(encode, frames, before))
                 if len(waiting) > ENCODERS:
-                    ready, features = waiting.popleft()
-                    yield ready, features.result()
+                    yield from waiting.popleft().result()
             while waiting:
-                ready, features = waiting.popleft()
-                yield ready, features.result()
+                yield from waiting.popleft().result()
         finally:
-            for _, features in waiting:
+            for features in waiting:
                 features.cancel()
+
+
+def _batches(
+    reader: Iterable[Frame], size: int, overlap: int, skip: int
+) -> Iterator[tuple[list[Frame], list[Frame]]]:
+    """All frames in runs of ``size`` from the first, each with the ``overlap`` before it; the last may be shorter.
+
+    A run in which all are among the first ``skip`` is left out, so that a video that is gone on with is cut as before.
+    """
+    frames: list[Frame] = []
+    before: list[Frame] = []
+    for frame in reader:
+        frames.append(frame)
+        if len(frames) == size:
+            if frame.index >= skip:
+                yield frames, before
+            before, frames = [*before, *frames][len(before) + size - overlap :] if overlap else [], []
+    if frames:
+        yield frames, before
 
 
 def header_of(
@@ -239,7 +265,8 @@ class Recorder:
         size = frame.image.shape[1], frame.image.shape[0]
         if size != self._size:  # photographs have one each
             self._K, self._size = self._options.intrinsics(*size), size
-        self.journal.append(_frame_record(frame, self._K, T_world_camera, cut_before), rows)
+        record = _frame_record(frame, self._K, T_world_camera, cut_before)
+        self.journal.append(record, with_extras(rows, result.extras))
         return result.rows
 
 

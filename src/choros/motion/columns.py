@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from choros.motion.extras import extras_of
 
 Singles = NDArray[np.float32]
 
 
 class Columns:
-    """Properties for the columns of ``rows``, (n,) ROW, in their order; views, not copies."""
+    """Properties for the columns of ``rows``, (n,) ROW and extras, in their order; views, not copies."""
 
     rows: NDArray[np.void]
 
@@ -57,3 +61,8 @@ class Columns:
     def keypoints_px(self) -> Singles:
         """COCO's 17 keypoints as they were found, (n, 17, 3): x, y, confidence; 0 where there is none."""
         return self.rows["keypoints_px"]
+
+    @property
+    def extras(self) -> dict[str, NDArray[Any]]:
+        """What the system has on people beyond the columns that all have, each (n, ...), by its name."""
+        return extras_of(self.rows)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.motion.extras import what_is_wrong
 from choros.motion.tables import ROW
 
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
@@ -20,7 +21,8 @@ class FrameResult(NamedTuple):
 
     ``rows`` are in camera axes, sorted by person. ``T_world_camera`` is where the system says that the camera is; None
     where it does not know, which is not the same as a camera that stands still. ``extras`` are named arrays with an
-    entry for each row: actions and their scores, an embedding, contact of the feet.
+    entry for each row: actions and their scores, an embedding, contact of the feet. Names are identifiers, and no
+    columns of ``ROW``; every frame that has people has the same names, types and shapes of an entry.
     """
 
     rows: NDArray[np.void]  # (n,) ROW
@@ -53,4 +55,4 @@ def _wrong(result: Any, frame: int) -> str | None:
         return f"its rows in frame {frame} are not sorted by person, one for each: {rows['person'].tolist()}"
     if T is not None and (np.shape(T) != (4, 4) or not np.isfinite(np.asarray(T, np.float64)).all()):
         return f"T_world_camera in frame {frame} is not a (4, 4) of finite numbers"
-    return None
+    return what_is_wrong(result.extras, len(rows))

@@ -5,7 +5,7 @@ Nothing is inherited or registered; what a stream can do beyond the two parts of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -47,6 +47,26 @@ class GivenStream(Stream, Protocol):
         Takes the place of the first ``update``. They are people 1 to n in the order of their boxes, and every
         frame has a row for each of them, seen or not.
         """
+
+
+@runtime_checkable
+class BatchStream(Stream, Protocol):
+    """A stream that looks at several frames at once, or at each beside those before it; a system need not have one.
+
+    ``encode_many`` has up to ``batch`` frames, in order and over cuts and gaps alike, and ``before`` them the
+    ``overlap`` frames that came last, fewer where the video begins. What it says of a frame depends on that frame and
+    the ``overlap`` ones before it alone: not on how frames are put into batches, and not on a later one.
+    ``encode(image)`` is of a frame with none before it. ``update`` is ``step`` of ``encode_many([image], before)``, of
+    frames that the stream remembers, in its ``state`` too.
+    """
+
+    batch: int  # 1 or more
+    overlap: int  # 0 or more
+
+    def encode_many(
+        self, images: Sequence[NDArray[np.uint8]], before: Sequence[NDArray[np.uint8]]
+    ) -> Sequence[Any]:
+        """The features of each of ``images``, (H, W, 3) uint8 RGB; may be called from several threads."""
 
 
 @runtime_checkable
