@@ -191,7 +191,7 @@ def test_rows_are_filtered_by_any_truth_about_them():
         with pytest.raises(ChorosError, match="36 rows"):
             motion.where(wrong)
     for wrong in (motion.visible, 3, slice(0, 8, 2)):
-        with pytest.raises(ChorosError, match="slice with step 1; rows are chosen by motion.where"):
+        with pytest.raises(ChorosError, match=r"slice with step 1; rows are chosen by motion\.where"):
             motion[wrong]
 
 

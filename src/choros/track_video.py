@@ -198,7 +198,7 @@ def _batches(
         if len(frames) == size:
             if frame.index >= skip:
                 yield frames, before
-            before, frames = [*before, *frames][len(before) + size - overlap :] if overlap else [], []
+            before, frames = [*before, *frames][-overlap:] if overlap else [], []
     if frames:
         yield frames, before
 

@@ -5,7 +5,7 @@ Nothing is inherited or registered; what a stream can do beyond the two parts of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
