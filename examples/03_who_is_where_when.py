@@ -18,6 +18,6 @@ for person in motion.people:
         f"{distance_m.min():.1f} to {distance_m.max():.1f} m away"
     )
 
-first = motion.people[0]
+first = motion.people[1]
 part = motion.select([first.id]).between(0.5, 1.0)  # both give a Motion again
 print(f"person {first.id} between 0.5 and 1 s: {len(part.rows)} of {len(first)} frames")

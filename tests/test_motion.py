@@ -181,7 +181,8 @@ def test_nothing_lies_between_a_known_camera_and_none():
 
 def test_rows_are_filtered_by_any_truth_about_them():
     motion = make_motion()
-    for keep in (motion.visible, motion.row_person == 2, motion.pts_s[motion.row_frame] < 0.2):
+    np.testing.assert_array_equal(motion.row_pts_s, motion.pts_s[motion.row_frame])
+    for keep in (motion.visible, motion.row_person == 2, motion.row_pts_s < 0.2):
         part = motion.where(keep)
         np.testing.assert_array_equal(part.rows, motion.rows[keep])
         assert 0 < len(part.rows) < len(motion.rows)
@@ -189,6 +190,28 @@ def test_rows_are_filtered_by_any_truth_about_them():
     for wrong in (motion.visible[1:], motion.row_person):
         with pytest.raises(ChorosError, match="36 rows"):
             motion.where(wrong)
+    for wrong in (motion.visible, 3, slice(0, 8, 2)):
+        with pytest.raises(ChorosError, match=r"slice with step 1; rows are chosen by motion\.where"):
+            motion[wrong]
+
+
+def test_people_are_found_by_identity():
+    motion = make_motion()
+    people = motion.people
+    assert [person.id for person in people] == [1, 2, 5]
+    assert len(people) == 3
+    assert 5 in people
+    assert 3 not in people
+    for who in (5, np.int32(5)):
+        np.testing.assert_array_equal(people[who].rows, motion.rows[motion.row_person == 5])
+        np.testing.assert_array_equal(people[who].pts_s, motion.pts_s)
+    assert type(people[np.int32(5)].id) is int
+    assert repr(people) == "<people 1, 2, 5>"
+    for nobody in (0, 3, -1, "1", slice(2)):
+        with pytest.raises(ChorosError, match=r"no person .* in this motion; it has 1, 2, 5"):
+            people[nobody]
+    with pytest.raises(ChorosError, match="it has nobody"):
+        make_motion(people=()).person(1)
 
 
 def test_a_person_has_every_column_by_its_name():

@@ -8,7 +8,7 @@ import pytest
 
 from choros.journal import MotionJournal, folder_of
 from choros.motion import Motion
-from choros.settling import sights
+from choros.motion.settling import sights
 
 from .test_motion import make_motion
 
@@ -79,7 +79,7 @@ def test_pieces_change_nothing(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     whole = file_of(walk(seen), tmp_path / "a").read_bytes()
-    monkeypatch.setattr("choros.settling.CHUNK", 3)
+    monkeypatch.setattr("choros.motion.settling.CHUNK", 3)
     assert file_of(walk(seen), tmp_path / "b").read_bytes() == whole
 
 

@@ -26,9 +26,10 @@ from choros.clip_identity import Identity
 from choros.clip_identity import difference as difference_of_clips
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, write_mot, write_npz
+from choros.motion.extras import told
+from choros.motion.settling import settle, sights, tentative
 from choros.outputs import atomic_write
 from choros.run_identity import difference
-from choros.settling import settle, sights, tentative
 
 State = Mapping[str, NDArray[Any]]
 
@@ -57,17 +58,20 @@ class MotionJournal:
     """Appends frames and rows; ``finish`` turns them into ``motion.npz``.
 
     >>> with MotionJournal.start("out/motion.npz", header) as journal:
-    ...     journal.append(frame_record, rows)      # () FRAME, (n,) ROW with their ``frame`` filled in
+    ...     journal.append(frame, rows)             # () FRAME, (n,) ROW and extras
     ...     journal.checkpoint(tracker.state())
     ...     journal.finish()
     """
 
-    def __init__(self, output: Path, header: Header, n_frames: int, n_rows: int) -> None:
+    def __init__(
+        self, output: Path, header: Header, n_frames: int, n_rows: int, row_type: np.dtype[np.void] = ROW
+    ) -> None:
         self.output, self.header = output, header
         self.n_frames, self.n_rows = n_frames, n_rows
+        self._row_type = row_type  # ROW and extras; of the first frame that has people
         self.folder = folder_of(output)
         self._frames = _open_at(self.folder / "frames.bin", n_frames * FRAME.itemsize)
-        self._rows = _open_at(self.folder / "rows.bin", n_rows * ROW.itemsize)
+        self._rows = _open_at(self.folder / "rows.bin", n_rows * row_type.itemsize)
 
     @classmethod
     def start(cls, output: str | Path, header: Header) -> MotionJournal:
@@ -98,11 +102,21 @@ class MotionJournal:
                 f"{folder} was written by another version of choros; leave out --resume to start again."
             )
         _check_same_run(output, begun, header)
-        counts, state = _unpack((folder / "checkpoint").read_bytes())
-        return cls(output, begun, counts["n_frames"], counts["n_rows"]), state
+        counts, row_type, state = _unpack((folder / "checkpoint").read_bytes())
+        return cls(output, begun, counts["n_frames"], counts["n_rows"], row_type), state
 
     def append(self, frame: NDArray[np.void], rows: NDArray[np.void]) -> None:
-        """One frame, () FRAME, and its people, (n,) ROW."""
+        """One frame, () FRAME, and its people, (n,) ROW, with extras if those before had some.
+
+        Raises ``ChorosError`` if rows have other extras than those before.
+        """
+        if len(rows) and not self.n_rows:
+            self._row_type = rows.dtype
+        if len(rows) and rows.dtype != self._row_type:
+            raise ChorosError(
+                f"the people of frame {self.n_frames} have {told(rows.dtype)}, those before {told(self._row_type)}; a "
+                "system gives the same extras, of the same types and shapes, in every frame."
+            )
         self._frames.write(frame.tobytes())
         self._rows.write(rows.tobytes())
         self.n_frames += 1
@@ -114,7 +128,7 @@ class MotionJournal:
             file.flush()
             os.fsync(file.fileno())
         with atomic_write(self.folder / "checkpoint") as file:
-            file.write(_pack({"n_frames": self.n_frames, "n_rows": self.n_rows}, state))
+            file.write(_pack({"n_frames": self.n_frames, "n_rows": self.n_rows}, self._row_type, state))
 
     def finish(self, *, keep: bool = False) -> int:
         """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``.
@@ -125,9 +139,9 @@ class MotionJournal:
         self._frames.flush()
         self._rows.flush()
         frames = _Records(self.folder / "frames.bin", FRAME, self.n_frames)
-        rows = _Records(self.folder / "rows.bin", ROW, self.n_rows)
+        rows = _Records(self.folder / "rows.bin", self._row_type, self.n_rows)
         settled = self.folder / "settled.bin"
-        rows = _Records(settled, ROW, settle(rows, frames, settled))
+        rows = _Records(settled, self._row_type, settle(rows, frames, settled))
         seen = sights(rows)
         doubtful = tentative(seen, frames, float(self.header.fps))
         write_mot(self.output.with_name("tracks.txt"), self.header, frames, rows, without=doubtful)
@@ -242,15 +256,16 @@ def _open_at(path: Path, size: int) -> BinaryIO:
     return file
 
 
-def _pack(counts: dict[str, int], state: State) -> bytes:
+def _pack(counts: dict[str, int], row_type: np.dtype[np.void], state: State) -> bytes:
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {"counts": np.array(json.dumps(counts))}
+    arrays: dict[str, Any] = {"counts": np.array(json.dumps(counts)), "rows": np.zeros(0, row_type)}
     arrays |= {f"state.{name}": array for name, array in state.items()}
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
-def _unpack(blob: bytes) -> tuple[dict[str, int], State]:
+def _unpack(blob: bytes) -> tuple[dict[str, int], np.dtype[np.void], State]:
     with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
         state = {name[6:]: stored[name] for name in stored.files if name.startswith("state.")}
-        return json.loads(str(stored["counts"])), state
+        row_type = stored["rows"].dtype if "rows" in stored else ROW
+        return json.loads(str(stored["counts"])), row_type, state

@@ -116,7 +116,7 @@ def life(network, times_s, seen_until_s, boxes=(LEFT,), **options):
     for time_s in times_s:
         if time_s > seen_until_s:
             detector.boxes = ()
-        rows.append(stream.update(PICTURE, time_s))
+        rows.append(stream.update(PICTURE, time_s).rows)
     return rows
 
 
@@ -156,8 +156,8 @@ def test_times_decide_not_frames(still):
 
 def test_a_gap_in_the_video_ends_nobody_who_is_still_there(still):
     stream = stream_of(still, Told(LEFT))
-    before = stream.update(PICTURE, 0.0)
-    assert (stream.update(PICTURE, 30.0)["person"] == before["person"]).all()
+    before = stream.update(PICTURE, 0.0).rows
+    assert (stream.update(PICTURE, 30.0).rows["person"] == before["person"]).all()
 
 
 @pytest.mark.parametrize("fps", [10, 30])
@@ -179,9 +179,9 @@ def test_a_box_of_little_certainty_must_come_twice(still):
     for score, frames, shown in ((0.5, 1, False), (0.5, 10, True), (0.9, 1, True), (0.39, 10, False)):
         detector = Told(LEFT, score=score)
         stream = stream_of(still, detector)
-        rows = [stream.update(PICTURE, i / 25) for i in range(frames)]
+        rows = [stream.update(PICTURE, i / 25).rows for i in range(frames)]
         detector.boxes = ()
-        rows += [stream.update(PICTURE, (frames + i) / 25) for i in range(5)]
+        rows += [stream.update(PICTURE, (frames + i) / 25).rows for i in range(5)]
         assert any(len(r) for r in rows) == shown
 
 
@@ -195,32 +195,32 @@ def test_faint_boxes_keep_people_and_begin_nobody(still):
         stream = stream_of(still, detector)
         for i, score in enumerate(scores):
             detector.score = score
-            rows = stream.update(PICTURE, i / 20)
+            rows = stream.update(PICTURE, i / 20).rows
         assert len(rows) == len(stream.state()["tracks"]) == followed
 
 
 def test_boxes_too_low_for_a_pose_count_for_nothing(still):
-    assert len(stream_of(still, Told((300, 200, 330, 239))).update(PICTURE, 0.0)) == 0
-    assert len(stream_of(still, Told((300, 200, 330, 241))).update(PICTURE, 0.0)) == 1
+    assert len(stream_of(still, Told((300, 200, 330, 239))).update(PICTURE, 0.0).rows) == 0
+    assert len(stream_of(still, Told((300, 200, 330, 241))).update(PICTURE, 0.0).rows) == 1
 
 
 def test_strict_follows_certain_people_only(still):
     for score, n in ((0.69, 0), (0.71, 1)):
         stream = stream_of(still, Told(LEFT, score=score), TrackerConfig().strict())
-        assert [len(stream.update(PICTURE, i / 25)) for i in range(10)][-1] == n
+        assert [len(stream.update(PICTURE, i / 25).rows) for i in range(10)][-1] == n
 
 
 def test_who_comes_back_in_time_is_the_same_person(still):
     detector = Told(LEFT, RIGHT)
     stream = stream_of(still, detector)
-    first = stream.update(PICTURE, 0.0)
+    first = stream.update(PICTURE, 0.0).rows
     detector.boxes = (RIGHT,)
-    hidden = [stream.update(PICTURE, i / 25) for i in range(1, 21)][-1]
+    hidden = [stream.update(PICTURE, i / 25).rows for i in range(1, 21)][-1]
     assert hidden["visible"].tolist() == [False, True]
     assert not hidden["keypoints_px"][0, :, 2].any()
     assert hidden["confidence"][0] < hidden["confidence"][1]
     detector.boxes = (RIGHT, LEFT)
-    again = stream.update(PICTURE, 0.84)
+    again = stream.update(PICTURE, 0.84).rows
     assert again["person"].tolist() == first["person"].tolist() == [1, 2]
     assert again["visible"].all()
 
@@ -231,7 +231,7 @@ def test_numbers_are_never_used_again(still):
     people = set()
     for i in range(6):
         detector.boxes = (LEFT, RIGHT) if i % 2 else ()
-        people |= set(stream.update(PICTURE, 2.0 * i)["person"].tolist())
+        people |= set(stream.update(PICTURE, 2.0 * i).rows["person"].tolist())
     assert people == {1, 2, 3, 4, 5, 6}
 
 
@@ -240,7 +240,7 @@ def test_numbers_are_never_used_again(still):
 
 def test_two_boxes_on_one_person_are_one_track(still):
     stream = stream_of(still, Told(LEFT, np.add(LEFT, [3, -4, 2, 5]), RIGHT))
-    rows = [stream.update(PICTURE, i / 25) for i in range(30)]
+    rows = [stream.update(PICTURE, i / 25).rows for i in range(30)]
     assert all(r["person"].tolist() == [1, 2] for r in rows)
 
 
@@ -257,7 +257,7 @@ def test_tracks_that_fall_together_are_one_after_a_while(still, fps):
     tracks["agreement"][0] = 0.1  # having been hidden
     stream.restore(state | {"tracks": tracks})
     detector.boxes = (RIGHT,)
-    rows = [stream.update(PICTURE, 1 + i / fps) for i in range(fps)]
+    rows = [stream.update(PICTURE, 1 + i / fps).rows for i in range(fps)]
     since_s = 1 + np.arange(fps) / fps - (fps - 1) / fps  # last apart one frame before
     for row, s in zip(rows, since_s, strict=True):
         assert row["person"].tolist() == ([1, 2] if s <= TrackerConfig().merge_s + 1e-6 else [2])
@@ -271,14 +271,14 @@ def test_people_stand_in_their_boxes_whatever_the_picture_and_camera(still, widt
     box = np.array([0.55 * width, 0.2 * height, 0.55 * width + 0.25 * height, 0.8 * height], np.float32)
     image = np.zeros((height, width, 3), np.uint8)
     for K in (None, intrinsics(width, height, fov_deg=20), intrinsics(width, height, fov_deg=80)):
-        row = stream_of(still, Told(box), K=K).update(image, 0.0)
+        row = stream_of(still, Told(box), K=K).update(image, 0.0).rows
         assert box_iou(box[None], row["box_px"])[0, 0] > 0.5
         assert 1.0 < row["transl"][0, 2] < 60
 
 
 def test_rows_hold_smpl_in_camera_axes(lively):
     K = intrinsics(WIDTH, HEIGHT)
-    rows = stream_of(lively, Told(LEFT, RIGHT), K=K).update(PICTURE, 0.0)
+    rows = stream_of(lively, Told(LEFT, RIGHT), K=K).update(PICTURE, 0.0).rows
     body, params = body_of(rows)
     skin = project(body.vertices(params).numpy().astype(np.float64), K)
     # Boxes have room for 3 cm of clothes and hair, at the pelvis' distance, and end with the picture.
@@ -293,7 +293,7 @@ def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
     stream = stream_of(lively, detector, K=K)
     features = stream.encode(PICTURE)
     heatmaps = 3 * torch.randn(features.image.heatmaps.shape, generator=torch.Generator().manual_seed(0))
-    rows = stream.step(features._replace(image=features.image._replace(heatmaps=heatmaps)), 0.0)
+    rows = stream.step(features._replace(image=features.image._replace(heatmaps=heatmaps)), 0.0).rows
     seen = rows["keypoints_px"][..., 2] > 0
     assert seen.sum() > 5
     assert (rows["keypoints_px"][~seen] == 0).all()
@@ -318,13 +318,13 @@ def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
         ]
         assert any(tops)
     detector.boxes = (RIGHT,)
-    hidden = [stream.update(PICTURE, i / 25) for i in range(1, 10)][-1]
+    hidden = [stream.update(PICTURE, i / 25).rows for i in range(1, 10)][-1]
     for row in hidden[~hidden["visible"]]:
         assert not row["keypoints_px"].any()
 
 
 def test_a_network_without_evidence_shows_none(still):
-    rows = stream_of(still, Told(LEFT)).update(PICTURE, 0.0)
+    rows = stream_of(still, Told(LEFT)).update(PICTURE, 0.0).rows
     assert len(rows) == 1
     assert not rows["keypoints_px"].any()
 
@@ -335,9 +335,9 @@ def test_who_is_followed_turns_with_the_camera(still):
     stream = stream_of(still, detector, K=K)
     wide = cv2.GaussianBlur(np.random.default_rng(1).normal(size=(HEIGHT, WIDTH + 60)), (0, 0), 6)
     wide = np.clip(128 + 600 * wide, 0, 255).astype(np.uint8)[..., None].repeat(3, -1)
-    before = stream.update(np.ascontiguousarray(wide[:, 60:]), 0.0)
+    before = stream.update(np.ascontiguousarray(wide[:, 60:]), 0.0).rows
     detector.boxes = ()
-    after = stream.update(np.ascontiguousarray(wide[:, :-60]), 0.04)
+    after = stream.update(np.ascontiguousarray(wide[:, :-60]), 0.04).rows
     assert after["person"].tolist() == before["person"].tolist()
     moved_px = projected(after, K)[..., 0] - projected(before, K)[..., 0]
     assert np.abs(moved_px - 60).max() < 8  # a turn moves what is far from the middle by more
@@ -402,8 +402,8 @@ def given(network, boxes, n_frames=5, detector=None):
     """The last rows of people who were given in the first frame."""
     stream = stream_of(network, detector or Told(), K=intrinsics(WIDTH, HEIGHT))
     assert isinstance(stream, GivenStream)
-    rows = [stream.begin(PICTURE, np.array(boxes, np.float64), 0.0)]
-    rows += [stream.update(PICTURE, i / 2) for i in range(1, n_frames)]
+    rows = [stream.begin(PICTURE, np.array(boxes, np.float64), 0.0).rows]
+    rows += [stream.update(PICTURE, i / 2).rows for i in range(1, n_frames)]
     return rows
 
 
@@ -472,7 +472,7 @@ def test_the_file_call_equals_frame_by_frame_to_the_last_bit(lively, clip, tmp_p
     motion = Motion.load(track_video.track_to_file(clip, tmp_path / "motion.npz", system).path)
     stream = system.stream(intrinsics(160, 120))
     with open_video(clip) as reader:
-        rows = np.concatenate([stream.update(frame.image, frame.pts_s) for frame in reader])
+        rows = np.concatenate([stream.update(frame.image, frame.pts_s).rows for frame in reader])
     seen = [table[table["visible"]] for table in (motion.rows, rows)]  # a file drops and leads who is not
     assert len(rows) > 50
     assert len(seen[1]) > 20
@@ -522,14 +522,16 @@ def test_a_restored_stream_goes_on_to_the_last_bit(lively, begin):
     stream, states, rows = stream_of(lively, Bright()), [], []
     for i in range(15):
         first = begin and i == 0
-        rows.append(stream.begin(walkers(0), things, 0.0) if first else stream.update(walkers(i), i / 15))
+        rows.append(
+            stream.begin(walkers(0), things, 0.0).rows if first else stream.update(walkers(i), i / 15).rows
+        )
         states.append(through_a_file(stream.state()))
     assert sum(map(len, rows)) > 15
     for i in range(0, 15, 5):
         other = stream_of(lively, Bright())
         other.restore(states[i])
         for later in range(i + 1, 15):
-            np.testing.assert_array_equal(other.update(walkers(later), later / 15), rows[later])
+            np.testing.assert_array_equal(other.update(walkers(later), later / 15).rows, rows[later])
 
 
 def test_memory_is_that_of_the_living(still):
@@ -576,7 +578,7 @@ def test_systems_load_it_with_weights_of_the_users_own(tmp_path):
     assert system.name == "comotion"
     assert system.config.life.birth_score == 0.7
     system._detector = Told(LEFT)
-    assert len(system.stream().update(PICTURE, 0.0)) == 1
+    assert len(system.stream().update(PICTURE, 0.0).rows) == 1
     with pytest.raises(ChorosError, match="strict"):
         systems.load("lifter", strict=True)
 
@@ -606,10 +608,10 @@ def test_nobody_is_followed_into_the_next_shot(lively, tmp_path):
             stream = stream_of(lively, Told(LEFT))
             with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
                 stream.restore(dict(state))
-        rows = stream.update(image, n / 25)
+        rows = stream.update(image, n / 25).rows
         assert stream.cut_before == (n == 3)
         assert rows["person"].tolist() == [1 if n < 3 else 2]
         if n >= 3:
-            expected = alone.update(image, (n - 3) / 25)
+            expected = alone.update(image, (n - 3) / 25).rows
             for name in ("transl", "body_pose", "global_orient", "confidence", "box_px"):
                 np.testing.assert_allclose(rows[name], expected[name], atol=1e-5, err_msg=name)

@@ -23,9 +23,9 @@ from choros.evaluation.sources import TEST_SETS
 from choros.lifter.tracker import LifterSystemConfig
 from choros.live.record import LATENCIES
 from choros.live.source import LiveOptions
+from choros.motion.settling import TENTATIVE_S
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.motion.directing import KINDS as DIRECTED
-from choros.settling import TENTATIVE_S
 from choros.systems import DEFAULT, SYSTEMS
 from choros.training.stages import SMALL
 

@@ -58,7 +58,7 @@ def crossing(lifting, n_frames=100, occlusion=range(40, 58)):
 
 def run(lifting, looks):
     stream = LifterStream(None, lifting, LifterSystemConfig(), K)
-    return np.concatenate([stream.step(one, t) for t, one in looks])
+    return np.concatenate([stream.step(one, t).rows for t, one in looks])
 
 
 def test_identities_survive_a_crossing(lifting):
@@ -107,11 +107,11 @@ def test_restored_state_continues_bit_for_bit(lifting):
     looks = list(crossing(lifting))
     whole = run(lifting, looks)
     first = LifterStream(None, lifting, LifterSystemConfig(), K)
-    before = [first.step(one, t) for t, one in looks[:47]]
+    before = [first.step(one, t).rows for t, one in looks[:47]]
     state = {name: array.copy() for name, array in first.state().items()}
     second = LifterStream(None, lifting, LifterSystemConfig())
     second.restore(state)
-    after = [second.step(one, t) for t, one in looks[47:]]
+    after = [second.step(one, t).rows for t, one in looks[47:]]
     np.testing.assert_array_equal(np.concatenate(before + after), whole)
 
 
@@ -124,12 +124,12 @@ def test_a_checkpoint_on_disk_continues_bit_for_bit(lifting, tmp_path):
     ]
     whole = run(lifting, looks)
     first = LifterStream(None, lifting, LifterSystemConfig(), K)
-    before = [first.step(one, t) for t, one in looks[:47]]
+    before = [first.step(one, t).rows for t, one in looks[:47]]
     np.savez(tmp_path / "state.npz", **first.state())
     second = LifterStream(None, lifting, LifterSystemConfig())
     with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
         second.restore(dict(state))
-    after = [second.step(one, t) for t, one in looks[47:]]
+    after = [second.step(one, t).rows for t, one in looks[47:]]
     np.testing.assert_array_equal(np.concatenate(before + after), whole)
     assert len(np.unique(whole["person"])) > 2
 
@@ -186,10 +186,10 @@ def test_a_fast_pan_leaves_everybody_who_they_are(lifting):
     assert np.abs(middle_px - [true_px for *_, true_px in looks]).max() < 15  # it moves by 40 in each frame
 
     first = LifterStream(None, lifting, LifterSystemConfig(), K)
-    before = [first.step(one, t) for t, one, _ in looks[:17]]
+    before = [first.step(one, t).rows for t, one, _ in looks[:17]]
     second = LifterStream(None, lifting, LifterSystemConfig())
     second.restore({name: array.copy() for name, array in first.state().items()})
-    after = [second.step(one, t) for t, one, _ in looks[17:]]
+    after = [second.step(one, t).rows for t, one, _ in looks[17:]]
     np.testing.assert_array_equal(np.concatenate(before + after), rows)
 
 
@@ -222,10 +222,10 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     stream = LifterStream(KnownKeypoints(first.people), lifting, LifterSystemConfig(), K)
     blue = cv2.cvtColor(np.array([[BLUE]], np.float32), cv2.COLOR_LAB2RGB)
     image = np.tile((255 * blue).astype(np.uint8), (HEIGHT, WIDTH, 1))
-    rows = [stream.begin(image, first.people.boxes_px[1:], 0.0)]
+    rows = [stream.begin(image, first.people.boxes_px[1:], 0.0).rows]
     for i in range(1, 150):
         hidden = (1,) if 20 <= i < 140 else ()
-        rows.append(stream.step(look(lifting, places, shirts, hidden), i / FPS))
+        rows.append(stream.step(look(lifting, places, shirts, hidden), i / FPS).rows)
         if i == 60:  # also through a checkpoint
             state = stream.state()
             stream = LifterStream(None, lifting, LifterSystemConfig())
@@ -239,7 +239,7 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     assert np.abs(rows["transl"][:, 0] - 2.2).max() < 0.5
 
     both = LifterStream(KnownKeypoints(first.people), lifting, LifterSystemConfig(), K)
-    rows = both.begin(image, first.people.boxes_px[::-1], 0.0)
+    rows = both.begin(image, first.people.boxes_px[::-1], 0.0).rows
     assert rows["person"].tolist() == [1, 2]  # in the order of the boxes
     assert rows["transl"][0, 0] > 1 > -1 > rows["transl"][1, 0]
 
@@ -247,7 +247,7 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
 def test_nobody_and_a_bad_clock(lifting):
     stream = LifterStream(None, lifting, LifterSystemConfig(), K)
     empty = look(lifting, np.zeros((0, 3)), np.zeros((0, 3)))
-    assert len(stream.step(empty, 0.0)) == 0
+    assert len(stream.step(empty, 0.0).rows) == 0
     with pytest.raises(ChorosError, match="go back"):
         stream.step(empty, -1.0)
 
@@ -293,9 +293,11 @@ def scored(one, scores):
 def test_one_picture_shows_everybody_who_is_likely_there(lifting):
     group = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6], [1.5, 0.2, 6]], [RED, BLUE, RED])
     stream = LifterStream(None, lifting, LifterSystemConfig(), K)
-    rows = stream.step(scored(group, [0.84, 0.45, 0.3]), 0.0)
+    rows = stream.step(scored(group, [0.84, 0.45, 0.3]), 0.0).rows
     assert len(rows) == 2  # of 0.3 one is not sure enough in any frame
-    later = [stream.step(scored(look(lifting, [[-1.5, 0.2, 6]], [RED]), [0.84]), t) for t in (0.1, 0.2, 0.3)]
+    later = [
+        stream.step(scored(look(lifting, [[-1.5, 0.2, 6]], [RED]), [0.84]), t).rows for t in (0.1, 0.2, 0.3)
+    ]
     assert [len(rows) for rows in later] == [2, 2, 1]  # who is doubtful and not seen again does not linger
 
 
@@ -304,18 +306,18 @@ def test_whoever_is_certain_is_shown_at_once_in_a_crowd_unless_on_somebody(lifti
     one, beside = [0.0, 0.2, 5.0], [0.8, 0.2, 5.0]
     stream = LifterStream(None, lifting, LifterSystemConfig(), K)
     for t in (0.0, 0.1):
-        assert len(stream.step(look(lifting, [one], [RED]), t)) == 1
+        assert len(stream.step(look(lifting, [one], [RED]), t).rows) == 1
     both = look(lifting, [one, beside], [RED, BLUE])
     assert box_iou(both.people.boxes_px[:1], both.people.boxes_px[1:])[0, 0] > 0.2
     state = stream.state()
-    assert len(stream.step(scored(both, [0.8, 0.7]), 0.2)) == 2
+    assert len(stream.step(scored(both, [0.8, 0.7]), 0.2).rows) == 2
     doubtful = LifterStream(None, lifting, LifterSystemConfig(), K)
     doubtful.restore(state)
-    assert len(doubtful.step(scored(both, [0.8, 0.5]), 0.2)) == 1
+    assert len(doubtful.step(scored(both, [0.8, 0.5]), 0.2).rows) == 1
     same = look(lifting, [one, [0.06, 0.2, 5.0]], [RED, BLUE])
     double = LifterStream(None, lifting, LifterSystemConfig(), K)
     double.restore(state)
-    assert len(double.step(scored(same, [0.8, 0.7]), 0.2)) == 1
+    assert len(double.step(scored(same, [0.8, 0.7]), 0.2).rows) == 1
 
 
 HERE, THERE = (sketch(scenery(seed)) for seed in (1, 9))
@@ -339,7 +341,7 @@ def shots(lifting, config=None):
     stream = LifterStream(None, lifting, config or LifterSystemConfig(), K)
     rows, begins = [], []
     for t, one in cutting(lifting):
-        rows.append(stream.step(one, t))
+        rows.append(stream.step(one, t).rows)
         begins.append(stream.cut_before)
     assert np.flatnonzero(begins).tolist() == [12, 20]
     return rows
@@ -354,7 +356,7 @@ def test_nobody_is_followed_into_the_next_shot(lifting):
     for start, end in ((0, 12), (12, 20), (20, 28)):
         stream = LifterStream(None, lifting, LifterSystemConfig(), K)
         for n in range(start, end):
-            alone = stream.step(looks[n][1], (n - start) / FPS)
+            alone = stream.step(looks[n][1], (n - start) / FPS).rows
             assert len(alone) == len(rows[n])
             for name in ("transl", "global_orient", "body_pose", "betas", "box_px", "visible", "confidence"):
                 np.testing.assert_allclose(rows[n][name], alone[name], atol=1e-5, err_msg=name)
@@ -364,7 +366,7 @@ def test_whoever_is_likely_there_is_shown_in_the_first_frame_of_a_shot(lifting):
     group = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6]], [RED, BLUE])
     stream = LifterStream(None, lifting, LifterSystemConfig(), K)
     stream.step(scored(group, [0.84, 0.3])._replace(sketch=HERE), 0.0)
-    rows = stream.step(scored(group, [0.84, 0.45])._replace(sketch=THERE), 0.04)
+    rows = stream.step(scored(group, [0.84, 0.45])._replace(sketch=THERE), 0.04).rows
     assert rows["person"].tolist() == [2, 3]
 
 
@@ -380,9 +382,9 @@ def test_people_go_on_after_a_cut_by_what_they_wear_if_that_is_wanted(lifting):
 def test_whoever_is_like_two_is_nobody_of_them(lifting):
     stream = LifterStream(None, lifting, LifterSystemConfig(same_people=True), K)
     three = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6], [1.5, 0.2, 6]], [RED, RED, BLUE])
-    assert stream.step(three._replace(sketch=HERE), 0.0)["person"].tolist() == [1, 2, 3]
+    assert stream.step(three._replace(sketch=HERE), 0.0).rows["person"].tolist() == [1, 2, 3]
     again = look(lifting, [[-1.5, 0.2, 5], [1, 0.2, 5]], [RED, BLUE])._replace(sketch=THERE)
-    rows = stream.step(again, 0.04)
+    rows = stream.step(again, 0.04).rows
     assert rows["person"].tolist() == [3, 4]
     assert rows["transl"][0, 0] > 0  # the one in blue
 
@@ -393,9 +395,9 @@ def test_a_checkpoint_near_a_cut_continues_bit_for_bit(lifting, tmp_path, stop):
     whole = np.concatenate(shots(lifting, config))
     looks = list(cutting(lifting))
     first, second = (LifterStream(None, lifting, config, K) for _ in range(2))
-    before = [first.step(one, t) for t, one in looks[:stop]]
+    before = [first.step(one, t).rows for t, one in looks[:stop]]
     np.savez(tmp_path / "state.npz", **first.state())
     with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
         second.restore(dict(state))
-    after = [second.step(one, t) for t, one in looks[stop:]]
+    after = [second.step(one, t).rows for t, one in looks[stop:]]
     np.testing.assert_array_equal(np.concatenate(before + after), whole)

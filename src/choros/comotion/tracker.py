@@ -32,7 +32,7 @@ from choros.detection.protocols import checked_detections
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
-from choros.motion import ROW
+from choros.motion import ROW, FrameResult
 from choros.run_identity import Identity, changed, file_identity, part_identity
 from choros.tracking.assignment import assign
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
@@ -160,15 +160,13 @@ class ComotionStream:
         return features._replace(boxes_px=features.boxes_px[there], scores=scores[there])
 
     @in_turn
-    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
-        """The people of the next frame, (n,) ROW, camera axes: ``step`` of ``encode``."""
+    def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
+        """The people of the next frame, in camera axes: ``step`` of ``encode``."""
         return self.step(self.encode(image), time_s)
 
     @in_turn
     @with_few_threads
-    def begin(
-        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
-    ) -> NDArray[np.void]:
+    def begin(self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float) -> FrameResult:
         """The first frame with the people in these boxes, (n, 4) xyxy px: persons 1 to n, for good.
 
         Nobody is added or dropped later; see ``stream.GivenStream`` and paper A.2.
@@ -182,8 +180,8 @@ class ComotionStream:
     @in_turn
     @with_few_threads
     @torch.inference_mode()
-    def step(self, features: FrameFeatures, time_s: float) -> NDArray[np.void]:
-        """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
+    def step(self, features: FrameFeatures, time_s: float) -> FrameResult:
+        """The people of the next frame, in camera axes. ``time_s`` must not go back."""
         before_s = self._now_s if self._frame >= 0 else None
         time_s = checked_step((features.width, features.height), time_s, self._size, before_s)
         if not self._size.any():
@@ -219,7 +217,7 @@ class ComotionStream:
             more = self._bodies(born, features)
             born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, features), features.boxes_px[new]))
             tracks, bodies = np.concatenate([tracks, born]), bodies.joined(more)
-        return self._report(tracks, bodies, features)
+        return FrameResult(self._report(tracks, bodies, features))
 
     @in_turn
     def state(self) -> State:

@@ -12,8 +12,8 @@ from choros.errors import ChorosError
 from choros.exporters.formats import ExportOptions
 from choros.exporters.points import MARKERS, markers_m, over_time
 from choros.motion import Motion
+from choros.motion.resampling import places
 from choros.outputs import whole_file
-from choros.resampling import places
 
 MOST_FRAMES = 65_535  # that the header can count
 

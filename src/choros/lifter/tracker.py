@@ -31,7 +31,7 @@ from choros.lifter.shape import ShapeEstimator
 from choros.lifter.shots import go_on, set_aside
 from choros.lifter.tracks import coast, overlap_with_others, remember_clothes, remember_outlines, track_type
 from choros.lifter.uprightness import nothing_seen, observe, up
-from choros.motion import ROW
+from choros.motion import ROW, FrameResult
 from choros.run_identity import Identity, changed, file_identity, part_identity
 from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
@@ -107,15 +107,13 @@ class LifterStream:
         return self._features(image, self._finder.find(image))
 
     @in_turn
-    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
-        """The people of the next frame, (n,) ROW, camera axes: ``step`` of ``encode``."""
+    def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
+        """The people of the next frame, in camera axes: ``step`` of ``encode``."""
         return self.step(self.encode(image), time_s)
 
     @in_turn
     @with_few_threads
-    def begin(
-        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
-    ) -> NDArray[np.void]:
+    def begin(self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float) -> FrameResult:
         """The first frame with the people in these boxes, (n, 4) xyxy px: persons 1 to n, for good.
 
         Nobody is added or dropped later; see ``stream.GivenStream``.
@@ -130,8 +128,8 @@ class LifterStream:
 
     @in_turn
     @with_few_threads
-    def step(self, features: FrameFeatures, time_s: float) -> NDArray[np.void]:
-        """The people of the next frame, (n,) ROW, camera axes. ``time_s`` must not go back."""
+    def step(self, features: FrameFeatures, time_s: float) -> FrameResult:
+        """The people of the next frame, in camera axes. ``time_s`` must not go back."""
         people, dress, width, height, behind, image, shown = features
         before_s = self._now_s if self._frame >= 0 else None
         time_s = checked_step((width, height), time_s, self._size, before_s)
@@ -203,7 +201,7 @@ class LifterStream:
         self._measure_shapes(seen_box, seen_keypoints, people.boxes_px, image)
         plain = np.zeros(len(tracks), bool)
         plain[born] = self._likely(people)[new]
-        return self._report(seen_box, seen_keypoints, plain, width, height)
+        return FrameResult(self._report(seen_box, seen_keypoints, plain, width, height))
 
     @in_turn
     def state(self) -> State:

@@ -4,7 +4,8 @@ People over time as SMPL parameters, with the frames they were seen in. In memor
 running video (``journal.py``) and in ``motion.npz`` it has the same two tables: one entry a frame
 (``FRAME``) and one entry a person and frame (``ROW``), sorted by frame, then person. ``tables`` says what
 every column means; ``record`` has ``Motion``, ``person`` one of its people, ``header`` what is true of the
-whole video, ``npz`` its file.
+whole video, ``npz`` its file, ``extras`` the further columns of a system, ``settling`` what the end of a video tells,
+``resampling`` a motion at a constant rate.
 """
 
 from choros.motion.amass import SMPL_PELVIS, amass_layout
@@ -12,7 +13,7 @@ from choros.motion.frame_result import FrameResult
 from choros.motion.header import Header
 from choros.motion.mot import write_mot
 from choros.motion.npz import write_npz
-from choros.motion.person import Person
+from choros.motion.person import People, Person
 from choros.motion.record import Motion
 from choros.motion.tables import FRAME, ROW, VERSION
 
@@ -24,6 +25,7 @@ __all__ = [
     "FrameResult",
     "Header",
     "Motion",
+    "People",
     "Person",
     "amass_layout",
     "write_mot",

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from choros.body.skeleton import joint_index, keypoint_index
 from choros.errors import ChorosError
+from choros.motion.extras import extras_of
 from choros.registered import registered
 
 Singles = NDArray[np.float32]
 
 
 class Columns:
-    """Properties for the columns of ``rows``, (n,) ROW, in their order, which are views, and the bodies of the rows."""
+    """The columns of ``rows``, (n,) ROW and extras, in their order, as views, and the bodies of the rows."""
 
     rows: NDArray[np.void]
 
@@ -69,6 +70,11 @@ class Columns:
         """COCO's 17 keypoints as they were found, (n, 17, 3): x, y, confidence; 0 where there is none."""
         return self.rows["keypoints_px"]
 
+    @property
+    def extras(self) -> dict[str, NDArray[Any]]:
+        """What the system has on people beyond the columns that all have, each (n, ...), by its name."""
+        return extras_of(self.rows)
+
     # --- bodies -----------------------------------------------------------------------------------
 
     def joints(self, body: Any = None) -> NDArray[np.float64]:
@@ -82,7 +88,7 @@ class Columns:
         return joints
 
     def joint(self, name: str, body: Any = None) -> NDArray[np.float64]:
-        """Where a joint was, (n, 3) metres in the motion's space: ``motion.people[0].joint("right_wrist")``.
+        """Where a joint was, (n, 3) metres in the motion's space: ``motion.people[1].joint("right_wrist")``.
 
         ``body`` as in ``joints``. Raises ``ChorosError`` on another name, listing them, or without that body.
         """

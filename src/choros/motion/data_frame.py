@@ -1,7 +1,7 @@
 """A motion as one flat table, a row for each person in each frame: for pandas, polars, DuckDB and statistics.
 
 Columns have one number each and tell their unit. Which they are stands in ``columns``; spaces, units and what is not
-seen are those of ``Motion``.
+seen are those of ``Motion``. Extras are ``extra.score``, or ``extra.embedding.0`` and on where an entry has several.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.errors import ChorosError
+from choros.motion.extras import PREFIX
 
 if TYPE_CHECKING:
     import pandas
@@ -48,6 +49,9 @@ def columns(motion: Motion) -> dict[str, NDArray[Any]]:
         (("fx_px", "fy_px", "cx_px", "cy_px"), K[:, (0, 1, 0, 1), (0, 1, 2, 2)]),
     ):
         table |= dict(zip(names, values.T, strict=True))
+    for name, values in motion.extras.items():
+        for place in np.ndindex(values.shape[1:]):
+            table[".".join((PREFIX + name, *map(str, place)))] = values[(slice(None), *place)]
     return {name: np.ascontiguousarray(column) for name, column in table.items()}
 
 

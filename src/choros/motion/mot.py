@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from choros.motion.header import Header, numbers_from_1
+from choros.motion.settling import sights
 from choros.motion.tables import CHUNK, Table
 from choros.outputs import atomic_write
-from choros.settling import sights
 
 
 def write_mot(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError
+from choros.motion.extras import PREFIX, with_extras
 from choros.motion.header import Header
 from choros.motion.tables import CHUNK, FRAME, ROW, SINCE_2, Table
 from choros.outputs import atomic_write
@@ -37,7 +38,10 @@ def read_npz(path: Path) -> tuple[Header, NDArray[np.void], NDArray[np.void]]:
                 frames["number"] = np.arange(len(frames))
             if "camera_known" not in stored:  # no camera stands so, on the floor and looking straight up
                 frames["camera_known"] = (frames["T_world_camera"] != np.eye(4)).any(axis=(1, 2))
-            return header, frames, _table(ROW, stored, len(stored["frame"]))
+            extras = {
+                name.removeprefix(PREFIX): stored[name] for name in stored.files if name.startswith(PREFIX)
+            }
+            return header, frames, with_extras(_table(ROW, stored, len(stored["frame"])), extras)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, ChorosError) as error:
         reason = str(error).strip("'\" .")
         raise ChorosError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from html import escape
@@ -17,14 +17,15 @@ from choros.errors import ChorosError
 from choros.motion.amass import SMPL_PELVIS, one_to_amass
 from choros.motion.columns import Columns
 from choros.motion.data_frame import to_arrow, to_pandas
+from choros.motion.extras import are_rows, with_extras
 from choros.motion.header import Header, numbers_from_1
 from choros.motion.mot import write_mot
 from choros.motion.npz import read_npz, write_npz
-from choros.motion.person import Person
-from choros.motion.tables import FRAME, ROW
+from choros.motion.person import People, Person
+from choros.motion.resampling import evened
+from choros.motion.settling import sights, tentative
+from choros.motion.tables import FRAME
 from choros.registered import registered
-from choros.resampling import evened
-from choros.settling import sights, tentative
 
 if TYPE_CHECKING:
     import pandas
@@ -39,10 +40,10 @@ class Motion(Columns):
 
     header: Header
     frames: NDArray[np.void]  # (T,) FRAME
-    rows: NDArray[np.void]  # (N,) ROW, sorted by frame, then person
+    rows: NDArray[np.void]  # (N,) ROW, and extras, sorted by frame, then person
 
     def __post_init__(self) -> None:
-        if self.frames.dtype != FRAME or self.rows.dtype != ROW:
+        if self.frames.dtype != FRAME or not are_rows(self.rows):
             raise ChorosError("Motion takes frames of dtype FRAME and rows of dtype ROW.")
         frame, person = self.rows["frame"].astype(np.int64), self.rows["person"].astype(np.int64)
         if len(frame) and (frame.min() < 0 or frame.max() >= len(self.frames)):
@@ -164,21 +165,23 @@ class Motion(Columns):
         return self.rows["person"]
 
     @property
+    def row_pts_s(self) -> NDArray[np.float64]:
+        """Time of each row, (N,) seconds."""
+        return self.pts_s[self.rows["frame"]]
+
+    @property
     def ids(self) -> NDArray[np.int32]:
         """Identities, ascending."""
         return np.unique(self.rows["person"])
 
     @property
-    def people(self) -> list[Person]:
-        return [self.person(int(i)) for i in self.ids]
+    def people(self) -> People:
+        """Everybody, by identity: ``motion.people[3]`` is person 3, and a loop goes over each ``Person``."""
+        return People(self)
 
     def person(self, person: int) -> Person:
-        """One identity. Raises ``ChorosError`` if nobody has it."""
-        rows = self.rows[self.rows["person"] == person]
-        if not len(rows):
-            known = ", ".join(map(str, self.ids)) or "nobody"
-            raise ChorosError(f"there is no person {person} in this motion; it has {known}.")
-        return Person(person, rows, self.pts_s[rows["frame"]], self.header.body)
+        """One identity, as ``people[person]``. Raises ``ChorosError`` if nobody has it, naming those there are."""
+        return self.people[person]
 
     def in_frame(self, frame: int) -> NDArray[np.void]:
         """The rows of one frame, (n,) ROW."""
@@ -189,9 +192,12 @@ class Motion(Columns):
 
     def __getitem__(self, frames: slice) -> Motion:
         """A run of frames; frame numbers then count from its first."""
-        start, stop, step = frames.indices(len(self.frames))
+        start, stop, step = frames.indices(len(self.frames)) if isinstance(frames, slice) else (0, 0, 0)
         if step != 1:
-            raise ChorosError("a Motion is cut into runs of frames; take a slice with step 1.")
+            raise ChorosError(
+                "a Motion is cut into runs of frames by a slice with step 1; rows are chosen by motion.where(...), a "
+                "person is motion.people[id], a frame's rows are motion.in_frame(frame)."
+            )
         inside = (self.rows["frame"] >= start) & (self.rows["frame"] < stop)
         rows = self.rows[inside].copy()
         rows["frame"] -= start
@@ -210,6 +216,7 @@ class Motion(Columns):
         """Only the rows for which ``keep``, (N,) bool, is true; the frames stay.
 
         >>> motion.where(motion.visible & (motion.confidence > 0.5))
+        >>> motion.where((motion.row_person == 2) & (motion.row_pts_s < 10))
 
         Raises ``ChorosError`` if it is not one truth for each row.
         """
@@ -220,6 +227,13 @@ class Motion(Columns):
                 f"not by {keep.dtype} of shape {keep.shape}."
             )
         return replace(self, rows=self.rows[keep])
+
+    def with_extras(self, extras: Mapping[str, NDArray[Any]]) -> Motion:
+        """The same with these arrays, (N, ...) by name, among its ``extras``.
+
+        Raises ``ChorosError`` for a name that is no identifier or a column's own, and arrays of another length.
+        """
+        return replace(self, rows=with_extras(self.rows, extras))
 
     def shots(self) -> list[Motion]:
         """The stretches between cuts, in order; each a Motion, whose frames count from its own first."""
@@ -275,7 +289,8 @@ class Motion(Columns):
         ``frame`` (of this motion, from 0), ``number`` (the source's), ``time_s``, ``person``, ``visible``,
         ``confidence``, ``gap_before``, ``cut_before``; the box ``x0_px`` to ``y1_px``; ``transl_x_m``; turns as
         axis-angle, ``global_orient_x_rad`` and ``left_knee_x_rad`` by joint; ``betas_0``, ``kid``; evidence,
-        ``nose_x_px``, ``nose_y_px``, ``nose_confidence``; the camera's ``fx_px``, ``fy_px``, ``cx_px``, ``cy_px``.
+        ``nose_x_px``, ``nose_y_px``, ``nose_confidence``; the camera's ``fx_px``, ``fy_px``, ``cx_px``, ``cy_px``;
+        extras, ``extra.score`` or ``extra.embedding.0`` and on.
         Raises ``ChorosError`` where pandas is not installed.
         """
         return to_pandas(self)

@@ -1,8 +1,8 @@
 """The two tables of a motion: one entry a frame (``FRAME``) and one entry a person and frame (``ROW``).
 
 Schema of ``motion.npz`` (version 2; plain arrays, no pickles; T frames, N rows; of version 1, which had neither
-``number`` nor ``cut_before`` nor ``camera_known``, frames are counted, nothing is said of cuts, and a camera is known
-where its pose is not the identity):
+``number`` nor ``cut_before`` nor ``camera_known`` nor extras, frames are counted, nothing is said of cuts, and a
+camera is known where its pose is not the identity):
 
 =================  ==============  ==========================================================
 ``header``         JSON text       the fields of ``Header``
@@ -24,6 +24,7 @@ where its pose is not the identity):
 ``visible``        (N,) bool       False: not seen in this frame, but before and after
 ``box_px``         (N, 4) f4       x0, y0, x1, y1 in the image; as expected if not visible
 ``keypoints_px``   (N, 17, 3) f4   COCO-17 evidence x, y, confidence; confidence 0 where there is none
+``extra.NAME``     (N, ...)        what else the system has on people, if anything (``Motion.extras``)
 =================  ==============  ==========================================================
 
 Rows that are not visible are predictions until the person was seen again: the file of a finished run has none after

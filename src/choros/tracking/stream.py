@@ -5,13 +5,14 @@ Nothing is inherited or registered; what a stream can do beyond the two parts of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from choros.journal import State
+from choros.motion import FrameResult
 
 
 class Stream(Protocol):
@@ -24,10 +25,10 @@ class Stream(Protocol):
     def encode(self, image: NDArray[np.uint8]) -> Any:
         """All that can be told from one picture, (H, W, 3) uint8 RGB, by itself."""
 
-    def step(self, features: Any, time_s: float) -> NDArray[np.void]:
-        """People of the next frame, (n,) ``motion.ROW``, camera axes, from its features."""
+    def step(self, features: Any, time_s: float) -> FrameResult:
+        """The next frame's people, in camera axes, from its features."""
 
-    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+    def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
         """``step`` of ``encode``: one frame in, its people out."""
 
     def state(self) -> State:
@@ -40,14 +41,32 @@ class Stream(Protocol):
 class GivenStream(Stream, Protocol):
     """A stream that can also be told who is there (CoMotion, appendix A.2); a system need not have one."""
 
-    def begin(
-        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
-    ) -> NDArray[np.void]:
+    def begin(self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float) -> FrameResult:
         """The first frame, with exactly these people in it, (n, 4) xyxy px; nobody is added or dropped later.
 
         Takes the place of the first ``update``. They are people 1 to n in the order of their boxes, and every
         frame has a row for each of them, seen or not.
         """
+
+
+@runtime_checkable
+class BatchStream(Stream, Protocol):
+    """A stream that looks at several frames at once, or at each beside those before it; a system need not have one.
+
+    ``encode_many`` has up to ``batch`` frames, in order and over cuts and gaps alike, and ``before`` them the
+    ``overlap`` frames that came last, fewer where the video begins. What it says of a frame depends on that frame and
+    the ``overlap`` ones before it alone: not on how frames are put into batches, and not on a later one.
+    ``encode(image)`` is of a frame with none before it. ``update`` is ``step`` of ``encode_many([image], before)``, of
+    frames that the stream remembers, in its ``state`` too.
+    """
+
+    batch: int  # 1 or more
+    overlap: int  # 0 or more
+
+    def encode_many(
+        self, images: Sequence[NDArray[np.uint8]], before: Sequence[NDArray[np.uint8]]
+    ) -> Sequence[Any]:
+        """The features of each of ``images``, (H, W, 3) uint8 RGB; may be called from several threads."""
 
 
 @runtime_checkable

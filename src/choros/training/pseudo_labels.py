@@ -163,7 +163,7 @@ class Labeller:
         stream, apart = self._system.stream(), True
         for frame in frames:
             features = stream.encode(frame.image)
-            rows = stream.step(features, frame.pts_s)
+            rows = stream.step(features, frame.pts_s).rows
             apart |= frame.gap_before or stream.cut_before
             if not len(rows):
                 apart = True
@@ -176,7 +176,7 @@ class Labeller:
     def picture(self, image: NDArray[np.uint8], number: int = 0) -> Labelled:  # (H, W, 3) RGB
         """A picture that has nothing to do with others; its number stands for its time."""
         people = self._finder.find(image)
-        rows = self._system.stream().begin(image, people.boxes_px, 0.0)
+        rows = self._system.stream().begin(image, people.boxes_px, 0.0).rows
         return self._label(image, Fraction(number), True, rows, people.scores, len(people))
 
     def _label(

@@ -11,24 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.motion.tables import CHUNK, Table
+
 TENTATIVE_S = 0.2  # of sight; whoever had less may be nobody
-CHUNK = 4096  # rows handled at once
 
 #: What is led to the next sight: columns that are places.
 _PLACES = ("transl", "box_px")
-
-
-class Rows(Protocol):
-    """Records of ``motion.ROW``, sorted by frame, or of ``FRAME``, in memory or in a file; read by pieces."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> NDArray[np.void]: ...
 
 
 class Sight(NamedTuple):
@@ -38,8 +31,8 @@ class Sight(NamedTuple):
     last: int
 
 
-def sights(rows: Rows) -> dict[int, Sight]:
-    """Who was seen from when to when; whoever was never seen is not in it."""
+def sights(rows: Table) -> dict[int, Sight]:
+    """Who was seen from when to when, by ``motion.ROW``, sorted by frame; whoever was never seen is not in it."""
     found: dict[int, Sight] = {}
     for start in range(0, len(rows), CHUNK):
         seen = rows[start : start + CHUNK]
@@ -49,7 +42,7 @@ def sights(rows: Rows) -> dict[int, Sight]:
     return found
 
 
-def tentative(found: Mapping[int, Sight], frames: Rows, fps: float) -> list[int]:
+def tentative(found: Mapping[int, Sight], frames: Table, fps: float) -> list[int]:
     """People who had less than ``TENTATIVE_S`` of sight; nobody in a picture, or a video as short as that.
 
     ``frames`` are the video's, ``motion.FRAME``. A frame shows a person for as long as a frame lasts at the nominal
@@ -65,12 +58,12 @@ def tentative(found: Mapping[int, Sight], frames: Rows, fps: float) -> list[int]
     return [person for person, sight in sorted(found.items()) if short(*sight)]
 
 
-def _time_s(frames: Rows, index: int) -> float:
+def _time_s(frames: Table, index: int) -> float:
     numerator, denominator = frames[index : index + 1]["pts"][0].tolist()
     return numerator / max(denominator, 1)
 
 
-def shot_starts(frames: Rows) -> NDArray[np.int64]:
+def shot_starts(frames: Table) -> NDArray[np.int64]:
     """The frames, ``motion.FRAME``, with which another shot begins, ascending; the first is none of them."""
     parts = [
         start + np.flatnonzero(frames[start : start + CHUNK]["cut_before"])
@@ -80,8 +73,8 @@ def shot_starts(frames: Rows) -> NDArray[np.int64]:
     return starts[starts > 0]
 
 
-def settle(rows: Rows, frames: Rows, path: Path) -> int:
-    """Write the rows that a finished file has to ``path``, plain records; returns how many.
+def settle(rows: Table, frames: Table, path: Path) -> int:
+    """Write the rows that a finished file has to ``path``, plain records with their extras; returns how many.
 
     ``frames`` are the video's, ``motion.FRAME``: somebody who goes on after a cut ends before it nevertheless.
     """
@@ -120,7 +113,7 @@ def _in_shots(rows: NDArray[np.void], starts: NDArray[np.int64]) -> list[tuple[i
     return list(zip(rows["person"].tolist(), shots.tolist(), strict=True))
 
 
-def _last_sights(rows: Rows, starts: NDArray[np.int64]) -> dict[tuple[int, int], int]:
+def _last_sights(rows: Table, starts: NDArray[np.int64]) -> dict[tuple[int, int], int]:
     """The last frame in which each person was seen in each shot; who was not seen in it is not there."""
     last: dict[tuple[int, int], int] = {}
     for start in range(0, len(rows), CHUNK):

@@ -2,7 +2,8 @@
 
 Frame k of the grid is at ``k / fps`` since the motion's first frame. Where a motion's frames all lie nearer than a
 quarter of a frame to different places of the grid, they are taken as they are; any other motion is sampled between its
-frames. Turns go the shortest way and places straight on; nothing is led over a cut.
+frames. Turns go the shortest way and places straight on, evidence and extras are those of the nearest frame; nothing
+is led over a cut.
 
 A person is led from one frame to the next where nothing was lost in between. Over lost frames, and while nobody
 followed them, they are only where ``filled`` asks for it, and then not visible, with confidence 0.
