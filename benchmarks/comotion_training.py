@@ -18,12 +18,12 @@ import torch
 
 from choros.comotion.config import PRESETS, TRUNK
 from choros.comotion.network import ComotionNetwork
-from choros.training.comotion import _freeze, _step
-from choros.training.comotion_batch import batch_of, some_people
-from choros.training.comotion_feed import Options, clips_of
-from choros.training.comotion_unroll import look
-from choros.training.comotion_variation import varied
-from choros.training.stages import RECIPES
+from choros.training.comotion.batch import batch_of, some_people
+from choros.training.comotion.feed import Options, clips_of
+from choros.training.comotion.recipe import RECIPES
+from choros.training.comotion.train import _freeze, _step
+from choros.training.comotion.unroll import look
+from choros.training.comotion.variation import varied
 
 
 class Again:

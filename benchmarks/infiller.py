@@ -30,9 +30,9 @@ from choros.glamr.config import FPS, InfillerConfig
 from choros.glamr.cvae import Gaussian
 from choros.glamr.infiller import POSE, SYSTEM, MotionInfiller, Window
 from choros.glamr.windows import joints_about_pelvis, known_neighbours, rotations_at
-from choros.training.cvae import train
-from choros.training.infiller import InfillerTraining, pose_error
-from choros.training.mocap_windows import Track, gapped, pose_columns, rest_joints, versions
+from choros.training.glamr.cvae import train
+from choros.training.glamr.infiller import InfillerTraining, pose_error
+from choros.training.glamr.mocap_windows import Track, gapped, pose_columns, rest_joints, versions
 
 LONGEST, SHORTEST = 300, 60  # frames of a piece
 SAMPLES = 5

@@ -28,7 +28,7 @@ from choros.evaluation.metrics.motion_quality import (
 from choros.scenes.figure import Floats, Poses, joint_motion
 from choros.scenes.motion_features import FPS, MOVED
 from choros.scenes.motion_model import MotionModelConfig, perform
-from choros.training.motion_model import MotionTraining, open_figure, rows_of, usable
+from choros.training.motion_model.task import MotionTraining, open_figure, rows_of, usable
 
 PIECE_S, RATE = 3.2, 30
 PERFORMANCES, PERFORMED_S = 40, 9.6

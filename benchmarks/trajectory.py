@@ -27,8 +27,8 @@ from choros.evaluation.metrics.world import global_errors_mm
 from choros.glamr.config import FPS, TRAJECTORY_PRESETS
 from choros.glamr.ego import ego_to_global
 from choros.glamr.trajectory import SYSTEM, TrajectoryPredictor
-from choros.training.mocap_windows import Walk, versions, walks_of
-from choros.training.trajectory import TrajectoryTraining, train_trajectory
+from choros.training.glamr.mocap_windows import Walk, versions, walks_of
+from choros.training.glamr.trajectory import TrajectoryTraining, train_trajectory
 
 SAMPLES = 5
 SMALL = TRAJECTORY_PRESETS["small"]

@@ -22,12 +22,12 @@ from choros.cli.progress import EVERY_S, RunProgress
 from choros.cli.stopping import Stop, stopping
 from choros.comotion import trunk
 from choros.export.bvh import write_bvh
-from choros.training import comotion
-from choros.training.comotion_feed import Options
-from choros.training.comotion_watch import Watch
+from choros.training.comotion import train as comotion
+from choros.training.comotion.feed import Options
+from choros.training.comotion.held_out import Watch
 from tests.docs.test_docs import waving
-from tests.training.drawn import TINY, Dots, drawn_footage
-from tests.training.test_comotion import recipe, stage
+from tests.training.comotion.drawn import TINY, Dots, drawn_footage
+from tests.training.comotion.test_train import recipe, stage
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(choros.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
 

@@ -28,8 +28,8 @@ from choros.journal import folder_of
 from choros.keypoints import box_iou
 from choros.motion import Motion
 from choros.scenes import SceneConfig
-from choros.training.comotion_data import whole
-from choros.training.comotion_labels import clip_of_samples
+from choros.training.comotion.clip import whole
+from choros.training.comotion.labels import clip_of_samples
 from choros.video import VideoWriter
 from tests.scenery import scenery
 

@@ -27,7 +27,7 @@ from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.direction import KINDS as DIRECTED
 from choros.settling import TENTATIVE_S
 from choros.systems import DEFAULT, SYSTEMS
-from choros.training.stages import SMALL
+from choros.training.comotion.recipe import SMALL
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

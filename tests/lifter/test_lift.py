@@ -10,9 +10,9 @@ from choros.body.gauss_newton import Fit, Target
 from choros.camera import intrinsics, project, unproject
 from choros.lifter.lift import LiftConfig, Lifting, Past, doubted, misfit
 from choros.lifter.network import Lifter, LifterConfig, View, look
-from choros.training.lifter_data import ClipConfig, sample
+from choros.training.lifter.batch import ClipConfig, sample
 
-from ..training.test_lifter import SWINGING
+from ..training.lifter.test_task import SWINGING
 
 
 @pytest.fixture(scope="module")

@@ -100,8 +100,8 @@ class Lifter(FromMocap):
         self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
     ) -> None:
         from choros.lifter.network import LifterConfig
-        from choros.training.lifter import LifterTraining, train
-        from choros.training.lifter_data import Clip, ClipConfig
+        from choros.training.lifter.batch import Clip, ClipConfig
+        from choros.training.lifter.task import LifterTraining, train
 
         run = LifterTraining(seed=self.seed)
         if self.steps is not None:
@@ -120,7 +120,7 @@ class MotionModel(FromMocap):
         self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
     ) -> None:
         from choros.scenes.motion_model import MotionModelConfig
-        from choros.training.motion_model import MotionTraining, train
+        from choros.training.motion_model.task import MotionTraining, train
 
         run = MotionTraining(seed=self.seed)
         if self.steps is not None:
@@ -159,7 +159,7 @@ class Infiller(FromMocapForGlamr):
 
     def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
         from choros.glamr.config import INFILLER_PRESETS
-        from choros.training.infiller import InfillerTraining, train_infiller
+        from choros.training.glamr.infiller import InfillerTraining, train_infiller
 
         return InfillerTraining(), INFILLER_PRESETS[self.size], train_infiller
 
@@ -172,7 +172,7 @@ class Trajectory(FromMocapForGlamr):
 
     def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
         from choros.glamr.config import TRAJECTORY_PRESETS
-        from choros.training.trajectory import TrajectoryTraining, train_trajectory
+        from choros.training.glamr.trajectory import TrajectoryTraining, train_trajectory
 
         return TrajectoryTraining(), TRAJECTORY_PRESETS[self.size], train_trajectory
 
