@@ -22,7 +22,7 @@ from choros.training.comotion.batch import batch_of, some_people
 from choros.training.comotion.feed import Options, clips_of
 from choros.training.comotion.recipe import RECIPES
 from choros.training.comotion.train import _freeze, _step
-from choros.training.comotion.unroll import look
+from choros.training.comotion.unroll import encode_clip
 from choros.training.comotion.variation import varied
 
 
@@ -59,9 +59,9 @@ def measure(recipe, stage, network, options, rng) -> None:
         with Stopwatch() as render:
             made = list(islice(clips, count))
     made = [varied(clip, rng, network.config.image_size_px, options.variation) for clip in made]
-    look(network, made[0], device, frozen)
+    encode_clip(network, made[0], device, frozen)
     with Stopwatch() as looking:
-        seen = [look(network, clip, device, frozen) for clip in made]
+        seen = [encode_clip(network, clip, device, frozen) for clip in made]
     seen = [seen[i % count] for i in range(stage.clips)]
     who = [some_people(one.clip, rng, recipe.people) for one in seen]
     feed = Again(batch_of(seen, who, rng, options.variation).to(device))

@@ -161,7 +161,7 @@ def watched(monkeypatch):
     """A small run with held-out clips that are measured in no time."""
     monkeypatch.setitem(trunk.TRUNKS, "dots", Dots)
     monkeypatch.setattr(Watch, "look", lambda self, network, step: {"held_out/mpjpe_seen_mm": 1.0})
-    return recipe(stage(steps=6), watched_clips=2, watch_every=4, log_every=5)
+    return recipe(stage(steps=6), held_out_clips=2, held_out_every=4, log_every=5)
 
 
 def test_a_sample_comes_before_the_first_step_and_steps_stop_a_run(watched, tmp_path):

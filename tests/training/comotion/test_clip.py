@@ -14,7 +14,7 @@ from choros.camera import project, unproject
 from choros.datasets.sample import PersonLabel, Sample, Samples, SmplPose
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion
-from choros.training.comotion.batch import Seen, batch_of, some_people
+from choros.training.comotion.batch import EncodedClip, batch_of, some_people
 from choros.training.comotion.clip import mirrored, whole, windowed
 from choros.training.comotion.footage import footage_of, open_set, read_picture
 from choros.training.comotion.labels import clip_of_motion, clip_of_samples, clip_of_scene
@@ -154,7 +154,7 @@ def test_batches_hold_who_is_found_and_nobody_else():
     who = [some_people(clip, rng, 3) for clip in clips]
     assert 3 not in who[0]
     assert [len(some) for some in who] == [3, 2, 3]
-    batch = batch_of([Seen(clip, NOTHING) for clip in clips], who, rng, None)
+    batch = batch_of([EncodedClip(clip, NOTHING) for clip in clips], who, rng, None)
     assert batch.present.sum(1).tolist() == [3, 2, 3]
     for b, clip in enumerate(clips):
         for slot, person in enumerate(who[b]):
@@ -170,7 +170,7 @@ def test_frames_lie_together_and_heatmaps_know_their_frames():
     maps = [(torch.full((3, 2), float(b)) + torch.arange(3)[:, None] * 10,) for b in range(3)]
     who = [np.array([], np.int64)] * 3
     batch = batch_of(
-        [Seen(c, m) for c, m in zip(clips, maps, strict=True)], who, np.random.default_rng(0), None
+        [EncodedClip(c, m) for c, m in zip(clips, maps, strict=True)], who, np.random.default_rng(0), None
     )
     assert batch.maps[0][:, 0].tolist() == [0, 1, 2, 10, 11, 12, 20, 21, 22]
     assert batch.labelled.tolist() == [0, 2, 3, 5, 6, 8]

@@ -9,7 +9,7 @@ import torch
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import rotation_matrices
 from choros.comotion.people import People, place_pelvis
-from choros.training.comotion.batch import Seen, batch_of
+from choros.training.comotion.batch import EncodedClip, batch_of
 from choros.training.comotion.clip import narrow_hips
 from choros.training.comotion.losses import (
     Targets,
@@ -33,7 +33,9 @@ def body():
 def batch():
     clips = [drawn_clip(1), drawn_clip(2)]
     who = [np.arange(2)] * 2
-    return batch_of([Seen(clip, (torch.zeros(3, 1),)) for clip in clips], who, np.random.default_rng(0), None)
+    return batch_of(
+        [EncodedClip(clip, (torch.zeros(3, 1),)) for clip in clips], who, np.random.default_rng(0), None
+    )
 
 
 def told_truly(batch):

@@ -18,7 +18,7 @@ from choros.training.comotion.batch import batch_of
 from choros.training.comotion.feed import Options
 from choros.training.comotion.losses import weighted
 from choros.training.comotion.recipe import RECIPES, LossWeights, Recipe, Source, Stage
-from choros.training.comotion.unroll import batch_losses, look, unroll
+from choros.training.comotion.unroll import encode_clip, unroll
 from tests.training.comotion.drawn import TINY, Dots, drawn_clip, drawn_footage
 
 ABOUT = {"licence": "none", "data": ["drawn"]}
@@ -30,8 +30,8 @@ def stage(name="one", **changes):
 
 
 def recipe(*stages, **changes):
-    kept = {"watched_clips": 0, "log_every": 1, "checkpoint_every": 2, "people": 2}
-    return Recipe("small", stages, watched=Source("drawn", 3), **(kept | changes))
+    kept = {"held_out_clips": 0, "log_every": 1, "checkpoint_every": 2, "people": 2}
+    return Recipe("small", stages, held_out=Source("drawn", 3), **(kept | changes))
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,7 @@ def test_the_gradient_through_time_flows_only_through_hidden():
     network = ComotionNetwork(TINY)
     clip = drawn_clip(1)
     batch = batch_of(
-        [look(network, clip, torch.device("cpu"), network.encoder.trunk)],
+        [encode_clip(network, clip, torch.device("cpu"), network.encoder.trunk)],
         [np.arange(2)],
         np.random.default_rng(0),
         None,
@@ -181,7 +181,8 @@ def test_padding_changes_no_loss():
         shaped=clips[1].shaped & False,
     )  # fmt: skip
     seen = [
-        look(network, clip, torch.device("cpu"), network.encoder.trunk) for clip in (clips[0], nothing_known)
+        encode_clip(network, clip, torch.device("cpu"), network.encoder.trunk)
+        for clip in (clips[0], nothing_known)
     ]
     rng = np.random.default_rng(0)
     alone = batch_losses(network, batch_of(seen[:1], [np.arange(1)], rng, None))
@@ -242,7 +243,7 @@ def test_the_learning_rate_rises_and_falls():
 def test_it_learns_a_clip_by_heart():
     network = ComotionNetwork(TINY)
     clip = drawn_clip(1, frames=3)
-    seen = look(network, clip, torch.device("cpu"), network.encoder.trunk)
+    seen = encode_clip(network, clip, torch.device("cpu"), network.encoder.trunk)
     batch = batch_of([seen], [np.arange(2)], np.random.default_rng(0), None)
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     told = []
@@ -258,7 +259,7 @@ def test_it_learns_a_clip_by_heart():
 @pytest.mark.slow
 def test_pictures_and_numbers_of_held_out_clips(options, tmp_path):
     told = []
-    watched = recipe(stage(), watched_clips=2, watch_every=4)
+    watched = recipe(stage(), held_out_clips=2, held_out_every=4)
     comotion.train(watched, tmp_path, options, ABOUT, report=told.append)
     assert told[-1]["held_out/mpjpe_seen_mm"] > 0
     assert 0 <= told[-1]["held_out/pck_seen"] <= 1

@@ -12,10 +12,14 @@ from choros.body.gauss_newton import Points
 from choros.body.skeleton import MIRROR_JOINTS
 from choros.errors import ChorosError
 from choros.lifter.network import Lifter, LifterConfig, look
-from choros.training.lifter import task as lifter
 from choros.training.lifter.batch import ClipConfig, sample
 from choros.training.lifter.keypoint_noise import CLEAN
+from choros.training.lifter.losses import LifterTargets, losses, place_joints
 from choros.training.lifter.poses import NOTHING_MIXED, Clip
+from choros.training.lifter.recipe import LifterRecipe
+from choros.training.lifter.task import LifterTask
+from choros.training.mocap import train_from_mocap
+from tests.training.stopping import killed_at, stop_after
 
 
 def swinging(n_frames=90):
@@ -86,32 +90,19 @@ def test_mirror_rotations_are_those_of_a_mirrored_body(points):
 
 @pytest.mark.slow
 def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
-    run = lifter.LifterTraining(steps=6, warmup=2, checkpoint_every=3)
-    size, data = LifterConfig(width=16), ClipConfig(batch=2, frames=3)
-    lifter.train([SWINGING], tmp_path / "whole.safetensors", run, size, data, {})
+    recipe = LifterRecipe(steps=6, warmup=2, checkpoint_every=3)
 
-    half = lifter.LifterTraining(steps=6, warmup=2, checkpoint_every=3)
-    real_step, calls = lifter._step, []
+    def learn(name, **how):
+        task = LifterTask([SWINGING], recipe, LifterConfig(width=16), ClipConfig(batch=2, frames=3))
+        train_from_mocap(task, tmp_path / name, {}, **how)
 
-    def step(*arguments):
-        calls.append(1)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return real_step(*arguments)
-
-    lifter._step = step
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            lifter.train([SWINGING], tmp_path / "b.safetensors", half, size, data, {})
-    finally:
-        lifter._step = real_step
+    learn("whole.safetensors")
+    with pytest.raises(KeyboardInterrupt):
+        learn("b.safetensors", report=killed_at(5))
     told = []
-    for stop_at in (5, 6):  # now it is asked to stop, between checkpoints, and goes on where it was
-        lifter.train(
-            [SWINGING], tmp_path / "b.safetensors", half, size, data, {}, told.append,
-            stop=lambda stop_at=stop_at: told[-1]["step"] == stop_at,
-        )  # fmt: skip
-        assert (tmp_path / "b.safetensors").exists() == (stop_at == 6)
+    for steps in (2, 1):  # now it is asked to stop, between checkpoints, and goes on where it was
+        learn("b.safetensors", report=told.append, stop=stop_after(steps))
+        assert (tmp_path / "b.safetensors").exists() == (steps == 1)
     assert [record["step"] for record in told] == [4, 5, 6]
     whole, resumed = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "b.safetensors")
     assert whole.keys() == resumed.keys()
@@ -121,11 +112,9 @@ def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
 
 def test_training_lowers_the_loss(tmp_path):
     told = []
-    run = lifter.LifterTraining(steps=100, warmup=5, lr=3e-3, checkpoint_every=1000)
-    lifter.train(
-        [SWINGING], tmp_path / "w.safetensors", run, LifterConfig(width=32), ClipConfig(batch=8, frames=3), {},
-        told.append,
-    )  # fmt: skip
+    recipe = LifterRecipe(steps=100, warmup=5, lr=3e-3, checkpoint_every=1000)
+    task = LifterTask([SWINGING], recipe, LifterConfig(width=32), ClipConfig(batch=8, frames=3))
+    train_from_mocap(task, tmp_path / "w.safetensors", {}, told.append)
     assert [record["step"] for record in told] == list(range(1, 101))
     assert {record["steps"] for record in told} == {100}
     losses = np.array([record["loss"] for record in told])
@@ -159,7 +148,7 @@ def test_joints_of_the_loss_are_those_of_the_body(points):
     from choros.body.gauss_newton import forward
 
     _, places = forward(rest, rotations)
-    found = lifter.place_joints(torch.from_numpy(rotations), torch.from_numpy(rest))
+    found = place_joints(torch.from_numpy(rotations), torch.from_numpy(rest))
     np.testing.assert_allclose(found.numpy(), places - places[:, :1], atol=1e-12)
 
 
@@ -167,7 +156,7 @@ def test_of_two_equally_likely_poses_one_is_answered_and_not_their_mean():
     """The same keypoints, knees straight in half of the people and bent by a radian in the other half."""
     torch.manual_seed(0)
     network = Lifter(LifterConfig(width=32, hypotheses=3))
-    run = lifter.LifterTraining(sharpness=(0.1, 0.1))
+    recipe = LifterRecipe(sharpness=(0.1, 0.1))
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
     B = 16
     bend = torch.zeros(B, 1, 24, 3, dtype=torch.float64)
@@ -179,11 +168,11 @@ def test_of_two_equally_likely_poses_one_is_answered_and_not_their_mean():
     rest = template.expand(B, 1, 24, 3)
     keypoints = torch.rand(1, 1, 17, 3).expand(B, 1, 17, 3) * torch.tensor([0.2, 0.5, 1.0])
     view = look(keypoints, torch.eye(3).expand(B, 1, 3, 3), torch.zeros(B, 1))
-    joints = lifter.place_joints(rotations, rest) + torch.tensor([0.0, 0, 4])
-    truth = {"rotations": rotations, "joints": joints, "betas": torch.zeros(B, 10), "spread": view.spread}
+    joints = place_joints(rotations, rest) + torch.tensor([0.0, 0, 4])
+    truth = LifterTargets(rotations, joints, torch.zeros(B, 10), view.spread)
     for _ in range(250):
         found, _ = network(view, torch.zeros(B, 32))
-        loss = lifter.losses(found, truth, rest, run, 0.1)
+        loss = losses(found, truth, rest, recipe, 0.1)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -10,15 +10,13 @@ from choros.datasets.mocap import MocapClip
 from choros.datasets.mocap.folder import open_body_rest
 from choros.scenes.motion_features import FPS, N_FEATURES, mirrored
 from choros.scenes.motion_model import Components, MotionModelConfig, load_model
-from choros.training.motion_model import task as motion_model
-from choros.training.motion_model.task import (
-    MotionTraining,
-    fit_components,
-    flow_loss,
-    open_figure,
-    rows_of,
-    windows_of,
-)
+from choros.training.mocap import train_from_mocap
+from choros.training.motion_model.components import fit_components
+from choros.training.motion_model.losses import flow_loss, on_the_way
+from choros.training.motion_model.recipe import MotionModelRecipe
+from choros.training.motion_model.task import MotionModelTask
+from choros.training.motion_model.windows import open_figure, rows_of, windows_of
+from tests.training.stopping import killed_at, stop_after
 
 SMALL = MotionModelConfig(window=12, past=4, codes=16, past_codes=8, width=16, blocks=1)
 
@@ -44,7 +42,7 @@ def clip(name="waving_1", seconds=4.0, lying=False, speed_m_s=0.0, height_m=0.0)
 
 
 def test_only_people_on_their_feet_and_in_place_are_learned_from():
-    run = MotionTraining(tempos=(1.0,))
+    run = MotionModelRecipe(tempos=(1.0,))
     good = windows_of([clip()], SMALL, run)
     assert len(good.rows) == 2 * (4 * FPS - 1 - SMALL.window + 1)
     everybody = [
@@ -55,7 +53,7 @@ def test_only_people_on_their_feet_and_in_place_are_learned_from():
 
 def test_long_activities_are_drawn_by_the_root_of_their_length():
     windows = windows_of(
-        [clip("a_1", 2.0), clip("b_1", 6.0), clip("b_2", 6.0)], SMALL, MotionTraining(tempos=(1.0,))
+        [clip("a_1", 2.0), clip("b_1", 6.0), clip("b_2", 6.0)], SMALL, MotionModelRecipe(tempos=(1.0,))
     )
     sizes = [2 * (int(s * FPS) - SMALL.window) for s in (2, 6, 6)]
     first = windows.chance[: sizes[0]].sum()
@@ -91,23 +89,21 @@ def test_the_true_velocity_has_no_loss():
     generator = torch.Generator().manual_seed(0)
     codes, noise = torch.randn(2, 64, 8, generator=generator)
     time = torch.rand(64, 1, generator=generator)
-    nothing = torch.zeros(64, 1)
-
-    def flow(between, time, past, known):
-        torch.testing.assert_close(between, noise + time * (codes - noise))
-        return codes - noise
-
-    assert flow_loss(flow, codes, noise, time, nothing, nothing, torch.ones(8)) == 0
+    between = on_the_way(noise, codes, time)
+    assert torch.equal(on_the_way(noise, codes, torch.zeros(64, 1)), noise)
+    later = on_the_way(noise, codes, time + 0.1)
+    torch.testing.assert_close((later - between) / 0.1, codes - noise, rtol=1e-3, atol=1e-4)
+    assert flow_loss(codes - noise, noise, codes, torch.ones(8)) == 0
     # Saying nothing costs the variance of codes and noise together, each component by its importance.
     importance = torch.arange(8.0)
-    loss = flow_loss(lambda *_: torch.zeros(64, 8), codes, noise, time, nothing, nothing, importance)
+    loss = flow_loss(torch.zeros(64, 8), noise, codes, importance)
     torch.testing.assert_close(loss, ((codes - noise).square().mean(0) * importance).mean())
 
 
 def test_what_is_trained_moves_like_its_clips(tmp_path):
     """After a short run windows are drawn whose arms are where the clip's arms are."""
     told = []
-    run = MotionTraining(
+    run = MotionModelRecipe(
         steps=150,
         batch=64,
         warmup=10,
@@ -118,7 +114,8 @@ def test_what_is_trained_moves_like_its_clips(tmp_path):
         checkpoint_every=1000,
     )
     config = MotionModelConfig(window=12, past=4, codes=16, past_codes=8, width=32, blocks=1)
-    motion_model.train([clip()], tmp_path / "m.safetensors", run, config, {"licence": "ours"}, told.append)
+    task = MotionModelTask([clip()], run, config)
+    train_from_mocap(task, tmp_path / "m.safetensors", {"licence": "ours"}, told.append)
     losses = np.array([record["loss"] for record in told])
     assert losses[100:].mean() < 0.7 * losses[:50].mean()
     model = load_model(tmp_path / "m.safetensors")
@@ -136,25 +133,20 @@ def test_what_is_trained_moves_like_its_clips(tmp_path):
 
 @pytest.mark.slow
 def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
-    run = MotionTraining(
+    run = MotionModelRecipe(
         steps=100, batch=8, warmup=2, checkpoint_every=20, tempos=(1.0,), component_windows=100
     )
-    motion_model.train([clip()], tmp_path / "whole.safetensors", run, SMALL, {})
 
-    told = []
+    def learn(name, **how):
+        train_from_mocap(MotionModelTask([clip()], run, SMALL), tmp_path / name, {}, **how)
 
-    def kill(record):
-        if record["step"] == 50:
-            raise KeyboardInterrupt
-
+    learn("whole.safetensors")
     with pytest.raises(KeyboardInterrupt):
-        motion_model.train([clip()], tmp_path / "b.safetensors", run, SMALL, {}, kill)
-    for stop_at in (70, 100):
-        motion_model.train(
-            [clip()], tmp_path / "b.safetensors", run, SMALL, {}, told.append,
-            stop=lambda stop_at=stop_at: told[-1]["step"] == stop_at,
-        )  # fmt: skip
-        assert (tmp_path / "b.safetensors").exists() == (stop_at == 100)
+        learn("b.safetensors", report=killed_at(50))
+    told = []
+    for steps in (30, 31):
+        learn("b.safetensors", report=told.append, stop=stop_after(steps))
+        assert (tmp_path / "b.safetensors").exists() == (steps == 31)
     assert [record["step"] for record in told] == list(range(41, 101))
     whole, resumed = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "b.safetensors")
     assert whole.keys() == resumed.keys()
@@ -163,8 +155,8 @@ def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
 
 
 def test_joint_ranges_are_those_of_the_clips(tmp_path):
-    run = MotionTraining(steps=1, batch=4, tempos=(1.0,), component_windows=100)
-    motion_model.train([clip()], tmp_path / "m.safetensors", run, SMALL, {})
+    run = MotionModelRecipe(steps=1, batch=4, tempos=(1.0,), component_windows=100)
+    train_from_mocap(MotionModelTask([clip()], run, SMALL), tmp_path / "m.safetensors", {})
     model = load_model(tmp_path / "m.safetensors")
     elbow_free = model.highest - model.lowest
     assert elbow_free.max() < 1.0  # the arms swing by 0.8 rad at most

@@ -15,7 +15,7 @@ from choros.training.comotion.losses import Targets
 from choros.training.comotion.variation import Variation, assumed_focal, detected_boxes
 
 
-class Seen(NamedTuple):
+class EncodedClip(NamedTuple):
     """A clip whose pictures have been looked at, as far as the trunk is frozen."""
 
     clip: LabelledClip
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 class Batch(NamedTuple):
     """B clips of T frames with N people; T first, so that a frame of all clips lies together."""
 
-    maps: tuple[Tensor, ...]  # (T * B, ...) as in `Seen`
+    maps: tuple[Tensor, ...]  # (T * B, ...) as in `EncodedClip`
     origin_px: tuple[int, int]  # likewise, the same for all
     boxes_px: Tensor  # (B, N, 4) xyxy
     present: Tensor  # (B, N) bool
@@ -58,7 +58,7 @@ def some_people(clip: LabelledClip, rng: np.random.Generator, most: int) -> NDAr
 
 
 def batch_of(
-    seen: Sequence[Seen],
+    seen: Sequence[EncodedClip],
     who: Sequence[NDArray[np.int64]],  # of each clip, in the order of their slots
     rng: np.random.Generator,
     variation: Variation | None,

@@ -21,12 +21,12 @@ from choros.comotion.network import TRUNK, ComotionNetwork
 from choros.comotion.trunk import frozen
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, StreamConfig, stream
-from choros.training.comotion.batch import Batch, Seen, batch_of, some_people
+from choros.training.comotion.batch import Batch, EncodedClip, batch_of, some_people
 from choros.training.comotion.clip import LabelledClip
 from choros.training.comotion.labels import clip_of_scene
 from choros.training.comotion.recipe import Recipe, Source, Stage
 from choros.training.comotion.replay import Replay, turns
-from choros.training.comotion.unroll import look
+from choros.training.comotion.unroll import encode_clip
 from choros.training.comotion.variation import Variation, varied
 
 #: Data other than scenes: the clips of one name from its ``start``-th on, for a seed and a length in frames.
@@ -54,19 +54,23 @@ class Options:
 
 
 class Feed:
-    """The batches of a stage: whose turn it is, clips that are looked at once and used several times."""
+    """The batches of stage ``number``: whose turn it is, clips that are encoded once and used several times.
+
+    ``drawn`` batches were drawn before, by this process of its ``rank``.
+    """
 
     def __init__(
         self, recipe: Recipe, number: int, network: ComotionNetwork, options: Options, rank: int, drawn: int
     ) -> None:
         stage = recipe.stages[number]
+        self.stage, self.drawn = number, drawn
         self.recipe, self.variation, self.device = recipe, options.variation, torch.device(options.device)
         self._turns = turns(tuple(source.share for source in stage.sources))
         before = list(islice(self._turns, drawn))
         self._replays = []
         for index, source in enumerate(stage.sources):
             seed = (options.seed, number, index, rank)
-            clips = partial(seen_clips, network, options, stage, source, seed)
+            clips = partial(encoded_clips, network, options, stage, source, seed)
             drawn_of_it = before.count(index)
             self._replays.append(Replay(clips, seed, stage.clips, stage.kept_clips, stage.reuse, drawn_of_it))
 
@@ -76,11 +80,14 @@ class Feed:
         return sum(replay.made for replay in self._replays)
 
     def draw(self) -> Batch:
+        """The next batch of the stage, on the run's device."""
+        self.drawn += 1
         seen, rng = self._replays[next(self._turns)].draw()
         who = [some_people(one.clip, rng, self.recipe.people) for one in seen]
         return batch_of(seen, who, rng, self.variation).to(self.device)
 
     def close(self) -> None:
+        """End the processes that make clips."""
         for replay in self._replays:
             replay.close()
 
@@ -111,22 +118,22 @@ def clips_of(
             yield clip_of_scene(clip, body)
 
 
-def watched_clips(recipe: Recipe, options: Options, body: BodyModel) -> Iterator[LabelledClip]:
+def held_out_clips(recipe: Recipe, options: Options, body: BodyModel) -> Iterator[LabelledClip]:
     """The held-out clips: of a stream that no stage draws from."""
     seed = (options.seed, HELD_OUT)
     alone = replace(options, workers=0)
-    with closing(clips_of(recipe.watched, seed, 0, alone, body)) as clips:
-        yield from islice(clips, recipe.watched_clips)
+    with closing(clips_of(recipe.held_out, seed, 0, alone, body)) as clips:
+        yield from islice(clips, recipe.held_out_clips)
 
 
-def seen_clips(
+def encoded_clips(
     network: ComotionNetwork,
     options: Options,
     stage: Stage,
     source: Source,
     seed: tuple[int, ...],
     start: int,
-) -> Generator[Seen]:
+) -> Generator[EncodedClip]:
     """A source's clips, each varied in its own way and looked at.
 
     Instead of the pictures there are the trunk's maps of them if it is frozen, else the frames as tensors.
@@ -137,4 +144,4 @@ def seen_clips(
         for index, clip in enumerate(clips, start):
             rng = np.random.default_rng([*seed, index])
             clip = varied(clip, rng, size, options.variation, source.aspect)
-            yield look(network, clip, device, trunk)
+            yield encode_clip(network, clip, device, trunk)

@@ -1,4 +1,4 @@
-"""Looking at a run while it goes: pictures of held-out clips with the truth above, and numbers of them.
+"""How a run does on held-out clips while it goes: figures, and pictures with the truth beside the answers.
 
 The held-out clips are unrolled from their true first boxes; numbers are of all later answers, once for people
 who are to be seen and once for those who are hidden.
@@ -22,7 +22,7 @@ from choros.motion import ROW
 from choros.training.comotion.batch import batch_of, some_people
 from choros.training.comotion.clip import LabelledClip, whole
 from choros.training.comotion.losses import Targets, points_about_pelvis
-from choros.training.comotion.unroll import look, unroll
+from choros.training.comotion.unroll import encode_clip, unroll
 from choros.view.overlay import Overlay, OverlayStyle
 from choros.view.sheet import contact_sheet
 
@@ -30,8 +30,12 @@ from choros.view.sheet import contact_sheet
 SEEN_KEYPOINTS = 3
 
 
-class Watch:
-    """Held-out clips, and how a network does on them."""
+class HeldOut:
+    """Held-out clips, and how a network does on them.
+
+    ``clips`` are made as they are first needed, brought to squares of ``size`` px, with at most so many people each;
+    pictures go to the ``folder``.
+    """
 
     def __init__(self, clips: Iterator[LabelledClip], folder: Path, size: int, most: int) -> None:
         self.folder, self.size, self.most = folder, size, most
@@ -39,11 +43,11 @@ class Watch:
         self._source = clips
         self._clips: list[LabelledClip] = []
 
-    def sample(self, step: int) -> Path:
+    def sheet(self, step: int) -> Path:
         """Where the pictures of a step are."""
         return self.folder / f"{step:07d}.png"
 
-    def look(self, network: ComotionNetwork, step: int) -> dict[str, float]:
+    def measure(self, network: ComotionNetwork, step: int) -> dict[str, float]:
         """Means over the clips of `errors`, as ``held_out/...``; pictures of them go to the folder."""
         if not self._clips:  # only now, for they take a while to make
             self._clips = [whole(clip, self.size) for clip in self._source]
@@ -52,7 +56,7 @@ class Watch:
             scores, drawn = self._unrolled(network, clip)
             numbers.append(scores)
             pictures += drawn
-        write_sheet(self.sample(step), pictures, 6)
+        write_sheet(self.sheet(step), pictures, 6)
         names = sorted({name for scores in numbers for name in scores})
         return {
             f"held_out/{name}": float(np.mean([scores[name] for scores in numbers if name in scores]))
@@ -66,7 +70,7 @@ class Watch:
         device = next(network.parameters()).device
         rng = np.random.default_rng(0)
         who = some_people(clip, rng, self.most)
-        batch = batch_of([look(network, clip, device, network.encoder.trunk)], [who], rng, None)
+        batch = batch_of([encode_clip(network, clip, device, network.encoder.trunk)], [who], rng, None)
         on_device = batch.to(device)
         image = network.encoder.tokens([maps.float() for maps in on_device.maps], on_device.origin_px)
         answers = unroll(network, image, on_device.boxes_px, on_device.present, on_device.K)

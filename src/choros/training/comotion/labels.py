@@ -161,14 +161,17 @@ class _Labels:
         self.shaped = np.zeros(P, bool)
 
     def pose(self, t: int, p: int, global_orient: Floats, body_pose: Floats) -> None:
+        """Person p in frame t has this pose, axis-angle, rad."""
         pose = np.concatenate([global_orient, body_pose]).reshape(24, 3)
         self.rotations[t, p], self.posed[t, p] = Rotation.from_rotvec(pose).as_matrix(), True
 
     def place(self, t: int, p: int, depth_m: float, focal_px: float) -> None:
+        """Person p's pelvis is so deep in frame t."""
         if depth_m > NEAR_M:
             self.rho[t, p], self.placed[t, p] = np.log(focal_px / depth_m), True
 
     def clip(self, images: NDArray[np.uint8], K: Floats, camera_known: bool, body: BodyModel) -> LabelledClip:
+        """All of it, with frames (T, H, W, 3) RGB and K (T, 3, 3) px."""
         narrow, both = narrow_hips(self.keypoints)
         known = self.keypoints[..., 2] > 0
         self.points[:, :, 24:][known] = self.keypoints[known]

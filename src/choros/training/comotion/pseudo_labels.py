@@ -252,6 +252,7 @@ class Part:
             self.everyone.append(number)
 
     def save(self) -> None:
+        """Write what was labelled beside the pictures."""
         about = {"choros": __version__, "everyone": self.everyone}
         header = Header(self.fps, *self._size_px, self.source, LifterSystem.name, provenance=about)
         Motion(header, np.array(self._frames, FRAME), np.concatenate(self._rows)).save(self.folder / MOTION)

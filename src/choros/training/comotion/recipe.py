@@ -2,7 +2,7 @@
 
 The three stages are those of the paper (4.2): single images, short clips, longer clips. The text gives the sets,
 the lengths of clips, the numbers of iterations and what is frozen; learning rates, sizes of batches and weights of
-losses are ours. Recipes differ in numbers only: there is one loop, `choros.training.comotion.train`.
+losses are ours. Recipes differ in numbers only: the loop is that of all networks, `choros.training.loop`.
 """
 
 from __future__ import annotations
@@ -76,18 +76,19 @@ class Recipe:
 
     network: str  # one of `choros.comotion.config.PRESETS`
     stages: tuple[Stage, ...]
-    watched: Source  # held-out clips for the pictures and numbers of a run
-    watched_clips: int = 6
+    held_out: Source  # held-out clips for the pictures and numbers of a run
+    held_out_clips: int = 6
     people: int = 8  # paper 4: at most, of a clip
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     ema: float = 0.999
     log_every: int = 10  # steps
     checkpoint_every: int = 250
-    watch_every: int = 500
+    held_out_every: int = 500
 
     @property
     def steps(self) -> int:
+        """Of all stages."""
         return sum(stage.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> tuple[int, int]:
@@ -136,7 +137,7 @@ PAPER = Recipe(
             frozen=(ENCODER,),
         ),
     ),
-    watched=Source("bedlam", 16),
+    held_out=Source("bedlam", 16),
 )
 
 #: Scenes in place of the sets; the trunk has seen real people and stays as it is. Numbers are those of two
@@ -191,11 +192,11 @@ SMALL = Recipe(
             reuse=8.0,
         ),
     ),
-    watched=Source("scenes", 24, clips_per_scene=1, aspect=WIDE),
-    watched_clips=4,
+    held_out=Source("scenes", 24, clips_per_scene=1, aspect=WIDE),
+    held_out_clips=4,
     people=5,  # fewer than the paper's, so that few places in a batch stay empty
     ema=0.998,
-    watch_every=300,
+    held_out_every=300,
 )
 
 RECIPES = {"paper": PAPER, "small": SMALL}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.people import People
 from choros.comotion.trunk import ImageTrunk
-from choros.training.comotion.batch import Batch, Seen
+from choros.training.comotion.batch import Batch, EncodedClip
 from choros.training.comotion.clip import LabelledClip
 from choros.training.comotion.losses import heatmap_loss, people_losses
 
@@ -20,9 +21,9 @@ from choros.training.comotion.losses import heatmap_loss, people_losses
 FRAMES_AT_ONCE = 4
 
 
-def look(
+def encode_clip(
     network: ComotionNetwork, clip: LabelledClip, device: torch.device, trunk: ImageTrunk | None
-) -> Seen:
+) -> EncodedClip:
     """A clip without its pictures, and what the network starts from: maps of the ``trunk`` if it learns nothing."""
     images, origin_px = clip.images, (0, 0)
     if clip.content_px is not None and not network.config.padded:
@@ -30,7 +31,7 @@ def look(
         images, origin_px = images[:, y0:y1, x0:x1], (x0, y0)
     frames = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
     bare = replace(clip, images=clip.images[:0])
-    return Seen(bare, (frames,) if trunk is None else trunk_maps(trunk, frames), origin_px)
+    return EncodedClip(bare, (frames,) if trunk is None else trunk_maps(trunk, frames), origin_px)
 
 
 @torch.no_grad()
@@ -60,20 +61,30 @@ def unroll(
     return People(*(torch.stack(parts) for parts in zip(*answers, strict=True)))
 
 
-def batch_losses(network: ComotionNetwork, batch: Batch) -> dict[str, Tensor]:
-    """All losses of a batch, by the names of `LossWeights`; bfloat16 where there is a GPU."""
-    on_gpu = batch.K.is_cuda
-    with torch.autocast(batch.K.device.type, torch.bfloat16, enabled=on_gpu):
-        if batch.maps[0].dtype == torch.uint8:
-            image = network.encode(batch.maps[0].float() / 255, batch.origin_px)
-        else:
-            image = network.encoder.tokens([maps.float() for maps in batch.maps], batch.origin_px)
-        people = unroll(network, image, batch.boxes_px, batch.present, batch.K)
-        logits = image.heatmaps[batch.labelled]
+class Unrolled(NamedTuple):
+    """What the network makes of a batch of B clips of T frames."""
+
+    people: People  # (T + 1, B, N, ...): the first frame is answered twice
+    heatmaps: Tensor  # (F, 17, h, w) logits, of the frames where everyone is labelled
+
+
+def unroll_batch(network: ComotionNetwork, batch: Batch) -> Unrolled:
+    """Look at all frames of a batch, as far as that was not done when its clips were made, and unroll them."""
+    if batch.maps[0].dtype == torch.uint8:
+        image = network.encode(batch.maps[0].float() / 255, batch.origin_px)
+    else:
+        image = network.encoder.tokens([maps.float() for maps in batch.maps], batch.origin_px)
+    people = unroll(network, image, batch.boxes_px, batch.present, batch.K)
+    return Unrolled(people, image.heatmaps[batch.labelled])
+
+
+def clip_losses(network: ComotionNetwork, unrolled: Unrolled, batch: Batch) -> dict[str, Tensor]:
+    """All losses of a batch, by the names of `LossWeights`."""
     K = torch.cat([batch.K[:1], batch.K])
-    parts = people_losses(people, K, batch.truth.with_first_twice(), network.body)
-    if len(logits):
+    parts = people_losses(unrolled.people, K, batch.truth.with_first_twice(), network.body)
+    if len(unrolled.heatmaps):
         left, top = batch.origin_px
-        shift = torch.tensor([left, top, 0.0], device=logits.device)
-        parts["heatmaps"] = heatmap_loss(logits, batch.keypoints_px - shift, network.config.stride)
+        shift = torch.tensor([left, top, 0.0], device=unrolled.heatmaps.device)
+        points_px = batch.keypoints_px - shift
+        parts["heatmaps"] = heatmap_loss(unrolled.heatmaps, points_px, network.config.stride)
     return parts

@@ -54,6 +54,7 @@ class Clip(NamedTuple):
 
     @classmethod
     def of(cls, motion: MocapClip) -> Clip:
+        """A motion-capture clip with its rotations as matrices."""
         pose = np.concatenate([motion.global_orient, motion.body_pose], -1).reshape(-1, 3)
         rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
         return cls(rotations.astype(np.float32), motion.transl)

@@ -1,7 +1,5 @@
 """Training of GLAMR's networks: what windows hide, losses that are nought when they should be, resume."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,16 +9,16 @@ from choros.glamr.config import InfillerConfig, TrajectoryConfig
 from choros.glamr.ego import ego_to_global
 from choros.glamr.infiller import MotionInfiller
 from choros.glamr.trajectory import TrajectoryPredictor
-from choros.training.glamr import infiller, trajectory
-from choros.training.glamr.cvae import Pace
-from choros.training.glamr.infiller import InfillerTraining, pose_error, train_infiller
+from choros.training.glamr.losses import Reconstruction, pose_error, trajectory_loss
 from choros.training.glamr.mocap_windows import Track, gapped, pose_columns, stretches, versions, walks_of
-from choros.training.glamr.trajectory import TrajectoryTraining, train_trajectory
+from choros.training.glamr.recipe import InfillerRecipe, TrajectoryRecipe
+from choros.training.glamr.task import InfillerTask, TrajectoryTask
+from choros.training.mocap import train_from_mocap
 from tests.training.motion_model.test_task import clip
+from tests.training.stopping import killed_at
 
 TINY = InfillerConfig(width=16, heads=2, blocks=1, feedforward=16, mlp=(16,), latent=4)
 TINY_PATH = TrajectoryConfig(lstm=16, mlp=(16,), latent=4)
-SHORT = Pace(steps=6, checkpoint_every=3)
 
 
 def test_tracks_stand_in_a_world_with_z_up():
@@ -80,49 +78,35 @@ def test_a_perfect_pose_costs_nothing_and_what_does_not_exist_does_not_count():
 def test_a_perfect_path_costs_nothing_but_its_divergence():
     walks = walks_of(versions([clip(speed_m_s=1.0)], (1.0,)))
     batch = stretches(walks, 4, 50, 0.0, np.random.default_rng(0))
-    network = TrajectoryPredictor(TINY_PATH).eval()
-    network.decode = lambda context, z: batch.ego
-    assert trajectory.loss(network, batch, TrajectoryTraining(divergence=0.0)) < 1e-8
-    network.decode = lambda context, z: batch.ego * 1.01
-    assert trajectory.loss(network, batch, TrajectoryTraining(divergence=0.0)) > 1e-6
+    spread = TrajectoryPredictor(TINY_PATH).spread
+
+    def cost(motion, divergence=0.0):
+        found = Reconstruction(motion, torch.tensor(divergence))
+        return trajectory_loss(found, batch, TrajectoryRecipe(divergence=0.5), spread).item()
+
+    assert cost(batch.ego) < 1e-8
+    assert cost(batch.ego * 1.01) > 1e-6
+    assert cost(batch.ego, 3.0) == pytest.approx(1.5, abs=1e-6)
+
+
+def task(what, clips, **how):
+    if what == "infiller":
+        return InfillerTask(clips, InfillerRecipe(tempos=(1.0,), **how), TINY)
+    return TrajectoryTask(clips, TrajectoryRecipe(tempos=(1.0,), **how), TINY_PATH)
 
 
 @pytest.mark.parametrize("what", ["infiller", "trajectory"])
 def test_stopped_and_resumed_is_as_never_stopped(what, tmp_path):
     clips = [clip(seconds=5.0, speed_m_s=1.0)]
 
-    def learn(path, steps):
-        pace = replace(SHORT, steps=steps)
-        # the learning rate falls over the run, so what is stopped must think that it is the whole run
-        if what == "infiller":
-            train_infiller(clips, path, InfillerTraining(pace=pace, batch=2, tempos=(1.0,)), TINY, {})
-        else:
-            train_trajectory(
-                clips, path, TrajectoryTraining(pace=pace, batch=2, tempos=(1.0,)), TINY_PATH, {}
-            )
+    def learn(path, **how):
+        train_from_mocap(task(what, clips, steps=6, checkpoint_every=3, batch=2), path, {}, **how)
 
-    learn(tmp_path / "whole", 6)
-
-    class Stop(Exception):
-        pass
-
+    learn(tmp_path / "whole")
     stopped = tmp_path / "stopped"
-    module = infiller if what == "infiller" else trajectory
-    real, calls = module.loss, []
-
-    def loss_until_stopped(*args):
-        calls.append(1)
-        if len(calls) > 4:
-            raise Stop
-        return real(*args)
-
-    module.loss = loss_until_stopped
-    try:
-        with pytest.raises(Stop):
-            learn(stopped, 6)
-    finally:
-        module.loss = real
-    learn(stopped, 6)
+    with pytest.raises(KeyboardInterrupt):
+        learn(stopped, report=killed_at(5))
+    learn(stopped)
     a, b = load_file(tmp_path / "whole"), load_file(stopped)
     assert a.keys() == b.keys()
     assert all((a[name] == b[name]).all() for name in a)
@@ -133,27 +117,25 @@ def test_stopped_and_resumed_is_as_never_stopped(what, tmp_path):
 def test_learning_gets_better(tmp_path):
     clips = [clip(seconds=5.0, speed_m_s=1.0)]
     told = []
-    pace = Pace(steps=100, lr=3e-3, warmup=5)
-    run = TrajectoryTraining(pace=pace, batch=4, tempos=(1.0,), frames=(50,))
-    train_trajectory(clips, tmp_path / "path", run, TINY_PATH, {}, lambda record: told.append(record["loss"]))
+    learner = task("trajectory", clips, steps=100, lr=3e-3, warmup=5, batch=4, frames=(50,))
+    train_from_mocap(learner, tmp_path / "path", {}, lambda record: told.append(record["loss"]))
     assert np.mean(told[50:]) < 0.5 * np.mean(told[:50])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["infiller", "trajectory"])
 def test_the_papers_networks_take_a_step_and_every_weight_gets_a_gradient(what):
-    torch.manual_seed(0)
-    tracks = list(versions([clip(seconds=5.0, speed_m_s=1.0)], (1.0,)))
-    rng = np.random.default_rng(0)
+    clips = [clip(seconds=5.0, speed_m_s=1.0)]
     if what == "infiller":
-        network = MotionInfiller()
-        batch = gapped(pose_columns(iter(tracks)), network.config, 2, 0.02, rng)
-        infiller.loss(network, batch, InfillerTraining(), 0.5).backward()
+        learner = InfillerTask(clips, InfillerRecipe(tempos=(1.0,), batch=2), InfillerConfig())
     else:
-        network = TrajectoryPredictor()
-        trajectory.loss(
-            network, stretches(walks_of(iter(tracks)), 2, 100, 0.0, rng), TrajectoryTraining()
-        ).backward()
+        recipe = TrajectoryRecipe(tempos=(1.0,), batch=2, frames=(100,))
+        learner = TrajectoryTask(clips, recipe, TrajectoryConfig())
+    learner.prepare(0)
+    batch = learner.batch(0, 0)
+    step = learner.recipe.steps // 2  # the divergence counts in full
+    learner.losses(learner.predict(batch), batch, step)[0].backward()
+    network = learner.network
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
     torch.optim.Adam(network.parameters()).step()
