@@ -24,7 +24,7 @@ from choros.comotion import trunk
 from choros.export.bvh import write_bvh
 from choros.training.comotion import train as comotion
 from choros.training.comotion.feed import Options
-from choros.training.comotion.held_out import Watch
+from choros.training.comotion.held_out import HeldOut
 from tests.docs.test_docs import waving
 from tests.training.comotion.drawn import TINY, Dots, drawn_footage
 from tests.training.comotion.test_train import recipe, stage
@@ -160,7 +160,7 @@ def test_every_training_from_mocap_tells_of_its_steps(mocap, tmp_path, capsys):
 def watched(monkeypatch):
     """A small run with held-out clips that are measured in no time."""
     monkeypatch.setitem(trunk.TRUNKS, "dots", Dots)
-    monkeypatch.setattr(Watch, "look", lambda self, network, step: {"held_out/mpjpe_seen_mm": 1.0})
+    monkeypatch.setattr(HeldOut, "measure", lambda self, network, step: {"held_out/mpjpe_seen_mm": 1.0})
     return recipe(stage(steps=6), held_out_clips=2, held_out_every=4, log_every=5)
 
 

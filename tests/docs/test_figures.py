@@ -79,7 +79,7 @@ TOLD_ONCE = [
     ),
     ("body.md", f"Files over {MAX_BYTES >> 20} MB are refused"),
     ("train.md", f"prints a line at once and then every {EVERY_S:g} s"),
-    ("train.md", f"the first before the first step, then every {SMALL.watch_every} steps"),
+    ("train.md", f"the first before the first step, then every {SMALL.held_out_every} steps"),
     ("train.md", f"that ship took {int(metadata('infiller')['steps']):,}"),
 ]
 

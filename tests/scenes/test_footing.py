@@ -9,7 +9,7 @@ from choros.scenes.figure import JOINT, about, bend_leg, facing
 from choros.scenes.footing import _bridged, _joints, plant
 from choros.scenes.gait import Manner, animate
 from choros.scenes.paths import Leg, walk
-from choros.training.motion_model.task import open_figure
+from choros.training.motion_model.windows import open_figure
 
 BALLS = [JOINT["left_foot"], JOINT["right_foot"]]
 TIMES = np.arange(0, 4, 1 / 30)

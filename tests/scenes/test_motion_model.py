@@ -23,7 +23,7 @@ from choros.scenes.motion_model import (
     roll_out,
     shipped_model,
 )  # fmt: skip
-from choros.training.motion_model.task import open_figure, rows_of
+from choros.training.motion_model.windows import open_figure, rows_of
 
 TIMES = np.arange(0, 12, 1 / 30)
 BALLS = [JOINT["left_foot"], JOINT["right_foot"]]

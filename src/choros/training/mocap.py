@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from choros import weights
 from choros.training.loop import LoopConfig, Report, StepPlan, Task, train
 from choros.training.schedule import warmup_cosine
+from choros.training.seeding import seeded
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class MocapTask(Task):
 
     recipe: MocapRecipe
     about: Mapping[str, Any]  # metadata of the weights, without which nobody can load them
+
+    def __init__(self, recipe: MocapRecipe, about: Mapping[str, Any], make: Callable[[], nn.Module]) -> None:
+        """``make`` gives the network; its first weights follow from the recipe's seed."""
+        self.recipe, self.about = recipe, about
+        with seeded(recipe.seed):
+            self.network = make()
 
     def prepare(self, step: int) -> StepPlan:
         """All of the network learns."""

@@ -14,7 +14,7 @@ import torch
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Inside, torch's generators of the CPU and a CUDA ``device`` begin at ``seed``; afterwards they go on as before."""
+    """Inside, torch's generators of the CPU and a CUDA ``device`` begin at ``seed``; afterwards they go on as ever."""
     gpus = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(seed)

@@ -13,13 +13,16 @@ from choros.comotion.config import TRUNK
 from choros.comotion.network import ComotionNetwork
 from choros.errors import ChorosError
 from choros.scenes import StreamConfig, stream
+from choros.training.comotion import task
 from choros.training.comotion import train as comotion
 from choros.training.comotion.batch import batch_of
 from choros.training.comotion.feed import Options
 from choros.training.comotion.losses import weighted
 from choros.training.comotion.recipe import RECIPES, LossWeights, Recipe, Source, Stage
-from choros.training.comotion.unroll import encode_clip, unroll
+from choros.training.comotion.unroll import clip_losses, encode_clip, unroll, unroll_batch
+from choros.training.distributed import average_gradients
 from tests.training.comotion.drawn import TINY, Dots, drawn_clip, drawn_footage
+from tests.training.stopping import killed_at, stop_after
 
 ABOUT = {"licence": "none", "data": ["drawn"]}
 
@@ -49,11 +52,6 @@ def losses_of(folder):
     return [(record["step"], record["loss"], record["points_2d"]) for record in records]
 
 
-def stop_after(count):
-    asked = []
-    return lambda: asked.append(1) or len(asked) >= count
-
-
 @pytest.mark.parametrize("stops", [1, 3, 4, 5])
 def test_stopped_and_resumed_goes_on_with_the_same_losses(tmp_path, options, stops):
     """In the middle of a stage, at its end, and in a second one of two sources and another trunk."""
@@ -73,13 +71,9 @@ def test_killed_and_resumed_repeats_what_no_checkpoint_holds(tmp_path, options):
     whole = recipe(stage(steps=6))
     comotion.train(whole, tmp_path / "whole", options, ABOUT)
 
-    def kill(record):
-        if record["step"] == 5:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        comotion.train(whole, tmp_path / "killed", options, ABOUT, report=kill)
-    assert len(losses_of(tmp_path / "killed")) == 5
+        comotion.train(whole, tmp_path / "killed", options, ABOUT, report=killed_at(5))
+    assert len(losses_of(tmp_path / "killed")) == 4
     comotion.train(whole, tmp_path / "killed", options, ABOUT, resume=True)
     assert losses_of(tmp_path / "whole") == losses_of(tmp_path / "killed")
 
@@ -185,22 +179,26 @@ def test_padding_changes_no_loss():
         for clip in (clips[0], nothing_known)
     ]
     rng = np.random.default_rng(0)
-    alone = batch_losses(network, batch_of(seen[:1], [np.arange(1)], rng, None))
-    both = batch_losses(network, batch_of(seen, [np.arange(1), np.arange(3)], rng, None))
+
+    def losses(batch):
+        return clip_losses(network, unroll_batch(network, batch), batch)
+
+    alone = losses(batch_of(seen[:1], [np.arange(1)], rng, None))
+    both = losses(batch_of(seen, [np.arange(1), np.arange(3)], rng, None))
     for name in alone.keys() - {"betas_norm"}:
         torch.testing.assert_close(alone[name], both[name], rtol=1e-4, atol=1e-6)
 
 
 def test_a_step_that_would_spoil_the_run_is_left_out(options, tmp_path, monkeypatch):
-    real = comotion.batch_losses
+    real = task.clip_losses
     calls = []
 
-    def broken(network, batch):
+    def broken(*given):
         calls.append(1)
-        parts = real(network, batch)
+        parts = real(*given)
         return {n: p * float("nan") for n, p in parts.items()} if len(calls) == 2 else parts
 
-    monkeypatch.setattr(comotion, "batch_losses", broken)
+    monkeypatch.setattr(task, "clip_losses", broken)
     comotion.train(recipe(stage()), tmp_path, options, ABOUT)
     stored = load_file(tmp_path / "checkpoint.safetensors")
     assert all(tensor.isfinite().all() for tensor in stored.values())
@@ -232,7 +230,7 @@ def test_clips_of_every_source_fit_into_a_scene():
 
 def test_the_learning_rate_rises_and_falls():
     one = stage(steps=100, warmup=10, lr=1.0)
-    rates = [comotion._learning_rate(one, step) for step in range(100)]
+    rates = [task.learning_rate(one, step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == pytest.approx(rates[9], rel=0.02)
     assert np.all(np.diff(rates[10:]) <= 0)
@@ -248,7 +246,7 @@ def test_it_learns_a_clip_by_heart():
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     told = []
     for _ in range(120):
-        loss = weighted(batch_losses(network, batch), LossWeights())
+        loss = weighted(clip_losses(network, unroll_batch(network, batch), batch), LossWeights())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -278,7 +276,7 @@ def _one_of_two(rank, folder):
     used.grad = torch.full((3,), 1.0 + rank)
     if rank == 0:
         unused.grad = torch.ones(2, 2)
-    comotion._average_gradients([used, unused])
+    average_gradients([used, unused])
     assert used.grad.tolist() == [1.5] * 3
     assert unused.grad.tolist() == [[0.5] * 2] * 2
     dist.destroy_process_group()

@@ -114,6 +114,16 @@ def test_stopped_and_resumed_is_as_never_stopped(what, tmp_path):
     assert loaded.config == (TINY if what == "infiller" else TINY_PATH)
 
 
+def test_generators_of_others_are_left_alone(tmp_path):
+    clips = [clip(seconds=5.0, speed_m_s=1.0)]
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    for what in ("infiller", "trajectory"):
+        train_from_mocap(task(what, clips, steps=1, batch=2), tmp_path / what, {})
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_learning_gets_better(tmp_path):
     clips = [clip(seconds=5.0, speed_m_s=1.0)]
     told = []

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -109,14 +109,14 @@ class ComotionTask(Task):
 
     def sample(self, average: nn.Module, step: int) -> dict[str, Any]:
         """Figures of held-out clips, and where pictures of them are."""
-        assert isinstance(average, ComotionNetwork)
-        return self._held_out.measure(average, step) | {"sample": str(self._held_out.sheet(step))}
+        return self._held_out.measure(cast(ComotionNetwork, average), step) | {
+            "sample": str(self._held_out.sheet(step))
+        }
 
     def keep(self, average: nn.Module, step: int) -> None:
         """Write the weights so far."""
-        assert isinstance(average, ComotionNetwork)
         about = {**self.about, "steps": step, "seed": self.options.seed}
-        average.save(self.output / "weights.safetensors", about)
+        cast(ComotionNetwork, average).save(self.output / "weights.safetensors", about)
 
     def close(self) -> None:
         """End the processes that make clips."""

@@ -25,7 +25,6 @@ from choros.training.glamr.mocap_windows import (
 )
 from choros.training.glamr.recipe import InfillerRecipe, TrajectoryRecipe
 from choros.training.mocap import MocapTask
-from choros.training.seeding import seeded
 
 
 class InfillerTask(MocapTask):
@@ -36,11 +35,9 @@ class InfillerTask(MocapTask):
     network: MotionInfiller
 
     def __init__(self, clips: Sequence[MocapClip], recipe: InfillerRecipe, config: InfillerConfig) -> None:
-        self.recipe, self.config = recipe, config
-        self.about = infiller.network_metadata(config)
+        super().__init__(recipe, infiller.network_metadata(config), lambda: MotionInfiller(config))
+        self.config = config
         self._tracks = pose_columns(versions(clips, recipe.tempos))
-        with seeded(recipe.seed):
-            self.network = MotionInfiller(config)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.lr)
 
     def batch(self, step: int, part: int) -> GappedPoses:
@@ -75,11 +72,8 @@ class TrajectoryTask(MocapTask):
     def __init__(
         self, clips: Sequence[MocapClip], recipe: TrajectoryRecipe, config: TrajectoryConfig
     ) -> None:
-        self.recipe = recipe
-        self.about = trajectory.network_metadata(config)
+        super().__init__(recipe, trajectory.network_metadata(config), lambda: TrajectoryPredictor(config))
         self._walks = walks_of(versions(clips, recipe.tempos))
-        with seeded(recipe.seed):
-            self.network = TrajectoryPredictor(config)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.lr)
 
     def batch(self, step: int, part: int) -> WalkBatch:

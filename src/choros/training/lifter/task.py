@@ -19,7 +19,6 @@ from choros.training.lifter.losses import LifterTargets, losses
 from choros.training.lifter.poses import Clip, poses
 from choros.training.lifter.recipe import LifterRecipe
 from choros.training.mocap import MocapTask
-from choros.training.seeding import seeded
 
 
 class LifterBatch(NamedTuple):
@@ -39,13 +38,11 @@ class LifterTask(MocapTask):
     def __init__(
         self, clips: Sequence[Clip], recipe: LifterRecipe, config: LifterConfig, data: ClipConfig
     ) -> None:
-        self.clips, self.recipe, self.data = clips, recipe, data
-        self.about = network_metadata(config)
+        super().__init__(recipe, network_metadata(config), lambda: Lifter(config))
+        self.clips, self.data = clips, data
         self.points = Points.of(BodyModel.load())
         self._template = _tensor(self.points.joint_template)
         self._dirs = _tensor(self.points.joint_dirs[..., :10])
-        with seeded(recipe.seed):
-            self.network = Lifter(config)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
         )

@@ -16,7 +16,6 @@ from choros.training.motion_model.components import fit_to_windows
 from choros.training.motion_model.losses import flow_loss, on_the_way
 from choros.training.motion_model.recipe import MotionModelRecipe
 from choros.training.motion_model.windows import windows_of
-from choros.training.seeding import seeded
 
 
 class FlowBatch(NamedTuple):
@@ -39,10 +38,10 @@ class MotionModelTask(MocapTask):
     def __init__(
         self, clips: Sequence[MocapClip], recipe: MotionModelRecipe, config: MotionModelConfig
     ) -> None:
-        self.recipe, self.config = recipe, config
         windows = windows_of(clips, config, recipe)
-        with seeded(recipe.seed):
-            self.network = MotionModel(config)
+        about = model_metadata(config) | {"windows": len(windows.rows)}
+        super().__init__(recipe, about, lambda: MotionModel(config))
+        self.config = config
         fit_to_windows(self.network, windows, recipe)
         with torch.no_grad():
             parts = windows.rows.split(4096)
@@ -51,7 +50,6 @@ class MotionModelTask(MocapTask):
         self._chance = windows.chance
         std = self.network.windows.std
         self._importance = std / std.mean() + 0.1
-        self.about = model_metadata(config) | {"windows": len(self._codes)}
         self.optimiser = torch.optim.AdamW(
             self.network.flow.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
         )
