@@ -26,8 +26,7 @@ from choros.training.comotion import train as comotion
 from choros.training.comotion.feed import Options
 from choros.training.comotion.held_out import HeldOut
 from tests.docs.test_docs import waving
-from tests.training.comotion.drawn import TINY, Dots, drawn_footage
-from tests.training.comotion.test_train import recipe, stage
+from tests.training.comotion.drawn import TINY, Dots, drawn_footage, recipe, stage
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(choros.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
 

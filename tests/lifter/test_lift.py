@@ -11,8 +11,7 @@ from choros.camera import intrinsics, project, unproject
 from choros.lifter.lift import LiftConfig, Lifting, Past, doubted, misfit
 from choros.lifter.network import Lifter, LifterConfig, View, look
 from choros.training.lifter.batch import ClipConfig, sample
-
-from ..training.lifter.test_task import SWINGING
+from tests.training.captured import SWINGING
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,7 @@ class LoopConfig:
     seed: int = 1
     clip_norm: float = 1.0  # longest gradient
     ema: float = 0.999  # how much of the weights' average stays in a step
-    bf16: bool = (
-        False  # predictions in bfloat16 where that is precise enough (autocast); weights and losses are not
-    )
+    bf16: bool = False  # predictions in bfloat16 where that will do (autocast); weights and losses are not
     log_every: int = 50  # steps, as the next two
     checkpoint_every: int = 250
     sample_every: int = 0  # 0: never

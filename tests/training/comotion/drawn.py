@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from choros.body import BodyModel
-from choros.camera import project
+from choros.body.skeleton import COCO17
+from choros.camera import project, unproject
 from choros.comotion.config import ComotionConfig
 from choros.comotion.people import standing_columns
+from choros.datasets.sample import PersonLabel, SmplPose
 from choros.layers.rotation import rotations_from_columns
 from choros.training.comotion.clip import HEIGHT_M, LabelledClip
 from choros.training.comotion.losses import points_about_pelvis
+from choros.training.comotion.recipe import Recipe, Source, Stage
 
 #: A network that trains in no time, with a trunk of `Dots`.
 TINY = ComotionConfig(
@@ -79,3 +82,33 @@ def drawn_footage(seed: int, frames: int, start: int) -> Generator[LabelledClip]
     while True:
         yield drawn_clip(seed % 1000 + index, frames)
         index += 1
+
+
+def reprojected(clip):
+    """Where K, rho and the points about the pelvis say that points are in the image, px."""
+    K = clip.K[:, None].astype(np.float64)
+    pelvis = unproject(clip.points_px[:, :, 0].astype(np.float64), K[..., 0, 0] / np.exp(clip.rho), K)
+    return project(clip.about_pelvis + pelvis[:, :, None], K[:, :, None])
+
+
+def labelled_person(identity="a"):
+    points = np.zeros((17, 3))
+    points[:, 0], points[:, 1], points[:, 2] = np.linspace(10, 40, 17), np.linspace(5, 60, 17), 1
+    pose = SmplPose(np.array([np.pi, 0, 0]), np.zeros(69), np.ones(10))
+    return PersonLabel(
+        identity=identity,
+        box_px=np.array([8.0, 2, 44, 70]),
+        keypoints_px=points,
+        keypoint_names=COCO17,
+        smpl=pose,
+    )
+
+
+def stage(name="one", **changes):
+    kept = {"steps": 4, "lr": 1e-3, "clips": 2, "warmup": 2, "kept_clips": 4, "reuse": 2.0}
+    return Stage(name, (Source("drawn", 2),), **(kept | changes))
+
+
+def recipe(*stages, **changes):
+    kept = {"held_out_clips": 0, "log_every": 1, "checkpoint_every": 2, "people": 2}
+    return Recipe("small", stages, held_out=Source("drawn", 3), **(kept | changes))

@@ -7,9 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points, forward
-from choros.training.lifter.poses import ARMS, LEGS, NOTHING_MIXED, PoseVariety, poses
-
-from .test_task import SWINGING, Clip
+from choros.training.lifter.poses import ARMS, LEGS, NOTHING_MIXED, Clip, PoseVariety, poses
+from tests.training.captured import SWINGING
 
 ONE_FRAME = np.ones(64, int)
 

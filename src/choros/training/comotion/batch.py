@@ -20,10 +20,8 @@ class EncodedClip(NamedTuple):
 
     clip: LabelledClip
     maps: tuple[Tensor, ...]  # of the trunk, (T, C, h, w) half precision; or the frames, (T, 3, H, W) uint8
-    origin_px: tuple[int, int] = (
-        0,
-        0,
-    )  # x, y of the frames' corner in the square that everything is measured in
+    #: x, y of the frames' corner in the square that everything is measured in.
+    origin_px: tuple[int, int] = (0, 0)
 
 
 class Batch(NamedTuple):

@@ -49,9 +49,8 @@ class LabelledClip:
     posed: NDArray[np.bool_]  # (T, P)
     placed: NDArray[np.bool_]  # (T, P)
     shaped: NDArray[np.bool_]  # (P,)
-    content_px: tuple[int, int, int, int] | None = (
-        None  # x0, y0, x1, y1: beyond is padding; None if nothing is
-    )
+    #: x0, y0, x1, y1: beyond is padding; None if nothing is.
+    content_px: tuple[int, int, int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.images)

@@ -74,7 +74,7 @@ def _same_run(task: ComotionTask) -> None:
     path = output / "run.json"
     if (output / "checkpoint.safetensors").exists() and path.exists() and path.read_text() != text:
         raise ChorosError(
-            f"{output} holds a run that was begun with other options ({path} tells them); give the same, or "
-            "another folder."
+            f"{output} holds a run that was begun with other options, or by another version of choros ({path} tells "
+            "which); give the same, or another folder."
         )
     path.write_text(text)

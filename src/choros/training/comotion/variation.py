@@ -18,10 +18,8 @@ from choros.training.comotion.clip import LabelledClip, mirrored, windowed
 class Variation:
     """Ranges; all of our choosing, since the paper gives none."""
 
-    window_share: tuple[float, float] = (
-        0.6,
-        1.25,
-    )  # of the picture's longer side; over 1, black is around it
+    #: Of the picture's longer side; over 1, black is around it.
+    window_share: tuple[float, float] = (0.6, 1.25)
     aspects: tuple[float, ...] = (1, 1, 4 / 3, 16 / 9, 9 / 16)  # width over height
     gain: float = 0.1  # spread of the logarithm, of each colour
     gamma: float = 0.2  # likewise

@@ -64,19 +64,16 @@ class Clip(NamedTuple):
 class PoseVariety:
     """Shares of the clips of a batch to which each is done; all are drawn independently."""
 
-    length_power: float = (
-        0.6  # a clip is drawn in proportion to its length to this power: rare motions count more
-    )
+    #: A clip is drawn in proportion to its length to this power: rare motions count more.
+    length_power: float = 0.6
     other_legs: float = 0.2  # both legs of another clip
     other_leg: float = 0.06  # each leg by itself
     other_arms: float = 0.2
     other_arm: float = 0.08
     other_trunk: float = 0.15
     straightened: float = 0.8  # knees that are bent a little stand straight, feet staying below the hips
-    straightened_rad: tuple[float, float] = (
-        0.45,
-        0.95,
-    )  # half of it becomes 0, one and a half times it stays
+    #: Half of it becomes 0, one and a half times it stays.
+    straightened_rad: tuple[float, float] = (0.45, 0.95)
     still: float = 0.12  # a single pose
     turned: tuple[float, float] = (0.3, 2.0)  # scale of REACH_RAD, log-uniform
     any_legs: float = 0.08  # anywhere a hip and a knee go, each leg for itself
