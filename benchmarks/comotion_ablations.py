@@ -27,7 +27,7 @@ from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.evaluation.benchmark import run_benchmark
 from choros.evaluation.sources import open_data
 from choros.tracking.stream import Stream, System
-from choros.training.stages import ENCODER, RECIPES
+from choros.training.comotion.recipe import ENCODER, RECIPES
 
 #: The stages and the other options of each.
 VARIATIONS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {

@@ -12,28 +12,29 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from choros.backbones.trunk import frozen
 from choros.comotion.config import PRESETS, TRUNK
 from choros.comotion.network import ComotionNetwork
-from choros.training.comotion import _freeze, _step
-from choros.training.comotion_batch import batch_of, some_people
-from choros.training.comotion_feed import Options, clips_of
-from choros.training.comotion_unroll import look
-from choros.training.comotion_variation import varied
-from choros.training.stages import RECIPES
+from choros.training.checkpoint import TrainingState
+from choros.training.comotion.batch import batch_of, some_people
+from choros.training.comotion.feed import Options, clips_of
+from choros.training.comotion.recipe import RECIPES
+from choros.training.comotion.task import ComotionTask
+from choros.training.comotion.unroll import encode_clip
+from choros.training.comotion.variation import varied
+from choros.training.loop import take_step
 
 
-class Again:
-    """A feed that gives the same batch again and again."""
+class Again(ComotionTask):
+    """Learns from the same batch again and again."""
 
-    def __init__(self, batch):
-        self.batch = batch
-
-    def draw(self):
-        return self.batch
+    def batch(self, step, part):
+        return self.again
 
 
 class Stopwatch:
@@ -51,7 +52,8 @@ class Stopwatch:
 
 def measure(recipe, stage, network, options, rng) -> None:
     """One stage: a line of figures."""
-    source, device, frozen = stage.sources[0], torch.device(options.device), stage.freezes(TRUNK)
+    source, device = stage.sources[0], torch.device(options.device)
+    trunk = frozen(network.encoder.trunk) if stage.freezes(TRUNK) else None
     count = min(source.clips_per_scene, stage.clips)
     few = replace(source, clips_per_scene=count)
     with closing(clips_of(few, (0, 1), 0, options, network.body)) as clips:
@@ -59,17 +61,17 @@ def measure(recipe, stage, network, options, rng) -> None:
         with Stopwatch() as render:
             made = list(islice(clips, count))
     made = [varied(clip, rng, network.config.image_size_px, options.variation) for clip in made]
-    look(network, made[0], device, frozen)
+    encode_clip(network, made[0], device, trunk)
     with Stopwatch() as looking:
-        seen = [look(network, clip, device, frozen) for clip in made]
+        seen = [encode_clip(network, clip, device, trunk) for clip in made]
     seen = [seen[i % count] for i in range(stage.clips)]
     who = [some_people(one.clip, rng, recipe.people) for one in seen]
-    feed = Again(batch_of(seen, who, rng, options.variation).to(device))
-    _freeze(network, stage)
-    optimiser = torch.optim.AdamW(network.parameters())
-    _step(network, optimiser, feed, recipe, stage, 1e-5)
+    task = Again(replace(recipe, stages=(stage,)), Path(), options, {})
+    task.again = batch_of(seen, who, rng, options.variation).to(device)
+    state, plan = TrainingState.begin(task.network, task.optimiser), task.prepare(0)
+    take_step(task, state, task.loop, plan)
     with Stopwatch() as step:
-        _step(network, optimiser, feed, recipe, stage, 1e-5)
+        take_step(task, state, task.loop, plan)
 
     clips = stage.clips * stage.accumulate
     new = clips / stage.reuse
@@ -87,8 +89,8 @@ def measure(recipe, stage, network, options, rng) -> None:
 def main(name: str = "small", device: str = "cpu", trunk: str | None = None) -> None:
     recipe = RECIPES[name]
     config = PRESETS[recipe.network]
-    options = Options(device=device, workers=0)
-    network = ComotionNetwork(replace(config, trunk=trunk or config.trunk)).to(device)
+    options = Options(device=device, workers=0, network=replace(config, trunk=trunk or config.trunk))
+    network = ComotionNetwork(options.network).to(device)
     millions = sum(p.numel() for p in network.parameters()) / 1e6
     print(f"{name}: {millions:.1f} M parameters, {torch.get_num_threads()} threads, {device}")
     for stage in recipe.stages:

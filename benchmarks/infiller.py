@@ -30,9 +30,15 @@ from choros.glamr.config import FPS, InfillerConfig
 from choros.glamr.cvae import Gaussian
 from choros.glamr.infiller import POSE, SYSTEM, MotionInfiller, Window
 from choros.glamr.network_inputs import joints_about_pelvis, known_neighbours, rotations_at
-from choros.training.cvae import train
-from choros.training.infiller import InfillerTraining, pose_error
-from choros.training.mocap_windows import Track, gapped, pose_columns, rest_joints, versions
+from choros.training.glamr.losses import pose_error
+from choros.training.glamr.mocap_windows import (
+    GappedPoses,
+    Track,
+    rest_joints,
+)
+from choros.training.glamr.recipe import InfillerRecipe
+from choros.training.glamr.task import InfillerTask
+from choros.training.mocap import MocapTask, train_from_mocap
 
 LONGEST, SHORTEST = 300, 60  # frames of a piece
 SAMPLES = 5
@@ -76,26 +82,39 @@ class ConvAutoencoder(MotionInfiller):
         return told + self.mean_pose
 
 
+class AutoencoderTask(MocapTask):
+    """The autoencoder learns from the infiller's windows, by the error of its poses alone."""
+
+    system = "autoencoder"
+    network: ConvAutoencoder
+
+    def __init__(self, clips: list[MocapClip], recipe: InfillerRecipe, config: InfillerConfig) -> None:
+        super().__init__(recipe, {"system": self.system}, lambda: ConvAutoencoder(config))
+        self.windows = InfillerTask(clips, recipe, config)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.lr)
+
+    def batch(self, step: int, part: int) -> GappedPoses:
+        return self.windows.batch(step, part)
+
+    def predict(self, batch: GappedPoses) -> Tensor:
+        return self.network.fill(self.network.see(batch.window), batch.window, torch.zeros(0))
+
+    def losses(self, predicted: Tensor, batch: GappedPoses, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        after = slice(self.network.config.context, None)
+        joints = self.windows.recipe.joints
+        return pose_error(predicted, batch.truth[:, after], batch.exists[:, after], joints), {}
+
+
 def trained_autoencoder(
     clips: list[MocapClip], config: InfillerConfig, steps: int, path: Path
 ) -> MotionInfiller:
     """The autoencoder of ``path``, trained for so many steps if it is not there."""
-    torch.manual_seed(1)
-    network = ConvAutoencoder(config)
     if path.is_file():
+        network = ConvAutoencoder(config)
         network.load_state_dict(weights.load(path, "autoencoder")[0])
         return network.eval()
-    run = InfillerTraining()
-    tracks = pose_columns(versions(clips, run.tempos))
-
-    def loss_of(rng: np.random.Generator, share: float) -> Tensor:
-        batch = gapped(tracks, config, run.batch, run.noise, rng)
-        said = network.fill(network.see(batch.window), batch.window, torch.zeros(0))
-        after = slice(config.context, None)
-        return pose_error(said, batch.truth[:, after], batch.exists[:, after], run.joints)
-
-    pace = type(run.pace)(steps=steps)
-    average = train(network, loss_of, path, pace, {"system": "autoencoder"})
+    recipe = InfillerRecipe(steps=steps, lr=1e-3)
+    average = train_from_mocap(AutoencoderTask(clips, recipe, config), path, {})
     assert isinstance(average, MotionInfiller)
     return average
 

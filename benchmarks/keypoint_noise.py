@@ -24,8 +24,8 @@ from rich.table import Table
 from choros.detection import MoveNet
 from choros.detection.neighbours import estimate_apart
 from choros.keypoints import keypoint_std
-from choros.training.keypoint_noise import LIGHTNING, OTHER_SIDE, THUNDER, KeypointNoise, corrupt
-from choros.training.network_errors import GROUP
+from choros.training.lifter.keypoint_noise import LIGHTNING, OTHER_SIDE, THUNDER, KeypointNoise, corrupt
+from choros.training.lifter.network_errors import GROUP
 
 NAMES = ("face", "shoulders", "elbows", "wrists", "hips", "knees", "ankles")
 NETWORKS = {"thunder": THUNDER, "lightning": LIGHTNING}

@@ -23,9 +23,9 @@ from choros.body.kinematics import posed_joints
 from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.lifter.lift import LiftConfig, Lifting, Past
-from choros.training.keypoint_noise import CLEAN
-from choros.training.lifter_data import Batch, ClipConfig, sample
-from choros.training.lifter_poses import NOTHING_MIXED, Clip
+from choros.training.lifter.batch import Batch, ClipConfig, sample
+from choros.training.lifter.keypoint_noise import CLEAN
+from choros.training.lifter.poses import NOTHING_MIXED, Clip
 
 UP = np.array([0.0, -1.0, 0.0])
 

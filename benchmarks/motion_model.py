@@ -28,7 +28,8 @@ from choros.evaluation.metrics.motion_quality import (
 from choros.scenes.motion.motion_features import FPS, MOVED
 from choros.scenes.motion.motion_model import MotionModelConfig, improvise
 from choros.scenes.motion.rest_skeleton import Floats, Poses, joint_motion
-from choros.training.motion_model import MotionTraining, open_figure, rows_of, usable
+from choros.training.motion_model.recipe import MotionModelRecipe
+from choros.training.motion_model.windows import open_figure, rows_of, usable
 
 PIECE_S, RATE = 3.2, 30
 PERFORMANCES, PERFORMED_S = 40, 9.6
@@ -102,7 +103,7 @@ def poses_of(clip: MocapClip) -> Poses:
 
 def captured(clip: MocapClip) -> list[Floats]:
     """The pieces of a clip in which all windows would be learned from."""
-    rows, window, run = rows_of(clip, open_figure()), MotionModelConfig().window, MotionTraining()
+    rows, window, run = rows_of(clip, open_figure()), MotionModelConfig().window, MotionModelRecipe()
     size = round(PIECE_S * FPS)
     _, places = joint_motion(open_figure().joints_rest, poses_of(clip))
     found, start = [], 0

@@ -27,8 +27,10 @@ from choros.evaluation.metrics.world import global_errors_mm
 from choros.glamr.config import FPS, TRAJECTORY_PRESETS
 from choros.glamr.egocentric import ego_to_global
 from choros.glamr.trajectory import SYSTEM, TrajectoryPredictor
-from choros.training.mocap_windows import Walk, versions, walks_of
-from choros.training.trajectory import TrajectoryTraining, train_trajectory
+from choros.training.glamr.mocap_windows import Walk, versions, walks_of
+from choros.training.glamr.recipe import TrajectoryRecipe
+from choros.training.glamr.task import TrajectoryTask
+from choros.training.mocap import train_from_mocap
 
 SAMPLES = 5
 SMALL = TRAJECTORY_PRESETS["small"]
@@ -67,14 +69,14 @@ def main() -> None:
     if options.test:
         held_out = load_packed(options.test)
     options.work.mkdir(parents=True, exist_ok=True)
-    run = TrajectoryTraining()
-    run = replace(run, pace=replace(run.pace, steps=options.steps or run.pace.steps))
+    recipe = TrajectoryRecipe()
+    recipe = replace(recipe, steps=options.steps or recipe.steps)
     networks = {}
     for k, (name, config) in enumerate(VARIANTS.items()):
         path = options.work / f"{k}.safetensors"
         if not path.is_file():
-            how = run if config.egocentric else replace(run, per_frame=0.0)
-            train_trajectory(learned, path, how, config, {})
+            how = recipe if config.egocentric else replace(recipe, per_frame=0.0)
+            train_from_mocap(TrajectoryTask(learned, how, config), path, {})
         networks[f"{name}, {weights.load(path, SYSTEM)[1]['steps']} steps"] = TrajectoryPredictor.load(path)
     steps = weights.load(weights.shipped(SYSTEM), SYSTEM)[1]["steps"]
     networks[f"the one that ships, {steps} steps"] = TrajectoryPredictor.load()

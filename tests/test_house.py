@@ -55,7 +55,6 @@ NOT_YET = {
     "lifter/tracker.py",
     "lifter/tracker.py:step",
     "systems.py:load",
-    "training/comotion.py:train",
 }
 
 

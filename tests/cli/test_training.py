@@ -22,12 +22,11 @@ from choros.cli.main import main
 from choros.cli.progress import EVERY_S, RunProgress
 from choros.cli.stopping import Stop, stopping
 from choros.exporters.bvh import write_bvh
-from choros.training import comotion
-from choros.training.comotion_feed import Options
-from choros.training.comotion_watch import Watch
+from choros.training.comotion import train as comotion
+from choros.training.comotion.feed import Options
+from choros.training.comotion.held_out import HeldOut
 from tests.docs.test_docs import waving
-from tests.training.drawn import TINY, Dots, drawn_footage
-from tests.training.test_comotion import recipe, stage
+from tests.training.comotion.drawn import TINY, Dots, drawn_footage, recipe, stage
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(choros.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
 
@@ -160,8 +159,8 @@ def test_every_training_from_mocap_tells_of_its_steps(mocap, tmp_path, capsys):
 def watched(monkeypatch):
     """A small run with held-out clips that are measured in no time."""
     monkeypatch.setitem(trunk.TRUNKS, "dots", Dots)
-    monkeypatch.setattr(Watch, "look", lambda self, network, step: {"held_out/mpjpe_seen_mm": 1.0})
-    return recipe(stage(steps=6), watched_clips=2, watch_every=4, log_every=5)
+    monkeypatch.setattr(HeldOut, "measure", lambda self, network, step: {"held_out/mpjpe_seen_mm": 1.0})
+    return recipe(stage(steps=6), held_out_clips=2, held_out_every=4, log_every=5)
 
 
 def test_a_sample_comes_before_the_first_step_and_steps_stop_a_run(watched, tmp_path):

@@ -30,8 +30,8 @@ from choros.keypoints import box_iou
 from choros.motion import Motion
 from choros.scenes import SceneConfig
 from choros.tracking.stream import GivenStream
-from choros.training.comotion_data import whole
-from choros.training.comotion_labels import clip_of_samples
+from choros.training.comotion.clip import whole
+from choros.training.comotion.labels import clip_of_samples
 from choros.video import VideoWriter
 from tests.scenery import scenery
 

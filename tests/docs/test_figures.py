@@ -27,7 +27,7 @@ from choros.motion.settling import TENTATIVE_S
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.motion.directing import KINDS as DIRECTED
 from choros.systems import DEFAULT, SYSTEMS
-from choros.training.stages import SMALL
+from choros.training.comotion.recipe import SMALL
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -79,7 +79,7 @@ TOLD_ONCE = [
     ),
     ("body.md", f"Files over {MAX_BYTES >> 20} MB are refused"),
     ("train.md", f"prints a line at once and then every {EVERY_S:g} s"),
-    ("train.md", f"the first before the first step, then every {SMALL.watch_every} steps"),
+    ("train.md", f"the first before the first step, then every {SMALL.held_out_every} steps"),
     ("train.md", f"that ship took {int(metadata('infiller')['steps']):,}"),
 ]
 

@@ -9,9 +9,8 @@ from choros.body import BodyModel
 from choros.camera import intrinsics, project, unproject
 from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.lifter.network import Lifter, LifterConfig, View, look
-from choros.training.lifter_data import ClipConfig, sample
-
-from ..training.test_lifter import SWINGING
+from choros.training.lifter.batch import ClipConfig, sample
+from tests.training.captured import SWINGING
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from choros.datasets.mocap import learned_and_held_out
 from choros.datasets.test_footage import listed, refuse_test_footage
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig
-from choros.training.comotion import train
-from choros.training.comotion_feed import Options
-from choros.training.comotion_footage import open_pseudo_labels, open_set
-from choros.training.pseudo_labels import write_set
-from choros.training.stages import SMALL
+from choros.training.comotion.feed import Options
+from choros.training.comotion.footage import open_pseudo_labels, open_set
+from choros.training.comotion.pseudo_labels import write_set
+from choros.training.comotion.recipe import SMALL
+from choros.training.comotion.train import train
 
 ASSETS = Path(__file__).parents[3] / "shared" / "assets"
 

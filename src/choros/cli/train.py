@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
 
 from tyro.conf import arg, subcommand
 
@@ -15,10 +15,10 @@ from choros.cli.train_pseudo_label import PseudoLabel
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
-    from choros.cli.stopping import Stop
     from choros.datasets.mocap import MocapClip
+    from choros.training.mocap import MocapRecipe, MocapTask
 
-Report = Callable[[dict[str, Any]], None]
+AnyRecipe = TypeVar("AnyRecipe", bound="MocapRecipe")
 
 
 @dataclass
@@ -43,13 +43,12 @@ class FromMocap:
         from choros.cli.stopping import stopping
         from choros.datasets.mocap import learned_and_held_out
         from choros.outputs import check_output, claimed
-        from choros.training.log import log_every
+        from choros.training.mocap import train_from_mocap
 
         output = self.output or Path(f"{self.network}.safetensors")
         if self.seed < 0 or (self.steps is not None and self.steps < 1):
             raise ChorosError("--seed is 0 or more, and --steps 1 or more; leave them out for the recipe's.")
         check_output(output, self.mocap if self.mocap.is_file() else None)
-        log = log_every(output.with_name(output.name + ".jsonl"))
         with claimed(output), stopping() as stop, RunProgress() as progress:
             progress.say(f"reading {self.mocap}")
             found, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
@@ -66,13 +65,7 @@ class FromMocap:
                 "command": self._command(),
             }
             progress.say("preparing the first batch")
-
-            def report(record: dict[str, Any]) -> None:
-                stop.begun()
-                log(record)
-                progress.update(record)
-
-            self.train(found, output, about, report, stop)
+            train_from_mocap(self.task(found), output, about, progress.update, stop)
         print(f"{output}: trained on {about['frames']} frames of motion")
 
     def _command(self) -> str:
@@ -84,10 +77,13 @@ class FromMocap:
             said.append("--any-licence")
         return " ".join(said)
 
-    def train(
-        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
-    ) -> None:
+    def task(self, found: Sequence[MocapClip]) -> MocapTask:
+        """What the network learns from the clips that were found."""
         raise NotImplementedError
+
+    def as_asked(self, recipe: AnyRecipe) -> AnyRecipe:
+        """The recipe with the seed and the number of steps that were asked for."""
+        return replace(recipe, seed=self.seed, steps=recipe.steps if self.steps is None else self.steps)
 
 
 @dataclass
@@ -96,18 +92,15 @@ class Lifter(FromMocap):
 
     network = "lifter"
 
-    def train(
-        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
-    ) -> None:
+    def task(self, found: Sequence[MocapClip]) -> MocapTask:
         from choros.lifter.network import LifterConfig
-        from choros.training.lifter import LifterTraining, train
-        from choros.training.lifter_data import Clip, ClipConfig
+        from choros.training.lifter.batch import ClipConfig
+        from choros.training.lifter.poses import Clip
+        from choros.training.lifter.recipe import LifterRecipe
+        from choros.training.lifter.task import LifterTask
 
-        run = LifterTraining(seed=self.seed)
-        if self.steps is not None:
-            run = replace(run, steps=self.steps)
         clips = [Clip.of(clip) for clip in found]
-        train(clips, output, run, LifterConfig(), ClipConfig(), about, report, stop)
+        return LifterTask(clips, self.as_asked(LifterRecipe()), LifterConfig(), ClipConfig())
 
 
 @dataclass
@@ -116,16 +109,12 @@ class MotionModel(FromMocap):
 
     network = "motion-model"
 
-    def train(
-        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
-    ) -> None:
+    def task(self, found: Sequence[MocapClip]) -> MocapTask:
         from choros.scenes.motion.motion_model import MotionModelConfig
-        from choros.training.motion_model import MotionTraining, train
+        from choros.training.motion_model.recipe import MotionModelRecipe
+        from choros.training.motion_model.task import MotionModelTask
 
-        run = MotionTraining(seed=self.seed)
-        if self.steps is not None:
-            run = replace(run, steps=self.steps)
-        train(found, output, run, MotionModelConfig(), about, report, stop)
+        return MotionModelTask(found, self.as_asked(MotionModelRecipe()), MotionModelConfig())
 
 
 @dataclass
@@ -138,18 +127,6 @@ class FromMocapForGlamr(FromMocap):
     def _command(self) -> str:
         return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
 
-    def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
-        """How it is trained (with a ``pace``), the network's config, and what trains it."""
-        raise NotImplementedError
-
-    def train(
-        self, found: Sequence[MocapClip], output: Path, about: dict[str, Any], report: Report, stop: Stop
-    ) -> None:
-        run, config, train = self.recipe()
-        steps = run.pace.steps if self.steps is None else self.steps
-        run = replace(run, pace=replace(run.pace, seed=self.seed, steps=steps))
-        train(found, output, run, config, about, report, stop)
-
 
 @dataclass
 class Infiller(FromMocapForGlamr):
@@ -157,11 +134,12 @@ class Infiller(FromMocapForGlamr):
 
     network = "infiller"
 
-    def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
+    def task(self, found: Sequence[MocapClip]) -> MocapTask:
         from choros.glamr.config import INFILLER_PRESETS
-        from choros.training.infiller import InfillerTraining, train_infiller
+        from choros.training.glamr.recipe import InfillerRecipe
+        from choros.training.glamr.task import InfillerTask
 
-        return InfillerTraining(), INFILLER_PRESETS[self.size], train_infiller
+        return InfillerTask(found, self.as_asked(InfillerRecipe()), INFILLER_PRESETS[self.size])
 
 
 @dataclass
@@ -170,11 +148,12 @@ class Trajectory(FromMocapForGlamr):
 
     network = "trajectory"
 
-    def recipe(self) -> tuple[Any, Any, Callable[..., Any]]:
+    def task(self, found: Sequence[MocapClip]) -> MocapTask:
         from choros.glamr.config import TRAJECTORY_PRESETS
-        from choros.training.trajectory import TrajectoryTraining, train_trajectory
+        from choros.training.glamr.recipe import TrajectoryRecipe
+        from choros.training.glamr.task import TrajectoryTask
 
-        return TrajectoryTraining(), TRAJECTORY_PRESETS[self.size], train_trajectory
+        return TrajectoryTask(found, self.as_asked(TrajectoryRecipe()), TRAJECTORY_PRESETS[self.size])
 
 
 @dataclass

@@ -19,9 +19,9 @@ from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.comotion.config import ComotionConfig
-    from choros.training.comotion_feed import Footage
-    from choros.training.comotion_footage import PseudoLabels
-    from choros.training.stages import Recipe
+    from choros.training.comotion.feed import Footage
+    from choros.training.comotion.footage import PseudoLabels
+    from choros.training.comotion.recipe import Recipe
 
 
 @dataclass
@@ -82,9 +82,9 @@ class Comotion:
         from choros.cli.stopping import stopping
         from choros.outputs import claimed
         from choros.scenes import SceneConfig
-        from choros.training.comotion import train
-        from choros.training.comotion_feed import Options
-        from choros.training.comotion_footage import with_footage
+        from choros.training.comotion.feed import Options
+        from choros.training.comotion.footage import with_footage
+        from choros.training.comotion.train import train
 
         footage, labelled = self._data()
         recipe = with_footage(self._recipe(), labelled, self.data_share)
@@ -149,7 +149,7 @@ class Comotion:
         return " ".join(said)
 
     def _recipe(self) -> Recipe:
-        from choros.training.stages import RECIPES
+        from choros.training.comotion.recipe import RECIPES
 
         whole = RECIPES[self.recipe]
         if min(n for n in (self.steps, self.frames, 1) if n is not None) < 1:
@@ -186,7 +186,7 @@ class Comotion:
 
     def _data(self) -> tuple[dict[str, Footage], dict[str, list[PseudoLabels]]]:
         """All footage by name, and which of it is pseudo-labelled."""
-        from choros.training.comotion_footage import (
+        from choros.training.comotion.footage import (
             footage_of,
             open_pseudo_labels,
             open_set,

@@ -28,7 +28,7 @@ class PseudoLabel:
     def run(self) -> None:
         from choros.cli.progress import RunProgress
         from choros.cli.threads import leave_cores_to_the_networks
-        from choros.training.pseudo_labels import write_set
+        from choros.training.comotion.pseudo_labels import write_set
 
         if not self.inputs:
             raise ChorosError("nothing was named to label; give videos or pictures.")

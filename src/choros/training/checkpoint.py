@@ -1,46 +1,71 @@
 """Checkpoints: everything a run needs to go on exactly where it stopped, in one safetensors file.
 
-It holds the weights of some modules by name, the optimiser's moments and the step; no code, as all our files.
+It holds the weights of the network and of its slow average, the optimiser's moments, and as JSON in the metadata what
+it is and the step; no code, as all our files. There is no state of random generators: what a step draws follows from
+the run's seed and the step (`choros.training.seeding`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from choros import weights
+from choros.errors import ChorosError
 
 
-def save_checkpoint(
-    path: Path, system: str, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer, step: int
-) -> None:
-    """Write the run of ``system`` as it stands after ``step`` steps."""
+@dataclass
+class TrainingState:
+    """What a run has come to: all that changes from step to step."""
+
+    network: nn.Module
+    average: nn.Module  # the slow average of the network's weights, which ships
+    optimiser: torch.optim.Optimizer
+    step: int = 0  # steps taken
+
+    @classmethod
+    def begin(cls, network: nn.Module, optimiser: torch.optim.Optimizer, step: int = 0) -> TrainingState:
+        """A run that begins, or goes on from weights that know nothing of the optimiser, after ``step`` steps."""
+        return cls(network, copy.deepcopy(network).requires_grad_(False).eval(), optimiser, step)
+
+
+def save_checkpoint(path: Path, system: str, state: TrainingState) -> None:
+    """Write the run of ``system`` as it stands; the file appears whole or not at all."""
     tensors: dict[str, Tensor] = {}
-    for prefix, module in modules.items():
+    for prefix, module in (("model", state.network), ("average", state.average)):
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
+    for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    weights.save(path, tensors, {"system": f"{system}-checkpoint", "step": step})
+    weights.save(path, tensors, {"system": f"{system}-checkpoint", "step": state.step})
 
 
-def load_checkpoint(
-    path: Path, system: str, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer
-) -> int:
-    """Put modules and optimiser back to where ``save_checkpoint`` found them; returns the step.
+def load_checkpoint(path: Path, system: str, state: TrainingState) -> None:
+    """Put ``state`` to where ``save_checkpoint`` found it.
 
-    Raises ``ChorosError`` if the file is of another system.
+    Raises ``ChorosError`` if the file is no checkpoint of ``system``, or of another network than the run's.
     """
     tensors, metadata = weights.load(path, f"{system}-checkpoint")
-    for prefix, module in modules.items():
-        start = f"{prefix}."
-        module.load_state_dict({k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)})
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, moment = name.split(".")
+    try:
+        for prefix, module in (("model", state.network), ("average", state.average)):
+            module.load_state_dict(_below(prefix, tensors))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below("optimiser", tensors).items():
+            index, moment = name.split(".")
             moments.setdefault(int(index), {})[moment] = tensor
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
-    return int(metadata["step"])
+        state.step = int(metadata["step"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise ChorosError(
+            f"{path} is of a run of another network or another version of choros; give the options that it was begun "
+            "with, or another output."
+        ) from error
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix`` and a dot, without it."""
+    start = f"{prefix}."
+    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}

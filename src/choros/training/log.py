@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +45,6 @@ class Log:
                     self._board.add_scalar(name, value, whole["step"])
             self._board.flush()
         return whole
-
-
-def log_every(path: Path, steps: int = 50) -> Callable[[Mapping[str, Any]], None]:
-    """A ``report`` that tells the log at ``path`` the mean loss of every so many steps."""
-    logs: list[Log] = []
-    began = time.monotonic()
-
-    def report(record: Mapping[str, Any]) -> None:
-        if not logs:  # only now it is known at which step the run goes on
-            logs.append(Log(path, record["step"] - 1))
-        logs[0].count({"loss": record["loss"]})
-        if record["step"] % steps == 0 or record["step"] == record["steps"]:
-            logs[0].write({"step": record["step"], "seconds": time.monotonic() - began})
-
-    return report
 
 
 def _step_of(line: str) -> int:

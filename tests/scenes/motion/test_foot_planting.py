@@ -9,7 +9,7 @@ from choros.scenes.motion.foot_planting import _bridged, _joints, plant
 from choros.scenes.motion.gait import Manner, animate
 from choros.scenes.motion.rest_skeleton import JOINT, about, bend_leg, facing
 from choros.scenes.motion.routes import Leg, walk
-from choros.training.motion_model import open_figure
+from choros.training.motion_model.windows import open_figure
 
 BALLS = [JOINT["left_foot"], JOINT["right_foot"]]
 TIMES = np.arange(0, 4, 1 / 30)

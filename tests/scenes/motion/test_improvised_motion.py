@@ -23,7 +23,7 @@ from choros.scenes.motion.motion_model import (
     shipped_model,
 )
 from choros.scenes.motion.rest_skeleton import JOINT, RestSkeleton
-from choros.training.motion_model import open_figure, rows_of
+from choros.training.motion_model.windows import open_figure, rows_of
 
 TIMES = np.arange(0, 12, 1 / 30)
 BALLS = [JOINT["left_foot"], JOINT["right_foot"]]

@@ -18,7 +18,7 @@ from choros.scenes.motion.motion_features import (
     path,
 )
 from choros.scenes.motion.rest_skeleton import JOINT, about
-from choros.training.motion_model import open_figure
+from choros.training.motion_model.windows import open_figure
 
 N = 40
 #: From the captures' world (x, y up, z) to ours (z up), such that facing +z there is facing +y here.

@@ -2,7 +2,8 @@
 
 It continues a motion by a window of 1.6 s that overlaps the last half second: the window, as principal
 components, is drawn by flow matching (Lipman et al. 2023, "Flow Matching for Generative Modeling", with straight
-paths) given that half second. Trained by ``training``; feet are planted by ``foot_planting``.
+paths) given that half second. Trained by ``training/motion_model``; feet are planted by
+``foot_planting``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,202 @@
+"""CoMotion's training as data: which clips, how long, which losses, what is frozen, for how many steps.
+
+The three stages are those of the paper (4.2): single images, short clips, longer clips. The text gives the sets,
+the lengths of clips, the numbers of iterations and what is frozen; learning rates, sizes of batches and weights of
+losses are ours. Recipes differ in numbers only: the loop is that of all networks, `choros.training.loop`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from choros.comotion.config import TRUNK
+
+#: The whole encoder, by the beginning of its parameters' names, as ``TRUNK``.
+ENCODER = "encoder."
+
+
+#: Shapes of pictures, width over height.
+WIDE, TALL = 16 / 9, 9 / 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """Clips of one kind; a micro-batch is drawn from one source."""
+
+    data: str  # "scenes", or the name of footage or of a public set that the user has
+    frames: int  # of a clip
+    share: float = 1.0  # of the micro-batches, to those of the stage's other sources
+    fps: Fraction = Fraction(25)  # of scenes; other data have their own
+    clips_per_scene: int = 4  # of scenes: cut from one, because making a scene takes a while
+    people: tuple[int, int] = (1, 8)  # of scenes: at least and at most in one
+    #: Width over height of all its pictures. A network without padding needs one, that a batch has one shape; None
+    #: varies it.
+    aspect: float | None = None
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of `choros.training.comotion.losses`; what has no truth in a source has no loss there."""
+
+    points_2d: float = 4.0
+    points_3d: float = 4.0
+    pose: float = 0.5
+    depth: float = 1.0
+    betas: float = 0.05
+    betas_norm: float = 0.005  # paper 4.2, where betas are not known
+    heatmaps: float = 0.5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some steps of training on the same mixture."""
+
+    name: str
+    sources: tuple[Source, ...]
+    steps: int
+    lr: float
+    clips: int  # of a micro-batch, on each process
+    accumulate: int = 1  # micro-batches of a step
+    frozen: tuple[str, ...] = (TRUNK,)
+    losses: LossWeights = LossWeights()
+    warmup: int = 200  # steps over which the learning rate rises, a tenth of all at most; then along a cosine
+    least_lr: float = 0.05  # of ``lr``, at the end
+    kept_clips: int = 64  # of each source, in memory
+    reuse: float = 4.0  # how often a clip is drawn, on average, each time with other people, boxes and K
+
+    def freezes(self, name: str) -> bool:
+        """Whether the parameter of that name, or all whose names begin so, stay as they are."""
+        return any(name.startswith(part) for part in self.frozen)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run; what is not the stages' own affair."""
+
+    network: str  # one of `choros.comotion.config.PRESETS`
+    stages: tuple[Stage, ...]
+    held_out: Source  # held-out clips for the pictures and numbers of a run
+    held_out_clips: int = 6
+    people: int = 8  # paper 4: at most, of a clip
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    ema: float = 0.999
+    log_every: int = 10  # steps
+    checkpoint_every: int = 250
+    held_out_every: int = 500
+
+    @property
+    def steps(self) -> int:
+        """Of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> tuple[int, int]:
+        """The stage that the step after ``step`` steps belongs to, by number, and the steps before that stage."""
+        before = 0
+        for number, stage in enumerate(self.stages):
+            if step < before + stage.steps:
+                return number, before
+            before += stage.steps
+        return len(self.stages), before
+
+
+#: As published. COCO's and MPII's pseudo-labels are 4DHumans's npz files, as InstaVariety's.
+PAPER = Recipe(
+    network="large",
+    stages=(
+        Stage(
+            "images",
+            (Source("instavariety", 1, 0.5), Source("coco", 1, 0.3), Source("mpii", 1, 0.2)),
+            steps=300_000,
+            lr=1e-4,
+            clips=16,
+            frozen=(),
+            kept_clips=256,
+            reuse=1.0,
+        ),
+        Stage(
+            "short clips",
+            (
+                Source("instavariety", 1, 0.25),
+                Source("coco", 1, 0.15),
+                Source("mpii", 1, 0.1),
+                Source("bedlam", 4, 0.5),
+            ),
+            steps=300_000,
+            lr=1e-4,
+            clips=8,
+            frozen=(ENCODER,),
+        ),
+        Stage(
+            "long clips",
+            (Source("bedlam", 16, 0.5), Source("posetrack", 8, 0.25), Source("jrdb", 16, 0.25)),
+            steps=150_000,
+            lr=5e-5,
+            clips=4,
+            frozen=(ENCODER,),
+        ),
+    ),
+    held_out=Source("bedlam", 16),
+)
+
+#: Scenes in place of the sets; the trunk has seen real people and stays as it is. Numbers are those of two
+#: processes, one on each core of a small machine.
+SMALL = Recipe(
+    network="small",
+    stages=(
+        Stage(
+            "images",
+            (
+                Source("scenes", 1, 0.75, clips_per_scene=24, aspect=WIDE),
+                Source("scenes", 1, 0.25, clips_per_scene=24, aspect=TALL),
+            ),
+            steps=6_000,
+            lr=6e-4,
+            clips=10,
+            kept_clips=384,
+            reuse=8.0,
+        ),
+        Stage(
+            "short clips",
+            (
+                Source("scenes", 4, 0.45, clips_per_scene=10, aspect=WIDE),
+                # Fewer frames: people move further from one to the next.
+                Source("scenes", 4, 0.2, fps=Fraction(25, 3), clips_per_scene=8, aspect=WIDE),
+                Source("scenes", 4, 0.2, fps=Fraction(25, 2), clips_per_scene=10, aspect=TALL),
+                Source("scenes", 1, 0.15, clips_per_scene=24, aspect=WIDE),
+            ),
+            steps=6_000,
+            lr=4e-4,
+            clips=4,
+            kept_clips=96,
+            reuse=6.0,
+        ),
+        Stage(
+            "long clips",
+            (
+                # Nobody hides somebody who is alone.
+                Source("scenes", 16, 0.4, people=(3, 8), aspect=WIDE),
+                Source("scenes", 16, 0.15, people=(3, 8), aspect=TALL),
+                # Twice the time in as many frames: whoever is hidden for a second is hidden inside a clip.
+                Source("scenes", 16, 0.3, fps=Fraction(25, 2), people=(3, 8), aspect=WIDE),
+                Source(
+                    "scenes", 16, 0.15, fps=Fraction(25, 3), clips_per_scene=3, people=(3, 8), aspect=WIDE
+                ),
+            ),
+            steps=2_500,
+            lr=3e-4,
+            clips=2,
+            frozen=(ENCODER,),
+            kept_clips=24,
+            reuse=8.0,
+        ),
+    ),
+    held_out=Source("scenes", 24, clips_per_scene=1, aspect=WIDE),
+    held_out_clips=4,
+    people=5,  # fewer than the paper's, so that few places in a batch stay empty
+    ema=0.998,
+    held_out_every=300,
+)
+
+RECIPES = {"paper": PAPER, "small": SMALL}

@@ -1,0 +1,36 @@
+"""Several processes that train one network: all take the same steps, the first alone writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+def rank() -> int:
+    """The number of this process in the group of torch.distributed; 0 where there is none."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """The mean over all processes; a parameter that this one did not use counts with zero."""
+    if not dist.is_initialized():
+        return
+    parameters = list(parameters)
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat = nn.utils.parameters_to_vector(gradients)
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+        parameter.grad = part.view_as(parameter)
+
+
+def anyone(wish: bool) -> bool:
+    """Whether any process wishes so: all of them stop after the same step."""
+    if not dist.is_initialized():
+        return wish
+    wishes = [False] * dist.get_world_size()
+    dist.all_gather_object(wishes, wish)
+    return any(wishes)

@@ -1,0 +1,1 @@
+"""The training of GLAMR's motion infiller and trajectory predictor."""

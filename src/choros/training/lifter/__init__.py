@@ -1,0 +1,1 @@
+"""The lifter's training: poses nobody captured, random cameras, noisy keypoints."""

@@ -1,0 +1,1 @@
+"""The training of what moves people in synthetic scenes."""
