@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from choros.detection.neighbours import estimate_apart
 from choros.detection.silhouette import Segmenter
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
+from choros.lifter.affinity import Found, LifterAffinity, affinity_of
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.floor import nobody_gone
 from choros.lifter.ghosts import end, ghosts_of_the_seen, hand_on_ids, pushed_behind
@@ -30,7 +29,6 @@ from choros.lifter.shots import go_on, set_aside
 from choros.lifter.tracks import (
     coast,
     fields,
-    overlap_with_others,
     remember_appearance,
     remember_outlines,
     remember_speed,
@@ -41,15 +39,8 @@ from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.box_filter import boxes_of
 from choros.tracking.lifecycle import likely
-from choros.tracking.likelihood import (
-    Predicted,
-    Seen,
-    evidence,
-    log_likelihood_ratio,
-    log_place,
-)
+from choros.tracking.likelihood import Predicted
 from choros.tracking.online import (
-    Affinity,
     Flags,
     Indices,
     Moment,
@@ -62,38 +53,6 @@ from choros.tracking.online import (
 )
 
 Floats = NDArray[np.float64]
-
-
-class Found(NamedTuple):
-    """What one picture shows by itself."""
-
-    people: Detections
-    colours: Colours  # of the people
-    image: NDArray[np.uint8] | None = None  # for a look at outlines, if wanted
-
-    @property
-    def boxes_px(self) -> NDArray[np.float32]:
-        """(m, 4) xyxy."""
-        return self.people.boxes_px
-
-    @property
-    def scores(self) -> NDArray[np.float32]:
-        """(m,) 0 to 1."""
-        return self.people.scores
-
-    @property
-    def keypoints(self) -> Floats:
-        """(m, 17, 3) x_px, y_px, confidence."""
-        return self.people.keypoints.astype(np.float64)
-
-
-@dataclass(frozen=True)
-class LifterAffinity(Affinity):
-    """Log likelihood ratios of the same person against somebody new, and what they were told from."""
-
-    seen: Seen
-    bodily: Flags  # (m,) who shows enough keypoints
-    same_place: Flags  # (n, m) who stands where the track is expected
 
 
 class LifterTracker(OnlineTracker[Found, LifterAffinity]):
@@ -141,19 +100,10 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
 
     def affinity(self, tracks: Tracks, moment: Moment[Found]) -> LifterAffinity:
         """By place, size, depth, pose and appearance; whoever shows too few keypoints is nobody."""
-        config, found = self._config, moment.found
-        keypoints, boxes_px = found.keypoints, found.boxes_px.astype(np.float64)
-        glance_cam = self._lifting.glance(keypoints, moment.K) if len(keypoints) else np.zeros((0, 3))
+        found, keypoints = moment.found, moment.found.keypoints
+        depth_m = self._lifting.glance(keypoints, moment.K)[:, 2] if len(keypoints) else np.zeros(0)
         expected = self._expected(tracks, moment)
-        sure = evidence(found.scores.astype(np.float64), keypoints, config.alike)
-        overlap = overlap_with_others(boxes_px)
-        seen = Seen(boxes_px, keypoints, glance_cam[:, 2], found.colours, sure, overlap)
-        bodily = (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
-        dim = (keypoints[..., 2] >= config.dim).sum(-1) >= config.min_keypoints
-        bodily |= dim & (found.scores >= config.life.certain_score)
-        ratio = log_likelihood_ratio(expected, seen, config.alike, config.box)
-        same_place = log_place(expected, seen, config.alike, config.box) > config.same_place_log
-        return LifterAffinity(np.where(bodily, ratio, -np.inf), seen, bodily, same_place)
+        return affinity_of(expected, found, depth_m, self._config)
 
     def measure(self, tracks: Tracks, affinity: LifterAffinity, moment: Moment[Found]) -> None:
         """Lift who is seen; the others drift on, and end if they are ghosts of somebody who is seen."""
