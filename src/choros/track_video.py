@@ -144,7 +144,7 @@ def _follow(
     with journal:
         try:
             for frame, features in _encode_ahead(reader, stream, n_resumed):
-                rows = stream.step(features, frame.pts_s).rows
+                rows = stream.step(features, frame.pts_s)
                 if options.photos:
                     K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
                 record = frame_record(frame, K, place.T_world_camera, cut_before=cut_before(stream))

@@ -36,7 +36,7 @@ class PhotoStream:
 
     def step(self, features: Any, time_s: float) -> NDArray[np.void]:
         stream, seen = features
-        rows: NDArray[np.void] = stream.step(seen, 0.0).rows.copy()
+        rows: NDArray[np.void] = stream.step(seen, 0.0).copy()
         ids = {int(person): self._people + k + 1 for k, person in enumerate(np.unique(rows["person"]))}
         rows["person"] = [ids[int(person)] for person in rows["person"]]
         rows["frame"] = self._photo
