@@ -46,7 +46,7 @@ def main() -> None:
         last_s = 0.0
         with open_video(args.clip) as reader:
             for frame in reader:
-                rows = stream.update(frame.image, played_s + frame.pts_s)
+                rows = stream.update(frame.image, played_s + frame.pts_s).rows
                 last_s, done = frame.pts_s, done + 1
                 if done % 2000 == 0 or done == args.frames:
                     now_mb = resident_mb()

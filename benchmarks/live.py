@@ -126,9 +126,9 @@ class Clocked:
 
         def clocked(image: Any, time_s: float) -> Any:
             began = time.monotonic()
-            rows = update(image, time_s)
+            result = update(image, time_s)
             self.update_s.append(time.monotonic() - began)
-            return rows
+            return result
 
         stream.update = clocked
         return stream

@@ -26,11 +26,13 @@ from choros.body.shape import Shapes
 from choros.detection import Detections
 from choros.detection.silhouette import Segmenter
 from choros.keypoints import box_iou
+from choros.lifter.affinity import Found
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.shape import ShapeRules
 from choros.lifter.tracker import LifterSystem
 from choros.scenes import SceneConfig, make_scene
 from choros.tracking.appearance import read_colours
+from choros.tracking.online import FrameFeatures
 from choros.view.raster import Canvas
 
 MEAN = ShapeRules(limit=0.0)  # everybody keeps the mean shape
@@ -65,7 +67,7 @@ def statures(
     votes: dict[int, list[int]] = {}
     found: dict[int, tuple[float, float]] = {}
     for i, image in enumerate(scene.frames()):
-        rows = stream.update(image, float(scene.times_s[i]))
+        rows = stream.update(image, float(scene.times_s[i])).rows
         rows = rows[rows["visible"]]
         found |= stream.statures()
         overlap = box_iou(rows["box_px"].astype(float), truth.box_px[i].astype(float))
@@ -132,12 +134,13 @@ def pictures(system: LifterSystem, shapes: Shapes, folder: Path) -> list[float]:
         if not close.any():
             continue
         stream = system.stream()
-        rows = stream.begin(image, boxes, 0.0)
+        rows = stream.begin(image, boxes, 0.0).rows
         size, keypoints = image.shape[1::-1], rows["keypoints_px"]
         people = Detections(boxes.astype(np.float32), np.ones(len(boxes), np.float32), keypoints)
-        given = FrameFeatures(people, read_colours(image, keypoints.astype(float), 0.3), *size, image)
+        found = Found(people, read_colours(image, keypoints.astype(float), 0.3), image)
+        given = FrameFeatures(found, *size)
         for step in range(1, int(STILL_S / STEP_S)):
-            rows = stream.step(given, step * STEP_S)
+            rows = stream.step(given, step * STEP_S).rows
         out += [iou(drawn(system, shapes, rows[i], stream.K, size), masks[i]) for i in np.flatnonzero(close)]
     return out
 
@@ -148,7 +151,7 @@ def clip(system: LifterSystem, shapes: Shapes, path: Path, segmenter: Segmenter)
     with choros.open_video(path) as video:
         stream = system.stream()
         for frame in video:
-            rows = stream.update(frame.image, frame.pts_s)
+            rows = stream.update(frame.image, frame.pts_s).rows
             if frame.pts_s - looked_s < 0.7 or frame.pts_s < 1.0:
                 continue
             looked_s = frame.pts_s

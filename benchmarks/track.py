@@ -40,7 +40,7 @@ class Clocked:
     """A system whose streams note how long each ``step`` takes."""
 
     def __init__(self, system: Any) -> None:
-        self._system, self.follow_s = system, []
+        self._system, self.step_s = system, []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._system, name)
@@ -50,12 +50,12 @@ class Clocked:
         stream.step = self._clocked(stream.step)
         return stream
 
-    def _clocked(self, follow: Callable[..., Any]) -> Callable[..., Any]:
+    def _clocked(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def clocked(*args: Any) -> Any:
             began = time.perf_counter()
-            rows = follow(*args)
-            self.follow_s.append(time.perf_counter() - began)
-            return rows
+            result = step(*args)
+            self.step_s.append(time.perf_counter() - began)
+            return result
 
         return clocked
 
@@ -97,7 +97,7 @@ def whole(video: str, accurate: bool, frames: int | None, name: str = "lifter") 
         "overall_fps": len(ends) / (finished - began),
         "cpu_per_frame_s": (ends[-1][1] - ends[warm][1]) / max(count, 1),
         "cores_used": (cpu_finished - cpu_began) / (finished - began),
-        "follow_share": sum(system.follow_s[warm + 1 :]) / steady_s if count else float("nan"),
+        "step_share": sum(system.step_s[warm + 1 :]) / steady_s if count else float("nan"),
         "peak_mb": peak_mb,
         "people": float(motion.visible.sum()) / len(motion),
         "ids": len(motion.ids),
@@ -111,7 +111,7 @@ def parts(video: str, accurate: bool, frames: int | None) -> dict[str, Any]:
     from choros.systems import load
     from choros.video import open_video
 
-    spent: dict[str, list[tuple[float, float]]] = {"decode": [], "look": [], "follow": []}
+    spent: dict[str, list[tuple[float, float]]] = {"decode": [], "encode": [], "step": []}
 
     def clocked(part: str, work: Callable[[], Any]) -> Any:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -206,7 +206,7 @@ def main() -> None:
         ("CPU time a frame, ms", "cpu_per_frame_s", "{:.1f}"),
         ("cores in use", "cores_used", "{:.2f}"),
         ("peak memory, MB", "peak_mb", "{:.0f}"),
-        ("lift + track, share of the wall time", "follow_share", "{:.1%}"),
+        ("lift + track, share of the wall time", "step_share", "{:.1%}"),
         ("people seen a frame", "people", "{:.1f}"),
         ("ids", "ids", "{}"),
     ):

@@ -10,6 +10,6 @@ import choros
 tracker = choros.load().stream()
 with choros.open_video(sys.argv[1]) as video:
     for frame in video:
-        rows = tracker.update(frame.image, frame.pts_s)  # uint8 RGB and seconds in, one row a person out
+        rows = tracker.update(frame.image, frame.pts_s).rows  # uint8 RGB and seconds in, one row a person out
         who = ", ".join(f"{row['person']}{'' if row['visible'] else ' (hidden)'}" for row in rows)
         print(f"{frame.pts_s:6.2f} s: {who or 'nobody'}")

@@ -15,7 +15,7 @@ source = int(sys.argv[1]) if sys.argv[1].isdecimal() else sys.argv[1]
 tracker = choros.load().stream()
 with choros.LiveSource(source) as camera:
     for frame in camera:  # until Ctrl-C, or the end of a file
-        people = choros.people_of(tracker.update(frame.image, frame.pts_s))
+        people = choros.people_of(tracker.update(frame.image, frame.pts_s).rows)
         latency_s = time.monotonic() - frame.arrived_s
         print(
             f"{frame.pts_s:6.2f} s: {len(people)} people after {1000 * latency_s:.0f} ms, {camera.n_dropped} dropped"

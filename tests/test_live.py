@@ -29,7 +29,7 @@ from choros.journal import MotionJournal, folder_of
 from choros.live import LiveOptions, LiveSource, live_to_file, rescue, source
 from choros.live.page import LivePage
 from choros.live.record import LiveState
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.video import Frame, Gap, VideoInfo, VideoReader
 from tests.video.making import X264, Kind, number_in, numbered, steady, write_video
 
@@ -63,7 +63,7 @@ class NumbersStream:
         rows = np.zeros(1, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, 1, True
         rows["transl"], rows["box_px"] = (number_in(image), 0, 3), (1, 2, 31, 42)
-        return rows
+        return FrameResult(rows)
 
     def state(self):
         return {"frame": np.array(self.frame)}

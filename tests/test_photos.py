@@ -16,7 +16,7 @@ from choros.datasets.coco import read_coco
 from choros.errors import ChorosError
 from choros.exporters import FORMATS
 from choros.journal import folder_of
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
 from choros.track_video import track, track_to_file
 
@@ -56,7 +56,7 @@ class CrowdStream:
         rows["transl"][:, 0] = self.K[0, 2] / 100
         rows["box_px"] = [4, 4, 30, 60]
         rows["keypoints_px"][:, :, :2], rows["keypoints_px"][:, :, 2] = 16, 0.9
-        return rows
+        return FrameResult(rows)
 
     def update(self, image, time_s):
         return self.step(self.encode(image), time_s)

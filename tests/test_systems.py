@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from choros import systems, track_video, weights
+from choros import track_video, weights
 from choros.camera.calibration import Calibration
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.journal import folder_of
 from choros.lifter.tracker import LifterSystem
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
 from choros.run_identity import file_identity, identity_of
 from choros.systems import load
@@ -53,7 +53,7 @@ class CounterStream:
         rows = np.zeros(2, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, [1, 2], True
         rows["transl"], rows["box_px"] = self.total, [1, 2, 11, 22]
-        return rows
+        return FrameResult(rows)
 
     def update(self, image, time_s):
         return self.step(self.encode(image), time_s)
@@ -80,7 +80,7 @@ def test_file_call_equals_frame_by_frame(clip, tmp_path):
     motion = Motion.load(tmp_path / "motion.npz")
     stream = Counter().stream()
     with open_video(clip) as reader:
-        rows = np.concatenate([stream.update(frame.image, frame.pts_s) for frame in reader])
+        rows = np.concatenate([stream.update(frame.image, frame.pts_s).rows for frame in reader])
     np.testing.assert_array_equal(motion.rows, rows)
     assert motion.pts == [Fraction(i, 10) for i in range(70)]
     assert (motion.K == [[64, 0, 32], [0, 64, 24], [0, 0, 1]]).all()

@@ -195,6 +195,6 @@ def test_systems_go_to_processes_that_are_started_anew(name):
     system = choros.load(name)
     again = pickle.loads(pickle.dumps(system))
     assert again.name == system.name
-    assert (again.stream().update(image, 0.0) == system.stream().update(image, 0.0)).all()
+    assert (again.stream().update(image, 0.0).rows == system.stream().update(image, 0.0).rows).all()
     stream = pickle.loads(pickle.dumps(system.stream()))
-    assert len(stream.update(image, 0.0)) == 0
+    assert len(stream.update(image, 0.0).rows) == 0

@@ -4,7 +4,7 @@
 
 >>> motion = choros.track("clip.mp4")                # everyone's Motion
 >>> tracker = choros.load().stream()                 # or frame by frame
->>> rows = tracker.update(image, time_s)             # (H, W, 3) uint8 RGB, seconds -> (n,) choros.motion.ROW
+>>> rows = tracker.update(image, time_s).rows        # (H, W, 3) uint8 RGB, seconds -> (n,) choros.motion.ROW
 """
 
 import os

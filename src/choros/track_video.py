@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,8 @@ from choros._version import __version__
 from choros.body.posed import Skeleton
 from choros.clip_identity import identity_of
 from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, check_same_clip, frames_if_finished
-from choros.motion import FRAME, Header, Motion
+from choros.motion import FRAME, FrameResult, Header, Motion
+from choros.motion.frame_result import checked
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
 from choros.run_identity import identity_of as identity_of_system
@@ -123,32 +123,24 @@ def track_to_file(
                 stream.restore(state)
             else:
                 journal = MotionJournal.start(output, header)
-            n_people, statures = _follow(
-                reader, stream, journal, options, Place.of(options, system), progress
-            )
+            n_people, statures = _follow(reader, stream, Recorder(journal, system, options), progress)
             return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, info.notes)
 
 
 def _follow(
     reader: VideoReader,
     stream: Stream,
-    journal: MotionJournal,
-    options: TrackOptions,
-    place: Place,
+    recorder: Recorder,
     progress: Callable[[Progress], None],
 ) -> tuple[int, dict[int, tuple[float, float]]]:
-    """Write the frames that ``journal`` lacks into it, and finish it; returns how many were seen, and statures."""
+    """Record the frames that the journal lacks, and finish it; returns how many were seen, and statures."""
+    journal = recorder.journal
     done, n_resumed, saved_s = False, journal.n_frames, None
-    K = options.intrinsics(reader.info.width, reader.info.height)
     statures: dict[int, tuple[float, float]] = {}
     with journal:
         try:
             for frame, features in _encode_ahead(reader, stream, n_resumed):
-                rows = stream.step(features, frame.pts_s)
-                if options.photos:
-                    K = options.intrinsics(frame.image.shape[1], frame.image.shape[0])
-                record = frame_record(frame, K, place.T_world_camera, cut_before=cut_before(stream))
-                journal.append(record, place.placed(rows))
+                rows = recorder.add(frame, stream.step(features, frame.pts_s), cut_before(stream))
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                     journal.checkpoint(stream.state())
                     saved_s = frame.pts_s
@@ -220,33 +212,43 @@ def header_of(
     )
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the camera is, if that is known, and with it the people."""
+class Recorder:
+    """Puts what a system says of each frame into a journal, with the frame's times and camera.
 
-    T_world_camera: NDArray[np.float64] | None = None  # (4, 4); None: not known
-    skeleton: Skeleton | None = None  # of the people to be moved; None leaves them where they are
+    Where ``options`` tell the camera's pose, that holds and people are put into its world; else the system's word on
+    the camera is kept, and people stay in camera axes.
+    """
 
-    @classmethod
-    def of(cls, options: TrackOptions, system: System) -> Place:
-        if options.camera_pose is None:
-            return cls()
-        return cls(np.array(options.camera_pose), Skeleton.of(getattr(system, "body", None)))
+    def __init__(self, journal: MotionJournal, system: System, options: TrackOptions) -> None:
+        self.journal, self._system, self._options = journal, system, options
+        pose = options.camera_pose
+        self._T_world_camera = None if pose is None else np.array(pose)
+        self._size, self._K = (0, 0), np.zeros((3, 3))
+        self._skeleton = None if pose is None else Skeleton.of(getattr(system, "body", None))
 
-    def placed(self, rows: NDArray[np.void]) -> NDArray[np.void]:
-        """People (n,) ``motion.ROW`` in camera axes, in the space of the record."""
-        if self.skeleton is None or self.T_world_camera is None:
-            return rows
-        return self.skeleton.moved(rows, self.T_world_camera)
+    def add(self, frame: Frame, result: FrameResult, cut_before: bool) -> NDArray[np.void]:
+        """The next frame; returns its people, (n,) ``motion.ROW`` in camera axes.
+
+        Raises ``ChorosError`` for what is no result of a frame (``motion.frame_result``).
+        """
+        result = checked(result, self._system, self.journal.n_frames)
+        rows, T_world_camera = result.rows, result.T_world_camera
+        if self._skeleton is not None and self._T_world_camera is not None:
+            T_world_camera = self._T_world_camera
+            rows = self._skeleton.moved(rows, T_world_camera)
+        size = frame.image.shape[1], frame.image.shape[0]
+        if size != self._size:  # photographs have one each
+            self._K, self._size = self._options.intrinsics(*size), size
+        self.journal.append(_frame_record(frame, self._K, T_world_camera, cut_before), rows)
+        return result.rows
 
 
-def frame_record(
-    frame: Frame, K: NDArray[np.float64], T_world_camera: NDArray[np.float64] | None, *, cut_before: bool
+def _frame_record(
+    frame: Frame, K: NDArray[np.float64], T_world_camera: NDArray[np.float64] | None, cut_before: bool
 ) -> NDArray[np.void]:
     """One entry, () ``motion.FRAME``, of a camera with intrinsics ``K`` (3, 3), px, at a place, if it is known."""
     record = np.zeros((), FRAME)
-    pts: Fraction = frame.pts
-    record["pts"] = pts.numerator, pts.denominator
+    record["pts"] = frame.pts.numerator, frame.pts.denominator
     record["number"], record["gap_before"], record["cut_before"] = frame.number, frame.gap_before, cut_before
     record["K"], record["camera_known"] = K, T_world_camera is not None
     record["T_world_camera"] = np.eye(4) if T_world_camera is None else T_world_camera

@@ -12,7 +12,7 @@ from choros.camera.calibration import Calibration, calibration_of
 from choros.camera.lens import Lens
 from choros.errors import ChorosError
 from choros.glamr.odometry import camera_evidence
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
 from choros.track_video import track_to_file
 from choros.video import VideoWriter, open_video
@@ -421,7 +421,7 @@ class DotsStream:
         rows["frame"], rows["person"], rows["visible"], rows["transl"] = self.frame, 1, True, (0, 0, 4)
         y, x = features
         rows["box_px"] = x, y, x + 1, y + 1
-        return rows
+        return FrameResult(rows)
 
     def update(self, image, time_s):
         return self.step(self.encode(image), time_s)

@@ -17,7 +17,7 @@ from choros.errors import ChorosError
 from choros.exporters.formats import ExportOptions
 from choros.exporters.people import cast_of
 from choros.live import live_to_file
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
 from choros.scenes import SceneConfig, make_scene
 from choros.track_video import track_to_file
@@ -187,7 +187,7 @@ class KnowsStream:
         self.frame += 1
         rows = self.motion.in_frame(self.frame).copy()
         rows["frame"] = self.frame
-        return rows
+        return FrameResult(rows)
 
     def update(self, image, time_s):
         return self.step(None, time_s)

@@ -19,7 +19,7 @@ from choros import __version__, systems, track_video
 from choros.cli.main import main
 from choros.cli.progress import TrackProgress
 from choros.errors import ChorosError
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.video import VideoWriter, open_video
 
 COMMANDS = (
@@ -64,7 +64,7 @@ class ShadesStream:
         rows = np.zeros(1, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, 1, True
         rows["transl"], rows["box_px"] = (0, 0, 3 + self.sum / 100), (1, 2, 31, 62)
-        return rows
+        return FrameResult(rows)
 
     def state(self):
         return {"sum": np.array(self.sum), "frame": np.array(self.frame)}
@@ -305,7 +305,7 @@ def test_disk_that_fills_up_loses_nothing_that_was_confirmed(capsys, files, tmp_
 
 @pytest.mark.usefixtures("shades")
 def test_errors_of_ours_are_not_hidden(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(ShadesStream, "follow", lambda *_: {}["a bug"])
+    monkeypatch.setattr(ShadesStream, "step", lambda *_: {}["a bug"])
     with pytest.raises(KeyError, match="a bug"):
         run("track", files / "clip.mp4", "-o", tmp_path / "out")
 

@@ -23,7 +23,7 @@ from choros import systems, track_video
 from choros.cli.progress import TrackProgress
 from choros.cli.world import World
 from choros.errors import ChorosError
-from choros.motion import Motion
+from choros.motion import FrameResult, Motion
 from choros.options import TrackOptions
 from choros.run_identity import file_identity
 from choros.track_video import track_to_file
@@ -40,7 +40,7 @@ class Absent(Shades):
 
 class AbsentStream(ShadesStream):
     def step(self, features, time_s):
-        return super().step(features, time_s)[:0]
+        return FrameResult(super().step(features, time_s).rows[:0])
 
 
 @pytest.fixture

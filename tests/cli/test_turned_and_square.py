@@ -12,7 +12,7 @@ from choros import systems, track_video
 from choros.cli.main import main
 from choros.glamr.odometry import camera_evidence
 from choros.live import LiveSource
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
 from choros.video import open_video
 from choros.view.film import Film
@@ -47,7 +47,7 @@ class SpotStream:
         rows = np.zeros(1, ROW)
         rows["frame"], rows["person"], rows["visible"] = self.frame, 1, True
         rows["transl"] = DISTANCE_M * np.linalg.inv(self.K) @ spot
-        return rows
+        return FrameResult(rows)
 
     def state(self):
         return {"frame": np.array(self.frame)}

@@ -12,7 +12,7 @@ from choros.evaluation.benchmark import Recorded, run_benchmark
 from choros.evaluation.compare import compare, pooled_scores
 from choros.evaluation.oracle import unroll
 from choros.evaluation.sources import open_data
-from choros.motion import Motion
+from choros.motion import FrameResult, Motion
 
 from .truths import FPS, FRAMES, Told, changed, standing, write_clip
 
@@ -48,7 +48,7 @@ class Following:
         number = {person: i + 1 for i, person in enumerate(self.people)}
         rows = rows[np.isin(rows["person"], self.people)].copy()
         rows["person"] = [number[person] for person in rows["person"]]
-        return rows
+        return FrameResult(rows)
 
     def encode(self, image): ...
 

@@ -24,7 +24,7 @@ from choros.evaluation.real.remembered import Memory
 from choros.evaluation.real.run import ROWS, run_real
 from choros.evaluation.real.sheets import write_sheets
 from choros.evaluation.real.table import tables
-from choros.motion import ROW
+from choros.motion import ROW, FrameResult
 
 from .truths import HEIGHT, WIDTH, standing
 
@@ -204,12 +204,12 @@ class Same:
         return self
 
     def update(self, image, time_s):
-        return self.rows
+        return FrameResult(self.rows)
 
     def begin(self, image, boxes_px, time_s):
-        return self.rows[: len(boxes_px)]
+        return FrameResult(self.rows[: len(boxes_px)])
 
-    look = follow = state = restore = nothing
+    encode = step = state = restore = nothing
 
 
 @pytest.fixture

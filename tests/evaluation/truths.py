@@ -9,7 +9,7 @@ import torch
 
 from choros.body import BodyModel, BodyParams
 from choros.camera import intrinsics, project
-from choros.motion import FRAME, ROW, Header, Motion
+from choros.motion import FRAME, ROW, FrameResult, Header, Motion
 from choros.video import VideoWriter
 
 WIDTH, HEIGHT, FPS, FRAMES = 128, 96, 10, 12
@@ -91,7 +91,7 @@ class ToldStream:
         self.frame += 1
         rows = self.motions[features].in_frame(self.frame).copy()
         rows["visible"] = True  # it sees everybody; who is not seen again has no place in a file
-        return rows
+        return FrameResult(rows)
 
     def state(self):
         return {"frame": np.array(self.frame)}

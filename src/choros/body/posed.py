@@ -105,7 +105,7 @@ def people_of(
 ) -> list[PosedPerson]:
     """The people of one frame, from the rows (n,) that ``stream.update`` or ``Motion.in_frame`` gives.
 
-    >>> for person in choros.people_of(tracker.update(image, time_s)):
+    >>> for person in choros.people_of(tracker.update(image, time_s).rows):
     ...     x, y, z = person.joint("right_wrist")        # metres, x right, y down, z away from the camera
 
     ``body`` is the system's where that is not the open one: ``system.body``, or the user's SMPL file. With

@@ -58,8 +58,8 @@ def _follow(system: System, images: list[Frame], window: Motion, given: NDArray[
         raise ChorosError(
             f"the system {system.name} cannot be given the boxes of a first frame; use the full protocol."
         )
-    rows = [stream.begin(images[0].image, given["box_px"], images[0].pts_s)]
-    rows += [stream.update(frame.image, frame.pts_s) for frame in images[1:]]
+    rows = [stream.begin(images[0].image, given["box_px"], images[0].pts_s).rows]
+    rows += [stream.update(frame.image, frame.pts_s).rows for frame in images[1:]]
     for number, people in enumerate(rows):
         people["frame"] = number
         people["person"] = given["person"][people["person"] - 1]

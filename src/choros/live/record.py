@@ -23,7 +23,7 @@ from choros.live.source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
-from choros.track_video import Place, frame_record, header_of
+from choros.track_video import Recorder, header_of
 from choros.tracking.stream import System, cut_before
 from choros.video import VideoInfo
 
@@ -89,18 +89,17 @@ def _record(
         K = options.intrinsics(camera.info.width, camera.info.height)
         about = (provenance or {}) | {"live": True}
         header = header_of(camera.info, camera.name, system, K, options, about)
-        place = Place.of(options, system)
         stream = system.stream(K)
         first = last = None
         saved_s, n_people = -math.inf, 0
         with MotionJournal.start(output, header) as journal:
+            recorder = Recorder(journal, system, options)
             try:
                 while not camera.over:
                     rows, frame = None, camera.take(REPORT_S)
                     if frame is not None:
-                        rows = stream.update(frame.image, frame.pts_s)
-                        record = frame_record(frame, K, place.T_world_camera, cut_before=cut_before(stream))
-                        journal.append(record, place.placed(rows))
+                        result = stream.update(frame.image, frame.pts_s)
+                        rows = recorder.add(frame, result, cut_before(stream))
                         latencies_s.append(time.monotonic() - frame.arrived_s)
                         n_people = int(rows["visible"].sum())
                         first, last = first or frame, frame

@@ -49,7 +49,7 @@ class LiveSource:
 
     >>> with LiveSource("rtsp://camera/stream") as source:
     ...     for frame in source:                       # LiveFrame
-    ...         rows = tracker.update(frame.image, frame.pts_s)
+    ...         rows = tracker.update(frame.image, frame.pts_s).rows
 
     ``n_captured``, ``n_taken`` and ``n_dropped`` count frames, ``n_breaks`` how often a stream broke, and
     ``connection`` says in words how it stands. Raises ``ChorosError`` if the source cannot be opened.

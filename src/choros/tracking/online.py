@@ -9,7 +9,7 @@ keeps anything of a video but what its live tracks need.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -112,7 +112,7 @@ class OnlineTracker(ABC, Generic[D, A]):
     tracker keeps no track elsewhere, and what it keeps of a video beside them goes through `state`.
     """
 
-    fields: list[Any]  # of a track, as for ``np.dtype``
+    fields: Sequence[Any]  # of a track, as for ``np.dtype``
 
     @abstractmethod
     def detect(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None) -> D:
@@ -355,7 +355,7 @@ class OnlineStream(Generic[D, A]):
         return FrameResult(rows[order], extras={name: values[order] for name, values in extras.items()})
 
 
-def track_type(fields: list[Any]) -> np.dtype[np.void]:
+def track_type(fields: Sequence[Any]) -> np.dtype[np.void]:
     """The type of a track with these fields beside the common ones."""
     return np.dtype(
         [*COMMON_FIELDS, *fields], align=True

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.motion import FrameResult
+
 
 class PhotoStream:
     """A ``stream.Stream`` that begins anew with every picture.
@@ -34,18 +36,19 @@ class PhotoStream:
         stream = self._stream_of(self._intrinsics(image.shape[1], image.shape[0]))
         return stream, stream.encode(image)
 
-    def step(self, features: Any, time_s: float) -> NDArray[np.void]:
+    def step(self, features: Any, time_s: float) -> FrameResult:
         stream, seen = features
-        rows: NDArray[np.void] = stream.step(seen, 0.0).copy()
+        result: FrameResult = stream.step(seen, 0.0)
+        rows = result.rows.copy()
         ids = {int(person): self._people + k + 1 for k, person in enumerate(np.unique(rows["person"]))}
         rows["person"] = [ids[int(person)] for person in rows["person"]]
         rows["frame"] = self._photo
         self._photo, self._people = self._photo + 1, self._people + len(ids)
         of_stream = stream.statures() if hasattr(stream, "statures") else {}
         self._statures = {ids[person]: about for person, about in of_stream.items() if person in ids}
-        return rows
+        return result._replace(rows=rows)
 
-    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+    def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
         return self.step(self.encode(image), time_s)
 
     def statures(self) -> dict[int, tuple[float, float]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.journal import State
+from choros.motion import FrameResult
 
 
 class Stream(Protocol):
@@ -24,10 +25,10 @@ class Stream(Protocol):
     def encode(self, image: NDArray[np.uint8]) -> Any:
         """All that can be told from one picture, (H, W, 3) uint8 RGB, by itself."""
 
-    def step(self, features: Any, time_s: float) -> NDArray[np.void]:
-        """People of the next frame, (n,) ``motion.ROW``, camera axes, from its features."""
+    def step(self, features: Any, time_s: float) -> FrameResult:
+        """The next frame's people, in camera axes, from its features."""
 
-    def update(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.void]:
+    def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
         """``step`` of ``encode``: one frame in, its people out."""
 
     def state(self) -> State:
@@ -40,9 +41,7 @@ class Stream(Protocol):
 class GivenStream(Stream, Protocol):
     """A stream that can also be told who is there (CoMotion, appendix A.2); a system need not have one."""
 
-    def begin(
-        self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float
-    ) -> NDArray[np.void]:
+    def begin(self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float) -> FrameResult:
         """The first frame, with exactly these people in it, (n, 4) xyxy px; nobody is added or dropped later.
 
         Takes the place of the first ``update``. They are people 1 to n in the order of their boxes, and every

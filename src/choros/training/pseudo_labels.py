@@ -163,20 +163,21 @@ class Labeller:
         stream, apart = self._system.stream(), True
         for frame in frames:
             features = stream.encode(frame.image)
-            rows = stream.step(features, frame.pts_s)
+            rows = stream.step(features, frame.pts_s).rows
             apart |= frame.gap_before or stream.cut_before
             if not len(rows):
                 apart = True
                 continue
-            found = (rows["keypoints_px"][:, None] == features.people.keypoints).all((-1, -2))
-            scores = np.where(found, features.people.scores, 0).max(-1, initial=0)
-            yield self._label(frame.image, frame.pts, apart, rows, scores, len(features.people))
+            people = features.found.people
+            found = (rows["keypoints_px"][:, None] == people.keypoints).all((-1, -2))
+            scores = np.where(found, people.scores, 0).max(-1, initial=0)
+            yield self._label(frame.image, frame.pts, apart, rows, scores, len(people))
             apart = False
 
     def picture(self, image: NDArray[np.uint8], number: int = 0) -> Labelled:  # (H, W, 3) RGB
         """A picture that has nothing to do with others; its number stands for its time."""
         people = self._finder.find(image)
-        rows = self._system.stream().begin(image, people.boxes_px, 0.0)
+        rows = self._system.stream().begin(image, people.boxes_px, 0.0).rows
         return self._label(image, Fraction(number), True, rows, people.scores, len(people))
 
     def _label(

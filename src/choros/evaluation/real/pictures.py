@@ -112,7 +112,7 @@ def measure_given(
     for picture, image, K, stream in _streams(system, pictures, f"{name}: {label}", progress):
         if not isinstance(stream, GivenStream):
             raise ChorosError(f"{name} cannot be given boxes; leave out the row {row}.")
-        rows = stream.begin(image, picture.boxes_px.astype(np.float32), 0.0)
+        rows = stream.begin(image, picture.boxes_px.astype(np.float32), 0.0).rows
         order = np.argsort(rows["person"])
         scored = Scored.of(picture, rows[order], K, body, np.arange(len(picture.boxes_px)))
         scores.append(scored)
@@ -126,7 +126,7 @@ def measure_found(
     """People found in every picture by itself, and PCK of everybody asked for."""
     scores, shots, body = [], [], body_of(system)
     for picture, image, K, stream in _streams(system, pictures, f"{name}: {label}", progress):
-        rows = stream.update(image, 0.0)
+        rows = stream.update(image, 0.0).rows
         rows = rows[rows["visible"]]
         who = match(answer(rows, K, body), picture.boxes_px, picture.keypoints_px)
         scored = Scored.of(picture, rows, K, body, who)

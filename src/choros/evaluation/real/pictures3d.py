@@ -97,14 +97,14 @@ def _person(
     system: System, image: NDArray[np.uint8], K: Floats, box: Floats, keypoints: Floats
 ) -> tuple[NDArray[np.void], bool]:
     """The row of the person, (1,), and whether the system found it by itself."""
-    rows = system.stream(K).update(image, 0.0)
+    rows = system.stream(K).update(image, 0.0).rows
     rows = rows[rows["visible"]]
     (who,) = match(answer(rows, K, body_of(system)), box[None], keypoints[None])
     if who >= 0:
         return rows[who : who + 1], True
     stream = system.stream(K)
     if isinstance(stream, GivenStream):
-        return stream.begin(image, box[None].astype(np.float32), 0.0), False
+        return stream.begin(image, box[None].astype(np.float32), 0.0).rows, False
     return rows[:0], False
 
 
