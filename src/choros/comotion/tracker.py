@@ -231,7 +231,7 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         sure = boxes_px[scores >= config.begin_score]
         if not len(sure) or not self._network.config.evidence:
             return 1.0
-        wanted = config.best_height_px / float(np.median(sure[:, 3] - sure[:, 1]))
+        wanted = config.best_height_px / max(float(np.median(sure[:, 3] - sure[:, 1])), 1.0)
         return min(max(1.0, round(wanted / FINER_STEP) * FINER_STEP), config.finest)
 
     def _letterbox(self, moment: Moment[Found]) -> Letterbox:
