@@ -26,12 +26,14 @@ from choros.body.shape import Shapes
 from choros.detection import Detections
 from choros.detection.silhouette import Segmenter
 from choros.keypoints import box_iou
+from choros.lifter.affinity import Found
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.shape import ShapeRules
-from choros.lifter.tracker import FrameFeatures, LifterSystem
+from choros.lifter.tracker import LifterSystem
 from choros.mesh.rasteriser import Canvas
 from choros.scenes import SceneConfig, make_scene
 from choros.tracking.appearance import read_colours
+from choros.tracking.online import FrameFeatures
 
 MEAN = ShapeRules(limit=0.0)  # everybody keeps the mean shape
 CLOSE_PX = 200.0
@@ -135,7 +137,8 @@ def pictures(system: LifterSystem, shapes: Shapes, folder: Path) -> list[float]:
         rows = stream.begin(image, boxes, 0.0).rows
         size, keypoints = image.shape[1::-1], rows["keypoints_px"]
         people = Detections(boxes.astype(np.float32), np.ones(len(boxes), np.float32), keypoints)
-        given = FrameFeatures(people, read_colours(image, keypoints.astype(float), 0.3), *size, image)
+        found = Found(people, read_colours(image, keypoints.astype(float), 0.3), image)
+        given = FrameFeatures(found, *size)
         for step in range(1, int(STILL_S / STEP_S)):
             rows = stream.step(given, step * STEP_S).rows
         out += [iou(drawn(system, shapes, rows[i], stream.K, size), masks[i]) for i in np.flatnonzero(close)]

@@ -47,16 +47,6 @@ IMPORTERS = {"import_module", "__import__"}
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 400, 60
 KERNELS = {"compiled", "inner"}  # decorators of loops that numba compiles, which may be as long as they need
 
-#: TEMPORARY: what is too long and is being mended elsewhere. To be emptied.
-NOT_YET = {
-    "comotion/heatmap_sampling.py:read",
-    "comotion/tracker.py",
-    "lifter/lift.py:__call__",
-    "lifter/tracker.py",
-    "lifter/tracker.py:step",
-    "systems.py:load",
-}
-
 
 def room_of(module):
     """Room of ``choros.a.b``: the longest name in the table which it begins with; None if there is none."""
@@ -162,11 +152,7 @@ def too_long():
 
 
 def test_files_and_functions_are_small():
-    assert set(too_long()) - NOT_YET == set()
-
-
-def test_what_is_small_by_now_is_not_excused():
-    assert NOT_YET - set(too_long()) == set()
+    assert set(too_long()) == set()
 
 
 def test_wings_never_import_each_other():

@@ -4,7 +4,6 @@ People are told by a detector that knows them; the network either leaves everybo
 alone decide, or is random and alive, where every bit of its state matters.
 """
 
-import io
 from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
@@ -19,7 +18,7 @@ from choros.body import BodyModel, BodyParams
 from choros.camera import intrinsics, project
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.tracker import Comotion, ComotionStream, TrackerConfig
+from choros.comotion.tracker import Comotion, TrackerConfig
 from choros.crops import Letterbox
 from choros.datasets.sample import PersonLabel, Sample
 from choros.errors import ChorosError
@@ -27,44 +26,16 @@ from choros.evaluation.benchmark import run_benchmark
 from choros.evaluation.sources import SceneSource
 from choros.journal import folder_of
 from choros.keypoints import box_iou
-from choros.motion import Motion
 from choros.scenes import SceneConfig
 from choros.tracking.stream import GivenStream
 from choros.training.comotion.clip import whole
 from choros.training.comotion.labels import clip_of_samples
 from choros.video import VideoWriter
-from tests.scenery import scenery
+from tests.tracking.every_system import TINY, Bright, Glance, Told, walkers
 
-TINY = replace(
-    PRESETS["small"],
-    image_size_px=64,
-    image_width=16,
-    attention_width=16,
-    head_width=16,
-    tokens=2,
-    anchors=("pelvis", "head"),
-    token_width=16,
-    encoder_width=16,
-    hidden_width=8,
-    rounds=1,
-    learned_initialisation=False,  # a body that stands in the box
-)
 WIDTH, HEIGHT = 640, 480
 PICTURE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 LEFT, RIGHT = (80, 100, 180, 380), (400, 120, 490, 370)
-
-
-class Glance(torch.nn.Module):
-    """A trunk that costs nothing."""
-
-    channels, strides = (8,), (8,)
-
-    def __init__(self):
-        super().__init__()
-        self.conv = torch.nn.Conv2d(3, 8, 8, 8)
-
-    def forward(self, images):
-        return [self.conv(images)]
 
 
 def network_that(moves_m: float = 0.0) -> ComotionNetwork:
@@ -93,18 +64,7 @@ def lively():
     return network
 
 
-class Told:
-    """A detector that finds what it was told."""
-
-    def __init__(self, *boxes, score=0.9):
-        self.boxes, self.score = boxes, score
-
-    def detect(self, image):
-        boxes = np.array(self.boxes, np.float32).reshape(-1, 4)
-        return boxes, np.full(len(boxes), self.score, np.float32)
-
-
-def stream_of(network, detector, config=None, K=None) -> ComotionStream:
+def stream_of(network, detector, config=None, K=None):
     return Comotion(config, detector=detector, network=network).stream(K)
 
 
@@ -225,16 +185,6 @@ def test_who_comes_back_in_time_is_the_same_person(still):
     assert again["visible"].all()
 
 
-def test_numbers_are_never_used_again(still):
-    detector = Told(LEFT)
-    stream = stream_of(still, detector)
-    people = set()
-    for i in range(6):
-        detector.boxes = (LEFT, RIGHT) if i % 2 else ()
-        people |= set(stream.update(PICTURE, 2.0 * i).rows["person"].tolist())
-    assert people == {1, 2, 3, 4, 5, 6}
-
-
 # --- duplicates and cuts ------------------------------------------------------------------------------
 
 
@@ -292,8 +242,11 @@ def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
     K, detector = intrinsics(WIDTH, HEIGHT), Told(LEFT, RIGHT)
     stream = stream_of(lively, detector, K=K)
     features = stream.encode(PICTURE)
-    heatmaps = 3 * torch.randn(features.image.heatmaps.shape, generator=torch.Generator().manual_seed(0))
-    rows = stream.step(features._replace(image=features.image._replace(heatmaps=heatmaps)), 0.0).rows
+    heatmaps = 3 * torch.randn(
+        features.found.image.heatmaps.shape, generator=torch.Generator().manual_seed(0)
+    )
+    found = features.found._replace(image=features.found.image._replace(heatmaps=heatmaps))
+    rows = stream.step(replace(features, found=found), 0.0).rows
     seen = rows["keypoints_px"][..., 2] > 0
     assert seen.sum() > 5
     assert (rows["keypoints_px"][~seen] == 0).all()
@@ -302,9 +255,10 @@ def test_keypoints_are_what_the_heatmaps_show_and_no_body(lively):
     assert np.median(away_px) > 5  # random heatmaps have little to do with bodies
     square = Letterbox(WIDTH, HEIGHT, TINY.image_size_px)
     cells = (
-        square.to_crop(rows["keypoints_px"][..., :2].astype(np.float64)) - features.image.origin_px[0].numpy()
+        square.to_crop(rows["keypoints_px"][..., :2].astype(np.float64))
+        - features.found.image.origin_px[0].numpy()
     )
-    cells = cells / float(features.image.cell_px[0]) - 0.5
+    cells = cells / float(features.found.image.cell_px[0]) - 0.5
     height, width = heatmaps.shape[-2:]
     for n, k in np.argwhere(seen):
         x, y = cells[n, k]
@@ -435,27 +389,6 @@ def test_one_more_person_far_away_hardly_matters():
 # --- streams and their state --------------------------------------------------------------------------
 
 
-class Bright:
-    """A detector that finds a red and a green thing."""
-
-    def detect(self, image):
-        boxes = []
-        for channel in (0, 1):
-            others = np.delete(image, channel, -1).max(-1)
-            y, x = np.nonzero((image[..., channel] > 150) & (others < 90))
-            if len(x) > 20:
-                boxes.append([x.min(), y.min(), x.max() + 1, y.max() + 1])
-        return np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.8, np.float32)
-
-
-def walkers(i: int) -> np.ndarray:
-    """A red and a green thing who pass each other; the green one is behind."""
-    image = np.full((120, 160, 3), 60, np.uint8)
-    image[30:100, 120 - 2 * i : 145 - 2 * i] = [20, 220, 20]
-    image[25:105, 15 + 2 * i : 42 + 2 * i] = [220, 20, 20]
-    return image
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     path = tmp_path_factory.mktemp("clips") / "clip.mp4"
@@ -463,20 +396,6 @@ def clip(tmp_path_factory):
         for i in range(50):
             writer.write(walkers(i), Fraction(i, 15))
     return path
-
-
-def test_the_file_call_equals_frame_by_frame_to_the_last_bit(lively, clip, tmp_path):
-    from choros.video import open_video
-
-    system = Comotion(detector=Bright(), network=lively)
-    motion = Motion.load(track_video.track_to_file(clip, tmp_path / "motion.npz", system).path)
-    stream = system.stream(intrinsics(160, 120))
-    with open_video(clip) as reader:
-        rows = np.concatenate([stream.update(frame.image, frame.pts_s).rows for frame in reader])
-    seen = [table[table["visible"]] for table in (motion.rows, rows)]  # a file drops and leads who is not
-    assert len(rows) > 50
-    assert len(seen[1]) > 20
-    np.testing.assert_array_equal(*seen)
 
 
 def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):
@@ -508,32 +427,6 @@ def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):
     assert output.read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
-def through_a_file(state):
-    buffer = io.BytesIO()
-    np.savez(buffer, **state)
-    buffer.seek(0)
-    with np.load(buffer, allow_pickle=False) as stored:
-        return dict(stored)
-
-
-@pytest.mark.parametrize("begin", [False, True])
-def test_a_restored_stream_goes_on_to_the_last_bit(lively, begin):
-    things = np.array([[15, 25, 42, 105], [120, 30, 145, 100]])
-    stream, states, rows = stream_of(lively, Bright()), [], []
-    for i in range(15):
-        first = begin and i == 0
-        rows.append(
-            stream.begin(walkers(0), things, 0.0).rows if first else stream.update(walkers(i), i / 15).rows
-        )
-        states.append(through_a_file(stream.state()))
-    assert sum(map(len, rows)) > 15
-    for i in range(0, 15, 5):
-        other = stream_of(lively, Bright())
-        other.restore(states[i])
-        for later in range(i + 1, 15):
-            np.testing.assert_array_equal(other.update(walkers(later), later / 15).rows, rows[later])
-
-
 def test_memory_is_that_of_the_living(still):
     rng = np.random.default_rng(2)
     detector = Told()
@@ -554,11 +447,9 @@ def test_memory_is_that_of_the_living(still):
 # --- what users get wrong -----------------------------------------------------------------------------
 
 
-def test_times_that_go_back_and_states_of_other_weights_are_refused(still):
+def test_states_of_other_weights_are_refused(still):
     stream = stream_of(still, Told(LEFT))
     stream.update(PICTURE, 1.0)
-    with pytest.raises(ChorosError, match="must not go back"):
-        stream.update(PICTURE, 0.5)
     other = stream_of(ComotionNetwork(replace(TINY, hidden_width=4)), Told(LEFT))
     with pytest.raises(ChorosError, match="other weights"):
         other.restore(stream.state())
@@ -596,22 +487,3 @@ def test_the_weights_that_ship_follow_people():
     assert measured["recall_visible"] > 0.9
     assert measured["id_switches"] == 0
     assert measured["mpjpe_mm"] < 140
-
-
-def test_nobody_is_followed_into_the_next_shot(lively, tmp_path):
-    """The shot after a cut is as if it were a video of its own, but for numbers and clock; also from a checkpoint."""
-    shots = [scenery(1, WIDTH, HEIGHT)] * 3 + [scenery(9, WIDTH, HEIGHT)] * 3
-    stream, alone = (stream_of(lively, Told(LEFT)) for _ in range(2))
-    for n, image in enumerate(shots):
-        if n == 3:
-            np.savez(tmp_path / "state.npz", **stream.state())
-            stream = stream_of(lively, Told(LEFT))
-            with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
-                stream.restore(dict(state))
-        rows = stream.update(image, n / 25).rows
-        assert stream.cut_before == (n == 3)
-        assert rows["person"].tolist() == [1 if n < 3 else 2]
-        if n >= 3:
-            expected = alone.update(image, (n - 3) / 25).rows
-            for name in ("transl", "body_pose", "global_orient", "confidence", "box_px"):
-                np.testing.assert_allclose(rows[name], expected[name], atol=1e-5, err_msg=name)

@@ -1,5 +1,7 @@
 """The lifter system's tracks on people whose keypoints are known: identities, occlusion, streaming, state."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,12 +10,13 @@ from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.camera_motion.background import background
 from choros.detection import Detections
-from choros.errors import ChorosError
 from choros.keypoints import box_iou
+from choros.lifter.affinity import Found
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
-from choros.lifter.tracker import FrameFeatures, LifterStream
+from choros.lifter.tracker import LifterTracker
 from choros.tracking.appearance import Colours
+from choros.tracking.online import FrameFeatures, OnlineStream
 from choros.video.cuts import sketch
 from tests.scenery import scenery
 
@@ -25,6 +28,14 @@ UPRIGHT = np.diag([1.0, -1.0, -1.0])  # facing the camera
 @pytest.fixture(scope="module")
 def lifting():
     return Lifting(BodyModel.load(detail="light"))
+
+
+def stream_of(lifting, config=None, K=K, finder=None):
+    config = config or LifterSystemConfig()
+    return OnlineStream(
+        LifterTracker(finder, lifting, config), K,
+        life=config.life, cuts=config.cuts, background=config.background,
+    )  # fmt: skip
 
 
 def look(lifting, places, shirts, hidden=(), facing=UPRIGHT):
@@ -42,7 +53,7 @@ def look(lifting, places, shirts, hidden=(), facing=UPRIGHT):
         np.full(len(keep), 0.8, np.float32),
         keypoints[keep].astype(np.float32),
     )
-    return FrameFeatures(people, Colours(lab[keep], np.ones((len(keep), 3))), WIDTH, HEIGHT)
+    return FrameFeatures(Found(people, Colours(lab[keep], np.ones((len(keep), 3)))), WIDTH, HEIGHT)
 
 
 RED, BLUE = (50, 60, 40), (40, 10, -50)
@@ -57,7 +68,7 @@ def crossing(lifting, n_frames=100, occlusion=range(40, 58)):
 
 
 def run(lifting, looks):
-    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+    stream = stream_of(lifting)
     return np.concatenate([stream.step(one, t).rows for t, one in looks])
 
 
@@ -82,67 +93,8 @@ def test_people_stand_where_they_are(lifting):
     assert np.abs(seen["transl"][:, 0] - (-2.2 + 1.1 * seen["frame"] / FPS)).mean() < 0.25
 
 
-def test_swapped_order_of_detections_changes_nothing(lifting):
-    looks = list(crossing(lifting))
-    rng = np.random.default_rng(0)
-    shuffled = []
-    for t, one in looks:
-        order = rng.permutation(len(one.people))
-        dress = Colours(one.dress.lab[order], one.dress.weight[order])
-        shuffled.append((t, one._replace(people=one.people[order], dress=dress)))
-    first, second = run(lifting, looks), run(lifting, shuffled)
-    # Numbers are given in the order people are first seen in; apart from that, the same people.
-    names = (
-        {1: 1, 2: 2}
-        if (shuffled[0][1].people.boxes_px == looks[0][1].people.boxes_px).all()
-        else {1: 2, 2: 1}
-    )
-    for a, b in names.items():
-        np.testing.assert_allclose(
-            first[first["person"] == a]["transl"], second[second["person"] == b]["transl"], atol=1e-5
-        )
-
-
-def test_restored_state_continues_bit_for_bit(lifting):
-    looks = list(crossing(lifting))
-    whole = run(lifting, looks)
-    first = LifterStream(None, lifting, LifterSystemConfig(), K)
-    before = [first.step(one, t).rows for t, one in looks[:47]]
-    state = {name: array.copy() for name, array in first.state().items()}
-    second = LifterStream(None, lifting, LifterSystemConfig())
-    second.restore(state)
-    after = [second.step(one, t).rows for t, one in looks[47:]]
-    np.testing.assert_array_equal(np.concatenate(before + after), whole)
-
-
-def test_a_checkpoint_on_disk_continues_bit_for_bit(lifting, tmp_path):
-    """Through a file, and with somebody new after it."""
-    looks = list(crossing(lifting))[:60]
-    looks += [
-        (t, look(lifting, [[-1, 0.2, 6], [1, 0.2, 7.5], [2.5, 0.3, 5]], [RED, BLUE, RED]))
-        for t in (2.4, 2.44, 3)
-    ]
-    whole = run(lifting, looks)
-    first = LifterStream(None, lifting, LifterSystemConfig(), K)
-    before = [first.step(one, t).rows for t, one in looks[:47]]
-    np.savez(tmp_path / "state.npz", **first.state())
-    second = LifterStream(None, lifting, LifterSystemConfig())
-    with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
-        second.restore(dict(state))
-    after = [second.step(one, t).rows for t, one in looks[47:]]
-    np.testing.assert_array_equal(np.concatenate(before + after), whole)
-    assert len(np.unique(whole["person"])) > 2
-
-
-def test_the_future_changes_nothing(lifting):
-    looks = list(crossing(lifting))
-    changed = looks[:60] + [(t, look(lifting, [[0, 0, 3.0]], [RED])) for t, _ in looks[60:]]
-    whole, other = run(lifting, looks), run(lifting, changed)
-    np.testing.assert_array_equal(whole[whole["frame"] < 60], other[other["frame"] < 60])
-
-
 def test_state_is_of_the_living_only(lifting):
-    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+    stream = stream_of(lifting)
     for i in range(200):
         place = [[-2 + 0.4 * (i // 20 % 10), 0.2, 5 + (i // 20) % 3]]  # every 0.8 s somebody elsewhere
         stream.step(look(lifting, place, [RED]), i / FPS)
@@ -171,8 +123,8 @@ def panning(lifting, hidden):
         now = (places + pelvis) @ R.T - pelvis
         everybody = look(lifting, now, [RED] * 3, (), R @ UPRIGHT)
         one = look(lifting, now, [RED] * 3, (1,) if i in hidden else (), R @ UPRIGHT)
-        behind = background(picture, one.people.boxes_px)
-        yield i / FPS, one._replace(behind=behind), everybody.people.boxes_px[:, [0, 2]].mean(1)
+        behind = background(picture, one.found.people.boxes_px)
+        yield i / FPS, replace(one, behind=behind), everybody.found.people.boxes_px[:, [0, 2]].mean(1)
 
 
 def test_a_fast_pan_leaves_everybody_who_they_are(lifting):
@@ -185,9 +137,9 @@ def test_a_fast_pan_leaves_everybody_who_they_are(lifting):
     middle_px = rows["box_px"][:, [0, 2]].mean(1).reshape(60, 3)
     assert np.abs(middle_px - [true_px for *_, true_px in looks]).max() < 15  # it moves by 40 in each frame
 
-    first = LifterStream(None, lifting, LifterSystemConfig(), K)
+    first = stream_of(lifting)
     before = [first.step(one, t).rows for t, one, _ in looks[:17]]
-    second = LifterStream(None, lifting, LifterSystemConfig())
+    second = stream_of(lifting, K=None)
     second.restore({name: array.copy() for name, array in first.state().items()})
     after = [second.step(one, t).rows for t, one, _ in looks[17:]]
     np.testing.assert_array_equal(np.concatenate(before + after), rows)
@@ -219,16 +171,16 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     """Given the second person's box alone: never dropped, however long hidden, and nobody joins them."""
     places, shirts = [[-2.2, 0.2, 6.0], [2.2, 0.2, 7.5]], [RED, BLUE]
     first = look(lifting, places, shirts)
-    stream = LifterStream(KnownKeypoints(first.people), lifting, LifterSystemConfig(), K)
+    stream = stream_of(lifting, finder=KnownKeypoints(first.found.people))
     blue = cv2.cvtColor(np.array([[BLUE]], np.float32), cv2.COLOR_LAB2RGB)
     image = np.tile((255 * blue).astype(np.uint8), (HEIGHT, WIDTH, 1))
-    rows = [stream.begin(image, first.people.boxes_px[1:], 0.0).rows]
+    rows = [stream.begin(image, first.found.people.boxes_px[1:], 0.0).rows]
     for i in range(1, 150):
         hidden = (1,) if 20 <= i < 140 else ()
         rows.append(stream.step(look(lifting, places, shirts, hidden), i / FPS).rows)
         if i == 60:  # also through a checkpoint
             state = stream.state()
-            stream = LifterStream(None, lifting, LifterSystemConfig())
+            stream = stream_of(lifting, K=None)
             stream.restore(state)
     rows = np.concatenate(rows)
     assert rows["frame"].tolist() == list(range(150))
@@ -238,18 +190,10 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     assert rows["visible"][141:].all()
     assert np.abs(rows["transl"][:, 0] - 2.2).max() < 0.5
 
-    both = LifterStream(KnownKeypoints(first.people), lifting, LifterSystemConfig(), K)
-    rows = both.begin(image, first.people.boxes_px[::-1], 0.0).rows
+    both = stream_of(lifting, finder=KnownKeypoints(first.found.people))
+    rows = both.begin(image, first.found.people.boxes_px[::-1], 0.0).rows
     assert rows["person"].tolist() == [1, 2]  # in the order of the boxes
     assert rows["transl"][0, 0] > 1 > -1 > rows["transl"][1, 0]
-
-
-def test_nobody_and_a_bad_clock(lifting):
-    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
-    empty = look(lifting, np.zeros((0, 3)), np.zeros((0, 3)))
-    assert len(stream.step(empty, 0.0).rows) == 0
-    with pytest.raises(ChorosError, match="go back"):
-        stream.step(empty, -1.0)
 
 
 def test_two_tracks_of_one_person_become_one(lifting):
@@ -279,20 +223,21 @@ def test_what_is_hardly_believed_is_never_shown(lifting):
     looks = []
     for i in range(100):
         one = look(lifting, [[0, 0.2, 6.0]], [RED])
-        one.people.scores[:] = 0.42
-        one.people.keypoints[..., 2] = 0.35
+        one.found.people.scores[:] = 0.42
+        one.found.people.keypoints[..., 2] = 0.35
         looks.append((i / FPS, one))
     assert not len(run(lifting, looks))
 
 
 def scored(one, scores):
-    people = one.people
-    return one._replace(people=Detections(people.boxes_px, np.array(scores, np.float32), people.keypoints))
+    people = one.found.people
+    people = Detections(people.boxes_px, np.array(scores, np.float32), people.keypoints)
+    return replace(one, found=one.found._replace(people=people))
 
 
 def test_one_picture_shows_everybody_who_is_likely_there(lifting):
     group = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6], [1.5, 0.2, 6]], [RED, BLUE, RED])
-    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+    stream = stream_of(lifting)
     rows = stream.step(scored(group, [0.84, 0.45, 0.3]), 0.0).rows
     assert len(rows) == 2  # of 0.3 one is not sure enough in any frame
     later = [
@@ -304,18 +249,18 @@ def test_one_picture_shows_everybody_who_is_likely_there(lifting):
 def test_whoever_is_certain_is_shown_at_once_in_a_crowd_unless_on_somebody(lifting):
     """With their arms out their boxes overlap."""
     one, beside = [0.0, 0.2, 5.0], [0.8, 0.2, 5.0]
-    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
+    stream = stream_of(lifting)
     for t in (0.0, 0.1):
         assert len(stream.step(look(lifting, [one], [RED]), t).rows) == 1
     both = look(lifting, [one, beside], [RED, BLUE])
-    assert box_iou(both.people.boxes_px[:1], both.people.boxes_px[1:])[0, 0] > 0.2
+    assert box_iou(both.found.people.boxes_px[:1], both.found.people.boxes_px[1:])[0, 0] > 0.2
     state = stream.state()
     assert len(stream.step(scored(both, [0.8, 0.7]), 0.2).rows) == 2
-    doubtful = LifterStream(None, lifting, LifterSystemConfig(), K)
+    doubtful = stream_of(lifting)
     doubtful.restore(state)
     assert len(doubtful.step(scored(both, [0.8, 0.5]), 0.2).rows) == 1
     same = look(lifting, [one, [0.06, 0.2, 5.0]], [RED, BLUE])
-    double = LifterStream(None, lifting, LifterSystemConfig(), K)
+    double = stream_of(lifting)
     double.restore(state)
     assert len(double.step(scored(same, [0.8, 0.7]), 0.2).rows) == 1
 
@@ -333,12 +278,12 @@ def cutting(lifting):
         moved = np.add(places, [0.02 * i, 0, 0])
         yield (
             i / FPS,
-            look(lifting, moved, [RED, BLUE], hidden=(1,) if i == 11 else ())._replace(sketch=shown),
+            replace(look(lifting, moved, [RED, BLUE], hidden=(1,) if i == 11 else ()), sketch=shown),
         )
 
 
 def shots(lifting, config=None):
-    stream = LifterStream(None, lifting, config or LifterSystemConfig(), K)
+    stream = stream_of(lifting, config)
     rows, begins = [], []
     for t, one in cutting(lifting):
         rows.append(stream.step(one, t).rows)
@@ -347,26 +292,11 @@ def shots(lifting, config=None):
     return rows
 
 
-def test_nobody_is_followed_into_the_next_shot(lifting):
-    """Each shot is as if it were a video of its own, but for numbers and clock."""
-    rows = shots(lifting)
-    assert [set(one["person"]) for one in (rows[11], rows[12], rows[20])] == [{1, 2}, {3, 4}, {5, 6}]
-    assert rows[12]["visible"].all()
-    looks = list(cutting(lifting))
-    for start, end in ((0, 12), (12, 20), (20, 28)):
-        stream = LifterStream(None, lifting, LifterSystemConfig(), K)
-        for n in range(start, end):
-            alone = stream.step(looks[n][1], (n - start) / FPS).rows
-            assert len(alone) == len(rows[n])
-            for name in ("transl", "global_orient", "body_pose", "betas", "box_px", "visible", "confidence"):
-                np.testing.assert_allclose(rows[n][name], alone[name], atol=1e-5, err_msg=name)
-
-
 def test_whoever_is_likely_there_is_shown_in_the_first_frame_of_a_shot(lifting):
     group = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6]], [RED, BLUE])
-    stream = LifterStream(None, lifting, LifterSystemConfig(), K)
-    stream.step(scored(group, [0.84, 0.3])._replace(sketch=HERE), 0.0)
-    rows = stream.step(scored(group, [0.84, 0.45])._replace(sketch=THERE), 0.04).rows
+    stream = stream_of(lifting)
+    stream.step(replace(scored(group, [0.84, 0.3]), sketch=HERE), 0.0)
+    rows = stream.step(replace(scored(group, [0.84, 0.45]), sketch=THERE), 0.04).rows
     assert rows["person"].tolist() == [2, 3]
 
 
@@ -380,10 +310,10 @@ def test_people_go_on_after_a_cut_by_what_they_wear_if_that_is_wanted(lifting):
 
 
 def test_whoever_is_like_two_is_nobody_of_them(lifting):
-    stream = LifterStream(None, lifting, LifterSystemConfig(same_people=True), K)
+    stream = stream_of(lifting, LifterSystemConfig(same_people=True))
     three = look(lifting, [[-1.5, 0.2, 6], [0, 0.2, 6], [1.5, 0.2, 6]], [RED, RED, BLUE])
-    assert stream.step(three._replace(sketch=HERE), 0.0).rows["person"].tolist() == [1, 2, 3]
-    again = look(lifting, [[-1.5, 0.2, 5], [1, 0.2, 5]], [RED, BLUE])._replace(sketch=THERE)
+    assert stream.step(replace(three, sketch=HERE), 0.0).rows["person"].tolist() == [1, 2, 3]
+    again = replace(look(lifting, [[-1.5, 0.2, 5], [1, 0.2, 5]], [RED, BLUE]), sketch=THERE)
     rows = stream.step(again, 0.04).rows
     assert rows["person"].tolist() == [3, 4]
     assert rows["transl"][0, 0] > 0  # the one in blue
@@ -394,7 +324,7 @@ def test_a_checkpoint_near_a_cut_continues_bit_for_bit(lifting, tmp_path, stop):
     config = LifterSystemConfig(same_people=True)
     whole = np.concatenate(shots(lifting, config))
     looks = list(cutting(lifting))
-    first, second = (LifterStream(None, lifting, config, K) for _ in range(2))
+    first, second = (stream_of(lifting, config) for _ in range(2))
     before = [first.step(one, t).rows for t, one in looks[:stop]]
     np.savez(tmp_path / "state.npz", **first.state())
     with np.load(tmp_path / "state.npz", allow_pickle=False) as state:

@@ -6,49 +6,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from choros import systems
-from choros.body import BodyModel
 from choros.camera import intrinsics
-from choros.comotion.network import ComotionNetwork
-from choros.comotion.tracker import Comotion
-from choros.detection import PersonFinder
 from choros.errors import ChorosError
-from choros.lifter.tracker import LifterSystem
-from tests.comotion.test_tracker import TINY, Glance, Told
+from tests.tracking.every_system import NAMES, Told, system_of
 
 WIDTH, HEIGHT = 320, 240
 PICTURE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 BOX = (40, 30, 110, 200)
 
 
-class Standing:
-    """Keypoints of somebody who stands in each box."""
-
-    def estimate(self, image, boxes_px):
-        pose = np.array([
-            [.5, .08], [.53, .06], [.47, .06], [.57, .08], [.43, .08], [.65, .2], [.35, .2], [.72, .36], [.28, .36],
-            [.74, .5], [.26, .5], [.6, .52], [.4, .52], [.6, .75], [.4, .75], [.6, .96], [.4, .96],
-        ])  # fmt: skip
-        points = boxes_px[:, None, :2] + pose * (boxes_px[:, None, 2:] - boxes_px[:, None, :2])
-        return np.concatenate([points, np.full((*points.shape[:2], 1), 0.9)], -1).astype(np.float32)
-
-
-def comotion():
-    return Comotion(
-        detector=Told(BOX), network=ComotionNetwork(TINY, BodyModel.load(detail="light"), trunk=Glance())
-    )
-
-
-def lifter():
-    return LifterSystem(finder=PersonFinder(Told(BOX), Standing()))
-
-
-MAKERS = {"comotion": comotion, "lifter": lifter}
-
-
-@pytest.fixture(scope="module", params=systems.SYSTEMS)
+@pytest.fixture(scope="module", params=NAMES)
 def system(request):
-    return MAKERS[request.param]()
+    return system_of(request.param, Told(BOX))
 
 
 NO_FRAMES = {
@@ -57,7 +26,6 @@ NO_FRAMES = {
     "-inf": (PICTURE, -float("inf"), "finite number of seconds"),
     "no time": (PICTURE, None, "must be a number of seconds"),
     "words": (PICTURE, "soon", "must be a number of seconds"),
-    "back": (PICTURE, 0.5, r"must not go back, but 0.500 s follows 1.000 s"),
     "smaller": (PICTURE[::2, ::2], 2.0, "160x120 px follows pictures of 320x240 px"),
     "turned": (PICTURE.transpose(1, 0, 2), 2.0, "240x320 px follows pictures of 320x240 px"),
     "grey": (PICTURE[..., 0], 2.0, "uint8 RGB"),
@@ -127,7 +95,3 @@ def test_cameras_that_are_none(system):
     stream = system.stream(K)
     stream.update(PICTURE, 0.0)
     np.testing.assert_array_equal(stream.K, K)
-
-
-def test_every_system_is_tried():
-    assert set(MAKERS) == set(systems.SYSTEMS)

@@ -86,18 +86,8 @@ def read(
         _bell(way_px[..., None, :] / spread_px[..., None])[..., None, :] for way_px in (to_x_px, to_y_px)
     )  # (B, 17, N, S, 1, cells)
     if sharers is not None:
-        # A claim is a bell and a doubt, each a product of what hangs on x and on y, as a window is: so they are two
-        # windows (the last dimension but one), and nothing is as large as the map for each person.
-        claim_px = (CLAIM * size).clamp_min(narrowest_px)
-        near_x, near_y = (_bell(way_px / claim_px) for way_px in (to_x_px, to_y_px))  # (B, 17, N, cells)
-        claims = (near_y * sharers[:, None, :, None]).mT @ near_x + DOUBT * sharers.sum(1)[
-            :, None, None, None
-        ]
-        near_x, near_y = near_x[..., None, None, :], near_y[..., None, None, :]
-        ours = sharers[:, None, :, None, None, None]
-        odds = odds / claims.clamp_min(DOUBT)[:, :, None]
-        along_x = torch.cat([along_x * near_x, along_x], -2)
-        along_y = torch.cat([along_y * near_y, DOUBT * along_y], -2) * ours
+        near = [_bell(way_px / (CLAIM * size).clamp_min(narrowest_px)) for way_px in (to_x_px, to_y_px)]
+        odds, along_x, along_y = _shared_out(odds, along_x, along_y, near[0], near[1], sharers)
     way_x, way_y = (way_px[..., None, None, :] / size[..., None, None] for way_px in (to_x_px, to_y_px))
 
     def down(of_y: Tensor, maps: Tensor) -> Tensor:
@@ -121,6 +111,23 @@ def read(
     spread = (squares - x.square() - y.square()).clamp_min(1e-4).sqrt()
     peak = (across(down(along_y, odds * logits), along_x) + FAINT * nothing) / mass / CERTAIN
     return torch.stack([x, y, spread, peak], -1).transpose(1, 2)
+
+
+def _shared_out(
+    odds: Tensor, along_x: Tensor, along_y: Tensor, near_x: Tensor, near_y: Tensor, sharers: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Maps (B, 17, 1, h, w) and windows of `read` in which each cell is shared out among the ``sharers`` (B, N).
+
+    ``near_x`` (B, 17, N, w) and ``near_y`` (B, 17, N, h) are their claims. A claim is a bell and a doubt, each a
+    product of what hangs on x and on y, as a window is: so they are two windows (the last dimension but one), and
+    nothing is as large as the map for each person.
+    """
+    claims = (near_y * sharers[:, None, :, None]).mT @ near_x + DOUBT * sharers.sum(1)[:, None, None, None]
+    near_x, near_y = near_x[..., None, None, :], near_y[..., None, None, :]
+    ours = sharers[:, None, :, None, None, None]
+    odds = odds / claims.clamp_min(DOUBT)[:, :, None]
+    along_x = torch.cat([along_x * near_x, along_x], -2)
+    return odds, along_x, torch.cat([along_y * near_y, DOUBT * along_y], -2) * ours
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """CoMotion as a tracker (paper 3, algorithm 1): everyone's pose updated from the pixels of every frame, online.
 
 Detected boxes begin tracks and end them, by whether they agree with where the network says people are; they never
-move anybody. `ComotionStream` keeps one record a live track (`tracks`) and nothing else.
+move anybody. `ComotionTracker` says what is CoMotion's own in a frame; the rest is `choros.tracking.online`'s.
 """
 
 from __future__ import annotations
@@ -18,27 +18,33 @@ from numpy.typing import NDArray
 from choros import weights
 from choros.backbones.trunk import COARSEST_PX, ImageTrunk, frozen
 from choros.body import BodyModel
-from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
+from choros.camera_motion.background import BackgroundRules
 from choros.comotion.alignment import AlignmentConfig
+from choros.comotion.duplicates import lesser_of, on_one_person
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import peaks
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
-from choros.comotion.tracks import alike, outdone, people_of, remember, track_type, turned
+from choros.comotion.tracks import fields, people_of, remember, turn_with_camera
 from choros.crops import Letterbox
 from choros.detection import Detector, NanoDet
 from choros.detection.finder import FinderOptions
 from choros.detection.protocols import checked_detections
-from choros.errors import ChorosError
-from choros.journal import State
 from choros.keypoints import box_area, box_iou
-from choros.motion import ROW, FrameResult
 from choros.run_identity import Identity, changed, file_identity, part_identity
-from choros.tracking.assignment import assign
-from choros.tracking.lifecycle import LifeRules, confirmed, ended
-from choros.tracking.steps import checked_picture, checked_step, first_K, stream_K
-from choros.tracking.turns import Turn, in_turn, with_few_threads
-from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
+from choros.tracking.lifecycle import LifeRules
+from choros.tracking.online import (
+    Affinity,
+    Flags,
+    Indices,
+    Moment,
+    OnlineStream,
+    OnlineTracker,
+    Tracks,
+    Verdict,
+    seen_as,
+)
+from choros.video.cuts import CutRules
 
 Floats = NDArray[np.floating]
 
@@ -93,176 +99,131 @@ class TrackerConfig:
         return replace(self, life=replace(self.life, birth_score=0.7))
 
 
-class FrameFeatures(NamedTuple):
-    """What one picture says by itself."""
+class Found(NamedTuple):
+    """What one picture shows by itself."""
 
     image: ImageTokens
-    boxes_px: Floats  # (m, 4) xyxy of detected people, cut at the picture's edge
+    boxes_px: Floats  # (m, 4) xyxy as detected, also those that are too small to count
     scores: Floats  # (m,)
-    width: int
-    height: int
-    behind: Background  # the people
-    sketch: Sketch  # by which a cut is told
 
 
-class Bodies(NamedTuple):
-    """Tracked people in the image."""
+@dataclass(frozen=True)
+class Agreement(Affinity):
+    """How detected boxes agree with where the network says that people are."""
 
-    keypoints: Floats  # (n, 17, 3) x_px, y_px, 1 in front of the camera and 0 behind
-    boxes_px: Floats  # (n, 4) xyxy of the whole person in clothes, hidden or beyond the edge
-    inside: NDArray[np.bool_]  # (n, 17) keypoints that are in the picture
-
-    def chosen(self, which: NDArray[np.bool_]) -> Bodies:
-        return Bodies(self.keypoints[which], self.boxes_px[which], self.inside[which])
-
-    def joined(self, others: Bodies) -> Bodies:
-        return Bodies(
-            np.concatenate([self.keypoints, others.keypoints]),
-            np.concatenate([self.boxes_px, others.boxes_px]),
-            np.concatenate([self.inside, others.inside]),
-        )
+    overlap: Floats  # (n, m) IoU in the picture
+    counts: Flags  # (m,) boxes that keep, and perhaps begin, somebody
 
 
-class ComotionStream:
-    """One video's tracks, frame by frame; `look` may run ahead in other threads, `follow` is in order.
+class ComotionTracker(OnlineTracker[Found, Agreement]):
+    """What CoMotion does in a frame; it keeps nothing of a video but its tracks.
 
-    ``trunk`` gives the maps of the network's own; ``threads`` as of `systems.load`. ``K`` None assumes the
-    default focal length of ``camera.py`` from the first frame's size.
+    ``trunk`` gives the maps of the network's own.
     """
 
     def __init__(
-        self,
-        network: ComotionNetwork,
-        trunk: ImageTrunk,
-        detector: Detector,
-        config: TrackerConfig,
-        K: NDArray[np.float64] | None = None,
-        threads: int | None = 1,
+        self, network: ComotionNetwork, trunk: ImageTrunk, detector: Detector, config: TrackerConfig
     ) -> None:
-        self.turn, self.threads = Turn(), threads
         self._network, self._trunk, self._detector, self._config = network, trunk, detector, config
-        self.K, self._size = stream_K(K), np.zeros(2, np.int64)  # until the first frame tells its size
-        width = network.config.hidden_width if network.config.hidden_state else 0
-        self._tracks = np.zeros(0, track_type(width))
-        self._frame, self._now_s, self._last_id = -1, 0.0, 0
-        self._given = False  # the people of the first frame were given, and stay the only ones
-        self._cuts = CutDetector(config.cuts)
-        self.cut_before = False  # whether another shot began with the last frame
-        self._background = BackgroundMotion(config.background)
-
-    @with_few_threads
-    def encode(self, image: NDArray[np.uint8]) -> FrameFeatures:
-        """A picture, (H, W, 3) uint8 RGB, encoded, and its people's boxes; needs nothing of other frames."""
-        image = checked_picture(image)
-        boxes, scores = checked_detections(self._detector, image)
-        features = self._features(image, boxes, scores)
-        there = (boxes[:, 3] - boxes[:, 1] >= self._config.min_height_px) & (box_area(features.boxes_px) > 0)
-        return features._replace(boxes_px=features.boxes_px[there], scores=scores[there])
-
-    @in_turn
-    def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
-        """The people of the next frame, in camera axes: ``step`` of ``encode``."""
-        return self.step(self.encode(image), time_s)
-
-    @in_turn
-    @with_few_threads
-    def begin(self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], time_s: float) -> FrameResult:
-        """The first frame with the people in these boxes, (n, 4) xyxy px: persons 1 to n, for good.
-
-        Nobody is added or dropped later; see ``stream.GivenStream`` and paper A.2.
-        """
-        image = checked_picture(image)
-        time_s = checked_step(image.shape[1::-1], time_s, self._size, None)
-        self._given = True
-        boxes = np.asarray(boxes_px, np.float32).reshape(-1, 4)
-        return self.step(self._features(image, boxes, np.ones(len(boxes), np.float32)), time_s)
-
-    @in_turn
-    @with_few_threads
-    @torch.inference_mode()
-    def step(self, features: FrameFeatures, time_s: float) -> FrameResult:
-        """The people of the next frame, in camera axes. ``time_s`` must not go back."""
-        before_s = self._now_s if self._frame >= 0 else None
-        time_s = checked_step((features.width, features.height), time_s, self._size, before_s)
-        if not self._size.any():
-            self.K, self._size = (
-                first_K(self.K, features.width, features.height),
-                np.array([features.width, features.height]),
-            )
-        self.cut_before = not self._given and self._cuts.step(features.sketch, time_s)
-        if self.cut_before:
-            self._tracks = self._tracks[:0]
-            self._background = BackgroundMotion(self._config.background)
-        dt_s = time_s - self._now_s if self._frame >= 0 and not self.cut_before else 0.0
-        self._frame, self._now_s = self._frame + 1, time_s
-        tracks, config = self._tracks, self._config
-
-        letterbox = self._letterbox(features)
-        K = self._tensor(letterbox.K(self.K))[None]
-        turn = self._background.step(features.behind, self.K, time_s)
-        if len(tracks):
-            tracks = tracks if turn is None else turned(tracks, turn)
-            people = self._updated(features, people_of(tracks, K.device), K)
-            tracks = tracks.copy()
-            remember(tracks, people)
-        bodies = self._bodies(tracks, features)
-
-        overlap = box_iou(_cut(bodies.boxes_px, features), features.boxes_px)
-        new = self._agree(tracks, overlap, features, dt_s)
-        if self._given:  # everybody of the first frame, and nobody later
-            new = np.arange(len(features.boxes_px) if self._frame == 0 else 0)
-        if len(new):
-            born = self._born(tracks, features, new, K)
-            born["crowded"] = (overlap[:, new] > config.crowded_iou).any(0)
-            more = self._bodies(born, features)
-            born["agreement"] = np.diagonal(box_iou(_cut(more.boxes_px, features), features.boxes_px[new]))
-            tracks, bodies = np.concatenate([tracks, born]), bodies.joined(more)
-        return FrameResult(self._report(tracks, bodies, features))
-
-    @in_turn
-    def state(self) -> State:
-        """All that the next frame depends on, for a checkpoint."""
-        return {
-            "tracks": self._tracks,
-            "clock": np.array([self._frame, self._last_id], np.int64),
-            "now_s": np.array(self._now_s),
-            "K": self.K,
-            "size": self._size,
-            "given": np.array(self._given),
-            **self._cuts.state(),
-            **self._background.state(),
-        }
-
-    @in_turn
-    def restore(self, state: State) -> None:
-        """Continue from ``state()`` of a stream with the same options and weights."""
-        if state["tracks"].dtype != self._tracks.dtype:
-            raise ChorosError("the checkpoint was written with other weights; track without --resume.")
-        # A type that went through a file has forgotten its alignment.
-        self._tracks, self.K = state["tracks"].astype(self._tracks.dtype), state["K"].copy()
-        self._size = np.array(state.get("size", self._size))
-        self._frame, self._last_id = (int(v) for v in state["clock"])
-        self._now_s, self._given = float(state["now_s"]), bool(state["given"])
-        self._cuts.restore(state)
-        self._background.restore(state)
-
-    # ----------------------------------------------------------------------------------------------
+        self.fields = fields(network.config.hidden_width if network.config.hidden_state else 0)
 
     @torch.inference_mode()
-    def _features(self, image: NDArray[np.uint8], boxes_px: Floats, scores: Floats) -> FrameFeatures:
+    def detect(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None) -> Found:
+        """A picture encoded, and its people's boxes."""
+        if boxes_px is None:
+            boxes, scores = checked_detections(self._detector, image)
+        else:
+            boxes, scores = boxes_px, np.ones(len(boxes_px), np.float32)
         height, width = image.shape[:2]
         config = self._network.config
-        finer = self._finer(boxes_px * config.image_size_px / max(width, height), scores)
+        finer = self._finer(boxes * config.image_size_px / max(width, height), scores)
         letterbox = Letterbox(width, height, round(config.image_size_px * finer))
         square = letterbox.cut(image)
         x0, y0, x1, y1 = (0, 0, *square.shape[:2]) if config.padded else letterbox.content_px(COARSEST_PX)
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
         tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
-        behind = background(image, boxes_px, self._config.background)
-        shown = sketch(image, self._config.cuts)
-        features = FrameFeatures(tokens, boxes_px, scores, width, height, behind, shown)
-        return features._replace(boxes_px=_cut(boxes_px, features))
+        return Found(tokens, boxes, scores)
+
+    @torch.inference_mode()
+    def predict(self, tracks: Tracks, moment: Moment[Found]) -> None:
+        """Everybody as the network sees them in this frame's pixels; boxes have no part in it."""
+        if not len(tracks):
+            return
+        if moment.turn is not None:
+            turn_with_camera(tracks, moment.turn)
+        remember(tracks, self._updated(moment, people_of(tracks, self._network.body.device)))
+        self._place(tracks, moment)
+
+    def affinity(self, tracks: Tracks, moment: Moment[Found]) -> Agreement:
+        """By overlap; of two tracks on one person, the one that boxes agreed with so far keeps them."""
+        config, found = self._config, moment.found
+        boxes_px = found.boxes_px
+        in_picture_px = _cut(boxes_px, moment)
+        counts = (found.scores >= config.life.birth_score) & (box_area(in_picture_px) > 0)
+        counts &= boxes_px[:, 3] - boxes_px[:, 1] >= config.min_height_px
+        overlap = box_iou(_cut(tracks["box_px"], moment), in_picture_px)
+        wanted = overlap + config.loyalty * tracks["agreement"][:, None]
+        return Agreement(np.where((overlap >= config.min_iou) & counts, wanted, -np.inf), overlap, counts)
+
+    def measure(self, tracks: Tracks, affinity: Agreement, moment: Moment[Found]) -> None:
+        """Note how boxes agree with the tracks; they move nobody."""
+        mine, theirs = seen_as(tracks)
+        now = np.zeros(len(tracks))
+        now[mine] = affinity.overlap[mine, theirs]
+        share = 1 - np.exp(-moment.dt_s / self._config.agreement_memory_s)
+        tracks["agreement"] += share * (now - tracks["agreement"])
+
+    def newcomers(self, tracks: Tracks, affinity: Agreement, moment: Moment[Found]) -> Flags:
+        """Faint boxes only keep who is there."""
+        return affinity.counts & (moment.found.scores >= self._config.begin_score)
+
+    @torch.inference_mode()
+    def begin(
+        self, tracks: Tracks, new: Indices, affinity: Agreement, moment: Moment[Found], born: Tracks
+    ) -> None:
+        """New people are initialised, then updated once as in training (paper 4).
+
+        The update sees those who are there already, so that the new take other pixels.
+        """
+        boxes_px = _cut(moment.found.boxes_px[new], moment)
+        square_px = self._letterbox(moment).to_crop(boxes_px.reshape(-1, 2, 2)).reshape(1, -1, 4)
+        begun = self._network.initialise(moment.found.image, self._tensor(square_px), self._K(moment))
+        everyone = people_of(tracks, self._network.body.device).joined(begun)
+        updated = self._updated(moment, everyone)
+        remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
+        self._place(born, moment)
+        born["apart_s"] = moment.time_s
+        born["crowded"] = (affinity.overlap[:, new] > self._config.crowded_iou).any(0)
+        born["agreement"] = np.diagonal(box_iou(_cut(born["box_px"], moment), boxes_px))
+
+    def judge(self, tracks: Tracks, sure: Flags, moment: Moment[Found]) -> Verdict:
+        """Who is confirmed is shown; of two tracks that are on one person for a while, one ends."""
+        config, now_s = self._config, moment.time_s
+        same = on_one_person(
+            tracks["keypoints_px"], tracks["box_px"], tracks["pelvis_cam"],
+            config.same_oks, config.same_m, config.same_share,
+        )  # fmt: skip
+        lesser = lesser_of(tracks, same)
+        tracks["apart_s"][~lesser] = now_s
+        double = lesser & ((tracks["id"] == 0) | (now_s - tracks["apart_s"] > config.merge_s + 1e-9))
+        return Verdict(tracks["in_picture"].mean(-1) > config.min_inside, sure, ~double)
+
+    @torch.inference_mode()
+    def describe(self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[Found]) -> None:
+        """Bodies of the shown; keypoints as the heatmaps show them."""
+        some = tracks[shown]
+        if len(some):
+            body = self._network.body
+            params = people_of(some, body.device).params(body)
+            for name in ("global_orient", "body_pose", "betas", "transl"):
+                rows[name] = getattr(params, name)[0].cpu().numpy()
+        visible = moment.time_s - some["seen_s"] <= self._config.visible_s + 1e-9
+        rows["visible"], rows["confidence"] = visible, some["agreement"]
+        rows["box_px"] = np.where(visible[:, None], _cut(some["box_px"], moment), some["box_px"])
+        rows["keypoints_px"][visible] = self._evidence(tracks, moment)[shown][visible]
+
+    # ----------------------------------------------------------------------------------------------
 
     def _finer(self, boxes_px: Floats, scores: Floats) -> float:
         """How many times finer than its square the network is to see a picture with people in these boxes of it."""
@@ -270,132 +231,62 @@ class ComotionStream:
         sure = boxes_px[scores >= config.begin_score]
         if not len(sure) or not self._network.config.evidence:
             return 1.0
-        wanted = config.best_height_px / float(np.median(sure[:, 3] - sure[:, 1]))
+        wanted = config.best_height_px / max(float(np.median(sure[:, 3] - sure[:, 1])), 1.0)
         return min(max(1.0, round(wanted / FINER_STEP) * FINER_STEP), config.finest)
 
-    def _letterbox(self, features: FrameFeatures) -> Letterbox:
-        return Letterbox(features.width, features.height, self._network.config.image_size_px)
+    def _letterbox(self, moment: Moment[Found]) -> Letterbox:
+        return Letterbox(moment.width, moment.height, self._network.config.image_size_px)
 
-    def _agree(
-        self, tracks: NDArray[np.void], overlap: Floats, features: FrameFeatures, dt_s: float
-    ) -> NDArray[np.intp]:
-        """Note which boxes agree with the tracks, by their ``overlap`` (n, m); indices of boxes left for new ones."""
-        config = self._config
-        counts = features.scores >= config.life.birth_score
-        # Of two tracks on one person, the one that boxes agreed with so far keeps them.
-        wanted = overlap + config.loyalty * tracks["agreement"][:, None]
-        mine, theirs = assign(np.where((overlap >= config.min_iou) & counts, wanted, -1.0), 0.0)
-        now = np.zeros(len(tracks))
-        now[mine] = overlap[mine, theirs]
-        share = 1 - np.exp(-dt_s / config.agreement_memory_s)
-        tracks["agreement"] += share * (now - tracks["agreement"])
-        tracks["sights"][mine] += 1
-        tracks["seen_s"][mine] = self._now_s
-        tracks["score"][mine] = np.maximum(tracks["score"][mine], features.scores[theirs])
-        counts[theirs] = False
-        return np.flatnonzero(counts & (features.scores >= config.begin_score))
+    def _K(self, moment: Moment[Found]) -> torch.Tensor:
+        """Intrinsics of the network's square, (1, 3, 3) px."""
+        return self._tensor(self._letterbox(moment).K(moment.K))[None]
 
-    def _born(
-        self, tracks: NDArray[np.void], features: FrameFeatures, new: NDArray[np.intp], K: torch.Tensor
-    ) -> NDArray[np.void]:
-        """New tracks (m,) for the boxes ``new``: initialised, then updated once as in training (paper 4).
-
-        The update sees those who are there already, so that the new take other pixels.
-        """
-        corners_px = features.boxes_px[new].reshape(-1, 2, 2)
-        square_px = self._letterbox(features).to_crop(corners_px).reshape(1, -1, 4)
-        begun = self._network.initialise(features.image, self._tensor(square_px), K)
-        everyone = people_of(tracks, K.device).joined(begun)
-        updated = self._updated(features, everyone, K)
-        born = np.zeros(len(new), self._tracks.dtype)
-        remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
-        born["sights"], born["score"] = 1, features.scores[new]
-        for name in ("born_s", "seen_s", "inside_s", "apart_s"):
-            born[name] = self._now_s
-        return born
-
-    def _updated(self, features: FrameFeatures, people: PersonStates, K: torch.Tensor) -> PersonStates:
+    def _updated(self, moment: Moment[Found], people: PersonStates) -> PersonStates:
         """``people`` of the frame before in this one."""
-        updated, how = self._network.update(features.image, people, K), self._config.alignment
-        return updated if how is None else self._network.align(features.image, updated, K, how)
+        image, K, how = moment.found.image, self._K(moment), self._config.alignment
+        updated = self._network.update(image, people, K)
+        return updated if how is None else self._network.align(image, updated, K, how)
 
-    def _bodies(self, tracks: NDArray[np.void], features: FrameFeatures) -> Bodies:
-        """The tracks' bodies in the picture."""
-        if not len(tracks):
-            return Bodies(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros((0, 17), bool))
+    def _place(self, tracks: Tracks, moment: Moment[Found]) -> None:
+        """Note where the tracks' bodies are in the picture."""
         body = self._network.body
-        K = self._tensor(self.K)
+        K = self._tensor(moment.K)
         params = people_of(tracks, K.device).params(body)
         keypoints_cam = body.keypoints(params)[0]
         skin_px = project_safely(body.vertices(params)[0], K).cpu().numpy()
         points_px = project_safely(keypoints_cam, K).cpu().numpy()
         in_front = (keypoints_cam[..., 2] > NEAR_M).cpu().numpy()
-        inside = in_front & ((points_px >= 0) & (points_px < [features.width, features.height])).all(-1)
-        metre_px = self.K[[0, 1], [0, 1]] / np.maximum(tracks["pelvis_cam"][:, 2:], NEAR_M)
+        inside = in_front & ((points_px >= 0) & (points_px < [moment.width, moment.height])).all(-1)
+        metre_px = moment.K[[0, 1], [0, 1]] / np.maximum(tracks["pelvis_cam"][:, 2:], NEAR_M)
         clothes_px = self._config.clothes_m * metre_px
-        boxes_px = np.concatenate([skin_px.min(1) - clothes_px, skin_px.max(1) + clothes_px], -1)
-        return Bodies(np.concatenate([points_px, in_front[..., None]], -1), boxes_px, inside)
+        tracks["box_px"] = np.concatenate([skin_px.min(1) - clothes_px, skin_px.max(1) + clothes_px], -1)
+        tracks["keypoints_px"] = np.concatenate([points_px, in_front[..., None]], -1)
+        tracks["in_picture"] = inside
 
-    def _report(self, tracks: NDArray[np.void], bodies: Bodies, features: FrameFeatures) -> NDArray[np.void]:
-        """End what must end, number who is new, and write the rows of this frame."""
-        config, life, now_s = self._config, self._config.life, self._now_s
-        sure = confirmed(
-            life, tracks["sights"], tracks["score"], tracks["crowded"], tracks["born_s"], tracks["seen_s"]
-        )
-        shown = self._given | (tracks["id"] > 0) | sure
-        in_view = bodies.inside.mean(-1) > config.min_inside
-        tracks["inside_s"][in_view | (tracks["seen_s"] == now_s)] = now_s
-        same = alike(
-            bodies.keypoints, bodies.boxes_px, tracks["pelvis_cam"],
-            config.same_oks, config.same_m, config.same_share,
-        )  # fmt: skip
-        lesser = outdone(tracks, same)
-        tracks["apart_s"][~lesser] = now_s
-        double = lesser & ((tracks["id"] == 0) | (now_s - tracks["apart_s"] > config.merge_s + 1e-9))
-        stay = self._given | ~(ended(life, now_s, shown, tracks["seen_s"], tracks["inside_s"]) | double)
-        tracks = self._tracks = tracks[stay]
-        shown, bodies = shown[stay], bodies.chosen(stay)
-        unnamed = np.flatnonzero(shown & (tracks["id"] == 0))
-        tracks["id"][unnamed] = self._last_id + 1 + np.arange(len(unnamed))
-        self._last_id += len(unnamed)
-
-        rows = np.zeros(int(shown.sum()), ROW)
-        if len(rows):
-            body = self._network.body
-            params = people_of(tracks[shown], body.device).params(body)
-            for name in ("global_orient", "body_pose", "betas", "transl"):
-                rows[name] = getattr(params, name)[0].cpu().numpy()
-        rows["frame"], rows["person"] = self._frame, tracks["id"][shown]
-        visible = now_s - tracks["seen_s"][shown] <= config.visible_s + 1e-9
-        rows["visible"], rows["confidence"] = visible, tracks["agreement"][shown]
-        boxes_px = bodies.boxes_px[shown]
-        rows["box_px"] = np.where(visible[:, None], _cut(boxes_px, features), boxes_px)
-        rows["keypoints_px"][visible] = self._evidence(tracks, bodies, features)[shown][visible]
-        return rows[np.argsort(rows["person"])]
-
-    def _evidence(self, tracks: NDArray[np.void], bodies: Bodies, features: FrameFeatures) -> Floats:
+    def _evidence(self, tracks: Tracks, moment: Moment[Found]) -> Floats:
         """What the heatmaps show of everybody, (n, 17, 3) x_px, y_px, confidence; 0 where they show nothing."""
-        network, config, letterbox = self._network, self._config, self._letterbox(features)
+        network, config, letterbox = self._network, self._config, self._letterbox(moment)
+        expected_px = np.ascontiguousarray(tracks["keypoints_px"])
         if not network.config.evidence:
-            return np.zeros_like(bodies.keypoints)
-        metre_px = letterbox.K(self.K)[0, 0] / np.maximum(tracks["pelvis_cam"][:, 2], NEAR_M)
-        at_px = letterbox.to_crop(bodies.keypoints[..., :2])
+            return np.zeros_like(expected_px)
+        metre_px = letterbox.K(moment.K)[0, 0] / np.maximum(tracks["pelvis_cam"][:, 2], NEAR_M)
+        at_px = letterbox.to_crop(expected_px[..., :2])
         found = peaks(
-            features.image, self._tensor(at_px), self._tensor(network.config.standing_height_m * metre_px),
+            moment.found.image, self._tensor(at_px), self._tensor(network.config.standing_height_m * metre_px),
             config.evidence_reach, config.least_logit,
         ).cpu().numpy().astype(np.float64)  # fmt: skip
         found[..., :2] = letterbox.from_crop(found[..., :2])
-        there = (found[..., 2] > 0) & (bodies.keypoints[..., 2] > 0)
-        there &= ((found[..., :2] >= 0) & (found[..., :2] < [features.width, features.height])).all(-1)
+        there = (found[..., 2] > 0) & (expected_px[..., 2] > 0)
+        there &= ((found[..., :2] >= 0) & (found[..., :2] < [moment.width, moment.height])).all(-1)
         return np.where(there[..., None], found, 0)
 
     def _tensor(self, array: Floats) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._network.body.device)
 
 
-def _cut(boxes_px: Floats, features: FrameFeatures) -> Floats:
+def _cut(boxes_px: Floats, moment: Moment[Found]) -> Floats:
     """Boxes (n, 4) xyxy px without what lies beyond the picture's edge."""
-    return np.clip(boxes_px, 0, np.array([features.width, features.height] * 2, boxes_px.dtype))
+    return np.clip(boxes_px, 0, np.array([moment.width, moment.height] * 2, boxes_px.dtype))
 
 
 def _tensors(module: torch.nn.Module) -> Identity:
@@ -459,6 +350,10 @@ class Comotion:
             "detector": part_identity(self._detector),
         }
 
-    def stream(self, K: NDArray[np.float64] | None = None) -> ComotionStream:
+    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[Found, Agreement]:
         """A new video. Streams of one system share its network and nothing else."""
-        return ComotionStream(self.network, self._trunk, self._detector, self.config, K, self.threads)
+        config = self.config
+        tracker = ComotionTracker(self.network, self._trunk, self._detector, config)
+        return OnlineStream(
+            tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background
+        )

@@ -45,8 +45,8 @@ class LifterSystemConfig:
     min_keypoints: int = 5  # confident ones that anybody must show
     confident: float = 0.3
     dim: float = 0.2  # confidence enough where the box is certain: people cut off, or seen from behind
-    dress_memory_s: float = 2.0
-    dress_overlap: float = 0.3  # IoU with somebody else above which colours are not remembered
+    appearance_memory_s: float = 2.0
+    appearance_overlap: float = 0.3  # IoU with somebody else above which colours are not remembered
     velocity_memory_s: float = 0.4
     depth_velocity_share: float = 0.4  # of what is learned of the speed along the ray: it is mostly noise
     max_speed_m_s: float = 4.0

@@ -1,4 +1,7 @@
-"""Unseen people beside seen ones: who is whose ghost, and who is hidden behind whom."""
+"""Unseen people beside seen ones: who is whose ghost, and who is hidden behind whom.
+
+A ghost is a track of somebody who is seen again as another track: it goes on where its person no longer is.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,18 @@ def ghosts_of_the_seen(
     best = fits.argmax(-1) if len(mine) else np.zeros(len(unseen), np.intp)
     one = fits.max(-1, initial=-np.inf) > min_ratio
     return Ghosts(unseen[one], mine[best[one]])
+
+
+def hand_on_ids(tracks: NDArray[np.void], ghosts: Ghosts) -> None:
+    """Who has no number yet takes over that of their ghost."""
+    for ghost, one in zip(*ghosts, strict=True):
+        if tracks["id"][one] == 0 and tracks["id"][ghost] > 0:
+            tracks["id"][one] = tracks["id"][ghost]
+
+
+def end(tracks: NDArray[np.void], ghosts: Ghosts) -> None:
+    """Ghosts count as never seen, and so end with this frame."""
+    tracks["seen_s"][ghosts.ghost], tracks["id"][ghosts.ghost] = -np.inf, 0
 
 
 def pushed_behind(

@@ -140,38 +140,8 @@ class Lifting:
         share = np.where(np.isinf(past.betas_weight)[:, None], 0, share) * self.knows_shape
         betas = past.betas.copy()
         betas[:, :10] = np.clip(betas[:, :10] + share * (float64(found.betas) - betas[:, :10]), -3, 3)
-        pelvis_rest = self.points.shaped(betas)[0][:, 0]
-
-        # Everybody's likeliest hypotheses, side by side: row i belongs to person who[i].
-        chances = float64(found.log_chance)
-        tried = np.argsort(-chances, axis=-1)[:, : self.config.tried if self.config.refine else 1]
-        who = np.repeat(np.arange(n), tried.shape[1])
-        which = tried.ravel()
-        std_rad = float64(found.std_rad)[who, which]
-        rotations = stand_on_likely_knees(
-            float64(found.rotations)[who, which], std_rad, self.config.straight_rad
-        )
-        transl = float64(found.pelvis_cam)[who, which] - pelvis_rest[who]
-        error, best = np.zeros(n), np.arange(n)
-        if self.config.refine and n:
-            target = self._target(keypoints, K, past, view, found, who, which, rotations, transl, up)
-            fitted, target = fit_doubting(
-                self.points, self.prior, betas[who], rotations, transl, target, self.config.fit,
-                from_afar=self.config.from_afar, doubt_from=self.config.network_robust,
-            )  # fmt: skip
-            cost = misfit(fitted, target) - self.config.chance_weight * chances[who, which]
-            best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
-            fitted = fit(
-                self.points,
-                self.prior,
-                betas,
-                fitted.rotations[best],
-                fitted.transl[best],
-                of_some(target, best),
-                self.config.fit,
-            )
-            rotations, transl, error = fitted.rotations, fitted.transl, fitted.error
-        joint_std_m = self._doubt(found, betas, which[best])
+        rotations, transl, error, chosen = self._chosen(keypoints, K, past, up, view, found, betas)
+        joint_std_m = self._doubt(found, betas, chosen)
         confidence = np.exp(-joint_std_m.mean(-1) / 0.2) * np.exp(-0.5 * np.maximum(error - 2, 0))
         return Lifted(
             rotations,
@@ -183,6 +153,44 @@ class Lifting:
             error,
             np.clip(confidence, 0, 1),
         )
+
+    def _chosen(
+        self,
+        keypoints: NDArray[Any],
+        K: Floats,
+        past: Past,
+        up: tuple[Floats, float],
+        view: View,
+        found: Hypotheses,
+        betas: Floats,
+    ) -> tuple[Floats, Floats, Floats, NDArray[np.intp]]:
+        """The hypothesis of each person that agrees best with everything, put on the keypoints.
+
+        Rotations (n, 24, 3, 3), transl (n, 3), the fit's error (n,), and which hypothesis it is (n,).
+        """
+        n, config = len(keypoints), self.config
+        # Everybody's likeliest hypotheses, side by side: row i belongs to person who[i].
+        chances = float64(found.log_chance)
+        tried = np.argsort(-chances, axis=-1)[:, : config.tried if config.refine else 1]
+        who, which = np.repeat(np.arange(n), tried.shape[1]), tried.ravel()
+        std_rad = float64(found.std_rad)[who, which]
+        rotations = stand_on_likely_knees(float64(found.rotations)[who, which], std_rad, config.straight_rad)
+        pelvis_rest = self.points.shaped(betas)[0][:, 0]
+        transl = float64(found.pelvis_cam)[who, which] - pelvis_rest[who]
+        if not (config.refine and n):
+            return rotations, transl, np.zeros(n), which
+        target = self._target(keypoints, K, past, view, found, who, which, rotations, transl, up)
+        fitted, target = fit_doubting(
+            self.points, self.prior, betas[who], rotations, transl, target, config.fit,
+            from_afar=config.from_afar, doubt_from=config.network_robust,
+        )  # fmt: skip
+        cost = misfit(fitted, target) - config.chance_weight * chances[who, which]
+        best = np.arange(n) * tried.shape[1] + cost.reshape(n, -1).argmin(-1)
+        fitted = fit(
+            self.points, self.prior, betas, fitted.rotations[best], fitted.transl[best],
+            of_some(target, best), config.fit,
+        )  # fmt: skip
+        return fitted.rotations, fitted.transl, fitted.error, which[best]
 
     def _doubt(self, found: Hypotheses, betas: Floats, chosen: NDArray[np.intp]) -> Floats:  # (n, 24) metres
         """The error of each joint that is to be expected of the ``chosen`` hypotheses, over what may be true.

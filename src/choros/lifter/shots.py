@@ -1,4 +1,4 @@
-"""Those who were followed when a shot ended, so that somebody dressed alike in a later one can go on as they.
+"""Those who were followed when a shot ended, so that somebody who looks alike in a later one can go on as they.
 
 Nothing else goes over a cut: neither place nor pose, and nothing that was learned of the camera.
 """
@@ -24,11 +24,11 @@ def set_aside(left: NDArray[np.void], tracks: NDArray[np.void]) -> NDArray[np.vo
 
 def go_on(tracks: NDArray[np.void], unnamed: NDArray[np.intp], left: NDArray[np.void]) -> NDArray[np.void]:
     """Give the tracks ``unnamed`` the identity of whom they are clearly alike; those who are left still."""
-    which, who = recognised(_dress(tracks[unnamed]), _dress(left))
+    which, who = recognised(_appearance(tracks[unnamed]), _appearance(left))
     for name in _KEPT:
         tracks[name][unnamed[which]] = left[name][who]
     return np.delete(left, who)
 
 
-def _dress(tracks: NDArray[np.void]) -> Colours:
-    return Colours(tracks["dress_lab"], tracks["dress_weight"])
+def _appearance(tracks: NDArray[np.void]) -> Colours:
+    return Colours(tracks["appearance_lab"], tracks["appearance_weight"])

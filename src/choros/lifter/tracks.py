@@ -1,6 +1,8 @@
-"""The record of one live track, and what it remembers of a sight: box, keypoints in it, clothes."""
+"""What the lifter keeps of one live track, and what that remembers of a sight: box, keypoints in it, appearance."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +18,21 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
-def track_type(hidden_width: int) -> np.dtype[np.void]:
-    """The fields of a track; ``hidden_width`` is the network's memory of a person."""
-    return np.dtype(
-        [
-            ("id", "i4"),  # 0 until confirmed
-            ("sights", "i4"),
-            ("belief", "f8"),  # log odds that this is somebody
-            ("score", "f8"),  # best detection so far
-            ("crowded", "?"),  # first seen where somebody else was
-            ("born_s", "f8"),
-            ("seen_s", "f8"),
-            ("inside_s", "f8"),
-            ("rotations", "f8", (24, 3, 3)),
-            *FIELDS,  # of the shape
-            ("transl", "f8", (3,)),
-            ("velocity_m_s", "f8", (3,)),
-            ("confidence", "f8"),
-            ("box", BOX_STATE),
-            ("shape", "f8", (17, 3)),  # keypoints in the box when last seen, see ``likelihood.shape_of``
-            ("dress_lab", "f8", (len(PARTS), 3)),
-            ("dress_weight", "f8", (len(PARTS),)),
-            ("hidden", "f4", (hidden_width,)),
-        ],
-        align=True,  # torch takes no field that lies across its own size
-    )
+def fields(hidden_width: int) -> list[Any]:
+    """The lifter's own fields of a track; ``hidden_width`` is the network's memory of a person."""
+    return [
+        ("belief", "f8"),  # log odds that this is somebody
+        ("rotations", "f8", (24, 3, 3)),
+        *FIELDS,  # of the shape
+        ("transl", "f8", (3,)),
+        ("velocity_m_s", "f8", (3,)),
+        ("confidence", "f8"),
+        ("box", BOX_STATE),
+        ("shape", "f8", (17, 3)),  # keypoints in the box when last seen, see ``likelihood.shape_of``
+        ("appearance_lab", "f8", (len(PARTS), 3)),
+        ("appearance_weight", "f8", (len(PARTS),)),
+        ("hidden", "f4", (hidden_width,)),
+    ]
 
 
 def overlap_with_others(boxes_px: Floats) -> Floats:
@@ -68,19 +60,41 @@ def remember_outlines(
     tracks["shape"][which] = shape_of(boxes_px, seen.keypoints[seen_as])
 
 
-def remember_clothes(
+def remember_appearance(
     tracks: NDArray[np.void], which: Indices, seen: Seen, seen_as: Indices, share: float, max_overlap: float
 ) -> None:
-    """What the tracks ``which`` wear, unless somebody else may stand before them.
+    """What the tracks ``which`` look like, unless somebody else may stand before them.
 
     A sight counts for ``share`` of the memory; none with an overlap above ``max_overlap``, but for the first.
     """
-    unknown = tracks["dress_weight"][which].max(-1) == 0
+    unknown = tracks["appearance_weight"][which].max(-1) == 0
     counts = (seen.overlap[seen_as] < max_overlap) | unknown
-    old = Colours(tracks["dress_lab"][which], tracks["dress_weight"][which])
+    old = Colours(tracks["appearance_lab"][which], tracks["appearance_weight"][which])
     now = Colours(seen.colours.lab[seen_as], seen.colours.weight[seen_as] * counts[:, None])
     new = remember(old, now, share * counts)
-    tracks["dress_lab"][which], tracks["dress_weight"][which] = new.lab, new.weight
+    tracks["appearance_lab"][which], tracks["appearance_weight"][which] = new.lab, new.weight
+
+
+def remember_speed(
+    tracks: NDArray[np.void],
+    dt_s: Floats,  # (n,) since they were seen before
+    predicted: Floats,  # (n, 3) where they were expected, metres, camera axes
+    memory_s: float,
+    depth_share: float,
+    max_speed_m_s: float,
+) -> None:
+    """How fast the tracks go: an alpha-beta filter, in which the prediction's miss corrects the speed that made it.
+
+    Of what is learned of the speed along the ray, which is mostly noise, only ``depth_share`` counts.
+    """
+    share = 1 - np.exp(-dt_s / memory_s)
+    miss = tracks["transl"] - predicted
+    ray = tracks["transl"] / np.linalg.norm(tracks["transl"], axis=-1, keepdims=True)
+    along = (miss * ray).sum(-1, keepdims=True) * ray
+    miss -= (1 - depth_share) * along
+    velocity = tracks["velocity_m_s"] + (share / dt_s)[:, None] * miss
+    speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
+    tracks["velocity_m_s"] = velocity * np.minimum(1, max_speed_m_s / np.maximum(speed, 1e-9))
 
 
 def coast(tracks: NDArray[np.void], which: Indices, dt_s: float, memory_s: float, rules: BoxRules) -> None:

@@ -1,4 +1,4 @@
-"""What people wear, as few colours as tell them apart: trunk, thighs and shins, read at the keypoints.
+"""What people look like, as few colours as tell them apart: trunk, thighs and shins, read at the keypoints.
 
 Cheap enough for every frame and enough to know who steps out from behind a post; no network, no training.
 """
@@ -71,7 +71,7 @@ def alikeness(
     std_lab: float = 14.0,
     unknown: float = 0.5,
 ) -> Floats:  # (n, m) 0 to 1
-    """How alike people dress; ``unknown`` where no part of both was read.
+    """How alike people look; ``unknown`` where no part of both was read.
 
     ``std_lab`` is how far the mean colour of the same clothes moves from one sight to another.
     """

@@ -57,3 +57,15 @@ def checked_step(size: Any, now_s: Any, first_size: Any, before_s: float | None)
 def first_K(K: Floats, width: int, height: int) -> Floats:
     """``stream_K``'s K with the first picture: judged by its size, or ``camera``'s default where there was none."""
     return intrinsics(width, height, K=K if K.any() else None)
+
+
+def checked_boxes(boxes_px: Any) -> NDArray[np.float32]:
+    """Boxes (n, 4) xyxy px that somebody gave, n may be 0. Raises ``ChorosError`` for anything else."""
+    boxes = np.asarray(boxes_px, np.float32)
+    if boxes.size == 0:
+        return boxes.reshape(0, 4)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+        raise ChorosError(
+            f"people are given by finite boxes (n, 4), x_min, y_min, x_max, y_max in px, not by {boxes.shape}."
+        )
+    return boxes

@@ -168,9 +168,10 @@ class Labeller:
             if not len(rows):
                 apart = True
                 continue
-            found = (rows["keypoints_px"][:, None] == features.people.keypoints).all((-1, -2))
-            scores = np.where(found, features.people.scores, 0).max(-1, initial=0)
-            yield self._label(frame.image, frame.pts, apart, rows, scores, len(features.people))
+            people = features.found.people
+            found = (rows["keypoints_px"][:, None] == people.keypoints).all((-1, -2))
+            scores = np.where(found, people.scores, 0).max(-1, initial=0)
+            yield self._label(frame.image, frame.pts, apart, rows, scores, len(people))
             apart = False
 
     def picture(self, image: NDArray[np.uint8], number: int = 0) -> Labelled:  # (H, W, 3) RGB
