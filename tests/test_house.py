@@ -4,6 +4,7 @@ are small, and choros opens quickly."""
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -59,10 +60,11 @@ def floor_of(module):
     return FLOORS.get(room_of(module))
 
 
+@cache
 def sources():
     """Every file of choros, by its path in the package, and its syntax."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text())
+    paths = sorted(SOURCE.rglob("*.py"))
+    return [(path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text())) for path in paths]
 
 
 def imports():
@@ -167,14 +169,14 @@ def test_wings_never_import_each_other():
 
 def test_nothing_below_the_command_line_prints_or_reads_the_environment():
     found = []
-    for path in SOURCE.rglob("*.py"):
-        if path.is_relative_to(SOURCE / "cli"):
+    for file, tree in sources():
+        if file.startswith("cli/"):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
-                found.append((path.name, node.lineno, "print"))
+                found.append((file, node.lineno, "print"))
             if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "set_num_threads"):
-                found.append((str(path.relative_to(SOURCE)), node.lineno, node.attr))
+                found.append((file, node.lineno, node.attr))
     found = [(file, line, what) for file, line, what in found if (file, what) not in EXCEPTIONS]
     assert found == []
 

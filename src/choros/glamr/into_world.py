@@ -47,7 +47,7 @@ def world(
         raise ChorosError(
             f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
         )
-    given = solved_camera(camera)
+    given, model = solved_camera(camera), None if body is None else model_of(body)
     evidence = None
     if video is not None and given is None and camera != "static" and motion.visible.any():
         following = "following the background"
@@ -60,7 +60,7 @@ def world(
         evidence=evidence,
         given=given,
         given_in_metres=not Path(camera).is_dir(),
-        body=None if body is None else model_of(body),
+        body=model,
         report=report,
     )
 
