@@ -32,7 +32,7 @@ from choros.glamr.shots import Shot, empty_world, in_the_same_room, joined, reco
 from choros.glamr.sights import Sights, Spreads, World
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.keypoints import box_of_keypoints
-from choros.motion import ROW, Header, Motion
+from choros.motion import Header, Motion
 
 Floats = NDArray[np.float64]
 Report = Callable[[str, int, int], None]
@@ -352,7 +352,7 @@ def _packed(
     frames["T_world_camera"][:, :3, 3] = world.camera_m
     tables = []
     for one, s in zip(people, places_of(people), strict=True):
-        rows = np.zeros(len(one), ROW)
+        rows = np.zeros(len(one), motion.rows.dtype)  # extras are empty where nobody followed them
         known = one.row >= 0
         rows[known] = motion.rows[one.row[known]]
         rows["frame"], rows["person"] = np.arange(one.start, one.frames.stop), one.id
