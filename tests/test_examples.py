@@ -62,7 +62,7 @@ def test_who_is_where_when(example, scene):
     *people, part = example(3, scene / "motion.npz")
     assert [line.split(":")[0] for line in people] == [f"person {i}" for i in motion.ids]
     assert f"{motion.people[1].pts_s[-1]:.2f} s" in people[0]
-    inside = (motion.people[1].pts_s >= 0.5) & (motion.people[0].pts_s < 1)
+    inside = (motion.people[1].pts_s >= 0.5) & (motion.people[1].pts_s < 1)
     assert f"1 s: {inside.sum()} of {len(motion.people[1])} frames" in part
 
 
