@@ -75,8 +75,10 @@ def test_paths_predicted_too_fast_are_mended_by_what_was_seen():
 def test_gaps_are_filled_along_the_predicted_path():
     T, camera = walkers(60), camera_path(60)
     motion = seen_only(seen_motion(T, camera, hidden=[(0, 20, 45)]))
-    made = world(motion, Known(T), "static")
+    made = world(motion.with_extras({"row": 1 + np.arange(len(motion.rows))}), Known(T), "static")
     one = made.person(1)
+    assert one.extras["row"][one.visible].tolist() == (1 + np.flatnonzero(motion.row_person == 1)).tolist()
+    assert (one.extras["row"][~one.visible] == 0).all()
     assert one.frame.tolist() == list(range(60))
     assert one.visible.tolist() == [not 20 <= t < 45 for t in range(60)]
     _, most = shape_error_m(pelvises(made, 2, 60), T[..., :3, 3])

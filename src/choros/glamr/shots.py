@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from choros.camera_motion.camera_path import CameraPath, turned_camera
 from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
-from choros.motion import ROW, Motion
+from choros.motion import Motion
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def empty_world(shot: Shot) -> Motion:
     said = {"camera": "given" if shot.given is not None else UNKNOWN}
     header = shot.motion.header
     header = replace(header, space="world", provenance=header.provenance | {"world": said})
-    return Motion(header, frames, np.zeros(0, ROW))
+    return Motion(header, frames, shot.motion.rows[:0])
 
 
 def recognised(world: Motion) -> Motion:

@@ -14,7 +14,7 @@ from choros.glamr.options import WorldOptions
 from choros.glamr.person_trajectories import PersonTrajectory
 from choros.glamr.variables import World
 from choros.keypoints import box_of_keypoints
-from choros.motion import ROW, Header, Motion
+from choros.motion import Header, Motion
 from choros.rotation import rotmat_to_rotvec
 
 
@@ -33,7 +33,7 @@ def motion_of(
     frames["T_world_camera"][:, :3, 3] = world.camera_m
     tables = []
     for one, s in zip(people, places_of(people), strict=True):
-        rows = np.zeros(len(one), ROW)
+        rows = np.zeros(len(one), motion.rows.dtype)  # extras are empty where nobody followed them
         known = one.row >= 0
         rows[known] = motion.rows[one.row[known]]
         rows["frame"], rows["person"] = np.arange(one.start, one.frames.stop), one.id
