@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from choros.body.cholesky import solve
 from choros.compiled import compiled, inner
 from choros.rotation_log import logarithm
 
@@ -231,47 +232,6 @@ def add_lean(aims, robust_rad, bench):  # type: ignore[no-untyped-def]
     bench.information[2, 2] += precision
     bench.gradient[0] += precision * (turned[0, 2] * x + turned[1, 2] * y + turned[2, 2] * z)
     bench.gradient[2] -= precision * (turned[0, 0] * x + turned[1, 0] * y + turned[2, 0] * z)
-
-
-@inner
-def solve(information, gradient, scales, damping):  # type: ignore[no-untyped-def]
-    """Damp, factor U^T U in the upper triangle, and leave the step in ``gradient``.
-
-    What is undetermined to rounding stays where it is.
-    """
-    n = len(gradient)
-    for row in range(n):
-        information[row, row] += damping * information[row, row] + 1e-9
-        scales[row] = information[row, row]
-    eliminate(information, gradient, scales)
-    for row in range(n - 1, -1, -1):
-        diagonal, left = information[row, row], gradient[row]
-        for column in range(row + 1, n):
-            left += information[row, column] * gradient[column]
-        gradient[row] = -left / diagonal if diagonal > 0 else 0.0
-
-
-@inner
-def eliminate(information, gradient, scales):  # type: ignore[no-untyped-def]
-    """The Cholesky factor U, and U^-T times the gradient, in place; ``scales`` is the diagonal as it was before."""
-    n = len(gradient)
-    for row in range(n):
-        pivot = information[row, row]
-        if not pivot > 1e-11 * scales[row]:  # nothing but rounding is left, so nothing is said of the others
-            information[row, row:] = 0.0
-            gradient[row] = 0.0
-            continue
-        inverse = 1 / math.sqrt(pivot)
-        for column in range(row, n):
-            information[row, column] *= inverse
-        gradient[row] *= inverse
-        for below in range(row + 1, n):
-            factor = information[row, below]
-            if factor == 0.0:
-                continue
-            for column in range(below, n):
-                information[below, column] -= factor * information[row, column]
-            gradient[below] -= factor * gradient[row]
 
 
 @inner

@@ -52,6 +52,7 @@ class Observations:
 
     @property
     def dt_s(self) -> Floats:
+        """(T - 1,) from each frame to the next."""
         return np.diff(self.times_s)
 
 

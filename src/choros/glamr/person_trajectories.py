@@ -72,6 +72,7 @@ class PersonTrajectory:
 
     @property
     def frames(self) -> slice:
+        """The frames of the video that these are."""
         return slice(self.start, self.start + len(self))
 
 

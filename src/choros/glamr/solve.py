@@ -38,6 +38,7 @@ class Solved:
 
     @property
     def total(self) -> float:
+        """Twice the energy of all."""
         return sum(self.cost.values())
 
 
