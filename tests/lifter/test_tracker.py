@@ -177,7 +177,7 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     rows = [stream.begin(image, first.found.people.boxes_px[1:], 0.0).rows]
     for i in range(1, 150):
         hidden = (1,) if 20 <= i < 140 else ()
-        rows.append(stream.step(look(lifting, places, shirts, hidden), i / FPS))
+        rows.append(stream.step(look(lifting, places, shirts, hidden), i / FPS).rows)
         if i == 60:  # also through a checkpoint
             state = stream.state()
             stream = stream_of(lifting, K=None)
