@@ -4,7 +4,7 @@ Three sources, each of constant size a person: ``body/shape.py`` adds up what ke
 shape but for its size, which one camera cannot see; ``floor.py`` compares people by the floor they share; a height
 that somebody was told settles the rest. Each frame's answer is computed from these accounts anew.
 
-``LifterStream`` keeps the fields of ``FIELDS`` in its tracks and calls ``update`` once a frame, after the fit.
+``LifterTracker`` keeps the fields of ``FIELDS`` in its tracks and asks for shapes once a frame, after the fit.
 """
 
 from __future__ import annotations
