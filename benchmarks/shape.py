@@ -28,7 +28,8 @@ from choros.detection.silhouette import Segmenter
 from choros.keypoints import box_iou
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.shape import ShapeRules
-from choros.lifter.tracker import FrameFeatures, LifterSystem
+from choros.lifter.system import LifterSystem
+from choros.lifter.tracker import FrameFeatures
 from choros.scenes import SceneConfig, make_scene
 from choros.tracking.appearance import read_colours
 from choros.view.raster import Canvas

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from choros import systems, track_video, weights
+from choros import track_video, weights
 from choros.camera.calibration import Calibration
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.journal import folder_of
-from choros.lifter.tracker import LifterSystem
+from choros.lifter.system import LifterSystem
 from choros.motion import ROW, Motion
 from choros.options import TrackOptions
 from choros.run_identity import file_identity, identity_of

@@ -97,10 +97,10 @@ class Detector:
 
 def system_with(name, detector, **options):
     if name == "lifter":
-        from choros.lifter.tracker import LifterSystem
+        from choros.lifter.system import LifterSystem
 
         return LifterSystem(finder=PersonFinder(detector, MoveNet("lightning")), **options)
-    from choros.comotion.tracker import Comotion
+    from choros.comotion.system import Comotion
 
     return Comotion(detector=detector, **options)
 

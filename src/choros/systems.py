@@ -55,7 +55,8 @@ def load(
             raise ChorosError(
                 "comotion does not know people again after a cut; leave out --same-people or take the lifter system."
             )
-        from choros.comotion.tracker import Comotion, TrackerConfig
+        from choros.comotion.system import Comotion
+        from choros.comotion.tracker import TrackerConfig
 
         config = TrackerConfig().strict() if strict else TrackerConfig()
         return Comotion(
@@ -68,7 +69,7 @@ def load(
         )
     if name == "lifter":
         from choros.lifter.config import LifterSystemConfig
-        from choros.lifter.tracker import LifterSystem
+        from choros.lifter.system import LifterSystem
 
         if strict:
             raise ChorosError("the lifter system has no strict choice; leave it out or take comotion.")

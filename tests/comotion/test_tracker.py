@@ -19,7 +19,8 @@ from choros.body import BodyModel, BodyParams
 from choros.camera import Letterbox, intrinsics, project
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.tracker import Comotion, ComotionStream, TrackerConfig
+from choros.comotion.system import Comotion
+from choros.comotion.tracker import ComotionStream, TrackerConfig
 from choros.datasets.sample import PersonLabel, Sample
 from choros.errors import ChorosError
 from choros.evaluation.benchmark import run_benchmark

@@ -20,7 +20,7 @@ from choros.comotion.tracker import TrackerConfig
 from choros.detection import FinderOptions
 from choros.evaluation.real.fixtures import _MIN_HEIGHT_PX
 from choros.evaluation.sources import TEST_SETS
-from choros.lifter.tracker import LifterSystemConfig
+from choros.lifter.config import LifterSystemConfig
 from choros.live.record import LATENCIES
 from choros.live.source import LiveOptions
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig

@@ -10,10 +10,10 @@ from choros import systems
 from choros.body import BodyModel
 from choros.camera import intrinsics
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.tracker import Comotion
+from choros.comotion.system import Comotion
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
-from choros.lifter.tracker import LifterSystem
+from choros.lifter.system import LifterSystem
 from tests.comotion.test_tracker import TINY, Glance, Told
 
 WIDTH, HEIGHT = 320, 240

@@ -6,15 +6,12 @@ state fits into a checkpoint.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros import weights
-from choros.body import BodyModel
 from choros.camera import project
 from choros.camera_motion.background import Background, BackgroundMotion, background
 from choros.detection import Detections, PersonFinder
@@ -32,7 +29,6 @@ from choros.lifter.shots import go_on, set_aside
 from choros.lifter.tracks import coast, overlap_with_others, remember_clothes, remember_outlines, track_type
 from choros.lifter.uprightness import nothing_seen, observe, up
 from choros.motion import ROW
-from choros.run_identity import Identity, changed, file_identity, part_identity
 from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.assignment import assign
@@ -438,44 +434,3 @@ class LifterStream:
 def _shape(tracks: NDArray[np.void]) -> Floats:
     """Betas and kid, (n, 11)."""
     return np.concatenate([tracks["betas"], tracks["kid"][:, None]], 1)
-
-
-class LifterSystem:
-    """Detect, lift, associate; see ``LifterSystemConfig``.
-
-    ``body_path`` is a user's SMPL file; None takes the open body. ``threads`` as of `systems.load`.
-    """
-
-    name = "lifter"
-
-    def __init__(
-        self,
-        config: LifterSystemConfig | None = None,
-        *,
-        finder: PersonFinder | None = None,
-        body_path: str | Path | None = None,
-        weights_path: str | Path | None = None,
-        threads: int | None = 1,
-    ) -> None:
-        self.config, self.threads = config or LifterSystemConfig(), threads
-        self.body = BodyModel.load(body_path)
-        self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
-        self._lifting = Lifting(self.body, weights_path, self.config.lift)
-        self._segmenter = Segmenter()
-        self._files = {
-            "weights": file_identity(weights_path, weights.shipped("lifter")),
-            "body": file_identity(body_path, weights.shipped("body")),
-        }
-
-    def identity(self) -> Identity:
-        """By what its results are decided; see `stream.IdentifiedSystem`."""
-        return {
-            "options": changed(self.config, LifterSystemConfig()),
-            **self._files,
-            "finder": part_identity(self.finder),
-            "segmenter": part_identity(self._segmenter),
-        }
-
-    def stream(self, K: Floats | None = None) -> LifterStream:
-        """A new video. Streams of one system share its networks and nothing else."""
-        return LifterStream(self.finder, self._lifting, self.config, K, self._segmenter, self.threads)
