@@ -11,7 +11,7 @@ SOURCE = Path(choros.__file__).parent
 
 FLOORS = {
     "_version": 1, "errors": 1, "camera": 1,
-    "checkpoints": 1, "clip_identity": 1, "compiled": 1, "motion": 1, "journal": 1, "keypoints": 1,
+    "checkpoints": 1, "clip_identity": 1, "compiled": 1, "devices": 1, "motion": 1, "journal": 1, "keypoints": 1,
     "options": 1, "outputs": 1, "reopening": 1, "resampling": 1, "restricted_pickle": 1,
     "run_identity": 1, "settling": 1, "threads": 1, "video": 1, "weights": 1,
     "body": 2, "layers": 2,

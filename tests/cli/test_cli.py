@@ -305,7 +305,7 @@ def test_disk_that_fills_up_loses_nothing_that_was_confirmed(capsys, files, tmp_
 
 @pytest.mark.usefixtures("shades")
 def test_errors_of_ours_are_not_hidden(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(ShadesStream, "follow", lambda *_: {}["a bug"])
+    monkeypatch.setattr(ShadesStream, "step", lambda *_: {}["a bug"])
     with pytest.raises(KeyError, match="a bug"):
         run("track", files / "clip.mp4", "-o", tmp_path / "out")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from choros.detection.protocols import check_image
 from choros.detection.session import DATA, Network
+from choros.devices import CPU, Device
 from choros.run_identity import Identity, sha256_of
 
 _CROP_PX = {"lightning": 192, "thunder": 256}
@@ -24,8 +25,8 @@ _SURE_SLOPE, _SURE_HALF = 8.0, 0.28
 class MoveNet:
     """The embedded keypoint networks.
 
-    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run. Thread-safe
-    and without state.
+    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run, on ``device``.
+    Thread-safe and without state.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class MoveNet:
         room: float = 1.25,
         threads: int = 2,
         weights: Path | None = None,
+        device: Device = CPU,
     ) -> None:
         self.crop_px, self.room = _CROP_PX[variant], room
         self._weights = weights or DATA / f"movenet-{variant}.onnx"
-        self._network = Network(self._weights, threads)
+        self._network = Network(self._weights, threads, device=device)
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from choros.detection.movenet import crop_squares, cut_square
 from choros.detection.protocols import check_image
 from choros.detection.session import DATA, Network
+from choros.devices import CPU, Device
 from choros.run_identity import Identity, sha256_of
 
 CROP_PX = 256
@@ -37,13 +38,20 @@ class Silhouette(NamedTuple):
 class Segmenter:
     """The embedded network, about 6 ms a person on one core. Thread-safe and without state.
 
-    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run.
+    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run, on ``device``.
     """
 
-    def __init__(self, room: float = 1.15, threads: int = 1, weights: Path | None = None) -> None:
+    def __init__(
+        self, room: float = 1.15, threads: int = 1, weights: Path | None = None, device: Device = CPU
+    ) -> None:
         self.room = room
         self._weights = weights or DATA / "selfie_segmentation.onnx"
-        self._network = Network(self._weights, threads)
+        self._network = Network(self._weights, threads, device=device)
+
+    @property
+    def place(self) -> str:
+        """The device that the network came to."""
+        return self._network.place
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""
