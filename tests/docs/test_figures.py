@@ -26,7 +26,7 @@ from choros.live.source import LiveOptions
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.direction import KINDS as DIRECTED
 from choros.settling import TENTATIVE_S
-from choros.systems import DEFAULT, SYSTEMS
+from choros.systems import DEFAULT, names
 from choros.training.stages import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +145,7 @@ def test_the_readmes_table_of_systems():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)`(, the default)? \| .+ \| (.+) \| (.+) \|$", readme, re.M)
     assert [(name, bool(marked)) for name, marked, _, _ in rows] == [
-        (name, name == DEFAULT) for name in SYSTEMS
+        (name, name == DEFAULT) for name in names()
     ]
     licences = {shipped.name: shipped.licence for shipped in weights.SHIPPED}
     benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
