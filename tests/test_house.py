@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import choros
+from choros.systems import entries
 
 SOURCE = Path(choros.__file__).parent
 
@@ -24,7 +25,11 @@ FLOORS = {
     "cli": 7, "__main__": 7,
 }  # fmt: skip
 
-WINGS = ("lifter", "comotion", "glamr")
+#: What systems and what they are made of live in.
+WINGS = tuple(room for room, floor in FLOORS.items() if floor == 4 and "." not in room)
+
+#: Names that files of weights and the networks to train have, which are other things of the same name.
+NAMES_OF_FILES = ("systems.py", "weights.py", "checkpoints.py", "cli/train.py", "training/")
 
 #: What no other way is there to: a library's reports to its maker (`choros`), threads after a fork (`choros.threads`).
 EXCEPTIONS = {("__init__.py", "environ"), ("threads.py", "set_num_threads")}
@@ -74,6 +79,19 @@ def test_wings_never_import_each_other():
         if user.startswith(f"choros.{wing}") and floor_of(used) == 4 and not used.startswith(f"choros.{wing}")
     ]
     assert crossing == []
+
+
+def test_systems_are_named_by_the_registry_alone():
+    names = {name for entry in entries() for name in (entry.name, *entry.aliases)}
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        place = path.relative_to(SOURCE).as_posix()
+        if not place.startswith((*NAMES_OF_FILES, *(f"{wing}/" for wing in WINGS))):
+            constants = (
+                node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+            )
+            found += [(place, node.lineno, node.value) for node in constants if node.value in names]
+    assert found == []
 
 
 def test_nothing_below_the_command_line_prints_or_reads_the_environment():

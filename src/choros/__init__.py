@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from choros._version import __version__
 
 if TYPE_CHECKING:
+    from choros import systems
     from choros.body import BodyModel
     from choros.body.posed import people_of
     from choros.camera.calibration import Calibration
@@ -43,6 +44,8 @@ _HOME = {
     "track": "choros.track_video",
 }
 
+_MODULES = ("systems",)
+
 __all__ = [
     "BodyModel",
     "Calibration",
@@ -54,11 +57,14 @@ __all__ = [
     "load",
     "open_video",
     "people_of",
+    "systems",
     "track",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"choros.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'choros' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

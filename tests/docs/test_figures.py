@@ -26,7 +26,7 @@ from choros.live.source import LiveOptions
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.direction import KINDS as DIRECTED
 from choros.settling import TENTATIVE_S
-from choros.systems import DEFAULT, names
+from choros.systems import DEFAULT, PARTS, entries, entry_of, names
 from choros.training.stages import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -150,11 +150,19 @@ def test_the_readmes_table_of_systems():
     licences = {shipped.name: shipped.licence for shipped in weights.SHIPPED}
     benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     for name, _, speeds, licence in rows:
-        assert licence == licences[name]
+        assert licence == licences[name] == entry_of(name).licence
         (measured,) = re.findall(
             rf"^\| {name}, .*`vtest.avi`.* \| (.+ frames/s.*) \| .+ \|$", benchmarks, re.M | re.I
         )
         assert set(re.findall(r"\d+\.\d+", speeds)) <= set(re.findall(r"\d+\.\d+", measured)), measured
+
+
+def test_the_table_of_parts_is_that_of_the_registry():
+    page = (ROOT / "docs" / "detector.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| .+ \| ([a-z, ]+) \|$", page, re.M))
+    assert told == {
+        part: ", ".join(entry.name for entry in entries() if part in entry.parts) for part in PARTS
+    }
 
 
 def test_the_readme_is_short():
