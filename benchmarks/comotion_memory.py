@@ -16,7 +16,7 @@ import torch
 
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.tracker import Comotion
+from choros.comotion.system import Comotion
 from choros.detection import NanoDet
 from choros.video import open_video
 

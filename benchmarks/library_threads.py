@@ -23,7 +23,7 @@ from rich.table import Table
 
 import choros
 from choros.scenes import SceneConfig, make_scene
-from choros.systems import SYSTEMS
+from choros.systems import names
 from choros.tracking.stream import System
 
 FRAMES_A_ROUND = 20
@@ -79,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS))
+    parser.add_argument("--systems", nargs="+", default=list(names()))
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--busy", type=int, default=2)
     args = parser.parse_args()

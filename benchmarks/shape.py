@@ -29,7 +29,7 @@ from choros.keypoints import box_iou
 from choros.lifter.affinity import Found
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.shape import ShapeRules
-from choros.lifter.tracker import LifterSystem
+from choros.lifter.system import LifterSystem
 from choros.mesh.rasteriser import Canvas
 from choros.scenes import SceneConfig, make_scene
 from choros.tracking.appearance import read_colours

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import choros
 from choros import registered
+from choros.systems import entries
 
 SOURCE = Path(choros.__file__).parent
 
@@ -17,7 +18,8 @@ SOURCE = Path(choros.__file__).parent
 #: of a motion need.
 FLOORS = {
     "_version": 1, "errors": 1, "camera": 1,
-    "checkpoints": 1, "clip_identity": 1, "compiled": 1, "crops": 1, "motion": 1, "journal": 1, "keypoints": 1,
+    "checkpoints": 1, "clip_identity": 1,
+    "compiled": 1, "crops": 1, "devices": 1, "journal": 1, "keypoints": 1, "motion": 1,
     "onnx_session": 1,
     "options": 1, "outputs": 1, "registered": 1, "reopening": 1, "restricted_pickle": 1,
     "rotation": 1, "rotation_log": 1, "run_identity": 1, "threads": 1, "video": 1, "weights": 1,
@@ -31,7 +33,11 @@ FLOORS = {
     "cli": 7, "__main__": 7,
 }  # fmt: skip
 
-WINGS = ("lifter", "comotion", "glamr")
+#: What systems and what they are made of live in.
+WINGS = tuple(room for room, floor in FLOORS.items() if floor == 4 and "." not in room)
+
+#: Names that files of weights and the networks to train have, which are other things of the same name.
+NAMES_OF_FILES = ("systems.py", "weights.py", "checkpoints.py", "cli/train.py", "training/")
 
 #: What no other way is there to: a library's reports to its maker (`choros`), threads after a fork (`choros.threads`).
 EXCEPTIONS = {("__init__.py", "environ"), ("threads.py", "set_num_threads")}
@@ -39,7 +45,7 @@ EXCEPTIONS = {("__init__.py", "environ"), ("threads.py", "set_num_threads")}
 
 #: Where names of modules are written as strings, to be imported when they are first needed: the tables of the package
 #: and its rooms, and registries. Nowhere else is a module of choros imported by a string.
-BY_NAME = {"__init__.py", "body/__init__.py", "exporters/formats.py", "registered.py"}
+BY_NAME = {"__init__.py", "body/__init__.py", "exporters/formats.py", "registered.py", "systems.py"}
 
 #: Of whom other packages than choros are asked, by a name that is not written there.
 IMPORT_OTHERS = {"motion/data_frame.py"}
@@ -165,6 +171,19 @@ def test_wings_never_import_each_other():
         if user.startswith(f"choros.{wing}") and floor_of(used) == 4 and not used.startswith(f"choros.{wing}")
     ]
     assert crossing == []
+
+
+def test_systems_are_named_by_the_registry_alone():
+    names = {name for entry in entries() for name in (entry.name, *entry.aliases)}
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        place = path.relative_to(SOURCE).as_posix()
+        if not place.startswith((*NAMES_OF_FILES, *(f"{wing}/" for wing in WINGS))):
+            constants = (
+                node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+            )
+            found += [(place, node.lineno, node.value) for node in constants if node.value in names]
+    assert found == []
 
 
 def test_nothing_below_the_command_line_prints_or_reads_the_environment():

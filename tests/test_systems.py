@@ -14,7 +14,7 @@ from choros.camera.calibration import Calibration
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.journal import folder_of
-from choros.lifter.tracker import LifterSystem
+from choros.lifter.system import LifterSystem
 from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
 from choros.run_identity import file_identity, identity_of

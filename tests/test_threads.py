@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import choros
 from choros.detection import MoveNet, PersonFinder
 from choros.errors import ChorosError
-from choros.systems import SYSTEMS
+from choros.systems import names
 from choros.threads import at_most
 from choros.video import VideoWriter
 
@@ -97,15 +97,15 @@ class Detector:
 
 def system_with(name, detector, **options):
     if name == "lifter":
-        from choros.lifter.tracker import LifterSystem
+        from choros.lifter.system import LifterSystem
 
         return LifterSystem(finder=PersonFinder(detector, MoveNet("lightning")), **options)
-    from choros.comotion.tracker import Comotion
+    from choros.comotion.system import Comotion
 
     return Comotion(detector=detector, **options)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize(("asked", "given"), [({}, 1), ({"threads": None}, 2)])
 @pytest.mark.usefixtures("two_threads")
 def test_a_stream_works_with_so_many_threads(name, asked, given):
@@ -115,7 +115,7 @@ def test_a_stream_works_with_so_many_threads(name, asked, given):
     assert torch.get_num_threads() == 2
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", names())
 def test_two_threads_cannot_give_one_stream_frames(name):
     detector = Detector()
     stream = system_with(name, detector).stream()
@@ -174,7 +174,7 @@ CHILDREN = """
 """
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", names())
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")
 def test_forked_children_track(tmp_path, name):
     with VideoWriter(tmp_path / "clip.mp4", 128, 96, Fraction(10)) as writer:
@@ -189,7 +189,7 @@ def test_forked_children_track(tmp_path, name):
     assert out.stdout.splitlines() == ["pool [3, 3]", "loader [3, 3]", "child 3", "ended with 0"], out.stderr
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", names())
 def test_systems_go_to_processes_that_are_started_anew(name):
     image = np.random.default_rng(0).integers(0, 255, IMAGE.shape, np.uint8)
     system = choros.load(name)

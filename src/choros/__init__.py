@@ -18,6 +18,7 @@ from choros._version import __version__
 from choros.registered import register
 
 if TYPE_CHECKING:
+    from choros import systems
     from choros.body import BodyModel
     from choros.body.posed import people_of
     from choros.camera.calibration import Calibration
@@ -59,6 +60,7 @@ _HOME = {
 register("joints", "choros.body.posed:joints_of")
 register("vertices", "choros.body.skinned:vertices_of")
 register("picture", "choros.view.notebook:picture")
+_MODULES = ("systems",)
 
 __all__ = [
     "BodyModel",
@@ -74,12 +76,15 @@ __all__ = [
     "open_video",
     "people_of",
     "render",
+    "systems",
     "track",
     "world",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"choros.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'choros' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

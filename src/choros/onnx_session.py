@@ -1,4 +1,4 @@
-"""Opening ONNX networks on the CPU, ready to be run from several threads and after a fork."""
+"""Opening ONNX networks, ready to be run from several threads and after a fork."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
+from choros.devices import AUTO, CPU, PROVIDERS, Device
 from choros.errors import ChorosError
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -26,15 +27,26 @@ class Network:
 
     ``weights`` are those that the file only names; the session has copies of them. May be run from several threads,
     and in a forked child, where it is opened anew at its first run: the threads of the parent's session stay behind.
-    What is pickled is what it was made of. Raises `ChorosError` when the file cannot be loaded.
+    What is pickled is what it was made of. Raises `ChorosError` when the file cannot be loaded, or onnxruntime has no
+    such ``device``.
     """
 
-    def __init__(self, path: Path, threads: int, weights: Tensors | None = None) -> None:
-        self._made_of = path, threads, weights
-        self._session: onnxruntime.InferenceSession | None = _session(path, threads, weights)
+    def __init__(
+        self, path: Path, threads: int, weights: Tensors | None = None, device: Device = CPU
+    ) -> None:
+        self._made_of = path, threads, weights, device
+        self._session: onnxruntime.InferenceSession | None = _session(*self._made_of)
         self._opening = threading.Lock()
         self.input = str(self._session.get_inputs()[0].name)
         _networks.add(self)
+
+    @property
+    def place(self) -> str:
+        """The device that it came to: that which was asked for or, for ``auto``, what was there."""
+        device = self._made_of[3]
+        if self._session is None or self._session.get_providers()[0] == PROVIDERS["cpu"]:
+            return "cpu"
+        return "cuda:0" if device.name == AUTO else device.name
 
     def run(self, outputs: Sequence[str] | None, inputs: Tensors) -> list[NDArray[Any]]:
         """The ``outputs`` by name, or all of them for None, as onnxruntime gives them."""
@@ -51,7 +63,7 @@ class Network:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
         self._session, self._opening = None, threading.Lock()
 
-    def __reduce__(self) -> tuple[type[Network], tuple[Path, int, Tensors | None]]:
+    def __reduce__(self) -> tuple[type[Network], tuple[Path, int, Tensors | None, Device]]:
         return Network, self._made_of
 
 
@@ -67,7 +79,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def _session(path: Path, threads: int, weights: Tensors | None) -> onnxruntime.InferenceSession:
+def _session(
+    path: Path, threads: int, weights: Tensors | None, device: Device
+) -> onnxruntime.InferenceSession:
     """Threads that spin while they wait would take the cores away from the other networks of the process (half the
     frames per second, measured), so they sleep."""
     options = onnxruntime.SessionOptions()
@@ -78,9 +92,13 @@ def _session(path: Path, threads: int, weights: Tensors | None) -> onnxruntime.I
     if weights:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for tensor in weights.values()]
         options.add_external_initializers(list(weights), values)
+    providers = device.providers()
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=providers)
     except Exception as error:
         raise ChorosError(
             f"The network {path} cannot be loaded ({type(error).__name__}); reinstall choros or name another."
         ) from error
+    if device.name != AUTO and session.get_providers()[0] != PROVIDERS[device.kind]:
+        raise device.refusal()  # a driver is missing, and onnxruntime went back to the CPU by itself
+    return session

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,9 @@ WORDS = {
     "system.options.strict": "--strict",
     "system.options.same_people": "--same-people",
     "system.options.heights_m": "--height",
+    "system.device": "--device",
+    "system.dtype": "--dtype",
+    "system.trunk": "a trunk",
     "system.weights": "--weights",
     "system.body": "--body",
     "options.start_s": "--start",
@@ -62,14 +65,25 @@ WORDS = {
 
 
 def identity_of(system: Any) -> Identity:
-    """What a header tells of a ``stream.System``: name, class, and what its ``identity`` says if it has one."""
-    return {"name": system.name} | part_identity(system)
+    """What a header tells of a ``stream.System``: name, class, and what its ``identity`` says if it has one.
+
+    Of one without, it is what is not as it comes in ``options``, where it keeps a dataclass of that name.
+    """
+    about = {"name": system.name} | part_identity(system)
+    options = getattr(system, "options", None)
+    if is_dataclass(options) and not isinstance(options, type) and not hasattr(system, "identity"):
+        about["options"] = changed(options, type(options)())
+    return about
 
 
 def part_identity(part: Any) -> Identity:
     """Of a system or a part of one, such as a detector: its class, and what its ``identity`` says if it has one."""
-    kind = {"class": f"{type(part).__module__}.{type(part).__qualname__}"}
-    return kind | (dict(part.identity()) if hasattr(part, "identity") else {})
+    return class_identity(part) | (dict(part.identity()) if hasattr(part, "identity") else {})
+
+
+def class_identity(part: Any) -> Identity:
+    """Of anything: its class."""
+    return {"class": f"{type(part).__module__}.{type(part).__qualname__}"}
 
 
 def file_identity(path: str | Path | None, shipped: Path) -> Identity:

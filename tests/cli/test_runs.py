@@ -263,7 +263,9 @@ def tuned(monkeypatch):
     """`choros` with a system that needs no networks and tells what it was loaded with."""
 
     class Tuned(Shades):
-        def __init__(self, name, *, weights_path, body_path, threads=1, **choices):
+        def __init__(
+            self, name, *, weights_path=None, body_path=None, device="cpu", dtype="float32", **choices
+        ):
             self.name, self.choices = name, {key: value for key, value in choices.items() if value}
             self.files = {"weights": weights_path, "body": body_path}
 

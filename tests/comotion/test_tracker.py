@@ -18,7 +18,8 @@ from choros.body import BodyModel, BodyParams
 from choros.camera import intrinsics, project
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.tracker import Comotion, TrackerConfig
+from choros.comotion.system import Comotion
+from choros.comotion.tracker import TrackerConfig
 from choros.crops import Letterbox
 from choros.datasets.sample import PersonLabel, Sample
 from choros.errors import ChorosError

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 import choros
+from choros import systems
 from choros.cli.main import Command, main
 from choros.exporters.bvh import write_bvh
 from choros.exporters.formats import table
@@ -172,6 +173,7 @@ def test_blocks_run_as_written(page, assumed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for path in ("clip.mp4", "mocap"):
         Path(path).symlink_to(assumed / path)
+    monkeypatch.setattr(systems, "_ENTRIES", dict(systems._ENTRIES))  # a page may register its own
     names = {"__name__": "__main__", "image": np.full((270, 480, 3), 90, np.uint8), "time_s": 0.0}
     for block in blocks(page):
         if block.why:

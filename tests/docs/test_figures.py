@@ -20,13 +20,13 @@ from choros.comotion.tracker import TrackerConfig
 from choros.detection import FinderOptions
 from choros.evaluation.real.fixtures import _MIN_HEIGHT_PX
 from choros.evaluation.sources import TEST_SETS
-from choros.lifter.tracker import LifterSystemConfig
+from choros.lifter.config import LifterSystemConfig
 from choros.live.record import LATENCIES
 from choros.live.source import LiveOptions
 from choros.motion.settling import TENTATIVE_S
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.motion.directing import KINDS as DIRECTED
-from choros.systems import DEFAULT, SYSTEMS
+from choros.systems import DEFAULT, PARTS, entries, entry_of, names
 from choros.training.comotion.recipe import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -145,16 +145,24 @@ def test_the_readmes_table_of_systems():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)`(, the default)? \| .+ \| (.+) \| (.+) \|$", readme, re.M)
     assert [(name, bool(marked)) for name, marked, _, _ in rows] == [
-        (name, name == DEFAULT) for name in SYSTEMS
+        (name, name == DEFAULT) for name in names()
     ]
     licences = {shipped.name: shipped.licence for shipped in weights.SHIPPED}
     benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     for name, _, speeds, licence in rows:
-        assert licence == licences[name]
+        assert licence == licences[name] == entry_of(name).licence
         (measured,) = re.findall(
             rf"^\| {name}, .*`vtest.avi`.* \| (.+ frames/s.*) \| .+ \|$", benchmarks, re.M | re.I
         )
         assert set(re.findall(r"\d+\.\d+", speeds)) <= set(re.findall(r"\d+\.\d+", measured)), measured
+
+
+def test_the_table_of_parts_is_that_of_the_registry():
+    page = (ROOT / "docs" / "detector.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| .+ \| ([a-z, ]+) \|$", page, re.M))
+    assert told == {
+        part: ", ".join(entry.name for entry in entries() if part in entry.parts) for part in PARTS
+    }
 
 
 def test_the_readme_is_short():

@@ -129,9 +129,14 @@ def test_a_system(house, tmp_path):
     with VideoWriter(tmp_path / "clip.mp4", 64, 48, Fraction(25)) as writer:
         for _ in range(5):
             writer.write(np.zeros((48, 64, 3), np.uint8))
-    run(house, "-m", "choros", "track", tmp_path / "clip.mp4", "-o", "out", "--system", "statue")
+    run(house, "-m", "choros", "track", tmp_path / "clip.mp4", "-o", "out", "--system", "statue", "--marble")
     motion = Motion.load(house / "out" / "motion.npz")
     assert motion.header.system == "statue"
+    assert motion.header.provenance["system"]["options"] == {"marble": True}
     assert motion.row_frame.tolist() == [0, 1, 2, 3, 4]
-    run(house, "-m", "choros", "track", tmp_path / "clip.mp4", "-o", "out", "--system", "statue", "--resume")
+    more = ("--system", "statue", "--marble", "--resume")
+    run(house, "-m", "choros", "track", tmp_path / "clip.mp4", "-o", "out", *more)
+    assert "Of marble, and heavier (statue)." in " ".join(
+        run(house, "-m", "choros", "track", "--help").replace("│", " ").split()
+    )
     run(house, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_house.py")

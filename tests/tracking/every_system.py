@@ -9,9 +9,9 @@ from choros import systems
 from choros.body import BodyModel
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
-from choros.comotion.tracker import Comotion
+from choros.comotion.system import Comotion
 from choros.detection import PersonFinder
-from choros.lifter.tracker import LifterSystem
+from choros.lifter.system import LifterSystem
 from tests.tracking.toy import ToySystem
 
 TINY = replace(
@@ -109,7 +109,7 @@ MAKERS = {
 
 def registered() -> set[str]:
     """The names that users can give."""
-    return set(systems.SYSTEMS)
+    return set(systems.names())
 
 
 NAMES = sorted({*registered(), "toy"})

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from choros.backbones.convnext import ConvNextV2
 from choros.backbones.movenet import FrozenMoveNet, MoveNetTrunk
+from choros.devices import autocast
 from choros.errors import ChorosError
 
 #: Sides of pictures are multiples of this, px: the coarsest stride of any trunk.
@@ -35,6 +37,19 @@ class ImageTrunk(Protocol):
         ...
 
 
+class LowerPrecision:
+    """An `ImageTrunk`: another one, computed in ``lower`` precision where that is safe (PyTorch's autocast)."""
+
+    def __init__(self, trunk: ImageTrunk, lower: torch.dtype) -> None:
+        self.trunk, self.lower = trunk, lower
+        self.channels, self.strides = trunk.channels, trunk.strides
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """As of `ImageTrunk`; the maps are in the lower precision."""
+        with autocast(images.device.type, self.lower):
+            return self.trunk(images)
+
+
 #: The trunks that `ComotionConfig.trunk` may name.
 TRUNKS: dict[str, Callable[[], ImageTrunk]] = {
     "convnextv2-large": lambda: ConvNextV2.named("large"),
@@ -54,12 +69,14 @@ def make_trunk(name: str) -> ImageTrunk:
     return TRUNKS[name]()
 
 
-def frozen(trunk: ImageTrunk, rounded: bool = False) -> ImageTrunk:
+def frozen(trunk: ImageTrunk, rounded: bool = False, lower: torch.dtype | None = None) -> ImageTrunk:
     """What gives the maps of ``trunk`` as it is now in the quickest way, without gradients.
 
     That is onnxruntime for MoveNet on the CPU, quicker still if it may be ``rounded`` (`FrozenMoveNet`), and ``trunk``
-    itself for any other. Make it anew when weights change.
+    itself for any other; in ``lower`` precision, PyTorch's own on any device. Make it anew when weights change.
     """
+    if lower is not None:
+        return LowerPrecision(trunk, lower)
     if (
         isinstance(trunk, MoveNetTrunk)
         and trunk.variant == "multipose"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
+from choros import systems
 from choros.cli.arguments import Flag, OptionalFile, OptionalFolder
+from choros.cli.networks import Networks, with_flags
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,6 +70,8 @@ SHOWN = {
 }
 
 RECORDED = "motion:"
+#: Of all systems that are named; weights stand behind a name.
+_flags = partial(with_flags, Networks, ("system", "weights"))
 
 
 @dataclass
@@ -87,15 +92,11 @@ class Bench:
     ] = ()
     system: Annotated[
         tuple[str, ...],
-        arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint="(default: lifter)"),
-    ] = ("lifter",)
+        arg(metavar="NAME|NAME:WEIGHTS|motion:DIR...", help_behavior_hint=f"(default: {systems.DEFAULT})"),
+    ] = (systems.DEFAULT,)
     """Systems, side by side. With your own weights, NAME:WEIGHTS; any other system's motions, motion:DIR."""
     protocol: Literal["full", "oracle16", "oracle48"] = "full"
     """full: the video and nothing else. oracle16, oracle48: followed for so many frames from boxes that are given."""
-    accurate: Flag = False
-    """Slower and better networks, as of choros track."""
-    fast: Flag = False
-    """For comotion: image features in eight bits."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
     """JSON file for the whole table: every measure, whichever are shown, also of each clip."""
     plots: OptionalFolder = None
@@ -118,6 +119,9 @@ class Bench:
     """For real: also bring vtest into one world and compare places on the ground; takes a while."""
     sheets: OptionalFolder = None
     """For real: folder for sheets of pictures with the bodies drawn over them."""
+    networks: Annotated[Networks, OmitArgPrefixes, arg(constructor_factory=_flags)] = field(
+        default_factory=lambda: _flags()()
+    )
 
     def run(self) -> None:
         from rich.console import Console
@@ -178,19 +182,15 @@ class Bench:
     def _system(self, name: str) -> tuple[str, System | Recorded]:
         """How the table calls a system, and the system."""
         from choros.evaluation.benchmark import Recorded
-        from choros.systems import load
 
         if name.startswith(RECORDED):
             folder = Path(name.removeprefix(RECORDED))
             return folder.name, Recorded(folder)
         name, _, weights = name.partition(":")
-        label = (
-            name
-            + (f", {Path(weights).stem}" if weights else "")
-            + (", accurate" if self.accurate else "")
-            + (", fast" if self.fast else "")
-        )
-        return label, load(name, accurate=self.accurate, fast=self.fast, weights_path=weights or None)
+        told = [Path(weights).stem] if weights else []
+        for option, value in self.networks.given().items():
+            told.append(option if value is True else f"{option} {value}")
+        return ", ".join([name, *told]), self.networks.loaded(name, weights_path=weights or None)
 
 
 def _table(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from tyro.conf import arg
+from tyro.conf import OmitArgPrefixes, arg
 
 from choros.cli.arguments import Flag
+from choros.cli.networks import Networks, with_flags
 
 #: What the table shows: key of the scores, name, unit, factor.
 SHOWN = (
@@ -30,22 +32,22 @@ class Demo:
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-demo")
     """Folder for motion.npz, tracks.txt, overlay.mp4, and the scene with its truth."""
-    system: Literal["lifter", "comotion", "baseline"] = "lifter"
-    """Which system tracks."""
     seed: int = 7
     """Another seed gives other people on other paths."""
     seconds: float = 6.0
     """Length of the video."""
     people: int = 5
     """How many people."""
-    accurate: Flag = False
-    """Slower and better networks, as of choros track."""
     world: Flag = False
     """Also bring everyone into one world, without gaps, as world.npz."""
+    networks: Annotated[Networks, OmitArgPrefixes, arg(constructor_factory=partial(with_flags, Networks))] = (
+        field(default_factory=lambda: with_flags(Networks)())
+    )
 
     def run(self) -> None:
         from choros.outputs import claimed
 
+        self.networks.check()
         with claimed(self.output / "motion.npz"):
             self._run()
 
@@ -59,11 +61,10 @@ class Demo:
         from choros.evaluation.compare import evaluate_motion
         from choros.motion import Motion
         from choros.scenes import SceneConfig, make_scene
-        from choros.systems import load
         from choros.track_video import track_to_file
 
         leave_cores_to_the_networks()
-        system = load(self.system, accurate=self.accurate)
+        system = self.networks.loaded()
         scene = make_scene("crossing", self.seed, SceneConfig(seconds=self.seconds, people=self.people))
         folder = self.output / "scene"
         with TrackProgress("filming a made-up scene") as progress:
@@ -77,7 +78,9 @@ class Demo:
             render(motion, video, self.output / "overlay.mp4", progress=progress.count)
 
         scores = evaluate_motion(Motion.load(folder / "motion.npz"), motion)
-        table = Table("measure", "value", title=f"{self.system} against the truth", title_justify="left")
+        table = Table(
+            "measure", "value", title=f"{self.networks.system} against the truth", title_justify="left"
+        )
         for key, name, unit, factor in SHOWN:
             value = scores[key] * factor
             text = "not measured" if value != value else f"{value:.0f}" if not unit else f"{value:.1f} {unit}"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 from rich.console import Console
 from rich.live import Live as Screen
 from rich.text import Text
-from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, check_port
-from choros.cli.tracking import Tracking
+from choros.cli.tracking import TrackingFlags, whole_tracking
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,7 +38,7 @@ class Live:
     """Port of that page; 0 takes a free one."""
     rescue: Flag = False
     """Write what a recording to the same --output had when it was killed, and stop."""
-    tracking: OmitArgPrefixes[Tracking] = field(default_factory=Tracking)
+    tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
 
     def run(self) -> None:
         from choros.live import rescue
@@ -47,7 +47,7 @@ class Live:
         check_port(self.port)
         source = int(self.input) if self.input.isdecimal() else self.input
         for written in (self.output, self.output.with_name("tracks.txt")):
-            check_output(written, self.input, self.tracking.body, self.tracking.weights)
+            check_output(written, self.input, *self.tracking.files())
         if self.rescue:
             print(f"{self.output}: {rescue(self.output)} frames rescued")
             return
@@ -96,7 +96,8 @@ class Live:
     def _drawn_body(self) -> BodyModel:
         from choros.body import BodyModel
 
-        return BodyModel.load(self.tracking.body) if self.tracking.body else BodyModel.load(detail="light")
+        body = self.tracking.body_file
+        return BodyModel.load(body) if body else BodyModel.load(detail="light")
 
 
 class LiveScreen:

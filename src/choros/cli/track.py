@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, Rate, Seconds, rate_of
-from choros.cli.tracking import Tracking
+from choros.cli.tracking import TrackingFlags, whole_tracking
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Track:
     """Smooth everyone's motion when it is complete (one-Euro filter); what is measured is never smoothed."""
     resume: Flag = False
     """Go on where an earlier run of the same command was stopped; one with other choices is refused."""
-    tracking: OmitArgPrefixes[Tracking] = field(default_factory=Tracking)
+    tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
 
     def run(self) -> None:
         from choros.outputs import claimed
@@ -75,7 +75,7 @@ class Track:
             )
         written = ["motion.npz", "tracks.txt", *["overlay.mp4"] * self.overlay, *["world.npz"] * self.world]
         for name in written:
-            check_output(self.output / name, self.input, self.tracking.body, self.tracking.weights)
+            check_output(self.output / name, self.input, *self.tracking.files())
         if self.overlay and is_address(self.input):
             with open_video(self.input) as reader:
                 if reader.info.is_live:
@@ -152,7 +152,7 @@ class Track:
         motion_path = self.output / "motion.npz"
         output = self.output / ("overlay" if self.photos else "overlay.mp4")
         video = self.input if spool is None else str(spool.kept())
-        Show(motion_path, video, output=output, body=self.tracking.body).run()
+        Show(motion_path, video, output=output, body=self.tracking.body_file).run()
 
     def _bring_into_the_world(self, spool: Spool | None) -> None:
         from choros.cli.world import World
@@ -160,4 +160,4 @@ class Track:
         motion_path, output = self.output / "motion.npz", self.output / "world.npz"
         stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
         video = str(spool.kept()) if spool is not None else self.input if stays else None
-        World(motion_path, video, output=output, body=self.tracking.body).run()
+        World(motion_path, video, output=output, body=self.tracking.body_file).run()

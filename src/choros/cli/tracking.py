@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import OmitArgPrefixes, arg
 
 from choros.cli.arguments import (
     Degrees,
     FileOrNumbers,
-    Flag,
-    Heights,
     Metres,
     Name,
     Numbers,
     OptionalFile,
     Pixels,
     Turn,
-    heights_of,
     matrix_of,
     pose_of,
 )
+from choros.cli.networks import Networks, with_flags
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from choros.options import TrackOptions
-    from choros.tracking.stream import System
 
 
 @dataclass
-class Tracking:
+class Tracking(Networks):
     """Who tracks, and what is known of camera and people."""
 
-    system: Literal["lifter", "comotion", "baseline"] = "lifter"
-    """Which system: lifter (once called baseline) finds and lifts people; comotion updates everyone from pixels."""
-    accurate: Flag = False
-    """Slower and better networks: a finer detector of people for comotion, keypoints for lifter."""
-    fast: Flag = False
-    """For comotion: image features in eight bits, a little less exact. The lifter's fast way is its default."""
-    strict: Flag = False
-    """Only people whom the detector is certain of (comotion)."""
     fov: Degrees = None
     """Field of view across the longer side."""
     focal: Pixels = None
@@ -59,36 +51,11 @@ class Tracking:
     """In place of --camera-pose: how far above the floor the camera is, level from left to right."""
     camera_tilt: Degrees = None
     """How far that camera is tilted down; 0 is level."""
-    height: Heights = ()
-    """How tall somebody is: 1.82 the first person, 3=1.82 person 3; their floor then tells the others (lifter)."""
-    same_people: Flag = False
-    """After a cut, whoever is clearly dressed like somebody before it keeps their number (lifter); else all are new."""
-    body: OptionalFile = None
-    """Your own SMPL file (.pkl or .npz) instead of the open body."""
-    weights: OptionalFile = None
-    """Your own weights of the system, as choros train writes them."""
 
     def check(self) -> None:
-        """Refuse before any work what needs no network to be seen: files that are not there, no heights, no matrix."""
-        for file in (self.body, self.weights):
-            if file is not None and not file.is_file():
-                raise ChorosError(f"{file}: no such file; check the path.")
-        heights_of(self.height)
+        """As of ``Networks``; also no heights, no matrix, no camera."""
+        super().check()
         self.options()
-
-    def loaded(self) -> System:
-        from choros.systems import load
-
-        return load(
-            self.system,
-            accurate=self.accurate,
-            fast=self.fast,
-            strict=self.strict,
-            body_path=self.body,
-            weights_path=self.weights,
-            heights_m=heights_of(self.height),
-            same_people=self.same_people,
-        )
 
     def options(
         self,
@@ -99,7 +66,7 @@ class Tracking:
     ) -> TrackOptions:
         from choros.options import TrackOptions
 
-        if photos and self.height:
+        if photos and "heights_m" in self.given():
             raise ChorosError(
                 "--height names people of one video, and photographs have people of their own each."
             )
@@ -128,3 +95,8 @@ class Tracking:
     @property
     def knows_camera_pose(self) -> bool:
         return bool(self.camera_pose) or self.camera_height is not None
+
+
+#: The field of a command that holds it, with the flags of all systems.
+whole_tracking = partial(with_flags, Tracking)
+TrackingFlags = Annotated[Tracking, OmitArgPrefixes, arg(constructor_factory=whole_tracking)]

@@ -15,6 +15,7 @@ from torch.nn.functional import avg_pool2d, linear
 from choros.backbones.trunk import ImageTrunk, make_trunk
 from choros.comotion.attention_prior import whereabouts
 from choros.comotion.config import ComotionConfig
+from choros.devices import autocast
 from choros.layers.attention import split_heads
 from choros.layers.positions import cell_centres, sinusoids
 
@@ -67,6 +68,7 @@ class ImageEncoder(nn.Module):
     def __init__(self, config: ComotionConfig, trunk: ImageTrunk | None = None) -> None:
         super().__init__()
         self.config = config
+        self.lower: torch.dtype | None = None  # what to compute in, where single precision is not needed
         self.trunk = make_trunk(config.trunk) if trunk is None else trunk
         self.fusion = Fusion(self.trunk.channels, self.trunk.strides, config.image_width, config.stride)
         self.norm = nn.LayerNorm(config.image_width)
@@ -86,8 +88,13 @@ class ImageEncoder(nn.Module):
 
         ``finer`` is how many px of the picture that the trunk saw there are to a px of the square, along a side;
         everything else is told in the square as ever. Heatmaps are an auxiliary signal for training (paper 4.2), and
-        evidence for a network that asks for it.
+        evidence for a network that asks for it. With ``lower`` all is computed in that, and told in single precision.
         """
+        with autocast(maps[0].device.type, self.lower):
+            tokens = self._tokens(maps, origin_px, finer)
+        return tokens if self.lower is None else ImageTokens(*(part.float() for part in tokens))
+
+    def _tokens(self, maps: list[Tensor], origin_px: tuple[float, float], finer: float) -> ImageTokens:
         config = self.config
         features = self.norm(self.fusion(maps).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C, h, w)
         heatmaps = self.heatmap_head(features)

@@ -114,25 +114,36 @@ class ComotionNetwork(nn.Module):
         config = dataclasses.asdict(self.config)
         weights.save(path, tensors, {**metadata, "system": SYSTEM, "config": config})
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the weights that `save` wrote. Raises `RuntimeError` if they are another network's."""
+    def restore(self, tensors: Mapping[str, Tensor], whole_trunk: bool = False) -> None:
+        """Take the weights that `save` wrote. Raises `RuntimeError` if they are another network's.
+
+        With a ``whole_trunk``, one that has weights already, theirs may lack.
+        """
         missing, unknown = self.load_state_dict(tensors, strict=False)
         if unknown or any(not name.startswith(TRUNK) for name in missing):
             raise RuntimeError(f"{len(missing)} tensors missing, {len(unknown)} unknown")
-        if missing and self.config.trunk not in SHIPPED_TRUNKS:
+        if missing and not whole_trunk and self.config.trunk not in SHIPPED_TRUNKS:
             raise RuntimeError("the trunk is missing")
 
     @classmethod
-    def load(cls, path: str | Path, body: BodyModel | None = None) -> ComotionNetwork:
+    def load(
+        cls, path: str | Path, body: BodyModel | None = None, trunk: ImageTrunk | None = None
+    ) -> ComotionNetwork:
         """The network that `save` wrote, in single precision and ready to track.
 
-        Raises `ChorosError` if the file is missing, damaged or of another system or version.
+        A ``trunk`` takes the place of its own; what the file has for it, it gets. Raises `ChorosError` if the file is
+        missing, damaged or of another system or version, or was made with a trunk of other maps.
         """
         tensors, metadata = weights.load(path, SYSTEM)
         try:
-            network = cls(ComotionConfig(**metadata["config"]), body)
-            network.restore(tensors)
+            network = cls(ComotionConfig(**metadata["config"]), body, trunk)
+            network.restore(tensors, whole_trunk=trunk is not None)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            if trunk is not None:
+                raise ChorosError(
+                    f"{path} was not made with the trunk {type(trunk).__name__} of {trunk.channels} channels at "
+                    f"strides {trunk.strides}; give weights that were."
+                ) from error
             raise ChorosError(
                 f"{path} does not fit this version of CoMotion's network; train it anew or get its weights again."
             ) from error

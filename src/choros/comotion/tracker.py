@@ -6,39 +6,33 @@ move anybody. `ComotionTracker` says what is CoMotion's own in a frame; the rest
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from choros import weights
-from choros.backbones.trunk import COARSEST_PX, ImageTrunk, frozen
-from choros.body import BodyModel
+from choros.backbones.trunk import COARSEST_PX, ImageTrunk
 from choros.camera_motion.background import BackgroundRules
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.duplicates import lesser_of, on_one_person
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import peaks
-from choros.comotion.network import SYSTEM, ComotionNetwork
+from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
 from choros.comotion.tracks import fields, people_of, remember, turn_with_camera
 from choros.crops import Letterbox
-from choros.detection import Detector, NanoDet
+from choros.detection import Detector
 from choros.detection.finder import FinderOptions
 from choros.detection.protocols import checked_detections
 from choros.keypoints import box_area, box_iou
-from choros.run_identity import Identity, changed, file_identity, part_identity
 from choros.tracking.lifecycle import LifeRules
 from choros.tracking.online import (
     Affinity,
     Flags,
     Indices,
     Moment,
-    OnlineStream,
     OnlineTracker,
     Tracks,
     Verdict,
@@ -287,73 +281,3 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
 def _cut(boxes_px: Floats, moment: Moment[Found]) -> Floats:
     """Boxes (n, 4) xyxy px without what lies beyond the picture's edge."""
     return np.clip(boxes_px, 0, np.array([moment.width, moment.height] * 2, boxes_px.dtype))
-
-
-def _tensors(module: torch.nn.Module) -> Identity:
-    """The identity of a network or body that was made already: SHA-256 of all its numbers."""
-    digest = hashlib.sha256()
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return {"file": "given", "sha256": digest.hexdigest()}
-
-
-class Comotion:
-    """CoMotion's network with a detector and the rules of `TrackerConfig`.
-
-    Without a ``detector`` it is the embedded one, as of the lifter system; ``accurate`` lets that see finer, ``fast``
-    lets the trunk round (`frozen`).
-    ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
-    None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now; ``threads`` as of
-    `systems.load`. Raises `ChorosError` where one of the files is missing or unfit.
-    """
-
-    name = "comotion"
-
-    def __init__(
-        self,
-        config: TrackerConfig | None = None,
-        *,
-        detector: Detector | None = None,
-        accurate: bool = False,
-        fast: bool = False,
-        body_path: str | Path | None = None,
-        weights_path: str | Path | None = None,
-        network: ComotionNetwork | None = None,
-        threads: int | None = 1,
-    ) -> None:
-        self.threads = threads
-        self.config = config or TrackerConfig()
-        self._choices = {"accurate": accurate, "fast": fast}
-        self._files: dict[str, Identity] = {}
-        if network is None:
-            body = None if body_path is None else BodyModel.load(body_path)
-            network = ComotionNetwork.load(weights_path or weights.shipped(SYSTEM), body)
-            self._files = {
-                "weights": file_identity(weights_path, weights.shipped(SYSTEM)),
-                "body": file_identity(body_path, weights.shipped("body")),
-            }
-        self.network, self.body = network.eval(), network.body
-        self._trunk = frozen(network.encoder.trunk, rounded=fast)
-        threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
-        self._detector = detector or NanoDet(
-            (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30, threads=threads
-        )
-
-    def identity(self) -> Identity:
-        """By what its results are decided; see `stream.IdentifiedSystem`."""
-        strict = self.config == TrackerConfig().strict()
-        plain = self.config if strict else TrackerConfig()
-        return {
-            "options": self._choices | {"strict": strict} | changed(self.config, plain),
-            **(self._files or {"weights": _tensors(self.network), "body": _tensors(self.body)}),
-            "detector": part_identity(self._detector),
-        }
-
-    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[Found, Agreement]:
-        """A new video. Streams of one system share its network and nothing else."""
-        config = self.config
-        tracker = ComotionTracker(self.network, self._trunk, self._detector, config)
-        return OnlineStream(
-            tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background
-        )

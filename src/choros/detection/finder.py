@@ -15,6 +15,7 @@ from choros.detection.movenet import MoveNet
 from choros.detection.nanodet import NanoDet
 from choros.detection.neighbours import estimate_apart, skeletons_to_keep
 from choros.detection.protocols import Detector, KeypointEstimator, check_image, checked_detections
+from choros.devices import CPU, Device
 from choros.run_identity import Identity, changed, part_identity
 
 
@@ -61,16 +62,27 @@ class PersonFinder:
     options: FinderOptions = field(default_factory=FinderOptions)
 
     @classmethod
-    def default(cls, fast: bool = False) -> "PersonFinder":
+    def default(
+        cls,
+        fast: bool = False,
+        *,
+        detector: Detector | None = None,
+        keypoints: KeypointEstimator | None = None,
+        device: Device = CPU,
+    ) -> "PersonFinder":
         """The embedded networks: NanoDet with MoveNet Lightning (fast) or Thunder (more accurate).
 
         Fast also looks at smaller pictures, which finds as many people, and at fewer faint ones, which does not.
+        ``detector`` and ``keypoints`` take the place of one of them. Raises `ChorosError` where onnxruntime has no
+        such ``device``.
         """
-        if fast:
-            options = FinderOptions(min_score=0.30)
-            return cls(NanoDet((320, 576), options.min_score), MoveNet("lightning"), options)
-        options = FinderOptions()
-        return cls(NanoDet((416, 640), options.min_score), MoveNet("thunder"), options)
+        options = FinderOptions(min_score=0.30) if fast else FinderOptions()
+        sizes = (320, 576) if fast else (416, 640)
+        return cls(
+            detector or NanoDet(sizes, options.min_score, device=device),
+            keypoints or MoveNet("lightning" if fast else "thunder", device=device),
+            options,
+        )
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header; parts of others are known by their class."""

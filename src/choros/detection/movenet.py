@@ -11,6 +11,7 @@ import numpy as np
 
 from choros.crops import CropSpec
 from choros.detection.protocols import check_image
+from choros.devices import CPU, Device
 from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
 from choros.weights import shipped
@@ -25,8 +26,8 @@ _SURE_SLOPE, _SURE_HALF = 8.0, 0.28
 class MoveNet:
     """The embedded keypoint networks.
 
-    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run. Thread-safe
-    and without state.
+    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run, on ``device``.
+    Thread-safe and without state.
     """
 
     def __init__(
@@ -35,11 +36,12 @@ class MoveNet:
         room: float = 1.25,
         threads: int = 2,
         weights: Path | None = None,
+        device: Device = CPU,
     ) -> None:
         self.crop_px, self.room = _CROP_PX[variant], room
         self.crops = CropSpec((self.crop_px, self.crop_px), room)
         self._weights = weights or shipped(f"movenet-{variant}")
-        self._network = Network(self._weights, threads)
+        self._network = Network(self._weights, threads, device=device)
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""

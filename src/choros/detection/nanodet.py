@@ -11,6 +11,7 @@ import numpy as np
 
 from choros.crops import CornerLetterbox
 from choros.detection.protocols import check_image
+from choros.devices import CPU, Device
 from choros.keypoints import box_iou
 from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
@@ -28,7 +29,7 @@ class NanoDet:
 
     ``sizes`` are the lengths, in px, that the image's longer side is brought to, one run of the network each.
     People scored under ``score`` are left out, and of two boxes overlapping by more than ``nms_iou`` the
-    better stays. ``threads`` is per run. Thread-safe and without state.
+    better stays. ``threads`` is per run, on ``device``. Thread-safe and without state.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class NanoDet:
         nms_iou: float = 0.55,
         threads: int = 2,
         weights: Path | None = None,
+        device: Device = CPU,
     ) -> None:
         self.sizes, self.score, self.nms_iou = sizes, score, nms_iou
         self._weights = weights or shipped("nanodet")
-        self._network = Network(self._weights, threads)
+        self._network = Network(self._weights, threads, device=device)
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""

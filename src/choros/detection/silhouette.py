@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from choros.crops import Crop, CropSpec
 from choros.detection.protocols import check_image
+from choros.devices import CPU, Device
 from choros.onnx_session import Network
 from choros.run_identity import Identity, sha256_of
 from choros.weights import shipped
@@ -32,13 +33,20 @@ class Silhouette(NamedTuple):
 class Segmenter:
     """The embedded network, about 6 ms a person on one core. Thread-safe and without state.
 
-    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run.
+    ``room`` is the side of the square crop over the box's longer side; ``threads`` is per run, on ``device``.
     """
 
-    def __init__(self, room: float = 1.15, threads: int = 1, weights: Path | None = None) -> None:
+    def __init__(
+        self, room: float = 1.15, threads: int = 1, weights: Path | None = None, device: Device = CPU
+    ) -> None:
         self.crops = CropSpec((CROP_PX, CROP_PX), room)
         self._weights = weights or shipped("segmenter")
-        self._network = Network(self._weights, threads)
+        self._network = Network(self._weights, threads, device=device)
+
+    @property
+    def place(self) -> str:
+        """The device that the network came to."""
+        return self._network.place
 
     def identity(self) -> Identity:
         """By what its results are decided, for a header."""

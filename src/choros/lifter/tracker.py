@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros import weights
-from choros.body import BodyModel
 from choros.camera import project
 from choros.detection import Detections, PersonFinder
 from choros.detection.neighbours import estimate_apart
@@ -34,7 +30,6 @@ from choros.lifter.tracks import (
     remember_speed,
 )
 from choros.lifter.uprightness import nothing_seen, observe, up
-from choros.run_identity import Identity, changed, file_identity, part_identity
 from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.box_filter import boxes_of
@@ -44,7 +39,6 @@ from choros.tracking.online import (
     Flags,
     Indices,
     Moment,
-    OnlineStream,
     OnlineTracker,
     Tracks,
     Verdict,
@@ -328,48 +322,3 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
 def _shape(tracks: Tracks) -> Floats:
     """Betas and kid, (n, 11)."""
     return np.concatenate([tracks["betas"], tracks["kid"][:, None]], 1)
-
-
-class LifterSystem:
-    """Detect, lift, associate; see ``LifterSystemConfig``.
-
-    ``body_path`` is a user's SMPL file; None takes the open body. ``threads`` as of `systems.load`.
-    """
-
-    name = "lifter"
-
-    def __init__(
-        self,
-        config: LifterSystemConfig | None = None,
-        *,
-        finder: PersonFinder | None = None,
-        body_path: str | Path | None = None,
-        weights_path: str | Path | None = None,
-        threads: int | None = 1,
-    ) -> None:
-        self.config, self.threads = config or LifterSystemConfig(), threads
-        self.body = BodyModel.load(body_path)
-        self.finder = finder or PersonFinder.default(fast=not self.config.accurate)
-        self._lifting = Lifting(self.body, weights_path, self.config.lift)
-        self._segmenter = Segmenter()
-        self._files = {
-            "weights": file_identity(weights_path, weights.shipped("lifter")),
-            "body": file_identity(body_path, weights.shipped("body")),
-        }
-
-    def identity(self) -> Identity:
-        """By what its results are decided; see `stream.IdentifiedSystem`."""
-        return {
-            "options": changed(self.config, LifterSystemConfig()),
-            **self._files,
-            "finder": part_identity(self.finder),
-            "segmenter": part_identity(self._segmenter),
-        }
-
-    def stream(self, K: Floats | None = None) -> OnlineStream[Found, LifterAffinity]:
-        """A new video. Streams of one system share its networks and nothing else."""
-        config = self.config
-        tracker = LifterTracker(self.finder, self._lifting, config, self._segmenter)
-        return OnlineStream(
-            tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background
-        )

@@ -28,7 +28,7 @@ from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
-from choros.lifter.tracker import LifterSystem
+from choros.lifter.system import LifterSystem
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.outputs import atomic_write, claimed
 from choros.video import Frame, open_video

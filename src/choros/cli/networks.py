@@ -1,0 +1,195 @@
+"""The flags of every system: which one, what it can be told, and where its networks run; made from the registry.
+
+The options of all systems stand in one list, each once. What the chosen system does not have is refused.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from tyro.conf import arg
+
+from choros import systems
+from choros.cli.arguments import Flag, Heights, OptionalFile, heights_of
+from choros.devices import DTYPES
+from choros.errors import ChorosError
+
+if TYPE_CHECKING:
+    from choros.tracking.stream import System
+
+Command = TypeVar("Command", bound="Networks")
+
+
+class Written(NamedTuple):
+    """How an option of a system is written on the command line."""
+
+    flag: str
+    kind: Any
+    default: Any
+    value: Callable[[Any], Any] = lambda written: written  # what the system is told
+
+
+#: Options whose flag is not just their name.
+_WRITTEN = {
+    "heights_m": Written("height", Heights, (), heights_of),
+    "body_path": Written("body", OptionalFile, None),
+    "weights_path": Written("weights", OptionalFile, None),
+}
+
+
+@dataclass
+class Networks:
+    """What systems are told, and where their networks run."""
+
+    if TYPE_CHECKING:  # fields of what ``with_flags`` makes of a command
+        system: str = ""
+        device: str = ""
+        dtype: str = ""
+
+    def given(self) -> dict[str, Any]:
+        """The options of systems that are not as they come, by their names in the library."""
+        found = {}
+        for name, written in _flags(systems.entries()).items():
+            value = getattr(self, written.flag, written.default)
+            if value != written.default:
+                found[name] = written.value(value)
+        return found
+
+    def files(self) -> list[Path]:
+        """The files among them."""
+        return [value for value in self.given().values() if isinstance(value, Path)]
+
+    @property
+    def body_file(self) -> Path | None:
+        """A user's SMPL file, to draw with."""
+        return self.given().get("body_path")
+
+    def check(self) -> None:
+        """Refuse before any work what needs no network to be seen: options that do not fit, files not there."""
+        entry = systems.entry_of(self.system)
+        flags = _flags(systems.entries())
+        for name in self.given():
+            systems.check_option(entry, name, "--" + flags[name].flag.replace("_", "-"))
+        for file in self.files():
+            if not file.is_file():
+                raise ChorosError(f"{file}: no such file; check the path.")
+
+    def loaded(self, system: str | None = None, **more: Any) -> System:
+        """The chosen system, or the one of that name, with all that was given and ``more``."""
+        return systems.load(
+            system or self.system, device=self.device, dtype=self.dtype, **(self.given() | more)
+        )
+
+
+def with_flags(command: type[Command], without: tuple[str, ...] = ()) -> type[Command]:
+    """``command`` with the flags of all systems before its own, but those ``without`` which it does."""
+    plain: Any = command  # to be hashed
+    made: type[Command] = _with_flags(plain, without, systems.entries())
+    return made
+
+
+@cache
+def _with_flags(command: Any, without: tuple[str, ...], entries: tuple[systems.Entry, ...]) -> Any:
+    names = tuple(name for entry in entries for name in (entry.name, *entry.aliases))
+    called = {
+        entry.name: f" (once {' or '.join(entry.aliases)})" if entry.aliases else "" for entry in entries
+    }
+    which = ". ".join(f"{entry.name}{called[entry.name]}: {entry.what or 'a system'}" for entry in entries)
+    made: list[tuple[str, Any, Any]] = [
+        ("system", Annotated[Literal[names], arg(help=f"{which}.")], systems.DEFAULT)
+    ]
+    for name, written in _flags(entries).items():
+        made.append((written.flag, Annotated[written.kind, arg(help=_help(name, entries))], written.default))
+    where = "Where networks run: auto (a CUDA GPU if there is one), cpu, cuda, cuda:1 or mps."
+    numbers = "What networks compute in; less than float32 for image features alone, of systems that can."
+    made.append(("device", Annotated[str, arg(help=where, metavar="DEVICE")], systems.AUTO))
+    made.append(("dtype", Annotated[Literal[DTYPES], arg(help=numbers)], DTYPES[0]))
+    flags = make_dataclass(
+        "Flags", [(name, kind, field(default=default)) for name, kind, default in made if name not in without]
+    )
+    return make_dataclass(
+        command.__name__, (), bases=(command, flags), namespace={"__doc__": command.__doc__}
+    )
+
+
+@lru_cache(maxsize=4)
+def _flags(entries: tuple[systems.Entry, ...]) -> dict[str, Written]:
+    """How every option of any system is written. Raises ``ChorosError`` where two of one name are not alike."""
+    found: dict[str, Written] = {}
+    for entry in entries:
+        hints = get_type_hints(entry.options_type())
+        for option in fields(entry.options_type()):
+            default = option.default if option.default is not MISSING else None
+            if option.default_factory is not MISSING:
+                default = option.default_factory()
+            written = _WRITTEN.get(option.name) or Written(option.name, _kind(hints[option.name]), default)
+            if found.setdefault(option.name, written) != written:
+                raise ChorosError(
+                    f"the option {option.name} of {entry.name} has another type or default than that of "
+                    f"{systems.having(option.name)[0]}; one of them needs another name."
+                )
+    return found
+
+
+def _kind(hint: Any) -> Any:
+    """What tyro is to make of an option's type."""
+    if hint is bool:
+        return Flag
+    if isinstance(hint, UnionType) and NoneType in get_args(hint):
+        one = next(kind for kind in get_args(hint) if kind is not NoneType)
+        if get_origin(one) is None:
+            return Annotated[hint, arg(constructor=one, metavar=one.__name__.upper(), help_behavior_hint="")]
+    return hint
+
+
+def _help(option: str, entries: tuple[systems.Entry, ...]) -> str:
+    """One line: what the systems say of an option, and which have it if not all do."""
+    texts = {
+        entry.name: _docs(entry.options_type()).get(option, "")
+        for entry in entries
+        if option in entry.option_names()
+    }
+    if len(set(texts.values())) > 1:
+        return " ".join(f"{name}: {text}" for name, text in texts.items())
+    (text,) = set(texts.values())
+    return text if len(texts) == len(entries) else f"{text.removesuffix('.')} ({', '.join(texts)})."
+
+
+@cache
+def _docs(kind: type) -> dict[str, str]:
+    """The strings behind the fields of a dataclass, by name; none where its source is not to be had."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(base)))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+        for before, after in pairwise(body):
+            if (
+                isinstance(before, ast.AnnAssign)
+                and isinstance(before.target, ast.Name)
+                and isinstance(after, ast.Expr)
+                and isinstance(after.value, ast.Constant)
+            ):
+                found[before.target.id] = " ".join(str(after.value.value).split())
+    return found

@@ -1,0 +1,28 @@
+"""What a user of CoMotion may choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from choros.errors import ChorosError
+
+
+@dataclass(frozen=True)
+class ComotionOptions:
+    """Raises ``ChorosError`` on choices that exclude each other."""
+
+    accurate: bool = False
+    """People found in finer pictures, slower."""
+    fast: bool = False
+    """Image features in eight bits, a little less exact; on the CPU alone."""
+    strict: bool = False
+    """Only people whom the detector is certain of."""
+    body_path: str | Path | None = None
+    """Your own SMPL file (.pkl or .npz) instead of the open body."""
+    weights_path: str | Path | None = None
+    """Your own weights of the system, as choros train writes them."""
+
+    def __post_init__(self) -> None:
+        if self.fast and self.accurate:
+            raise ChorosError("fast and accurate exclude each other; give one of them.")
