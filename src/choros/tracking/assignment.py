@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment
 
 
 def assign(
-    similarity: NDArray[np.float64],  # (n, m), higher is more alike
+    similarity: NDArray[np.floating],  # (n, m), higher is more alike
     minimum: float,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:  # rows (k,) and their columns (k,)
     """The pairs with the greatest total similarity among those of at least ``minimum``.
