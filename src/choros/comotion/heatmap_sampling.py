@@ -86,8 +86,8 @@ def read(
         _bell(way_px[..., None, :] / spread_px[..., None])[..., None, :] for way_px in (to_x_px, to_y_px)
     )  # (B, 17, N, S, 1, cells)
     if sharers is not None:
-        near = [_bell(way_px / (CLAIM * size).clamp_min(narrowest_px)) for way_px in (to_x_px, to_y_px)]
-        odds, along_x, along_y = _shared_out(odds, along_x, along_y, near[0], near[1], sharers)
+        claim_px = (CLAIM * size).clamp_min(narrowest_px)
+        odds, along_x, along_y = _shared_out(odds, along_x, along_y, (to_x_px, to_y_px), claim_px, sharers)
     way_x, way_y = (way_px[..., None, None, :] / size[..., None, None] for way_px in (to_x_px, to_y_px))
 
     def down(of_y: Tensor, maps: Tensor) -> Tensor:
@@ -114,14 +114,20 @@ def read(
 
 
 def _shared_out(
-    odds: Tensor, along_x: Tensor, along_y: Tensor, near_x: Tensor, near_y: Tensor, sharers: Tensor
+    odds: Tensor,
+    along_x: Tensor,
+    along_y: Tensor,
+    ways_px: tuple[Tensor, Tensor],
+    claim_px: Tensor,
+    sharers: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Maps (B, 17, 1, h, w) and windows of `read` in which each cell is shared out among the ``sharers`` (B, N).
 
-    ``near_x`` (B, 17, N, w) and ``near_y`` (B, 17, N, h) are their claims. A claim is a bell and a doubt, each a
-    product of what hangs on x and on y, as a window is: so they are two windows (the last dimension but one), and
-    nothing is as large as the map for each person.
+    ``ways_px`` lead from their places to columns (B, 17, N, w) and rows (B, 17, N, h), and claims are as wide as
+    ``claim_px`` (B, 1, N, 1). A claim is a bell and a doubt, each a product of what hangs on x and on y, as a window
+    is: so they are two windows (the last dimension but one), and nothing is as large as the map for each person.
     """
+    near_x, near_y = (_bell(way_px / claim_px) for way_px in ways_px)
     claims = (near_y * sharers[:, None, :, None]).mT @ near_x + DOUBT * sharers.sum(1)[:, None, None, None]
     near_x, near_y = near_x[..., None, None, :], near_y[..., None, None, :]
     ours = sharers[:, None, :, None, None, None]

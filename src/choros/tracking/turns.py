@@ -21,7 +21,7 @@ class Turn:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # `update` calls `follow`
+        self._lock = threading.RLock()  # `update` calls `step`
 
     def __enter__(self) -> None:
         if not self._lock.acquire(blocking=False):
