@@ -46,7 +46,7 @@ def lifter():
 MAKERS = {"comotion": comotion, "lifter": lifter}
 
 
-@pytest.fixture(scope="module", params=systems.SYSTEMS)
+@pytest.fixture(scope="module", params=systems.names())
 def system(request):
     return MAKERS[request.param]()
 
@@ -130,4 +130,4 @@ def test_cameras_that_are_none(system):
 
 
 def test_every_system_is_tried():
-    assert set(MAKERS) == set(systems.SYSTEMS)
+    assert set(MAKERS) == set(systems.names())
