@@ -1,5 +1,7 @@
 """Devices by name: what is there, what is refused, and that a lower precision changes what it may and no more."""
 
+from fractions import Fraction
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -12,6 +14,8 @@ from choros.comotion.system import Comotion
 from choros.devices import CPU, Device
 from choros.errors import ChorosError
 from choros.run_identity import identity_of
+from choros.track_video import track_to_file
+from choros.video import VideoWriter
 
 from .scenery import scenery
 
@@ -64,6 +68,7 @@ def test_a_device_that_is_not_there_is_refused(system, library, device):
         choros.load(system, device=device)
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider")
 def test_onnxruntime_that_goes_back_to_the_cpu_by_itself_is_no_gpu(with_cuda):
     """It does where its library is there and no driver is."""
     with pytest.raises(ChorosError, match="onnxruntime cannot compute on cuda:0 here"):
@@ -103,7 +108,7 @@ def rows_of(system):
     return np.concatenate([stream.update(scenery(1, 160, 120), i / 10) for i in range(3)])
 
 
-def test_lower_precision_is_for_image_features_and_is_told(weights_path):
+def test_lower_precision_is_for_image_features_and_is_told(weights_path, tmp_path):
     parts = {"detector": Found(), "trunk": Blocks(), "weights_path": weights_path}
     exact = choros.load("comotion", **parts, device="cpu")
     lower = choros.load("comotion", **parts | {"trunk": Blocks()}, device="cpu", dtype="bfloat16")
@@ -115,6 +120,12 @@ def test_lower_precision_is_for_image_features_and_is_told(weights_path):
     assert not np.array_equal(a["transl"], b["transl"])
     assert identity_of(lower)["dtype"] == "bfloat16"
     assert "dtype" not in identity_of(exact)
+    with VideoWriter(tmp_path / "clip.mp4", 160, 120, Fraction(10)) as writer:
+        for i in range(3):
+            writer.write(scenery(1, 160, 120), Fraction(i, 10))
+    track_to_file(tmp_path / "clip.mp4", tmp_path / "motion.npz", exact)
+    with pytest.raises(ChorosError, match="begun without --dtype, this run is with --dtype bfloat16"):
+        track_to_file(tmp_path / "clip.mp4", tmp_path / "motion.npz", lower, resume=True)
 
 
 def test_a_trunk_of_ones_own_takes_the_place_of_the_weights_own(weights_path):
