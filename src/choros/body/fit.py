@@ -90,7 +90,7 @@ def fit_to_keypoints(
     axis_angle = torch.cat([torch.as_tensor(start.global_orient), torch.as_tensor(start.body_pose)], -1)
     rotations = float64(rotation_matrices(axis_angle.double()))
 
-    places_px, confidence = np.float64(keypoints_px[..., :2]), np.float64(keypoints_px[..., 2])
+    places_px, confidence = (np.asarray(keypoints_px[..., part], np.float64) for part in (slice(2), 2))
     depth = transl[:, 2]
     std = (HEIGHT_M / depth)[:, None] * keypoint_std(confidence)
     target = Target(
