@@ -26,6 +26,7 @@ def load_pickle(path: Path, mend: str, stand_in: StandIn | None = None) -> Any:
     """The content of a pickle file, Python 2's (as latin1) or Python 3's.
 
     Args:
+        path: the file.
         mend: what to do about a bad file; ends every error ("give SMPL's own file").
         stand_in: (module, name) -> what to build in that name's place, or None to refuse it.
 

@@ -45,6 +45,7 @@ class Shell:
     members: list[Any]
 
     def __new__(cls, *args: Any, **named: Any) -> Shell:
+        """Keep what an object is made with; a pickle may also fill one that was never made."""
         shell = super().__new__(cls)
         shell.args, shell.state, shell.items, shell.members = args, None, {}, []
         return shell
