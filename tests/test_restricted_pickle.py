@@ -1,5 +1,6 @@
 """Plain data comes out of a pickle as it went in; anything that could run is refused before it runs."""
 
+import copyreg
 import os
 import pickle
 
@@ -68,3 +69,18 @@ def test_numbers_of_objects_are_refused(tmp_path):
     path.write_bytes(pickle.dumps(evil))
     with pytest.raises(ChorosError, match=r"pointer\.pkl"):
         load_pickle(path, "mend it")
+
+
+@pytest.mark.parametrize(
+    "name", ["_codecs\nencode", "numpy.core.multiarray\nscalar", "copyreg\n_reconstructor"]
+)
+def test_a_pickle_changes_nothing_for_the_next(tmp_path, name):
+    """It may set attributes of what it is given: those of a function that others are read with, too."""
+    path = tmp_path / "defaults.pkl"
+    attributes = pickle.dumps((None, {"__defaults__": ("rot13",), "left": "behind"}), 2)[2:-1]
+    path.write_bytes(b"\x80\x02" + f"c{name}\n".encode() + attributes + b"b.")
+    load_pickle(path, "mend it")
+    plain = tmp_path / "plain.pkl"
+    plain.write_bytes(b"\x80\x02c_codecs\nencode\nX\x02\x00\x00\x00hi\x85R.")
+    assert load_pickle(plain, "mend it") == b"hi"
+    assert not hasattr(copyreg._reconstructor, "left")

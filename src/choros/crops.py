@@ -9,6 +9,7 @@ picture is sampled differs between the classes, and that is meant.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -183,6 +184,10 @@ class Crop(Placement):
     def __getitem__(self, which: Any) -> Crop:
         """Some of the crops, as NumPy's indices pick them."""
         return Crop(self.corner_px[which], self.extent_px[which], self.size_px, self.antialias)
+
+    def __iter__(self) -> Iterator[Crop]:
+        """The crops along the first axis."""
+        return (self[k] for k in range(len(self.corner_px)))
 
     @property
     def scale(self) -> Floats:

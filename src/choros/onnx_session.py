@@ -82,8 +82,11 @@ if hasattr(os, "register_at_fork"):
 def _session(
     path: Path, threads: int, weights: Tensors | None, device: Device
 ) -> onnxruntime.InferenceSession:
-    """Threads that spin while they wait would take the cores away from the other networks of the process (half the
-    frames per second, measured), so they sleep."""
+    """A session whose threads sleep while they wait.
+
+    If they span, they would take the cores away from the other networks of the process (half the frames per second,
+    measured).
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -11,6 +11,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,6 +26,7 @@ def load_pickle(path: Path, mend: str, stand_in: StandIn | None = None) -> Any:
     """The content of a pickle file, Python 2's (as latin1) or Python 3's.
 
     Args:
+        path: the file.
         mend: what to do about a bad file; ends every error ("give SMPL's own file").
         stand_in: (module, name) -> what to build in that name's place, or None to refuse it.
 
@@ -101,6 +103,13 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
+def _own(allowed: Any) -> Any:
+    """A copy of a function of ours, for a pickle may set attributes of what it is given: another's defaults, say."""
+    if isinstance(allowed, FunctionType):
+        return FunctionType(allowed.__code__, allowed.__globals__, allowed.__name__, allowed.__defaults__)
+    return type("ndarray", (), {}) if allowed is _NumpyArray else allowed
+
+
 class _Unpickler(pickle.Unpickler):
     """Knows `_ALLOWED` and the caller's stand-ins; refuses every other name."""
 
@@ -116,7 +125,7 @@ class _Unpickler(pickle.Unpickler):
         return self.persistent(pid)
 
     def find_class(self, module: str, name: str) -> Any:
-        found = _ALLOWED.get((module, name))
+        found = _own(_ALLOWED.get((module, name)))
         if found is None and self.stand_in is not None:
             found = self.stand_in(module, name)
         if found is None:

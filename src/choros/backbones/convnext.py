@@ -54,7 +54,8 @@ class Mlp(nn.Module):
         self.grn = GlobalResponseNorm(4 * width)
         self.fc2 = nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, H, W, C)
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, H, W, C) to features of the same shape."""
         x = gelu(self.fc1(x))
         scale = self.grn.scale(x)
         if len(x) == 1 and x.shape[1] * x.shape[2] > self.fc2.out_features:
@@ -73,7 +74,8 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(width, eps=EPSILON)
         self.mlp = Mlp(width)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, H, W, C)
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, H, W, C) to features of the same shape."""
         y = self.conv_dw(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return x + self.mlp(self.norm(y))
 
@@ -84,7 +86,8 @@ class Patches(nn.Conv2d):
     def __init__(self, n_in: int, n_out: int, size: int) -> None:
         super().__init__(n_in, n_out, size, stride=size)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, H, W, C)
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, H, W, n_in) to (B, H / size, W / size, n_out)."""
         return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
@@ -99,6 +102,7 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*[Block(width) for _ in range(depth)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (B, H, W, n_in) to (B, H / 2, W / 2, width), or of the same sides where the width stays."""
         return self.blocks(self.downsample(x))
 
 

@@ -46,6 +46,7 @@ class SameConv2d(nn.Conv2d):
         self.clipped = clipped
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (B, n_in, H, W), sides even, to (B, n_out, H / stride, W / stride)."""
         y = super().forward(x)
         if self.stride[0] == 2:
             y = y[..., 1:, 1:]
@@ -64,6 +65,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and n_in == n_out
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (B, n_in, H, W) to (B, n_out, H / stride, W / stride)."""
         y = x if self.expand is None else self.expand(x)
         y = self.project(self.depthwise(y))
         return x + y if self.residual else y
@@ -78,6 +80,7 @@ class Separable(nn.Module):
         self.pointwise = nn.Conv2d(n_in, n_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (B, n_in, H, W) to (B, n_out, H, W)."""
         return functional.relu_(self.pointwise(self.depthwise(x)))
 
 

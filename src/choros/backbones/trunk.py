@@ -24,10 +24,14 @@ class ImageTrunk(Protocol):
     """A module; the i-th map has ``channels[i]`` channels and one cell per ``strides[i]`` px, finest first."""
 
     @property
-    def channels(self) -> tuple[int, ...]: ...
+    def channels(self) -> tuple[int, ...]:
+        """Of each map."""
+        ...
 
     @property
-    def strides(self) -> tuple[int, ...]: ...
+    def strides(self) -> tuple[int, ...]:
+        """Px of the picture for each cell of each map, ascending."""
+        ...
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, to maps (B, C_i, H / s_i, W / s_i).

@@ -71,7 +71,8 @@ def fit_to_keypoints(
     Args:
         body: whose COCO-17 keypoints are compared.
         start: n people in camera axes (OpenCV's, metres), in front of the camera, as some network proposes them.
-        keypoints_px: (n, 17, 3) COCO-17 x_px, y_px, confidence 0..1, of the picture that ``K`` (3, 3) is of.
+        keypoints_px: (n, 17, 3) COCO-17 x_px, y_px, confidence 0..1.
+        K: (3, 3) of the picture that they were found in.
         prior: over body poses; none holds any pose for as good as another.
         config: how much ``start`` is trusted.
 

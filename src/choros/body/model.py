@@ -114,14 +114,17 @@ class BodyModel(nn.Module):
 
     @property
     def n_vertices(self) -> int:
+        """How many vertices the skin has."""
         return len(self.template)
 
     @property
     def dtype(self) -> torch.dtype:
+        """Of its tables, and of what it gives."""
         return self.template.dtype
 
     @property
     def device(self) -> torch.device:
+        """Where its tables lie."""
         return self.template.device
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:

@@ -83,6 +83,7 @@ class Shapes:
 
     @classmethod
     def of(cls, body: BodyModel) -> Shapes:
+        """Those of a body: joints, skin and COCO's keypoints."""
         points = body.skinned_points("coco17")
         offsets = [points.offset[..., None], points.offset_betas, points.offset_kid[..., None]]
         joints = [body.joint_template[..., None], body.joint_dirs, body.joint_kid_dir[..., None]]

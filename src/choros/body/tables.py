@@ -77,4 +77,5 @@ class BodyTables:
 
     @property
     def n_vertices(self) -> int:
+        """How many vertices the skin has."""
         return len(self.template)

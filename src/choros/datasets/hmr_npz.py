@@ -63,10 +63,12 @@ class HmrRows:
         return len(self.arrays["imgname"])
 
     def image(self, row: int) -> str:
+        """The name of a row's picture, as the file has it."""
         name = self.arrays["imgname"][row]
         return name.decode() if isinstance(name, bytes) else str(name)
 
     def person(self, row: int) -> PersonLabel:
+        """What a row knows of its person: box and keypoints px, joints metres, SMPL parameters, what there is."""
         rows = self.arrays
         if "part" in rows or "S" in rows:
             keypoints, joints = self._optional("part", row), self._optional("S", row)

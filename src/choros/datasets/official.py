@@ -39,6 +39,7 @@ class Official:
 
     @property
     def mend(self) -> str:
+        """What to do about a file that cannot be read, as errors end."""
         return f"fetch {self.name} again from {self.where}"
 
     @contextmanager
@@ -62,10 +63,12 @@ class Official:
         return Samples(count, guarded, name or path.stem)
 
     def json(self, path: Path) -> Any:
+        """The content of a JSON file."""
         with self.reading(self.there(path)):
             return json.loads(path.read_bytes())
 
     def pickle(self, path: Path) -> Any:
+        """The content of a pickle of plain data; see `restricted_pickle`."""
         return load_pickle(self.there(path), self.mend)
 
     def npz(self, path: Path, needed: Sequence[str], wanted: Sequence[str] = ()) -> dict[str, NDArray[Any]]:

@@ -66,6 +66,9 @@ class MoveNet:
 
 
 def chance_of_right(confidence: np.ndarray) -> np.ndarray:  # (...) -> (...) in 0..1
-    """MoveNet's confidence as the chance that the keypoint lies within one standard deviation of COCO (2 sigma
-    times the root of the person's area) of where a person would annotate it; unseen ones count as wrong."""
+    """MoveNet's confidence as the chance that the keypoint is right; unseen ones count as wrong.
+
+    Right is within one standard deviation of COCO (2 sigma times the root of the person's area) of where a person
+    would annotate it.
+    """
     return 1 / (1 + np.exp(_SURE_SLOPE * (_SURE_HALF - confidence)))

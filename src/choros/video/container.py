@@ -112,6 +112,7 @@ class ContainerReader(VideoReader):
             self.gaps.append(Gap(last_s, None, lost))
 
     def close(self) -> None:
+        """Release the source. May be called at any time, and more than once."""
         self._waiting = None
         self._frames = iter(())
         self._demuxer.close()

@@ -76,6 +76,7 @@ class Demuxer:
             raise
 
     def close(self) -> None:
+        """Release the source; nothing is read after that."""
         self._ahead.clear()
         self.container.close()
 
@@ -150,6 +151,7 @@ class Demuxer:
 
     @property
     def formats(self) -> set[str]:
+        """FFmpeg's names of the container's format, such as mov, mp4 and m4a."""
         return set(self.container.format.name.split(","))
 
     @property
@@ -173,10 +175,12 @@ class Demuxer:
 
     @property
     def stream_duration(self) -> Fraction | None:
+        """Seconds that the container says of the stream itself, if it says anything."""
         return self.stream.duration * self.tick if self.stream.duration and self.tick else None
 
     @property
     def is_live(self) -> bool:
+        """Whether it is a camera or a broadcast, which has no end to be known."""
         return self.duration is None and (self._format is not None or "://" in self._url)
 
     @property
@@ -197,6 +201,7 @@ class Demuxer:
 
     @property
     def claimed_rates(self) -> list[Fraction | None]:
+        """Frames per second as container and stream claim them, which need not be true; the likelier first."""
         stream = self.stream
         claims = [stream.average_rate, stream.guessed_rate, stream.base_rate]
         if stream.frames and self.stream_duration:
@@ -243,6 +248,7 @@ class Demuxer:
     # Reading ------------------------------------------------------------------------------------------
 
     def packets(self) -> Iterator[Packet | Trouble]:
+        """All packets in the order of the file, and what went wrong between them."""
         while self._ahead:
             yield self._ahead.popleft()
         yield from self._rest
@@ -346,4 +352,5 @@ def _is_cover(stream: VideoStream) -> bool:
 
 
 def text_of(error: Exception) -> str:
+    """What FFmpeg or the system says of an error, without its number."""
     return getattr(error, "strerror", None) or str(error)

@@ -20,7 +20,7 @@ _MOST_META = 1 << 22  # bytes; that of a photo with thousands of tiles is far sm
 
 
 def kind_of(path: Path) -> str | None:
-    """ "avif" or "heic" if the file holds pictures in that coding, "heif" if in another; None if it holds none."""
+    """The coding of a file's pictures: "avif" or "heic", or "heif" for another; None if it holds none."""
     brands, meta, film = _summary(path)
     pictured = bool(brands) and brands[0] in BRANDS
     if not pictured and (film or not _is_of_pictures(meta)):

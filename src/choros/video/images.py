@@ -122,6 +122,7 @@ class ImageReader(VideoReader):
         self._note(last_s, None)
 
     def close(self) -> None:
+        """Release the source. May be called at any time, and more than once."""
         self._waiting = None
         self._images = iter(())
 

@@ -83,6 +83,7 @@ class PictureFilm(VideoReader):
             self.gaps.append(Gap(last_s, None, self._reason))
 
     def close(self) -> None:
+        """Release the source. May be called at any time, and more than once."""
         self._waiting = None
         self._shown = enumerate(())
 

@@ -144,7 +144,7 @@ class FrameNumbers:
         if self._damaged and self._interval is not None:
             sure = not lost and self._is_one_step(pts)
             if not sure:
-                number = self._by_time(pts, stamp)
+                number = self._by_time(pts, stamp, self._interval)
         elif self._damaged:
             number += passed
         if sure:
@@ -169,14 +169,13 @@ class FrameNumbers:
             return False
         return abs((pts - self._last_pts) / self._interval - 1) < Fraction(1, 4)
 
-    def _by_time(self, pts: Fraction, stamp: int | None) -> int:
-        assert self._interval is not None
+    def _by_time(self, pts: Fraction, stamp: int | None, interval: Fraction) -> int:
         since, sure_stamp, counted = self._sure
-        number = counted + ceil((pts - since) / self._interval - Fraction(1, 2))  # halves down: out of place
+        number = counted + ceil((pts - since) / interval - Fraction(1, 2))  # halves down: out of place
         if number > self._highest:
             return number
         if stamp is not None:
-            number = counted + round((stamp - sure_stamp) * self._tick / self._interval)
+            number = counted + round((stamp - sure_stamp) * self._tick / interval)
             if (
                 0 <= number < self._highest
                 and number not in self._given

@@ -35,4 +35,5 @@ class Undistorted(VideoReader):
             yield frame if straight is None else replace(frame, image=straight(frame.image))
 
     def close(self) -> None:
+        """Release the source. May be called at any time, and more than once."""
         self._reader.close()

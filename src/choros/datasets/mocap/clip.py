@@ -50,6 +50,7 @@ class MocapClip:
 
     @property
     def seconds(self) -> float:
+        """How long it lasts."""
         return len(self) / self.fps
 
 

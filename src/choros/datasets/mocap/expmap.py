@@ -59,6 +59,7 @@ def read_expmap(table: np.ndarray, skeleton: str, name: str, fps: float = CMU_FP
         table: (T, 117) root's place in CMU units, then 38 rotation vectors in radians.
         skeleton: text of the skeleton's JSON (`parents`, `offsets`).
         name: names the motion and stands in error messages.
+        fps: rows per second.
 
     Raises:
         ChorosError: the table or the skeleton has another shape.

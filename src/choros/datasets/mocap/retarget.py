@@ -50,7 +50,9 @@ def retarget(
         motion: what a reader of this package returns.
         rest_joints: (24, 3) metres, our T-pose (x left, y up, z forward) for mean betas.
         sole_m: height (y) of our soles in that T-pose, in metres.
-        source, licence, shippable: as in `MocapClip`.
+        source: as in `MocapClip`.
+        licence: as in `MocapClip`.
+        shippable: as in `MocapClip`.
 
     Returns:
         A clip in a y-up world whose floor is y = 0; rotations are radians.

@@ -1,8 +1,7 @@
 """Other people's checkpoints: what a file of weights is, told by the names of its tensors, and nothing in it runs.
 
-PyTorch's files are pickles, which are programs. They are read by `restricted_pickle` with an inert shell in place
-of every name that plain data does not need, and the tensors themselves are never read: their names and shapes say
-whose they are. `what_is` tells; `choros.weights.load` says it of a file that it cannot load.
+The tensors themselves are never read: their names and shapes say whose they are. `what_is` tells;
+`choros.weights.load` says it of a file that it cannot load.
 """
 
 from __future__ import annotations
@@ -10,17 +9,13 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
-import numpy as np
-
+from choros.checkpoints.shells import TAKE_OURS, Shape, load_shells, tensors_in
 from choros.errors import ChorosError
-from choros.restricted_pickle import load_open_pickle
-
-Shape = tuple[int, ...]
 
 MAX_HEADER_BYTES = (
     16 << 20
@@ -29,7 +24,6 @@ MAX_NAMES_BYTES = 64 << 20  # of the pickle in a PyTorch file, which holds no nu
 MAX_PICKLE_BYTES = 512 << 20  # of a pickle that holds its numbers itself
 TORCH_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2)  # how torch.save began before it wrote zip archives
 
-TAKE_OURS = "give weights that choros train wrote, or none for those that ship"
 FETCH_AGAIN = "fetch the file itself again"
 
 
@@ -190,12 +184,12 @@ def _archive(path: Path) -> Checkpoint:
                 return Checkpoint(
                     path, "TorchScript, a program with its weights, which choros never runs", TAKE_OURS
                 )
-            found = [entry for name, entry in entries.items() if f"/{name}".endswith("/data.pkl")]
-            if found:
-                if found[0].file_size > MAX_NAMES_BYTES:
+            found = pickle_entry(entries)
+            if found is not None:
+                if found.file_size > MAX_NAMES_BYTES:
                     return Checkpoint(path, "a PyTorch file with too much in it to be looked into", TAKE_OURS)
-                with archive.open(found[0]) as file:
-                    return _told(path, dict(_tensors(_load(file, path))), "a PyTorch file")
+                with archive.open(found) as file:
+                    return _told(path, _shapes(load_shells(file, path)), "a PyTorch file")
             arrays = {name.removesuffix(".npy"): () for name in entries if name.endswith(".npy")}
             if arrays:
                 return _told(path, arrays, "an npz of arrays")
@@ -208,6 +202,11 @@ def _archive(path: Path) -> Checkpoint:
         )
 
 
+def pickle_entry(entries: Mapping[str, zipfile.ZipInfo]) -> zipfile.ZipInfo | None:
+    """The entry of PyTorch's archive that says what the file holds; None if the archive is somebody else's."""
+    return next((entry for name, entry in entries.items() if f"/{name}".endswith("/data.pkl")), None)
+
+
 def _pickled(path: Path, file: BinaryIO) -> Checkpoint:
     """A pickle, or what torch.save wrote before 1.6: a magic number, a version, a machine, then the content."""
     torch = file.read(len(TORCH_MAGIC)) == TORCH_MAGIC
@@ -217,10 +216,14 @@ def _pickled(path: Path, file: BinaryIO) -> Checkpoint:
     container = "a PyTorch file" if torch else "a pickle"
     try:
         for _ in range(3 if torch else 0):
-            _load(file, path)
-        return _told(path, dict(_tensors(_load(file, path))), container)
+            load_shells(file, path)
+        return _told(path, _shapes(load_shells(file, path)), container)
     except ChorosError:
         return Checkpoint(path, f"{container} that is damaged, cut short or of an unknown form", TAKE_OURS)
+
+
+def _shapes(content: object) -> dict[str, Shape]:
+    return {name: tensor.shape for name, tensor in tensors_in(content)}
 
 
 def _told(path: Path, shapes: Mapping[str, Shape], container: str) -> Checkpoint:
@@ -234,88 +237,3 @@ def _told(path: Path, shapes: Mapping[str, Shape], container: str) -> Checkpoint
     first = next(iter(shapes))
     what = f'{container} with {len(shapes)} arrays of no network that choros knows (the first "{first}")'
     return Checkpoint(path, what, TAKE_OURS, None, False, shapes)
-
-
-# What a pickle holds, in shells ---------------------------------------------------------------------------
-
-
-class _Shell:
-    """Stands for any object: keeps what it was made with and what it holds, runs nothing."""
-
-    def __new__(cls, *args: Any, **named: Any) -> _Shell:
-        shell = super().__new__(cls)
-        shell.args, shell.state, shell.items, shell.members = args, None, {}, []
-        return shell
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.items[key] = value
-
-    def append(self, member: Any) -> None:
-        self.members.append(member)
-
-    def extend(self, members: Any) -> None:
-        self.members.extend(members)
-
-    args: tuple[Any, ...]
-    state: Any
-    items: dict[Any, Any]
-    members: list[Any]
-
-
-class _Tensor(_Shell):
-    """What ``torch._utils._rebuild_...`` would make of a storage, an offset, a size and strides."""
-
-    @property
-    def shape(self) -> Shape:
-        """The first numbers among the arguments; those of a parameter are a tensor's, or in a tuple of their own."""
-        for arg in self.args:
-            if isinstance(arg, _Tensor):
-                return arg.shape
-            if isinstance(arg, tuple) and all(isinstance(n, int) for n in arg):
-                return arg
-            if isinstance(arg, tuple):
-                return _Tensor(*arg).shape
-        return ()
-
-
-def _shell(module: str, name: str) -> Any:
-    if module in ("torch._utils", "torch._tensor") and name.startswith("_rebuild"):
-        return _Tensor
-    return _Shell
-
-
-def _load(file: Any, path: Path) -> Any:
-    return load_open_pickle(file, path, TAKE_OURS, _shell, persistent=lambda _: _Shell())
-
-
-def _tensors(content: Any) -> Iterator[tuple[str, Shape]]:
-    """Tensors and arrays anywhere in the content, by the keys that lead there with dots between."""
-    waiting, seen = [("", content)], set()
-    while waiting:
-        name, node = waiting.pop()
-        if isinstance(node, _Tensor | np.ndarray):
-            yield name, node.shape
-        elif isinstance(node, dict | list | tuple | _Shell) and id(node) not in seen:
-            seen.add(id(node))
-            inside = [(f"{name}.{key}" if name else str(key), value) for key, value in _members(node)]
-            waiting.extend(reversed(inside))
-
-
-def _members(node: Any) -> Iterator[tuple[Any, Any]]:
-    if isinstance(node, dict):
-        yield from node.items()
-    elif isinstance(node, list | tuple):
-        yield from enumerate(node)
-    else:  # a network that was pickled whole has its parts in its state
-        for held in (node.args, node.members, node.items, node.state):
-            for key, value in _members(held) if isinstance(held, dict | list | tuple) else ():
-                if key in ("_modules", "_parameters", "_buffers") and isinstance(value, dict):
-                    yield from value.items()
-                else:
-                    yield key, value
