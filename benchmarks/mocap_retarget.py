@@ -16,13 +16,13 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
-from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.datasets.mocap.clip import MocapClip
 from choros.datasets.mocap.folder import LICENCES, open_body_rest, read_sources
 from choros.datasets.mocap.retarget import LIMBS, pose_joints, retarget, upright
 from choros.datasets.mocap.source import SourceMotion
 from choros.mesh.rasteriser import Canvas
 from choros.mesh.shading import paint
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 SHEET_CLIPS = (
     "02_01", "02_05", "02_08", "01_05", "01_09", "03_03", "test/walking/walking_1", "running/running_1",

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.mocap import MocapClip, learned_and_held_out
 from choros.evaluation.metrics.motion_quality import (
     foot_contact,
@@ -28,6 +27,7 @@ from choros.evaluation.metrics.motion_quality import (
 from choros.scenes.motion.motion_features import FPS, MOVED
 from choros.scenes.motion.motion_model import MotionModelConfig, improvise
 from choros.scenes.motion.rest_skeleton import Floats, Poses, joint_motion
+from choros.skeleton import JOINT_NAMES
 from choros.training.motion_model.recipe import MotionModelRecipe
 from choros.training.motion_model.windows import open_figure, rows_of, usable
 

@@ -18,10 +18,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.body.skeleton import JOINT_NAMES
 from choros.camera import intrinsics
 from choros.mesh import rasteriser, shading
 from choros.motion import ROW
+from choros.skeleton import JOINT_NAMES
 from choros.video import VideoWriter
 from choros.view import overlay
 from choros.view.panel import Stage

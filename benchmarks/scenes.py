@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from choros.body.skeleton import COCO17
 from choros.cli.threads import leave_cores_to_the_networks
 from choros.detection import PersonFinder
 from choros.keypoints import box_iou
 from choros.scenes import KINDS, Scene, SceneConfig, make_scene
 from choros.scenes.camera.damage import CHUNK
 from choros.scenes.truth.scene_truth import VISIBLE_FRACTION
+from choros.skeleton import COCO17
 
 EVERY = 20  # frames between those that the detector sees
 SEEDS_FROM = 500

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS, PARENTS
+from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS, PARENTS
 
 POSES = 700  # random poses to fit to; a tenth as many more to judge by
 RIDGE = 3.0  # of the least squares, against poses nobody can take

@@ -18,7 +18,7 @@ from body_people import People, Posed
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from choros.body.skeleton import MIRROR_JOINTS
+from choros.skeleton import MIRROR_JOINTS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from body_correctives import blend_dual_quaternions
 
-from choros.body.skeleton import JOINT_NAMES
+from choros.skeleton import JOINT_NAMES
 
 PELVIS_M = np.array([0.0, -0.2233, 0.0282])  # where SMPL's template has its pelvis: transl means the same
 JOINT = {name: i for i, name in enumerate(JOINT_NAMES)}

@@ -27,7 +27,7 @@ from body_people import JOINT, People, Posed, tpose
 from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 
-from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS
+from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 
 DATA = Path(__file__).resolve().parents[1] / "src/choros/body/data"
 DETAILS = {"open_body": 6500, "open_body_light": 1900}  # wanted vertices; 6,890 is SMPL's and must not occur

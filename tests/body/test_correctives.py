@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.body.open_body import read_open_body
-from choros.body.skeleton import JOINT_NAMES, PARENTS
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 TOOL = Path(__file__).parents[2] / "tools/body_correctives.py"
 

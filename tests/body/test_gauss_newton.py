@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel, BodyParams, fit_arrays, least_squares
 from choros.body import gauss_newton as gn
 from choros.body.kinematics import posed_joints
-from choros.body.skeleton import PARENTS
+from choros.skeleton import PARENTS
 
 
 def made_up_body(rng):

@@ -9,7 +9,7 @@ import torch
 
 from choros.body import least_squares
 from choros.body.kinematics import forward_kinematics, joint_places, posed_joints, rotation_matrices
-from choros.body.skeleton import PARENTS
+from choros.skeleton import PARENTS
 
 
 def plain_chain(rotations: torch.Tensor, joints: torch.Tensor) -> torch.Tensor:

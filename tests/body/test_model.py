@@ -12,8 +12,8 @@ from torch.func import jvp
 
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import rotation_matrices
-from choros.body.skeleton import JOINT_NAMES, KEYPOINT_SETS, MIRROR_JOINTS, PARENTS
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES, KEYPOINT_SETS, MIRROR_JOINTS, PARENTS
 
 
 @pytest.fixture(scope="module")
@@ -201,5 +201,5 @@ def test_gpu_equals_cpu(body):
 
 
 def test_names_load_no_torch():
-    code = "import sys, choros.body, choros.body.skeleton; sys.exit('torch' in sys.modules)"
+    code = "import sys, choros.body, choros.skeleton; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

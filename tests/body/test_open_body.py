@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from choros.body.open_body import FILES, read_open_body
-from choros.body.skeleton import JOINT_NAMES, KEYPOINT_SETS, MIRROR_JOINTS
 from choros.body.tables import BodyTables
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES, KEYPOINT_SETS, MIRROR_JOINTS
 
 FLIP = np.array([-1.0, 1, 1])
 

@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 import choros
 from choros.body import BodyModel, BodyParams
 from choros.body.posed import Skeleton, people_of
-from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion
+from choros.skeleton import COCO17, JOINT_NAMES
 
 
 def random_rows(n, seed=0):

@@ -14,9 +14,9 @@ from scipy import sparse
 
 from choros.body import BodyModel, BodyParams
 from choros.body import smpl_file as smpl_file_module
-from choros.body.skeleton import PARENTS
 from choros.body.tables import BodyTables
 from choros.errors import ChorosError
+from choros.skeleton import PARENTS
 
 
 def make_chumpy() -> dict[str, type]:

@@ -11,7 +11,6 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body.cast import cast_of
 from choros.body.posed import Skeleton
-from choros.body.skeleton import FEET
 from choros.camera import intrinsics, project
 from choros.camera.pose import checked_pose, level_pose, read_pose
 from choros.errors import ChorosError
@@ -20,6 +19,7 @@ from choros.live import live_to_file
 from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
 from choros.scenes import SceneConfig, make_scene
+from choros.skeleton import FEET
 from choros.track_video import track_to_file
 from choros.video import VideoWriter
 from choros.view.overlay import Overlay

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.comotion.attention_prior import N_WHERE, SPREADS, Anchors, Windows, anchors_of, whereabouts
 from choros.comotion.config import PRESETS, ComotionConfig
 from choros.comotion.decoder import Round
 from choros.comotion.encoder import ImageTokens
 from choros.layers.positions import cell_centres
+from choros.skeleton import JOINT_NAMES
 
 CONFIG = replace(PRESETS["small"], image_size_px=64, attention_stride=8)
 HEADS = CONFIG.attention_width // CONFIG.head_width

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 from choros.camera import project
 from choros.comotion.config import PRESETS
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import N_EVIDENCE, NEAR, SPREADS, evidence, peaks, read
 from choros.comotion.network import ComotionNetwork
+from choros.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 
 STRIDE = 8
 ORIGIN = torch.tensor([[0.0, 32], [16, 0]])  # of two frames

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.mocap import (
     MocapClip,
     load_packed,
@@ -22,6 +21,7 @@ from choros.datasets.mocap import (
 )
 from choros.datasets.mocap.clip import activity
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES
 
 KNEE = JOINT_NAMES.index("left_knee") - 1
 

@@ -10,10 +10,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 from test_mocap_readers import AMC, asf_text, bvh_text, deepmimic_frame
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.mocap import learned_and_held_out, load_folder, pack
 from choros.datasets.mocap.folder import LICENCES
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES
 
 SHARED = Path(__file__).parents[3] / "shared" / "assets" / "mocap"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared motion capture is not here")

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS, PARENTS
 from choros.datasets.mocap import SourceMotion, mirror, retarget
 from choros.datasets.mocap.retarget import LIMBS, pose_joints
 from choros.datasets.mocap.source import REQUIRED_ROLES, forward
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS, PARENTS
 
 #: A plain T-pose in metres: x left, y up, z forward; symmetric.
 REST = {

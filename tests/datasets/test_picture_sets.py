@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from choros.body.skeleton import COCO17, JOINT_NAMES, MPII16
 from choros.datasets.bedlam import read_bedlam
 from choros.datasets.coco import read_coco
 from choros.datasets.hmr_npz import HMR44, SPIN24
@@ -18,6 +17,7 @@ from choros.datasets.mpi_inf_3dhp import MPI17, read_mpi_inf_3dhp_npz
 from choros.datasets.mpii import read_mpii
 from choros.datasets.sample import to_coco17
 from choros.errors import ChorosError
+from choros.skeleton import COCO17, JOINT_NAMES, MPII16
 
 FIXTURES = Path(__file__).parents[3] / "shared/assets/pictures/mmpose_fixtures"
 real = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the excerpts of real sets are not here")

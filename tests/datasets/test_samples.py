@@ -6,10 +6,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
-from choros.body.skeleton import COCO17, MPII16
 from choros.datasets.official import Official
 from choros.datasets.sample import PersonLabel, Sample, SmplPose, rigid, to_coco17
 from choros.errors import ChorosError
+from choros.skeleton import COCO17, MPII16
 
 HERE = Official("a set", "somewhere.org", "CC0")
 

@@ -13,7 +13,6 @@ from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
-from choros.body.skeleton import COCO17
 from choros.datasets.amass import read_amass
 from choros.datasets.ava import read_ava
 from choros.datasets.egohumans import read_egohumans
@@ -25,6 +24,7 @@ from choros.datasets.sample import rigid, to_coco17
 from choros.datasets.threedpw import read_3dpw
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion
+from choros.skeleton import COCO17
 
 FIXTURES = Path(__file__).parents[3] / "shared/assets/pictures/mmpose_fixtures"
 real = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the excerpts of real sets are not here")

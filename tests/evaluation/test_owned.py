@@ -12,7 +12,6 @@ from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
-from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.camera import intrinsics, project
 from choros.datasets.human36m import H36M17
 from choros.datasets.mot17 import read_mot17
@@ -23,6 +22,7 @@ from choros.evaluation.compare import pooled_scores
 from choros.evaluation.labelled import compare_labelled
 from choros.evaluation.sources import open_data
 from choros.motion import FRAME, ROW, Header, Motion
+from choros.skeleton import COCO17, JOINT_NAMES
 from choros.video.writer import VideoWriter
 
 WIDTH, HEIGHT = 640, 480

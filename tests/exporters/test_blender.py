@@ -13,10 +13,10 @@ import sys
 import numpy as np
 import pytest
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.exporters import ExportOptions
 from choros.exporters.bvh import write_bvh
 from choros.exporters.glb import write_glb
+from choros.skeleton import JOINT_NAMES
 from tests.exporters.twin import BODY, in_world, of_one_shape, points
 from tests.exporters.walkers import FPS, THERE, walkers
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.datasets.mocap.bvh import parse_bvh, read_bvh
 from choros.exporters import ExportOptions
 from choros.exporters.bvh import euler_zxy, write_bvh
+from choros.skeleton import JOINT_NAMES, PARENTS
 from tests.exporters.twin import BODY, of_one_shape, points
 from tests.exporters.walkers import FPS, THERE, walkers
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.exporters import ExportOptions
 from choros.exporters.points import MARKERS
 from choros.motion import Motion
+from choros.skeleton import JOINT_NAMES
 from tests.exporters.twin import BODY, in_world, of_one_shape, points
 from tests.exporters.walkers import FPS, FRAMES, THERE, UNSEEN, walkers
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.exporters import ExportOptions
 from choros.exporters.csv_table import write_csv
+from choros.skeleton import JOINT_NAMES
 from tests.exporters.twin import BODY, in_world, of_one_shape, points
 from tests.exporters.walkers import FPS, THERE, UNSEEN, walkers
 

@@ -22,11 +22,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.body.skeleton import JOINT_NAMES
 from choros.camera import project
 from choros.exporters import ExportOptions
 from choros.exporters.glb import influences, write_glb
 from choros.mesh.colours import colour_of
+from choros.skeleton import JOINT_NAMES
 from tests.exporters.twin import BODY, in_world, of_one_shape, points, y_up
 from tests.exporters.walkers import FPS, FRAMES, HEIGHT, THERE, UNSEEN, WIDTH, walkers
 

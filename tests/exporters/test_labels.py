@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from choros.body.skeleton import COCO17, POSETRACK15
 from choros.datasets.coco import read_coco
 from choros.datasets.posetrack import read_posetrack
 from choros.datasets.sample import to_coco17
@@ -15,6 +14,7 @@ from choros.exporters import ExportOptions
 from choros.exporters.coco import POSETRACK17
 from choros.exporters.labels import write_coco, write_posetrack
 from choros.exporters.mot import write_mot
+from choros.skeleton import COCO17, POSETRACK15
 from tests.exporters.twin import BODY, of_one_shape, points
 from tests.exporters.walkers import FRAMES, HEIGHT, THERE, UNSEEN, WIDTH, walkers
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.exporters import ExportOptions
 from choros.exporters.points import MARKERS
 from choros.exporters.trc import write_trc
+from choros.skeleton import JOINT_NAMES
 from tests.exporters.twin import BODY, in_world, of_one_shape, points, y_up
 from tests.exporters.walkers import FPS, FRAMES, THERE, walkers
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.errors import ChorosError
+from choros.skeleton import COCO17, JOINT_NAMES
 from tests.exporters.walkers import walkers
 
 pandas = pytest.importorskip("pandas")

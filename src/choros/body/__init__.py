@@ -1,6 +1,6 @@
 """The body: SMPL's form, the embedded open body, and users' own SMPL files.
 
-Names of joints and keypoints are in `choros.body.skeleton`, which loads no torch; the model itself is
+Names of joints and keypoints are in `choros.skeleton`, which loads no torch; the model itself is
 imported on first use.
 """
 

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import BodyModel, BodyParams
-from choros.body.skeleton import PARENTS
 from choros.errors import ChorosError, Nobody
 from choros.motion import Motion, Person
 from choros.rotation import rotmat_to_rotvec, rotvec_composition
+from choros.skeleton import PARENTS
 
 Floats = NDArray[np.float64]
 

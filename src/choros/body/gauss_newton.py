@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from choros.body import fit_arrays, least_squares
 from choros.body.kinematics import posed_joints
 from choros.body.model import BodyModel
-from choros.body.skeleton import PARENTS
+from choros.skeleton import PARENTS
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from choros.body.skeleton import JOINT_NAMES, KEYPOINT_SETS
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES, KEYPOINT_SETS
 
 #: Sets in which a joint's name means the joint itself; elsewhere a landmark of that name comes first.
 JOINT_SETS = ("smpl24", "comotion27")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import PARENTS
 from choros.rotation import rotvec_to_rotmat
+from choros.skeleton import PARENTS
 
 if TYPE_CHECKING:
     from torch import Tensor

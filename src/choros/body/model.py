@@ -170,7 +170,7 @@ class BodyModel(nn.Module):
     def keypoints(self, params: BodyParams, keypoints: str | np.ndarray = "coco17") -> Tensor:
         """Posed keypoints (..., K, 3), metres, equal to averaging `vertices` and `joints` but far cheaper.
 
-        `keypoints` is a set of `choros.body.skeleton.KEYPOINT_SETS` or a regressor (K, V) made for this body.
+        `keypoints` is a set of `choros.skeleton.KEYPOINT_SETS` or a regressor (K, V) made for this body.
         """
         points = self.skinned_points(keypoints)
         local = _local_rotations(params)

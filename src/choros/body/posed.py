@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from choros.body.kinematics import posed_joints
 from choros.body.open_body import read_open_body
-from choros.body.skeleton import JOINT_NAMES, joint_index, keypoint_index
 from choros.body.smpl_file import read_smpl
 from choros.body.tables import BodyTables
 from choros.rotation import rotmat_to_rotvec, rotvec_composition, rotvec_to_rotmat
+from choros.skeleton import JOINT_NAMES, joint_index, keypoint_index
 
 Floats = NDArray[np.float64]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from choros.body.skeleton import PARENTS
 from choros.body.tables import N_BETAS, N_JOINTS, BodyTables
 from choros.errors import ChorosError
 from choros.restricted_pickle import load_pickle
+from choros.skeleton import PARENTS
 
 MAX_BYTES = 512 * 2**20
 LICENCE = "SMPL body model licence (smpl.is.tue.mpg.de), as agreed to by whoever fetched the file"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES
 
 N_JOINTS = len(JOINT_NAMES)
 N_BETAS = 10

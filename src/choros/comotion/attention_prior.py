@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.comotion.config import ComotionConfig
+from choros.skeleton import JOINT_NAMES
 
 #: Numbers that tell where a cell is: x, y and their squares, image sides from the middle.
 N_WHERE = 4

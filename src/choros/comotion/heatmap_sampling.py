@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from choros.body.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 from choros.comotion.attention_prior import NARROWEST_CELLS
 from choros.comotion.encoder import ImageTokens
+from choros.skeleton import COCO17, JOINT_NAMES, MIRROR_COCO17
 
 #: Windows, standard deviations in sizes of the person.
 SPREADS = (0.06, 0.15, 0.4, 1.0)

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import forward_kinematics
-from choros.body.skeleton import JOINT_NAMES
 from choros.camera import project, unproject
 from choros.rotation import rotmat_to_columns
+from choros.skeleton import JOINT_NAMES
 
 #: Nearer than this, or behind the camera, a point is seen as if it were this far, metres.
 NEAR_M = 0.1

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.official import Official
 from choros.datasets.sample import PersonLabel, Sample, Samples, SmplPose, square_box
+from choros.skeleton import JOINT_NAMES
 
 BEDLAM = Official(
     "BEDLAM",

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import COCO17
 from choros.datasets.official import Official
 from choros.datasets.sample import Floats, PersonLabel, Sample, Samples, box_from_xywh
+from choros.skeleton import COCO17
 
 COCO = Official(
     "COCO keypoints",

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import COCO17
 from choros.datasets.official import Official
 from choros.datasets.sample import Floats, PersonLabel, Sample, Samples, SmplPose, intrinsics, rigid
+from choros.skeleton import COCO17
 
 EGOHUMANS = Official(
     "EgoHumans",

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from choros.body import BodyModel, BodyParams
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.official import Official
 from choros.datasets.sample import PersonLabel, Sample, Samples
+from choros.skeleton import JOINT_NAMES
 
 EMDB = Official(
     "EMDB", "eth-ait.github.io/emdb (by request)", "non-commercial research only, as agreed to on request"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import BODY25
 from choros.datasets.official import Official
 from choros.datasets.sample import Floats, PersonLabel, Sample, Samples, SmplPose, square_box
+from choros.skeleton import BODY25
 
 #: SPIN's 24 keypoints: LSP's 14, then MPII's, Human3.6M's and a face. 4DHumans keeps the first 19.
 SPIN24 = (

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from choros.body.skeleton import MPII16
 from choros.datasets.official import Official
 from choros.datasets.sample import PersonLabel, Sample, Samples, square_box
+from choros.skeleton import MPII16
 
 MPII = Official(
     "MPII Human Pose",

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import COCO17
+from choros.skeleton import COCO17
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.official import Official
 from choros.datasets.sample import PersonLabel, Sample, Samples, SmplPose
+from choros.skeleton import JOINT_NAMES
 
 THREEDPW = Official(
     "3DPW",

@@ -51,7 +51,7 @@ class Detector(Protocol):
 
 @runtime_checkable
 class KeypointEstimator(Protocol):
-    """Finds the 17 COCO keypoints (`choros.body.skeleton.COCO17`) of people whose boxes are known.
+    """Finds the 17 COCO keypoints (`choros.skeleton.COCO17`) of people whose boxes are known.
 
     The picture and its coordinates are those of `Detector`. ``boxes_px`` is (n, 4) and may be empty; row i of
     the answer belongs to box i. A keypoint outside the picture is allowed; one that the network does not see

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
-from choros.body.skeleton import JOINT_NAMES
 from choros.camera import project, project_in_front
 from choros.datasets.sample import PersonLabel, Sample, to_coco17
 from choros.errors import ChorosError
@@ -34,6 +33,7 @@ from choros.evaluation.metrics.tracking import (
 from choros.evaluation.world_errors import Mean, mean_of, unbroken_runs
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou
 from choros.motion import ROW, Motion
+from choros.skeleton import JOINT_NAMES
 from choros.video import picture
 from choros.video.images import pictures_in
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from choros.body.skeleton import FEET
 from choros.evaluation.metrics.motion_quality import (
     foot_contact,
     foot_sliding_cm_s,
@@ -23,6 +22,7 @@ from choros.evaluation.metrics.world import (
     w_mpjpe_mm,
     wa_mpjpe_mm,
 )
+from choros.skeleton import FEET
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

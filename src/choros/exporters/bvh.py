@@ -12,11 +12,11 @@ import numpy as np
 
 from choros.body import BodyModel
 from choros.body.cast import CHILDREN, CastPerson, Floats, cast_of, rest_vertices, shots
-from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.exporters.formats import ExportOptions, person_path
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.rotation import rotvec_to_rotmat
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 
 def _below(joint: int) -> list[int]:

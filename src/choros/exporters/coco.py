@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import COCO17
 from choros.keypoints import AREA_OF_BOX
 from choros.outputs import atomic_write
+from choros.skeleton import COCO17
 from choros.video.frame import Picture
 
 Floats = NDArray[np.floating[Any]]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from choros.body.cast import cast_of, stature_m
-from choros.body.skeleton import JOINT_NAMES
 from choros.exporters.formats import ExportOptions
 from choros.exporters.points import joints_m
 from choros.motion import Motion
 from choros.outputs import atomic_write
+from choros.skeleton import JOINT_NAMES
 
 COLUMNS = (
     "frame", "time_s", "person", "visible", "confidence", "stature_m",

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.body import BodyModel
 from choros.body.cast import CHILDREN, Cast, CastPerson, Floats, cast_of, curve_keys, rest_vertices
-from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.exporters.formats import ExportOptions
 from choros.mesh.colours import colour_of
 from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.rotation import rotmat_to_quat_wxyz, rotvec_to_quat_wxyz
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}  # section 3.6.2.2
 SHAPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body.cast import QUARTER_TURN, cast_of
-from choros.body.skeleton import KEYPOINT_SETS, POSETRACK15
 from choros.camera import project_in_front
 from choros.errors import ChorosError
 from choros.exporters.coco import CocoFile, PoseTrackFile, posetrack_points
 from choros.exporters.formats import ExportOptions
 from choros.exporters.points import keypoints_m
 from choros.motion import Motion
+from choros.skeleton import KEYPOINT_SETS, POSETRACK15
 from choros.video.frame import Picture
 
 #: Evidence that is surer than this makes a keypoint seen; what ``choros.keypoints.oks`` asks for.

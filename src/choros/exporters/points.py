@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.body.cast import Cast, CastPerson, Floats
-from choros.body.skeleton import BODY25, JOINT_NAMES
+from choros.skeleton import BODY25, JOINT_NAMES
 
 #: On the head and the feet, where the joints alone do not tell how these are turned.
 LANDMARKS = (

@@ -16,7 +16,6 @@ from pxr import Gf, Kind, Sdf, Usd, UsdGeom, UsdShade, UsdSkel, Vt
 from choros._version import __version__
 from choros.body import BodyModel
 from choros.body.cast import Cast, CastPerson, Floats, cast_of, curve_keys, rest_vertices
-from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.exporters.formats import ExportOptions
 from choros.exporters.glb import influences, linear_colour
 from choros.exporters.points import joints_m
@@ -24,6 +23,7 @@ from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
 from choros.outputs import whole_file
 from choros.rotation import rotvec_to_quat_wxyz
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 FILM = 0.36  # width of the camera's film, 36 mm: USD measures lenses in tenths of the stage's unit
 NEAR_FAR_M = (0.05, 1000.0)

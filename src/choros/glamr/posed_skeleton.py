@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import forward_kinematics
-from choros.body.skeleton import FEET, JOINT_NAMES
 from choros.rotation import rotmat_to_rotvec
+from choros.skeleton import FEET, JOINT_NAMES
 
 Floats = NDArray[np.float64]
 

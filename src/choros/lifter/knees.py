@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.rotation import rotmat_to_rotvec_unchecked
+from choros.skeleton import JOINT_NAMES
 
 Floats = NDArray[np.float64]
 

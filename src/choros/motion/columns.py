@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import joint_index, keypoint_index
 from choros.errors import ChorosError
 from choros.motion.extras import extras_of
 from choros.registered import registered
+from choros.skeleton import joint_index, keypoint_index
 
 Singles = NDArray[np.float32]
 

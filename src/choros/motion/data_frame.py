@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.errors import ChorosError
 from choros.motion.extras import PREFIX
+from choros.skeleton import COCO17, JOINT_NAMES
 
 if TYPE_CHECKING:
     import pandas

@@ -18,7 +18,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import FEET
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.scenes.camera.camera_moves import MOVES, CameraSetup, FrameCameras, sample_cameras, sample_setup
@@ -42,6 +41,7 @@ from choros.scenes.render.motion_blur import motion_blur
 from choros.scenes.truth.measurement import measure
 from choros.scenes.truth.scene_truth import SceneTruth
 from choros.scenes.truth.writers import write_scene
+from choros.skeleton import FEET
 from choros.video.limits import MAX_SIDE_PX
 
 Floats = NDArray[np.float64]

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from choros.body.cast import Cast, CastPerson, rest_vertices, unbroken
 from choros.body.kinematics import forward_kinematics, rotation_matrices
-from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.rotation import rotmat_to_quat_wxyz
+from choros.skeleton import JOINT_NAMES
 from choros.view.film import Film
 from choros.view.ground import grounded, shown_options
 

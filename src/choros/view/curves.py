@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body.cast import Cast, CastPerson, cast_of, unbroken
-from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.rotation import quat_wxyz_to_rotvec, rotvec_composition, rotvec_to_quat_wxyz
+from choros.skeleton import JOINT_NAMES
 from choros.view.ground import shown_options
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from choros.body import BodyParams
 from choros.body.cast import Cast, cast_of
-from choros.body.skeleton import FEET, JOINT_NAMES
 from choros.exporters.formats import ExportOptions
 from choros.motion import Motion
 from choros.rotation import rotmat_between
+from choros.skeleton import FEET, JOINT_NAMES
 from choros.view.overlay import body_of
 
 if TYPE_CHECKING:

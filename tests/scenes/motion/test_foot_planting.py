@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import PARENTS
 from choros.scenes.motion.foot_planting import _bridged, _joints, plant
 from choros.scenes.motion.gait import Manner, animate
 from choros.scenes.motion.rest_skeleton import JOINT, about, bend_leg, facing
 from choros.scenes.motion.routes import Leg, walk
+from choros.skeleton import PARENTS
 from choros.training.motion_model.windows import open_figure
 
 BALLS = [JOINT["left_foot"], JOINT["right_foot"]]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.scenes.motion.gait import Manner, animate
 from choros.scenes.motion.gestures import Gesture
 from choros.scenes.motion.rest_skeleton import RestSkeleton, about, facing
 from choros.scenes.motion.routes import Leg, nearest_m, walk
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 HEEL_M = np.array([0.0, -0.085, -0.05])  # of the sole, from the ankle
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.scenes.motion.motion_features import (
     FPS,
     MOVED,
@@ -18,6 +17,7 @@ from choros.scenes.motion.motion_features import (
     path,
 )
 from choros.scenes.motion.rest_skeleton import JOINT, about
+from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.training.motion_model.windows import open_figure
 
 N = 40

@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.kinematics import forward_kinematics, rotation_matrices
-from choros.body.skeleton import JOINT_NAMES
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, make_scene
 from choros.scenes.people.actors import BodyMaker
@@ -26,6 +25,7 @@ from choros.scenes.people.makehuman import (
     stance,
 )
 from choros.scenes.people.person_appearance import sample_appearance
+from choros.skeleton import JOINT_NAMES
 
 SHARED = Path(__file__).parents[4] / "shared/assets/makehuman"
 needs_shared = pytest.mark.skipif(

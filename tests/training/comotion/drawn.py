@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from choros.body import BodyModel
-from choros.body.skeleton import COCO17
 from choros.camera import project, unproject
 from choros.comotion.config import ComotionConfig
 from choros.comotion.person_states import standing_columns
 from choros.datasets.sample import PersonLabel, SmplPose
 from choros.rotation import columns_to_rotmat
+from choros.skeleton import COCO17
 from choros.training.comotion.clip import HEIGHT_M, LabelledClip
 from choros.training.comotion.losses import points_about_pelvis
 from choros.training.comotion.recipe import Recipe, Source, Stage

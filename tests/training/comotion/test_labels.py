@@ -6,9 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.sample import Sample
 from choros.motion import FRAME, ROW, Header, Motion
+from choros.skeleton import JOINT_NAMES
 from choros.training.comotion.labels import clip_of_motion, clip_of_samples, clip_of_scene
 from tests.training.comotion.drawn import labelled_person, reprojected
 

@@ -11,13 +11,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.body.skeleton import JOINT_NAMES
 from choros.camera import intrinsics, project
 from choros.cli.train_comotion import Comotion
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.lifter.lift import Lifting
 from choros.motion import ROW
+from choros.skeleton import JOINT_NAMES
 from choros.training.comotion.footage import open_pseudo_labels, pseudo_labelled, with_footage
 from choros.training.comotion.pseudo_labels import Filters, Judge, Labelled, Labeller, Part, shrunk, write_set
 from choros.training.comotion.recipe import SMALL

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
-from choros.body.skeleton import MIRROR_JOINTS
+from choros.skeleton import MIRROR_JOINTS
 from choros.training.lifter.batch import ClipConfig, sample
 from choros.training.lifter.keypoint_noise import CLEAN
 from choros.training.lifter.poses import NOTHING_MIXED

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 
 #: Share of the time of each source that `split` holds out.
 HELD_OUT_SHARE = 0.10

@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, PARENTS
 from choros.datasets.mocap.clip import MocapClip
 from choros.datasets.mocap.source import REQUIRED_ROLES, SourceMotion
 from choros.errors import ChorosError
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 #: Bones whose directions the retargeted motion takes over exactly: SMPL joint at each end.
 LIMBS = tuple(

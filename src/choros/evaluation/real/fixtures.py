@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from choros.body.skeleton import MPII16
 from choros.datasets.coco import read_coco
 from choros.datasets.mpii import MPII
 from choros.datasets.posetrack import read_posetrack
@@ -25,6 +24,7 @@ from choros.evaluation.real.pictures import Picture, Scored, grown, measure_foun
 from choros.evaluation.real.record import Result
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
+from choros.skeleton import MPII16
 from choros.tracking.stream import System
 
 _MIN_HEIGHT_PX = 40.0

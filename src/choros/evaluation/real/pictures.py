@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
-from choros.body.skeleton import COCO17
 from choros.camera import intrinsics
 from choros.datasets.coco import read_coco
 from choros.datasets.lsp import LSP14
@@ -46,6 +45,7 @@ from choros.evaluation.real.people import (
 from choros.evaluation.real.record import Result, Shot
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
+from choros.skeleton import COCO17
 from choros.tracking.stream import GivenStream, Stream, System
 
 _LSP_GROWN = 1.25  # of the box around the limb joints; see above

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import JOINT_NAMES
 from choros.datasets.human36m import read_human36m_npz
 from choros.datasets.mpi_inf_3dhp import MPI_INF_3DHP, read_mpi_inf_3dhp_npz
 from choros.datasets.sample import Sample, intrinsics, to_coco17
@@ -28,6 +27,7 @@ from choros.evaluation.real.pictures import body_of, grown, read_picture
 from choros.evaluation.real.record import Result, Shot, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_of_keypoints
+from choros.skeleton import JOINT_NAMES
 from choros.tracking.stream import GivenStream, System
 
 #: Joints of the same name in SMPL, Human3.6M and MPI-INF-3DHP.

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from choros.body import BodyModel
-from choros.body.skeleton import COCO17
 from choros.camera import project
 from choros.datasets.official import Official
 from choros.evaluation.bodies import keypoints_m
@@ -30,6 +29,7 @@ from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
 from choros.options import Matrix, TrackOptions
+from choros.skeleton import COCO17
 from choros.track_video import track
 from choros.tracking.stream import System
 

@@ -15,8 +15,8 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 
 from choros.body.kinematics import forward_kinematics
-from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, RestSkeleton, about, facing
+from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 
 FPS = 15.0  # of the rows
 STILL = ("left_foot", "right_foot", "left_hand", "right_hand")  # not learned: captures barely know them

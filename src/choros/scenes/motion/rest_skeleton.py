@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, PARENTS
+from choros.skeleton import JOINT_NAMES, PARENTS
 
 Floats = NDArray[np.float64]
 JOINT = {name: j for j, name in enumerate(JOINT_NAMES)}

@@ -13,10 +13,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.skeleton import COCO17, JOINT_NAMES
 from choros.scenes.people.cloth import Piece, cut
 from choros.scenes.people.person_appearance import PersonAppearance, sample_colour
 from choros.scenes.place import textures
+from choros.skeleton import COCO17, JOINT_NAMES
 
 Floats = NDArray[np.float64]
 JOINT = {name: j for j, name in enumerate(JOINT_NAMES)}

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyParams
-from choros.body.skeleton import COCO17, POSETRACK15
 from choros.camera import project
 from choros.compiled import compiled
 from choros.mesh.rasteriser import Canvas
@@ -25,6 +24,7 @@ from choros.scenes.place.solids import FAR_M
 from choros.scenes.place.surroundings import Surroundings
 from choros.scenes.render.tracing import hide_behind, trace_depth
 from choros.scenes.truth.scene_truth import SceneTruth
+from choros.skeleton import COCO17, POSETRACK15
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

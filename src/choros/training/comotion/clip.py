@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.backbones.trunk import COARSEST_PX
-from choros.body.skeleton import COCO17, MIRROR_COCO17, MIRROR_JOINTS
 from choros.crops import Letterbox
+from choros.skeleton import COCO17, MIRROR_COCO17, MIRROR_JOINTS
 
 Singles = NDArray[np.float32]
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.body.skeleton import JOINT_NAMES
 from choros.camera import intrinsics, project
 from choros.datasets.sample import PersonLabel, Sample, to_coco17
 from choros.keypoints import box_of_keypoints
 from choros.motion import Motion
 from choros.scenes.stream import SceneClip
+from choros.skeleton import JOINT_NAMES
 from choros.training.comotion.clip import HEIGHT_M, LEFT_HIP, RIGHT_HIP, LabelledClip, narrow_hips
 from choros.training.comotion.losses import N_POINTS, points_about_pelvis
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from choros.body.skeleton import PARENTS
 from choros.lifter.network import Hypotheses
+from choros.skeleton import PARENTS
 from choros.training.lifter.recipe import LifterRecipe
 
 

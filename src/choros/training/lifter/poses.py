@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from choros.body.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.datasets.mocap import MocapClip
+from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.training.lifter.keypoint_noise import log_uniform
 
 Floats = NDArray[np.floating]

@@ -7,10 +7,10 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from choros.body.skeleton import PARENTS
 from choros.scenes.motion.motion_features import MOVED, orthonormal
 from choros.scenes.motion.motion_model import Components, MotionModel
 from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
+from choros.skeleton import PARENTS
 from choros.training.motion_model.recipe import MotionModelRecipe
 from choros.training.motion_model.windows import Windows, open_figure
 
