@@ -272,12 +272,26 @@ class Contrary:
     fast: int = 3
 
 
+@dataclass(frozen=True)
+class Worldly:
+    """An option as a command has one by itself."""
+
+    world: bool = False
+
+
 @pytest.mark.usefixtures("own_registry")
-def test_one_flag_means_one_thing(capsys, clip):
-    systems.register("contrary", Toy, Contrary)
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (Contrary, "the option fast of new has another type or default than that of lifter"),
+        (Worldly, "new calls an option world, as the command line calls one of its own"),
+    ],
+)
+def test_one_flag_means_one_thing(capsys, clip, options, says):
+    systems.register("new", Toy, options)
     code, _, said = run(capsys, "track", clip)
     assert code == 2
-    assert "the option fast of contrary has another type or default than that of lifter" in said
+    assert says in said
 
 
 @pytest.mark.usefixtures("own_registry")

@@ -15,12 +15,14 @@ from choros.cli.doctor import Doctor
 from choros.cli.export import Export
 from choros.cli.grammar import check_options
 from choros.cli.live import Live
+from choros.cli.networks import check_names
 from choros.cli.output import safe_output
 from choros.cli.plot import Plot
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.traces import keep_out_of_home
 from choros.cli.track import Track
+from choros.cli.tracking import Tracking
 from choros.cli.train import Train
 from choros.cli.view import View
 from choros.cli.world import World
@@ -74,6 +76,7 @@ def _parsed(arguments: list[str]) -> Command | None:
         print(f"choros {__version__}")
         return None
     check_options(arguments)
+    check_names(Track, Live, Demo, Bench, Tracking)
     return tyro.cli(
         Command,
         prog="choros",

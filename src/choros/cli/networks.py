@@ -131,6 +131,17 @@ def _with_flags(command: Any, without: tuple[str, ...], entries: tuple[systems.E
     )
 
 
+def check_names(*commands: type) -> None:
+    """Raise ``ChorosError`` where an option of a system has the name of one that a command has by itself."""
+    own = {field.name for command in commands for field in fields(command)} | {"system", "device", "dtype"}
+    for option, written in _flags(systems.entries()).items():
+        if written.flag in own:
+            raise ChorosError(
+                f"{systems.having(option)[0]} calls an option {option}, as the command line calls one of its own; "
+                "it needs another name."
+            )
+
+
 @lru_cache(maxsize=4)
 def _flags(entries: tuple[systems.Entry, ...]) -> dict[str, Written]:
     """How every option of any system is written. Raises ``ChorosError`` where two of one name are not alike."""
