@@ -153,6 +153,7 @@ class MotionJournal:
         return len(seen)
 
     def close(self) -> None:
+        """Close both files; what was appended stays for ``resume``."""
         self._frames.close()
         self._rows.close()
 
@@ -164,6 +165,7 @@ class MotionJournal:
 
 
 def folder_of(output: Path) -> Path:
+    """The folder of the journal, beside the ``motion.npz`` that will be written from it."""
     return output.with_name(output.name + ".journal")
 
 

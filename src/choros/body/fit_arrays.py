@@ -93,6 +93,7 @@ class Bench(NamedTuple):
 
     @classmethod
     def of(cls, hanging: Hanging) -> Bench:
+        """Zeros of the shapes that this body's free joints and keypoint pairs need, used anew for each person."""
         unknowns = 3 * hanging.free + 3
         return cls(
             rest=np.zeros((24, 3)),

@@ -33,6 +33,7 @@ class Plot:
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
+        """Write the page of curves over time. Raises ``ChorosError`` if the output is no HTML file."""
         from choros.body import BodyModel
         from choros.outputs import check_output
         from choros.view.curves import DEFAULT_JOINTS, write_report

@@ -39,6 +39,10 @@ class View:
     """Your own SMPL file, if the motions were tracked with it."""
 
     def run(self) -> None:
+        """Serve the motions to a browser, or write them as one HTML page.
+
+        Raises ``ChorosError`` if no motion is named or files do not fit together.
+        """
         if self.motion is None:
             raise ChorosError("give a motion.npz that `choros track` wrote.")
         check_port(self.port)

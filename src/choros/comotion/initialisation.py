@@ -90,6 +90,10 @@ class StandingInitialisation(nn.Module):
         self.register_buffer("standing", standing_rotations(), persistent=False)
 
     def forward(self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor) -> PersonStates:
+        """People who fill boxes, (B, P, 4) xyxy px, as if they stood upright.
+
+        ``K`` (B, 3, 3) px and ``present`` (B, P); absent people's boxes count for nothing.
+        """
         boxes_px = boxes_px.masked_fill(~present[..., None], 0)
         pelvis_px, rho = standing_in_boxes(boxes_px, self.config.standing_height_m)
         n_hidden = self.config.hidden_width if self.config.hidden_state else 0

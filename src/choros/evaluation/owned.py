@@ -43,6 +43,7 @@ class OwnedSource:
     has_truth = True
 
     def open(self, folder: Path, progress: ProgressCall) -> Clip:
+        """Read the labels; the video stays where it is and nothing is written into ``folder``."""
         labelled = self.read()
         return Clip(labelled.video, labelled, labelled.fps if labelled.video.is_dir() else None)
 

@@ -58,10 +58,11 @@ def write_obj(motion: Motion, path: Path, options: ExportOptions | None = None) 
 
 
 def write_ply(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """Binary PLY of the frame numbered ``options.frame``; each vertex tells whose it is, their colour and whether
-    they were seen.
+    """Binary PLY of the frame numbered ``options.frame``: everybody's mesh, metres, y up.
 
-    Metres, y up. Raises ``ChorosError`` as ``cast_of`` does, if the motion has no such frame, and if nobody is in it.
+    Each vertex tells whose it is, their colour and whether they were seen.
+
+    Raises ``ChorosError`` as ``cast_of`` does, if the motion has no such frame, and if nobody is in it.
     """
     options = options or ExportOptions()
     number, skins, faces = _skins(motion, path, options)

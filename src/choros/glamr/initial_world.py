@@ -27,10 +27,10 @@ def first_world(
     evidence: CameraEvidence | None,
     given: CameraPath | None,
 ) -> World:
-    """Where everything begins: people as they were seen by a camera that stands, or turns and goes as its
-    background says.
+    """The world that the optimisation starts from: people where the camera of this ``kind`` saw them.
 
-    Of a camera that moves before no background only people know: they are on their predicted paths (equation 15).
+    The camera stands still, or turns and moves as ``given`` or as its background says (``evidence``). Where it moves
+    and no background tells how, people walk on their predicted trajectories and tell where it was (equation 15).
     """
     T, S = observations.there.shape
     R, root = np.tile(np.eye(3), (T, S, 1, 1)), np.zeros((T, S, 3))

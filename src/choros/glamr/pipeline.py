@@ -96,14 +96,18 @@ def _world_of_shot(
     if given is not None and not given_in_metres:
         given = in_metres(given, people)
     observations = observations_of(motion, people)
-    best: tuple[CameraMoves, Solved] | None = None
-    for kind in _kinds(options, given, evidence):
+
+    def solved_as(kind: CameraMoves) -> Solved:
         world = first_world(people, observations, kind, evidence, given)
-        solved = _optimised(world, observations, options, kind, evidence, report)
-        if best is None or solved.total < best[1].total * MORE_FREEDOM_FOR:
-            best = kind, solved
-    assert best is not None
-    return motion_of(motion, people, observations, best[1].world, options, best[0])
+        return _optimised(world, observations, options, kind, evidence, report)
+
+    moves, *others = _kinds(options, given, evidence)
+    best = solved_as(moves)
+    for kind in others:
+        solved = solved_as(kind)
+        if solved.total < best.total * MORE_FREEDOM_FOR:
+            moves, best = kind, solved
+    return motion_of(motion, people, observations, best.world, options, moves)
 
 
 def _check(

@@ -107,6 +107,7 @@ class Lifting:
 
     @property
     def hidden_width(self) -> int:
+        """How many numbers the network remembers of a person."""
         return self.network.config.width
 
     def no_past(self, n: int) -> Past:

@@ -103,6 +103,7 @@ class Block(nn.Module):
         self.down = nn.Linear(width * expansion, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (..., width) plus what the block adds to them, the same shape."""
         return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
 
 

@@ -153,7 +153,8 @@ def rescue(output: str | Path) -> int:
     with claimed(output):
         header = Header.from_json((folder / "header.json").read_text())
         resumed = MotionJournal.resume(output, header)
-        assert resumed is not None
+        if resumed is None:  # it was there a moment ago
+            raise ChorosError(f"{folder} was removed while it was being rescued; nothing is left to rescue.")
         journal, _ = resumed
         with journal:
             journal.finish()

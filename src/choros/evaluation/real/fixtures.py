@@ -50,12 +50,11 @@ def read_pictures(root: Path) -> dict[str, list[Picture]]:
 
 def picture(sample: Sample) -> Picture:
     """A sample as it is scored."""
-    assert sample.image is not None
     people = [person for person in sample.people if person.box_px is not None]
     boxes = np.array([person.box_px for person in people], np.float64).reshape(-1, 4)
     labelled = np.array([has_keypoints(person) for person in people], bool)
     return Picture(
-        sample.image,
+        sample.path,
         boxes,
         np.array([to_coco17(person) for person in people]).reshape(-1, 17, 3),
         labelled & (boxes[:, 3] - boxes[:, 1] >= _MIN_HEIGHT_PX),

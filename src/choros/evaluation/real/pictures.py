@@ -179,6 +179,7 @@ class Scored:
         }
 
     def shot(self, rows: NDArray[np.void], K: Floats) -> Shot:
+        """The picture with its rows, captioned with the shares of keypoints within .05 and .1 of the body's size."""
         score = share_within(self.body, 0.1)
         caption = f"{self.picture.image.stem} {share_within(self.body, 0.05):.2f}/{score:.2f}"
         return Shot(self.picture.image, None, rows, K, caption, score=score)

@@ -76,6 +76,7 @@ class Truth:
         return cls(*(np.asarray(arrays[key], np.float64) for key in keys))
 
     def keypoints_cam(self, view: int) -> Floats:  # (T, 17, 3) metres
+        """COCO-17 keypoints in the axes of one camera, (T, 17, 3) metres."""
         return np.asarray(self.keypoints_world @ self.R[view].T + self.t[view], np.float64)
 
 

@@ -225,7 +225,7 @@ def _rest_pelvis(betas: NDArray[np.floating], body: BodyModel) -> Floats:  # (10
 def _about_pelvis(
     rotations: NDArray[np.float64], betas: NDArray[np.floating], body: BodyModel
 ) -> NDArray[np.float64]:
-    """(T, P, 41, 3)"""
+    """The 24 joints and 17 keypoints of T frames and P people about their pelves, (T, P, 41, 3) metres."""
     with torch.inference_mode():
         turns = torch.as_tensor(rotations, dtype=body.dtype)
         shapes = torch.as_tensor(betas, dtype=body.dtype).expand(*turns.shape[:2], 10)

@@ -131,11 +131,10 @@ class Judge:
         return np.linalg.norm((self._whiten @ away[..., None])[..., 0], axis=-1).max(-1)
 
     def error(self, rows: NDArray[np.void], K: Floats) -> Floats:  # (n,)
-        """Mean distance of confident keypoints from the fit's as a share of the size; infinite where none is,
-        and where the fit reaches behind the camera.
+        """Mean distance of confident keypoints from the fit's, (n,), as a share of the person's size in the image.
 
-        The size is the longer side of the box around the fit's keypoints: a detector's box is short where
-        somebody is cut off or hidden.
+        Infinite where no keypoint is confident, and where the fit reaches behind the camera. The size is the longer
+        side of the box around the fit's keypoints: a detector's box is short where somebody is cut off or hidden.
         """
         pose = np.concatenate([rows["global_orient"], rows["body_pose"]], -1).reshape(-1, 3)
         rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
