@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import intrinsics, project, unproject
 from choros.lifter.lift import LiftConfig, Lifting, Past
-from choros.lifter.network import Lifter, LifterConfig, View, look
+from choros.lifter.network import Lifter, LifterConfig, PersonView, look
 from choros.training.lifter.batch import ClipConfig, sample
 from tests.training.captured import SWINGING
 
@@ -62,9 +62,9 @@ def test_the_network_is_causal_and_people_are_apart():
     view = look(keypoints, torch.eye(3).expand(3, 5, 3, 3), torch.full((3, 5), 0.04))
     with torch.no_grad():
         whole, _ = network(view, torch.zeros(3, 32))
-        part, hidden = network(View(*(p[:, :3] for p in view)), torch.zeros(3, 32))
-        rest, _ = network(View(*(p[:, 3:] for p in view)), hidden)
-        alone, _ = network(View(*(p[1:2] for p in view)), torch.zeros(1, 32))
+        part, hidden = network(PersonView(*(p[:, :3] for p in view)), torch.zeros(3, 32))
+        rest, _ = network(PersonView(*(p[:, 3:] for p in view)), hidden)
+        alone, _ = network(PersonView(*(p[1:2] for p in view)), torch.zeros(1, 32))
     for one, a, b, c in zip(whole, part, rest, alone, strict=True):
         torch.testing.assert_close(one, torch.cat([a, b], 1), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(one[1:2], c, atol=1e-5, rtol=1e-4)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.camera_motion.epipolar import Turn, turn_between
+from choros.camera_motion.epipolar import RelativeRotation, turn_between
 from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
 from choros.camera_motion.ground import ground_between
 from choros.camera_motion.place_recognition import PlaceMemory, view_of
@@ -111,7 +111,7 @@ class Odometry:
             self._begin(grey, still, K, self._points[found.agree])
         return turn, weight
 
-    def _passed(self, found: Turn, K: Floats, up: Floats | None) -> Passed | None:
+    def _passed(self, found: RelativeRotation, K: Floats, up: Floats | None) -> Passed | None:
         self._since += 1
         R = found.R_after_before
         ground = None

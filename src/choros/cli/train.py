@@ -100,11 +100,11 @@ class Lifter(FromMocap):
         """The lifter on clips of bodies, with the losses and noise of its recipe."""
         from choros.lifter.network import LifterConfig
         from choros.training.lifter.batch import ClipConfig
-        from choros.training.lifter.poses import Clip
+        from choros.training.lifter.poses import PoseClip
         from choros.training.lifter.recipe import LifterRecipe
         from choros.training.lifter.task import LifterTask
 
-        clips = [Clip.of(clip) for clip in found]
+        clips = [PoseClip.of(clip) for clip in found]
         return LifterTask(clips, self.as_asked(LifterRecipe()), LifterConfig(), ClipConfig())
 
 

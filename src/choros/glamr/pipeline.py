@@ -21,7 +21,7 @@ from choros.glamr.options import CameraMoves, WorldOptions
 from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
 from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
 from choros.glamr.solve import CameraIs, Solved, solve
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.glamr.world_motion import motion_of
 from choros.motion import Motion
 
@@ -152,7 +152,7 @@ def _kinds(
 
 
 def _optimised(
-    world: World,
+    world: WorldVariables,
     observations: Observations,
     options: WorldOptions,
     kind: CameraMoves,

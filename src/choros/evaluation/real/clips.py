@@ -23,7 +23,7 @@ from choros.evaluation.bodies import joints_m, keypoints_m
 from choros.evaluation.metrics.motion_quality import jitter_m_s3
 from choros.evaluation.real.people import projected
 from choros.evaluation.real.pictures import body_of
-from choros.evaluation.real.record import Result, Shot
+from choros.evaluation.real.record import Result, ResultPicture
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
@@ -120,12 +120,12 @@ def measure(
     return Result("clips", clip.name, name, metrics, [], shots_of(clip, motion, 12))
 
 
-def shots_of(video: Path, motion: Motion, count: int) -> list[Shot]:
+def shots_of(video: Path, motion: Motion, count: int) -> list[ResultPicture]:
     """``count`` frames of a motion, evenly over its time, with whom the system sees in them."""
     shots = []
     for frame in np.linspace(0, len(motion) - 1, count).astype(int).tolist():
         rows: NDArray[np.void] = motion.in_frame(frame)
         caption = f"{video.stem} {float(motion.pts[frame]):.1f} s"
         K = motion.frames["K"][frame]
-        shots.append(Shot(video, motion.pts[frame], rows[rows["visible"]], K, caption))
+        shots.append(ResultPicture(video, motion.pts[frame], rows[rows["visible"]], K, caption))
     return shots

@@ -25,7 +25,7 @@ from choros.evaluation.bodies import joints_m
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.evaluation.real.people import Floats, answer, match
 from choros.evaluation.real.pictures import body_of, grown, read_picture
-from choros.evaluation.real.record import Result, Shot, mean_of
+from choros.evaluation.real.record import Result, ResultPicture, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_of_keypoints
 from choros.skeleton import JOINT_NAMES
@@ -85,7 +85,7 @@ def measure(name: str, system: System, samples: Sequence[Sample], progress: Prog
         }
         parts.append(part)
         caption = f"{part['picture'][:12]} PA {part['pa_mpjpe_mm']:.0f} mm"
-        shots.append(Shot(sample.path, None, row, K, caption, box, -part["pa_mpjpe_mm"]))
+        shots.append(ResultPicture(sample.path, None, row, K, caption, box, -part["pa_mpjpe_mm"]))
     metrics = mean_of(parts, ("pa_mpjpe_mm",)) | {"missed": float(sum(not part["found"] for part in parts))}
     for data in dict.fromkeys(part["set"] for part in parts):
         metrics[f"{data} pa_mpjpe_mm"] = mean_of([p for p in parts if p["set"] == data], ("pa_mpjpe_mm",))[

@@ -39,7 +39,7 @@ class Row:
     """A row, what it needs, and what measures it."""
 
     label: str
-    part: footage.Part
+    part: footage.FootageFiles
     measure: Callable[[Job], list[Result]]
 
 
@@ -64,7 +64,7 @@ def _coco_bysa(job: Job) -> list[Result]:
     return _both_ways("coco_bysa", job, labelled)
 
 
-def _both_ways(row: str, job: Job, labelled: Sequence[pictures.Picture]) -> list[Result]:
+def _both_ways(row: str, job: Job, labelled: Sequence[pictures.LabelledPicture]) -> list[Result]:
     """With boxes given, and found."""
     label = ROWS[row].label
     return [

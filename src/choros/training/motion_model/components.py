@@ -12,7 +12,7 @@ from choros.scenes.motion.motion_model import Components, MotionModel
 from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
 from choros.skeleton import PARENTS
 from choros.training.motion_model.recipe import MotionModelRecipe
-from choros.training.motion_model.windows import Windows, open_figure
+from choros.training.motion_model.windows import MotionWindows, open_figure
 
 
 def feature_scale(figure: RestSkeleton) -> Floats:  # (N_FEATURES,)
@@ -42,7 +42,7 @@ def fit_components(components: Components, rows: Tensor, scale: Floats) -> None:
 
 
 @torch.no_grad()
-def fit_to_windows(model: MotionModel, windows: Windows, recipe: MotionModelRecipe) -> None:
+def fit_to_windows(model: MotionModel, windows: MotionWindows, recipe: MotionModelRecipe) -> None:
     """Principal components of a fair sample of the windows, and how far joints turn in all of them."""
     rng = np.random.default_rng([recipe.seed, 1 << 32])
     drawn = rng.choice(len(windows.rows), recipe.component_windows, p=windows.chance)

@@ -22,7 +22,7 @@ from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
 from choros.training.motion_model.recipe import MotionModelRecipe
 
 
-class Windows(NamedTuple):
+class MotionWindows(NamedTuple):
     """All windows to learn from."""
 
     rows: Tensor  # (N, window, N_FEATURES) float32
@@ -35,7 +35,9 @@ def open_figure() -> RestSkeleton:
     return RestSkeleton(np.asarray(rest, np.float64), float(sole_m))
 
 
-def windows_of(clips: Sequence[MocapClip], config: MotionModelConfig, recipe: MotionModelRecipe) -> Windows:
+def windows_of(
+    clips: Sequence[MocapClip], config: MotionModelConfig, recipe: MotionModelRecipe
+) -> MotionWindows:
     """Every window of the clips on which somebody is on their feet, at each tempo, and mirrored.
 
     Long activities are drawn less often than their length says: by its square root.
@@ -52,7 +54,7 @@ def windows_of(clips: Sequence[MocapClip], config: MotionModelConfig, recipe: Mo
                         found.setdefault(activity(clip.name), []).append(window.astype(np.float32))
     chance = np.concatenate([np.full(len(group), len(group) ** -0.5) for group in found.values()])
     rows = np.concatenate([np.stack(group) for group in found.values()])
-    return Windows(torch.from_numpy(rows), chance / chance.sum())
+    return MotionWindows(torch.from_numpy(rows), chance / chance.sum())
 
 
 def rows_of(clip: MocapClip, figure: RestSkeleton, tempo: float = 1.0) -> Floats:
