@@ -95,7 +95,7 @@ def test_content_counts_beside_place():
     beside = cells.expand(1, HEADS, -1, -1)
     both = torch.cat([key, beside], -1)
     image = ImageTokens(both, both, key, torch.zeros(1, 2), torch.full((1,), 8.0))
-    seen = one.look(one.norm(tokens), image, anchors([32.0, 36.0]))
+    seen = one.attend(one.norm(tokens), image, anchors([32.0, 36.0]))
     way = seen[0, 0, -HEADS * N_WHERE :].unflatten(-1, (HEADS, 4))
     assert (way[:, 0] > 0).all()
     assert way[-1, 0] == pytest.approx(12 / 32, abs=0.05)  # the widest window follows the key

@@ -22,7 +22,7 @@ KINDS = {"mov": "MP4 or MOV", "matroska": "Matroska or WebM", "mpegts": "MPEG-TS
 def tell(clip: str, seconds: float) -> None:
     """Print what is seen in the first ``seconds`` of a clip. Raises ChorosError if nothing in it can be read."""
     from choros.video import open_video
-    from choros.video.report import claims, look_through
+    from choros.video.report import claims, report_of
 
     path = Path(clip)
     said = claims(path) if path.is_file() else None
@@ -30,7 +30,7 @@ def tell(clip: str, seconds: float) -> None:
     with open_video(clip) as reader:
         info = reader.info
         _print(_opened(clip, info, said))
-        seen = look_through(reader, min(seconds, LIVE_S) if info.is_live else seconds, said)
+        seen = report_of(reader, min(seconds, LIVE_S) if info.is_live else seconds, said)
     _print(_seen(seen, said))
     _print(_people(seen.samples))
     _print(_plan(info, seen, path.is_dir()))

@@ -36,9 +36,9 @@ class DecoderLayer(nn.Module):
         self.within_person = layers(config.layers_within_person)
 
     def forward(self, tokens: Tensor, image: ImageTokens, mask: Tensor, anchors: Anchors) -> Tensor:
-        """``tokens`` (B, N, M, C) of N people; ``mask`` (B * M, N, N), who may look at whom."""
+        """``tokens`` (B, N, M, C) of N people; ``mask`` (B * M, N, N), who may attend to whom."""
         B, N, M, _ = tokens.shape
-        tokens = tokens + self.after_attention(self.look(self.norm(tokens), image, anchors)).unflatten(
+        tokens = tokens + self.after_attention(self.attend(self.norm(tokens), image, anchors)).unflatten(
             1, (N, M)
         )
 
@@ -50,7 +50,7 @@ class DecoderLayer(nn.Module):
             tokens = layer(tokens)
         return tokens.unflatten(0, (B, N))
 
-    def look(self, tokens: Tensor, image: ImageTokens, anchors: Anchors) -> Tensor:
+    def attend(self, tokens: Tensor, image: ImageTokens, anchors: Anchors) -> Tensor:
         """What normalised tokens (B, N, M, C) see in the image, (B, N * M, n_seen)."""
         query = split_heads(self.query(tokens).flatten(1, 2), self.heads) * self.scale  # (B, heads, N M, d)
         if self.windows is None:

@@ -153,7 +153,7 @@ class TrajectoryPredictor(nn.Module):
             return []
         dtype = self.out.weight.dtype
         lengths = torch.tensor([len(joints) for joints in people])
-        seen = pad_sequence([look(joints.to(dtype)) for joints in people], batch_first=True)
+        seen = pad_sequence([joint_features(joints.to(dtype)) for joints in people], batch_first=True)
         context = self.context(seen, lengths)
         prior = self.prior(context, lengths)
         noise = torch.randn(
@@ -164,7 +164,7 @@ class TrajectoryPredictor(nn.Module):
         return [paths[:, : len(joints)].to(joints.dtype) for paths, joints in zip(said, people, strict=True)]
 
 
-def look(joints: Tensor) -> Tensor:
+def joint_features(joints: Tensor) -> Tensor:
     """Joints (..., T, 24, 3), metres, as the network sees them (..., T, SEEN): places and speeds."""
     places = joints[..., 1:, :].flatten(-2)
     speed = torch.diff(places, dim=-2, prepend=places[..., :1, :]) * FPS

@@ -33,7 +33,7 @@ from choros.body.kinematics import posed_joints
 from choros.errors import ChorosError
 from choros.keypoints import keypoint_std
 from choros.lifter.knees import stand_on_likely_knees
-from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, look
+from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, person_view
 
 STEP_S = 1 / 30  # between frames for which the fit's limits on turns hold; they grow with the root of time
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
@@ -224,7 +224,7 @@ class Lifting:
         with torch.inference_mode():
             points = torch.as_tensor(np.asarray(keypoints, np.float32))
             intrinsics = torch.as_tensor(K, dtype=torch.float32).expand(len(points), 3, 3)
-            view = look(points, intrinsics, torch.as_tensor(past.dt_s, dtype=torch.float32))
+            view = person_view(points, intrinsics, torch.as_tensor(past.dt_s, dtype=torch.float32))
             view = PersonView(*(part[:, None] for part in view))  # one frame long
             found, hidden = self.network(view, torch.as_tensor(past.hidden))
             return (

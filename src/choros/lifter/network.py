@@ -56,7 +56,7 @@ class Hypotheses(NamedTuple):
 N_INPUTS = 17 * 3 + 5
 
 
-def look(keypoints: Tensor, K: Tensor, dt_s: Tensor) -> PersonView:
+def person_view(keypoints: Tensor, K: Tensor, dt_s: Tensor) -> PersonView:
     """Turn the camera towards each person and measure their keypoints there.
 
     ``keypoints`` (..., 17, 3) x_px, y_px, confidence; ``K`` (..., 3, 3) px; ``dt_s`` (...,) seconds since the

@@ -23,7 +23,7 @@ from choros.motion.mot import write_mot
 from choros.motion.npz import read_npz, write_npz
 from choros.motion.person import People, Person
 from choros.motion.resampling import evened
-from choros.motion.settling import sights, tentative
+from choros.motion.settling import seen_spans, tentative
 from choros.motion.tables import FRAME
 from choros.registered import registered
 
@@ -267,7 +267,7 @@ class Motion(Columns):
     @property
     def tentative(self) -> list[int]:
         """People who were in sight for less than .2 s, and may be nobody; see ``settling``."""
-        return tentative(sights(self.rows), self.frames, float(self.fps))
+        return tentative(seen_spans(self.rows), self.frames, float(self.fps))
 
     def settled(self) -> Motion:
         """Without tentative people: what exports, overlays, views and plots take unless told otherwise."""

@@ -106,7 +106,7 @@ class VideoReport:
     wrong: str | None = None  # what ended the reading before
 
 
-def look_through(reader: VideoReader, seconds: float, said: Claims | None = None) -> VideoReport:
+def report_of(reader: VideoReader, seconds: float, said: Claims | None = None) -> VideoReport:
     """Read the first ``seconds`` of a video once. Memory does not grow but for a number a frame."""
     seen, cuts, steps, every = VideoReport(), CutDetector(), [], 1
     try:

@@ -144,7 +144,7 @@ def run_real(
                 system.finder = memory.finder(finder)  # type: ignore[attr-defined]
     results = _of_rows(systems, root, rows, keep, world, progress) if root else []
     for clip in clips:
-        seen = on_clips.look_at(clip, judge, seconds, progress)
+        seen = on_clips.found_by(clip, judge, seconds, progress)
         for name, system in systems.items():
             tracked = _keeper(keep, name)
             results.append(on_clips.measure(name, system, clip, seen, seconds, progress, tracked))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.lifter.lift import network_metadata
-from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, look
+from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, person_view
 from choros.training.lifter.batch import ClipConfig, sample
 from choros.training.lifter.losses import LifterTargets, losses
 from choros.training.lifter.poses import PoseClip, poses
@@ -51,7 +51,7 @@ class LifterTask(MocapTask):
         """Clips as a noisy network would report them."""
         made = sample(self.clips, self.points, self.data, self.recipe.seed, step)
         B, T = made.dt_s.shape
-        view = look(_tensor(made.keypoints), torch.eye(3).expand(B, T, 3, 3), _tensor(made.dt_s))
+        view = person_view(_tensor(made.keypoints), torch.eye(3).expand(B, T, 3, 3), _tensor(made.dt_s))
         rotations, joints_cam, betas = map(_tensor, (made.rotations, made.joints_cam, made.betas))
         return LifterBatch(view, LifterTargets(rotations, joints_cam, betas, view.spread))
 

@@ -29,7 +29,7 @@ class MotionWindows(NamedTuple):
     chance: Floats  # (N,) of each to be drawn
 
 
-def open_figure() -> RestSkeleton:
+def open_skeleton() -> RestSkeleton:
     """The body that captured motion was retargeted to."""
     rest, sole_m = open_body_rest()
     return RestSkeleton(np.asarray(rest, np.float64), float(sole_m))
@@ -42,11 +42,11 @@ def windows_of(
 
     Long activities are drawn less often than their length says: by its square root.
     """
-    figure = open_figure()
+    skeleton = open_skeleton()
     found: dict[str, list[Floats]] = {}
     for clip in clips:
         for tempo in recipe.tempos:
-            rows = rows_of(clip, figure, tempo)
+            rows = rows_of(clip, skeleton, tempo)
             for version in (rows, mirrored(rows)):
                 for start in range(len(version) - config.window + 1):
                     window = version[start : start + config.window]
@@ -57,14 +57,14 @@ def windows_of(
     return MotionWindows(torch.from_numpy(rows), chance / chance.sum())
 
 
-def rows_of(clip: MocapClip, figure: RestSkeleton, tempo: float = 1.0) -> Floats:
+def rows_of(clip: MocapClip, skeleton: RestSkeleton, tempo: float = 1.0) -> Floats:
     """A clip as rows (T, N_FEATURES), as if it had been performed ``tempo`` times as fast."""
     slow = resample(clip, FPS / tempo)
     rotvec = np.concatenate([slow.global_orient, slow.body_pose], axis=1).astype(np.float64)
     if len(rotvec) < 2:
         return np.zeros((0, N_FEATURES))
     R_local = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
-    return encode(R_local, slow.transl + figure.joints_rest[0], figure)
+    return encode(R_local, slow.transl + skeleton.joints_rest[0], skeleton)
 
 
 def usable(window: Floats, recipe: MotionModelRecipe) -> bool:
