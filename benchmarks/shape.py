@@ -22,13 +22,13 @@ from rich.table import Table
 from scipy.spatial.transform import Rotation
 
 import choros
-from choros.body.shape import Shapes
+from choros.body.shape_filter import Shapes
 from choros.detection import Detections
 from choros.detection.silhouette import Segmenter
 from choros.keypoints import box_iou
 from choros.lifter.affinity import FrameDetections
 from choros.lifter.config import LifterSystemConfig
-from choros.lifter.shape import ShapeRules
+from choros.lifter.shape_estimator import ShapeRules
 from choros.lifter.system import LifterSystem
 from choros.mesh.rasteriser import Canvas
 from choros.scenes import SceneConfig, make_scene

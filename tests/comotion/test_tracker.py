@@ -29,7 +29,7 @@ from choros.journal import folder_of
 from choros.keypoints import box_iou
 from choros.scenes import SceneConfig
 from choros.tracking.stream import GivenStream
-from choros.training.comotion.clip import in_square
+from choros.training.comotion.labelled_clip import in_square
 from choros.training.comotion.labels import clip_of_samples
 from choros.video import VideoWriter
 from tests.tracking.every_system import TINY, Bright, Glance, Told, walkers

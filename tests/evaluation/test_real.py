@@ -19,8 +19,8 @@ from choros.errors import ChorosError
 from choros.evaluation.bodies import keypoints_m
 from choros.evaluation.real import clips, fixtures, footage, pictures, pictures3d, pose2sim
 from choros.evaluation.real.people import Answer, answer, likeness_to, match, relative_errors, share_within
-from choros.evaluation.real.record import Result, ResultPicture, mean_of
 from choros.evaluation.real.remembered import Memory
+from choros.evaluation.real.result import Result, ResultPicture, mean_of
 from choros.evaluation.real.run import ROWS, run_real
 from choros.evaluation.real.sheets import write_sheets
 from choros.evaluation.real.table import tables

@@ -16,7 +16,7 @@ from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import VideoWriter, open_video
-from choros.view.label import dashed, tag
+from choros.view.marks import dashed, tag
 from choros.view.overlay import Overlay, OverlayStyle, draw, render_video
 from choros.view.panel import PanelBox
 

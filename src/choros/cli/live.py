@@ -73,7 +73,7 @@ class Live:
     def _record(self, source: int | str) -> None:
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.live import live_to_file
-        from choros.live.page import LivePage
+        from choros.live.live_page import LivePage
 
         options = self.tracking.options()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service ends like Ctrl-C

@@ -15,13 +15,13 @@ from choros.detection.neighbours import estimate_apart
 from choros.detection.silhouette import Segmenter
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
+from choros.lifter.across_cuts import go_on, set_aside
 from choros.lifter.affinity import FrameDetections, LifterAffinity, affinity_of
 from choros.lifter.config import LifterSystemConfig
-from choros.lifter.floor import nobody_gone
 from choros.lifter.ghosts import end, ghosts_of_the_seen, hand_on_ids, pushed_behind
 from choros.lifter.lift import Lifting, Past
-from choros.lifter.shape import ShapeEstimator
-from choros.lifter.shots import go_on, set_aside
+from choros.lifter.shape_estimator import ShapeEstimator
+from choros.lifter.shared_floor import nobody_gone
 from choros.lifter.tracks import (
     coast,
     fields,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.keypoints import box_iou
-from choros.lifter.shape import FIELDS
+from choros.lifter.shape_estimator import FIELDS
 from choros.tracking import box_filter
 from choros.tracking.appearance import PARTS, Colours, remember
 from choros.tracking.box_filter import BOX_STATE, BoxRules

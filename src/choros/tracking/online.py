@@ -21,9 +21,9 @@ from choros.errors import ChorosError
 from choros.journal import State
 from choros.motion import ROW, FrameResult
 from choros.tracking.assignment import assign
+from choros.tracking.frame_lock import FrameLock, in_turn, with_few_threads
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
 from choros.tracking.steps import checked_boxes, checked_picture, checked_step, first_K, stream_K
-from choros.tracking.turns import FrameLock, in_turn, with_few_threads
 from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
 
 Floats = NDArray[np.floating]

@@ -1,6 +1,6 @@
 """Motions in a browser while the program runs: served by viser, with a time line and every view's controls.
 
-Bodies are sent once and their bones every frame, so that five people cost some kilobytes a frame. ``page`` writes
+Bodies are sent once and their bones every frame, so that five people cost some kilobytes a frame. ``html_page`` writes
 the same view as a file of its own, and draws more of it.
 """
 
@@ -27,7 +27,7 @@ from choros.motion import Motion
 from choros.rotation import rotmat_to_quat_wxyz
 from choros.skeleton import JOINT_NAMES
 from choros.view.film import Film
-from choros.view.ground import grounded, shown_options
+from choros.view.grounding import grounded, shown_options
 
 if TYPE_CHECKING:
     from choros.body import BodyModel

@@ -9,7 +9,7 @@ from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.view.overlay import Overlay, OverlayStyle, body_of
 from choros.view.panel import PanelBox, to_stage
-from choros.view.world import WorldStyle, WorldView
+from choros.view.world_view import WorldStyle, WorldView
 
 WIDTH_PX, HEIGHT_PX = 640, 420  # the camera's view fits into both; views of the world are this high
 GROUND = (233, 236, 240)  # in place of the video's picture

@@ -21,7 +21,7 @@ from choros.mesh.colours import colour_of
 from choros.mesh.rasteriser import Z_NEAR_M, Canvas
 from choros.mesh.shading import paint
 from choros.motion import ROW, Motion
-from choros.view.label import Box, dashed, skeleton, tag
+from choros.view.marks import Box, dashed, skeleton, tag
 from choros.view.panel import Panel, PanelBox, to_stage
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from choros.comotion.person_states import standing_columns
 from choros.datasets.sample import PersonLabel, SmplPose
 from choros.rotation import columns_to_rotmat
 from choros.skeleton import COCO17
-from choros.training.comotion.clip import HEIGHT_M, LabelledClip
+from choros.training.comotion.labelled_clip import HEIGHT_M, LabelledClip
 from choros.training.comotion.losses import points_about_pelvis
 from choros.training.comotion.recipe import ClipSource, Recipe, TrainingStage
 

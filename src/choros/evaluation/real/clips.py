@@ -23,7 +23,7 @@ from choros.evaluation.bodies import joints_m, keypoints_m
 from choros.evaluation.metrics.motion_quality import jitter_m_s3
 from choros.evaluation.real.people import projected
 from choros.evaluation.real.pictures import body_of
-from choros.evaluation.real.record import Result, ResultPicture
+from choros.evaluation.real.result import Result, ResultPicture
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion

@@ -14,7 +14,7 @@ import numpy as np
 from choros.evaluation.plots import THRESHOLDS, check_matplotlib
 from choros.evaluation.real.people import share_within
 from choros.evaluation.real.pose2sim import ANGLES, ViewResult, flexion_deg
-from choros.evaluation.real.record import Result
+from choros.evaluation.real.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

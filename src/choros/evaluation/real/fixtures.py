@@ -21,7 +21,7 @@ from choros.datasets.mpii import MPII
 from choros.datasets.posetrack import read_posetrack
 from choros.datasets.sample import PersonLabel, Sample, to_coco17
 from choros.evaluation.real.pictures import LabelledPicture, Scored, grown, measure_found, pooled
-from choros.evaluation.real.record import Result
+from choros.evaluation.real.result import Result
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
 from choros.skeleton import MPII16

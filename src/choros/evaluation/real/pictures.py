@@ -42,7 +42,7 @@ from choros.evaluation.real.people import (
     relative_errors,
     share_within,
 )
-from choros.evaluation.real.record import Result, ResultPicture
+from choros.evaluation.real.result import Result, ResultPicture
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
 from choros.skeleton import COCO17

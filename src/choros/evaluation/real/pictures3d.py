@@ -25,7 +25,7 @@ from choros.evaluation.bodies import joints_m
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.evaluation.real.people import Floats, answer, match
 from choros.evaluation.real.pictures import body_of, grown, read_picture
-from choros.evaluation.real.record import Result, ResultPicture, mean_of
+from choros.evaluation.real.result import Result, ResultPicture, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_of_keypoints
 from choros.skeleton import JOINT_NAMES

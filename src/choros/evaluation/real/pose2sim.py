@@ -24,7 +24,7 @@ from choros.evaluation.bodies import keypoints_m
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.evaluation.real.people import projected
 from choros.evaluation.real.pictures import body_of
-from choros.evaluation.real.record import Result, ResultPicture, mean_of
+from choros.evaluation.real.result import Result, ResultPicture, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion

@@ -13,8 +13,8 @@ from choros.errors import ChorosError
 from choros.evaluation.real import clips as on_clips
 from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose2sim, tracking
 from choros.evaluation.real.causes import explain as causes_of_switches
-from choros.evaluation.real.record import Result
 from choros.evaluation.real.remembered import Memory
+from choros.evaluation.real.result import Result
 from choros.evaluation.sources import ProgressCall
 from choros.glamr.pipeline import world_of
 from choros.motion import Motion

@@ -18,7 +18,7 @@ from choros.body import BodyModel
 from choros.datasets.sample import square_box
 from choros.errors import ChorosError
 from choros.evaluation.real.pictures import read_picture
-from choros.evaluation.real.record import Result, ResultPicture
+from choros.evaluation.real.result import Result, ResultPicture
 from choros.video import open_video
 from choros.view.overlay import OverlayStyle, draw
 from choros.view.sheet import contact_sheet

@@ -22,7 +22,7 @@ from choros.comotion.network import TRUNK, ComotionNetwork
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, StreamConfig, stream
 from choros.training.comotion.batch import Batch, EncodedClip, batch_of, some_people
-from choros.training.comotion.clip import LabelledClip
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.labels import clip_of_scene
 from choros.training.comotion.recipe import ClipSource, Recipe, TrainingStage
 from choros.training.comotion.replay import Replay, turns

@@ -29,7 +29,7 @@ from choros.datasets.sample import Sample, Samples
 from choros.datasets.test_footage import refuse_test_footage, refuse_test_sources
 from choros.errors import ChorosError
 from choros.motion import Motion
-from choros.training.comotion.clip import LabelledClip
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.labels import clip_of_motion, clip_of_samples
 from choros.training.comotion.pseudo_labels import ABOUT, MOTION, picture_path
 from choros.training.comotion.recipe import ClipSource, Recipe

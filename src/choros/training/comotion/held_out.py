@@ -20,7 +20,7 @@ from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import PersonStates, place_pelvis, project_safely
 from choros.motion import ROW
 from choros.training.comotion.batch import batch_of, some_people
-from choros.training.comotion.clip import LabelledClip, in_square
+from choros.training.comotion.labelled_clip import LabelledClip, in_square
 from choros.training.comotion.losses import Targets, points_about_pelvis
 from choros.training.comotion.unroll import encode_clip, unroll
 from choros.view.overlay import Overlay, OverlayStyle

@@ -33,8 +33,8 @@ from choros.motion import FRAME, ROW, Header, Motion
 from choros.outputs import atomic_write, claimed
 from choros.video import Frame, open_video
 from choros.video.numbering import natural_key
+from choros.video.opening import takes_image_fps
 from choros.video.picture import looks_like_one
-from choros.video.source import takes_image_fps
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

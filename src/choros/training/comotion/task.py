@@ -16,9 +16,9 @@ from choros.comotion.config import PRESETS, TRUNK
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.errors import ChorosError
 from choros.training.comotion.batch import Batch
-from choros.training.comotion.clip import LabelledClip
 from choros.training.comotion.feed import Feed, Options, held_out_clips
 from choros.training.comotion.held_out import HeldOut
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.losses import weighted
 from choros.training.comotion.recipe import Recipe, TrainingStage
 from choros.training.comotion.unroll import Unrolled, clip_losses, unroll_batch

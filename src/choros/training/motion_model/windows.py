@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from choros.datasets.mocap import MocapClip, resample
-from choros.datasets.mocap.clip import activity
 from choros.datasets.mocap.folder import open_body_rest
+from choros.datasets.mocap.mocap_clip import activity
 from choros.scenes.motion.motion_features import FPS, N_FEATURES, encode, mirrored, path
 from choros.scenes.motion.motion_model import MotionModelConfig
 from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from choros.training.comotion.clip import in_square, mirrored, windowed
+from choros.training.comotion.labelled_clip import in_square, mirrored, windowed
 from choros.training.comotion.losses import points_about_pelvis
 from tests.training.comotion.drawn import drawn_clip, reprojected
 

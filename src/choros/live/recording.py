@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, folder_of
-from choros.live.source import LiveFrame, LiveOptions, LiveSource
+from choros.live.live_source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.errors import ChorosError
-from choros.live.record import LiveState
+from choros.live.recording import LiveState
 from choros.view.overlay import Overlay
 
 JPEG_QUALITY = 82
