@@ -1,8 +1,8 @@
 """Everybody's shape over their whole track: limbs from keypoints, girth from outlines, stature from the floor.
 
 Three sources, each of constant size a person: ``body/shape_filter.py`` adds up what keypoints and outlines say of the
-shape but for its size, which one camera cannot see; ``shared_floor.py`` compares people by the floor they share; a height
-that somebody was told settles the rest. Each frame's answer is computed from these accounts anew.
+shape but for its size, which one camera cannot see; ``shared_floor.py`` compares people by the floor they share; a
+height that somebody was told settles the rest. Each frame's answer is computed from these accounts anew.
 
 ``LifterTracker`` keeps the fields of ``FIELDS`` in its tracks and asks for shapes once a frame, after the fit.
 """
