@@ -33,7 +33,7 @@ from choros.glamr.network_inputs import joints_about_pelvis, known_neighbours, r
 from choros.training.glamr.losses import pose_error
 from choros.training.glamr.mocap_windows import (
     GappedPoses,
-    Track,
+    PersonMotion,
     rest_joints,
 )
 from choros.training.glamr.recipe import InfillerRecipe
@@ -124,7 +124,7 @@ def gaps_of(clips: list[MocapClip], per_piece: int) -> list[Gap]:
     rng = np.random.default_rng(0)
     found = []
     for clip in clips:
-        rotations = Track.of(clip).rotations
+        rotations = PersonMotion.of(clip).rotations
         for start in range(0, len(rotations) - SHORTEST + 1, LONGEST):
             piece = rotations[start : start + LONGEST]
             for _ in range(per_piece):

@@ -25,14 +25,14 @@ from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.lifter.lift import LiftConfig, Lifting, Past
 from choros.training.lifter.batch import Batch, ClipConfig, sample
 from choros.training.lifter.keypoint_noise import CLEAN
-from choros.training.lifter.poses import NOTHING_MIXED, Clip
+from choros.training.lifter.poses import NOTHING_MIXED, PoseClip
 
 UP = np.array([0.0, -1.0, 0.0])
 
 
-def held_out(path: Path) -> list[Clip]:
+def held_out(path: Path) -> list[PoseClip]:
     found = load_packed(path) if path.is_file() else learned_and_held_out(path)[1]
-    return [Clip.of(clip) for clip in found]
+    return [PoseClip.of(clip) for clip in found]
 
 
 def lifted_joints(lifting: Lifting, batch: Batch) -> tuple[np.ndarray, np.ndarray]:

@@ -16,10 +16,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
-from choros.datasets.mocap.clip import MocapClip
 from choros.datasets.mocap.folder import LICENCES, open_body_rest, read_sources
+from choros.datasets.mocap.mocap_clip import MocapClip
 from choros.datasets.mocap.retarget import LIMBS, pose_joints, retarget, upright
-from choros.datasets.mocap.source import SourceMotion
+from choros.datasets.mocap.source_motion import SourceMotion
 from choros.mesh.rasteriser import Canvas
 from choros.mesh.shading import paint
 from choros.skeleton import JOINT_NAMES, PARENTS

@@ -29,7 +29,7 @@ from choros.scenes.motion.motion_model import MotionModelConfig, improvise
 from choros.scenes.motion.rest_skeleton import Floats, Poses, joint_motion
 from choros.skeleton import JOINT_NAMES
 from choros.training.motion_model.recipe import MotionModelRecipe
-from choros.training.motion_model.windows import open_figure, rows_of, usable
+from choros.training.motion_model.windows import open_skeleton, rows_of, usable
 
 PIECE_S, RATE = 3.2, 30
 PERFORMANCES, PERFORMED_S = 40, 9.6
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     torch.set_num_threads(1)
-    body = open_figure()
+    body = open_skeleton()
 
     times = np.arange(0, PERFORMED_S, 1 / RATE)
     improvise(np.random.default_rng(0), body, times)
@@ -88,14 +88,14 @@ def main() -> None:
 
 def pieces(poses: Poses) -> list[Floats]:
     """Joints (T, 24, 3) in pieces of ``PIECE_S``."""
-    _, places = joint_motion(open_figure().joints_rest, poses)
+    _, places = joint_motion(open_skeleton().joints_rest, poses)
     size = round(PIECE_S * RATE)
     return [places[k : k + size] for k in range(0, len(places) - size + 1, size)]
 
 
 def poses_of(clip: MocapClip) -> Poses:
     """A clip in a world with z up."""
-    body = open_figure()
+    body = open_skeleton()
     orient = (Z_UP * Rotation.from_rotvec(clip.global_orient)).as_rotvec()
     pelvis = Z_UP.apply(clip.transl + body.joints_rest[0])
     return Poses(orient, clip.body_pose.astype(np.float64), pelvis - body.joints_rest[0])
@@ -103,9 +103,9 @@ def poses_of(clip: MocapClip) -> Poses:
 
 def captured(clip: MocapClip) -> list[Floats]:
     """The pieces of a clip in which all windows would be learned from."""
-    rows, window, run = rows_of(clip, open_figure()), MotionModelConfig().window, MotionModelRecipe()
+    rows, window, run = rows_of(clip, open_skeleton()), MotionModelConfig().window, MotionModelRecipe()
     size = round(PIECE_S * FPS)
-    _, places = joint_motion(open_figure().joints_rest, poses_of(clip))
+    _, places = joint_motion(open_skeleton().joints_rest, poses_of(clip))
     found, start = [], 0
     while start + size <= len(rows):
         if all(usable(rows[k : k + window], run) for k in range(start, start + size - window + 1, 4)):

@@ -24,7 +24,7 @@ from choros.motion import ROW
 from choros.skeleton import JOINT_NAMES
 from choros.video import VideoWriter
 from choros.view import overlay
-from choros.view.panel import Stage
+from choros.view.panel import PanelBox
 
 WIDTH, HEIGHT, FRAMES, PEOPLE = 1280, 720, 60, 5
 
@@ -67,7 +67,7 @@ def measure(style: overlay.OverlayStyle) -> None:
     noise = rng.integers(60, 180, (HEIGHT // 8, WIDTH // 8, 3)).astype(np.uint8)
     image = np.ascontiguousarray(noise.repeat(8, 0).repeat(8, 1))
     K = intrinsics(WIDTH, HEIGHT)
-    stage = Stage((-3, 2.5, -2), (3, 7, 1))
+    stage = PanelBox((-3, 2.5, -2), (3, 7, 1))
     view = overlay.Overlay(BodyModel.load(detail="light"), WIDTH, HEIGHT, style, stage=stage)
     frames = [walkers(i) for i in range(FRAMES)]
     view.draw(image, frames[0], K)  # compiles, or reads what was compiled before

@@ -22,13 +22,13 @@ from rich.table import Table
 from scipy.spatial.transform import Rotation
 
 import choros
-from choros.body.shape import Shapes
+from choros.body.shape_filter import Shapes
 from choros.detection import Detections
 from choros.detection.silhouette import Segmenter
 from choros.keypoints import box_iou
-from choros.lifter.affinity import Found
+from choros.lifter.affinity import FrameDetections
 from choros.lifter.config import LifterSystemConfig
-from choros.lifter.shape import ShapeRules
+from choros.lifter.shape_estimator import ShapeRules
 from choros.lifter.system import LifterSystem
 from choros.mesh.rasteriser import Canvas
 from choros.scenes import SceneConfig, make_scene
@@ -137,7 +137,7 @@ def pictures(system: LifterSystem, shapes: Shapes, folder: Path) -> list[float]:
         rows = stream.begin(image, boxes, 0.0).rows
         size, keypoints = image.shape[1::-1], rows["keypoints_px"]
         people = Detections(boxes.astype(np.float32), np.ones(len(boxes), np.float32), keypoints)
-        found = Found(people, read_colours(image, keypoints.astype(float), 0.3), image)
+        found = FrameDetections(people, read_colours(image, keypoints.astype(float), 0.3), image)
         given = FrameFeatures(found, *size)
         for step in range(1, int(STILL_S / STEP_S)):
             rows = stream.step(given, step * STEP_S).rows

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from export import minute
 
-from choros.view.page import write_page
+from choros.view.html_page import write_page
 
 sys.path.append(str(Path(__file__).parents[1]))
 from tests.chromium import Page

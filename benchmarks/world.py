@@ -33,7 +33,7 @@ from choros.glamr.person_trajectories import person_trajectories
 from choros.glamr.pipeline import world_of
 from choros.glamr.solve import solve
 from choros.glamr.trajectory import TrajectoryPredictor
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.motion import ROW, Motion
 from choros.rotation import columns_to_rotmat, rotmat_to_columns
 from choros.scenes import make_scene
@@ -187,7 +187,7 @@ def adam(world, observations, sigmas, steps=500, rate=1e-3):
     with torch.no_grad():
         root, R = ego_to_global(ego)
         R_wc = columns_to_rotmat(turn)
-    there = World(
+    there = WorldVariables(
         R_wc.double().numpy(), place.detach().double().numpy(),
         R.transpose(0, 1).double().numpy(), root.transpose(0, 1).double().numpy(),
     )  # fmt: skip

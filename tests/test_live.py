@@ -26,9 +26,9 @@ from choros.cli import threads
 from choros.cli.main import main
 from choros.errors import ChorosError
 from choros.journal import MotionJournal, folder_of
-from choros.live import LiveOptions, LiveSource, live_to_file, rescue, source
-from choros.live.page import LivePage
-from choros.live.record import LiveState
+from choros.live import LiveOptions, LiveSource, live_source, live_to_file, rescue
+from choros.live.live_page import LivePage
+from choros.live.recording import LiveState
 from choros.motion import ROW, FrameResult, Motion
 from choros.video import Frame, Gap, VideoInfo, VideoReader
 from tests.video.making import X264, Kind, number_in, numbered, steady, write_video
@@ -111,7 +111,7 @@ def scripts(monkeypatch):
             raise item
         return item
 
-    monkeypatch.setattr(source, "open_video", opened)
+    monkeypatch.setattr(live_source, "open_video", opened)
     return waiting
 
 
@@ -126,7 +126,7 @@ def until(true):
 
 
 def times_of(stamps, arrivals):
-    clock = source._Clock()
+    clock = live_source._Clock()
     return [clock.time_of(Fraction(s), Fraction(a)) for s, a in zip(stamps, arrivals, strict=True)]
 
 
@@ -265,7 +265,7 @@ def test_work_never_waits_behind_older_work(scripts, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     script.send(0, 1, 2, 3)
-    monkeypatch.setattr("choros.live.record.LiveSource", Watched)
+    monkeypatch.setattr("choros.live.recording.LiveSource", Watched)
     with pytest.raises(KeyboardInterrupt):
         live_to_file("script", output, Numbers(work), live=SOON, report=report)
     script.end("over")
@@ -476,7 +476,7 @@ def test_the_page_shows_the_newest_picture_to_whoever_looks(page):
     script, rows = Script(), np.zeros(0, ROW)
 
     def send(number):
-        frame = source.LiveFrame(0, 0.0, Fraction(0), numbered(number), False, 0, 0.0)
+        frame = live_source.LiveFrame(0, 0.0, Fraction(0), numbered(number), False, 0, 0.0)
         page.show(state_of(script)._replace(frame=frame, rows=rows))
 
     send(1)

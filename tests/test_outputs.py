@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from choros.errors import ChorosError
-from choros.outputs import Part, atomic_write, check_output, claimed, whole_file
+from choros.outputs import PartialFile, atomic_path, atomic_write, check_output, claimed
 
 
 def names(folder):
@@ -20,7 +20,7 @@ def names(folder):
 
 
 def test_the_file_appears_under_its_name(tmp_path):
-    with whole_file(tmp_path / "new" / "m.c3d") as part:
+    with atomic_path(tmp_path / "new" / "m.c3d") as part:
         assert part.suffix == ".c3d"
         part.write_bytes(b"all of it")
         assert not (tmp_path / "new" / "m.c3d").exists()
@@ -31,7 +31,7 @@ def test_what_failed_leaves_the_old_file(tmp_path):
     (tmp_path / "m.c3d").write_bytes(b"old")
 
     def fail():
-        with whole_file(tmp_path / "m.c3d") as part:
+        with atomic_path(tmp_path / "m.c3d") as part:
             part.write_bytes(b"half")
             raise OSError("disk full")
 
@@ -56,7 +56,7 @@ def test_two_writers_of_one_file_leave_that_of_the_last(tmp_path):
 def test_files_have_the_permissions_that_the_umask_leaves(tmp_path, mask):
     before = os.umask(mask)
     try:
-        with atomic_write(tmp_path / "m.npz"), whole_file(tmp_path / "m.c3d"):
+        with atomic_write(tmp_path / "m.npz"), atomic_path(tmp_path / "m.c3d"):
             pass
     finally:
         os.umask(before)
@@ -93,7 +93,7 @@ def killed(code, *arguments):
 def test_parts_of_a_killed_run_go_with_the_next_and_those_of_a_running_one_stay(tmp_path):
     killed("import sys; from choros.outputs import *; p = Part(Path(sys.argv[1]))", tmp_path / "overlay.mp4")
     assert len(names(tmp_path)) == 1
-    running = Part(tmp_path / "other.mp4")
+    running = PartialFile(tmp_path / "other.mp4")
     with atomic_write(tmp_path / "m.npz"):
         pass
     assert names(tmp_path) == sorted([running.path.name, "m.npz"])

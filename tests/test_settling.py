@@ -8,7 +8,7 @@ import pytest
 
 from choros.journal import MotionJournal, folder_of
 from choros.motion import Motion
-from choros.motion.settling import sights
+from choros.motion.settling import seen_spans
 
 from .test_motion import make_motion
 
@@ -105,7 +105,7 @@ def test_nobody_is_tentative_in_a_picture_or_a_slow_clip():
 
 def test_sights():
     motion = walk([False, True, False, True, False])
-    assert sights(motion.rows) == {1: (1, 3)}
+    assert seen_spans(motion.rows) == {1: (1, 3)}
 
 
 def test_nobody_is_led_over_a_cut(tmp_path):

@@ -4,6 +4,7 @@ import sys
 
 
 def main() -> None:
+    """Run the command line, which is imported only now; exit code 130 if Ctrl-C comes while it loads."""
     try:
         from choros.cli.main import main as run
 

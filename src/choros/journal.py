@@ -27,7 +27,7 @@ from choros.clip_identity import difference as difference_of_clips
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, write_mot, write_npz
 from choros.motion.extras import told
-from choros.motion.settling import settle, sights, tentative
+from choros.motion.settling import seen_spans, settle, tentative
 from choros.outputs import atomic_write
 from choros.run_identity import difference
 
@@ -142,7 +142,7 @@ class MotionJournal:
         rows = _Records(self.folder / "rows.bin", self._row_type, self.n_rows)
         settled = self.folder / "settled.bin"
         rows = _Records(settled, self._row_type, settle(rows, frames, settled))
-        seen = sights(rows)
+        seen = seen_spans(rows)
         doubtful = tentative(seen, frames, float(self.header.fps))
         write_mot(self.output.with_name("tracks.txt"), self.header, frames, rows, without=doubtful)
         write_npz(self.output, self.header, frames, rows)
@@ -153,6 +153,7 @@ class MotionJournal:
         return len(seen)
 
     def close(self) -> None:
+        """Close both files; what was appended stays for ``resume``."""
         self._frames.close()
         self._rows.close()
 
@@ -164,6 +165,7 @@ class MotionJournal:
 
 
 def folder_of(output: Path) -> Path:
+    """The folder of the journal, beside the ``motion.npz`` that will be written from it."""
     return output.with_name(output.name + ".journal")
 
 

@@ -16,7 +16,7 @@ from choros.camera.plausible import checked_K
 from choros.camera.pose import Pose, checked_pose
 from choros.errors import ChorosError
 from choros.video import Spool, VideoInfo, VideoReader, open_video
-from choros.video.source import IMAGE_FPS, check_range, image_rate, takes_image_fps
+from choros.video.opening import IMAGE_FPS, check_range, image_rate, takes_image_fps
 from choros.video.turning import quarters_of
 
 Row = tuple[float, float, float]

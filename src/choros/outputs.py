@@ -146,7 +146,7 @@ if hasattr(os, "register_at_fork"):
 _PREFIX = ".choros-"
 
 
-class Part:
+class PartialFile:
     """A file beside ``target`` that becomes it once it is complete, under a name that no other run can have.
 
     Parts are locked while they are written; those that runs left which were killed are removed by the next part in
@@ -186,11 +186,11 @@ class Part:
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path) -> Iterator[Path]:
     """For libraries that only write to a name: one with the same suffix; what is written there becomes ``path``."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Part(path, path.suffix)
+    part = PartialFile(path, path.suffix)
     try:
         yield part.path
         part.keep()
@@ -203,7 +203,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """A file that appears under its name whole, or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Part(path)
+    part = PartialFile(path)
     try:
         yield part.file
         part.keep()

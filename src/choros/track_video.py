@@ -28,7 +28,7 @@ from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
 from choros.run_identity import identity_of as identity_of_system
 from choros.systems import DEFAULT, load
-from choros.tracking.photos import PhotoStream
+from choros.tracking.photo_stream import PhotoStream
 from choros.tracking.stream import BatchStream, MeasuringStream, Stream, System, cut_before
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 

@@ -16,7 +16,7 @@ from choros.motion import Motion
 from choros.scenes import SceneConfig, make_scene
 from choros.video import VideoWriter, open_video
 from choros.video.framing import Orientation
-from choros.video.report import SAMPLES, look_through
+from choros.video.report import SAMPLES, report_of
 from tests.video.making import X264, Kind, numbered, steady, write_video
 
 H264 = Kind("mp4", "libx264", options=X264)
@@ -198,7 +198,7 @@ def test_samples_are_few_and_spread_over_all(tmp_path, n_frames):
         for i in range(n_frames):
             writer.write(numbered(i), Fraction(i, 100))
     with open_video(tmp_path / "clip.mp4") as reader:
-        times = [sample.time_s for sample in look_through(reader, 100).samples]
+        times = [sample.time_s for sample in report_of(reader, 100).samples]
     assert len(times) == min(n_frames, SAMPLES)
     assert times[0] == 0
     assert times[-1] >= 0.8 * (n_frames - 1) / 100

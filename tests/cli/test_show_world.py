@@ -63,7 +63,7 @@ def test_pictures_have_the_sources_numbers(world: Path) -> None:
 def test_other_suffixes_are_refused_before_any_work(
     world: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("choros.view.world.render_world", lambda *_: pytest.fail("work has begun"))
+    monkeypatch.setattr("choros.view.world_view.render_world", lambda *_: pytest.fail("work has begun"))
     with pytest.raises(SystemExit) as end:
         main(["show", "--world", str(world), "-o", str(world.with_name(name))])
     said = capsys.readouterr().err

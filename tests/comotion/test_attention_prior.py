@@ -5,9 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from choros.comotion.attention_prior import N_WHERE, SPREADS, Anchors, Windows, anchors_of, whereabouts
+from choros.comotion.attention_prior import (
+    N_WHERE,
+    SPREADS,
+    Anchors,
+    AttentionWindows,
+    anchors_of,
+    whereabouts,
+)
 from choros.comotion.config import PRESETS, ComotionConfig
-from choros.comotion.decoder import Round
+from choros.comotion.decoder import DecoderLayer
 from choros.comotion.encoder import ImageTokens
 from choros.layers.positions import cell_centres
 from choros.skeleton import JOINT_NAMES
@@ -26,7 +33,7 @@ def anchors(points_px: list[float], size_px: float = 32.0) -> Anchors:
     return Anchors(points, torch.tensor([[size_px]]))
 
 
-def looked(windows: Windows, at: Anchors, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def looked(windows: AttentionWindows, at: Anchors, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Attention (heads, M, cells) by scalar products alone, and what `seen` makes of its means."""
     cells = whereabouts(cell_centres(8, 8, 8, 64, tokens))
     weights = (windows(tokens, at) @ cells.T).softmax(-1)
@@ -36,7 +43,7 @@ def looked(windows: Windows, at: Anchors, tokens: torch.Tensor) -> tuple[torch.T
 @torch.no_grad()
 def test_a_window_is_a_gaussian_about_the_anchor():
     torch.manual_seed(0)
-    windows = Windows(CONFIG)
+    windows = AttentionWindows(CONFIG)
     windows.aim.weight.zero_()
     weights, _ = looked(windows, anchors([30.0, 41.0]), torch.zeros(1, 1, CONFIG.tokens, CONFIG.token_width))
     away = (centres_px() - torch.tensor([30.0, 41.0])).square().sum(-1)
@@ -49,7 +56,7 @@ def test_a_window_is_a_gaussian_about_the_anchor():
 @torch.no_grad()
 def test_what_was_seen_is_told_in_the_persons_size():
     """A single cell that content picks out is a third of the person's size right of and above the anchor."""
-    windows = Windows(CONFIG)
+    windows = AttentionWindows(CONFIG)
     cells = whereabouts(cell_centres(8, 8, 8, 64, torch.zeros(1)))
     target = 8 * 2 + 5  # the centre at (44, 20) px
     at = anchors([44.0 - 8, 20.0 + 8], size_px=24.0)
@@ -63,7 +70,7 @@ def test_what_was_seen_is_told_in_the_persons_size():
 def test_moving_anchors_and_picture_together_changes_nothing_that_is_seen():
     """Far from the edges and with narrow windows only the person's surroundings count."""
     torch.manual_seed(1)
-    windows = Windows(CONFIG)
+    windows = AttentionWindows(CONFIG)
     tokens = torch.randn(1, 1, CONFIG.tokens, CONFIG.token_width)
     windows.aim.bias.view(HEADS, 4)[:, 2:] = torch.tensor(SPREADS[0]).log()
     windows.aim.weight.mul_(0.1)
@@ -76,7 +83,7 @@ def test_moving_anchors_and_picture_together_changes_nothing_that_is_seen():
 def test_content_counts_beside_place():
     """Of two cells as far from the anchor the one is seen whose key answers the query."""
     torch.manual_seed(2)
-    one = Round(CONFIG)
+    one = DecoderLayer(CONFIG)
     tokens = torch.randn(1, 1, CONFIG.tokens, CONFIG.token_width)
     assert one.windows is not None
     one.windows.aim.weight.zero_()
@@ -88,7 +95,7 @@ def test_content_counts_beside_place():
     beside = cells.expand(1, HEADS, -1, -1)
     both = torch.cat([key, beside], -1)
     image = ImageTokens(both, both, key, torch.zeros(1, 2), torch.full((1,), 8.0))
-    seen = one.look(one.norm(tokens), image, anchors([32.0, 36.0]))
+    seen = one.attend(one.norm(tokens), image, anchors([32.0, 36.0]))
     way = seen[0, 0, -HEADS * N_WHERE :].unflatten(-1, (HEADS, 4))
     assert (way[:, 0] > 0).all()
     assert way[-1, 0] == pytest.approx(12 / 32, abs=0.05)  # the widest window follows the key

@@ -29,7 +29,7 @@ from choros.journal import folder_of
 from choros.keypoints import box_iou
 from choros.scenes import SceneConfig
 from choros.tracking.stream import GivenStream
-from choros.training.comotion.clip import whole
+from choros.training.comotion.labelled_clip import in_square
 from choros.training.comotion.labels import clip_of_samples
 from choros.video import VideoWriter
 from tests.tracking.every_system import TINY, Bright, Glance, Told, walkers
@@ -312,7 +312,7 @@ def test_the_network_is_asked_as_it_was_taught():
     box = np.array([-20, 100.5, 180, 500])
     stream_of(network, Told(box), TrackerConfig(finest=1.0), K).update(PICTURE, 0.0)
     sample = Sample(K=K, people=(PersonLabel(box_px=box),))
-    taught = whole(clip_of_samples([PICTURE], [sample], network.body), TINY.image_size_px)
+    taught = in_square(clip_of_samples([PICTURE], [sample], network.body), TINY.image_size_px)
     x0, y0, x1, y1 = taught.content_px
     assert [x0, y0] == asked["origin_px"].tolist()
     frames = torch.tensor(taught.images[:, y0:y1, x0:x1]).permute(0, 3, 1, 2) / 255

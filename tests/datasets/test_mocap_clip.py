@@ -19,7 +19,7 @@ from choros.datasets.mocap import (
     split,
     without_duplicates,
 )
-from choros.datasets.mocap.clip import activity
+from choros.datasets.mocap.mocap_clip import activity
 from choros.errors import ChorosError
 from choros.skeleton import JOINT_NAMES
 

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.datasets.mocap import SourceMotion, mirror, retarget
 from choros.datasets.mocap.retarget import LIMBS, pose_joints
-from choros.datasets.mocap.source import REQUIRED_ROLES, forward
+from choros.datasets.mocap.source_motion import REQUIRED_ROLES, forward
 from choros.errors import ChorosError
 from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS, PARENTS
 

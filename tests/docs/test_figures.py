@@ -21,8 +21,8 @@ from choros.detection import FinderOptions
 from choros.evaluation.real.fixtures import _MIN_HEIGHT_PX
 from choros.evaluation.sources import TEST_SETS
 from choros.lifter.config import LifterSystemConfig
-from choros.live.record import LATENCIES
-from choros.live.source import LiveOptions
+from choros.live.live_source import LiveOptions
+from choros.live.recording import LATENCIES
 from choros.motion.settling import TENTATIVE_S
 from choros.scenes import KINDS, TEST_SEEDS, SceneConfig
 from choros.scenes.motion.directing import KINDS as DIRECTED

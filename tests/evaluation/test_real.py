@@ -19,8 +19,8 @@ from choros.errors import ChorosError
 from choros.evaluation.bodies import keypoints_m
 from choros.evaluation.real import clips, fixtures, footage, pictures, pictures3d, pose2sim
 from choros.evaluation.real.people import Answer, answer, likeness_to, match, relative_errors, share_within
-from choros.evaluation.real.record import Result, Shot, mean_of
 from choros.evaluation.real.remembered import Memory
+from choros.evaluation.real.result import Result, ResultPicture, mean_of
 from choros.evaluation.real.run import ROWS, run_real
 from choros.evaluation.real.sheets import write_sheets
 from choros.evaluation.real.table import tables
@@ -99,7 +99,7 @@ def test_evidence_that_was_not_read_and_bodies_behind_the_camera_are_wrong(body,
 def view(body_cam, truth_cam, K, lens=(0, 0, 0, 0)):
     px = pose2sim.distorted(body_cam, K, np.array(lens, float))
     true = pose2sim.distorted(truth_cam, K, np.array(lens, float))
-    return pose2sim.View(
+    return pose2sim.ViewResult(
         np.arange(len(body_cam)), body_cam, px, px, truth_cam, true, len(body_cam) + 3, px[:, 0, [0, 1, 0, 1]]
     )
 
@@ -179,7 +179,7 @@ def test_a_motion_that_is_the_truth(body, truth):
     R, t = Rotation.from_euler("y", 40, degrees=True).as_matrix(), np.array([0.5, -0.2, 1.0])
     mine = truth.rows[truth.rows["person"] == 1]
     world = (keypoints_m(mine, body) - t) @ R
-    known = pose2sim.Truth(
+    known = pose2sim.Pose2SimTruth(
         world, truth.K[:1], np.zeros((1, 4)), R[None], t[None], mine["box_px"].astype(float)[:, None]
     )
     scores = pose2sim.view_of(truth, known, 0, body).scores()
@@ -220,7 +220,7 @@ def picture(tmp_path, body, truth):
     points = answer(rows, intrinsics(WIDTH, HEIGHT), body).body_px
     keypoints = np.concatenate([points, np.ones((2, 17, 1))], axis=-1)
     boxes = rows["box_px"].astype(float)
-    return pictures.Picture(image, boxes, keypoints, np.ones(2, bool), np.full(2, 900.0))
+    return pictures.LabelledPicture(image, boxes, keypoints, np.ones(2, bool), np.full(2, 900.0))
 
 
 def test_a_system_that_is_right_and_one_that_shows_one_of_two(picture, body, truth):
@@ -297,7 +297,7 @@ def test_the_pictures_of_the_footage():
 
 @real
 def test_the_four_cameras_see_the_truth_where_the_networks_do():
-    known = pose2sim.Truth.load(ASSETS / "real/single_truth.npz")
+    known = pose2sim.Pose2SimTruth.load(ASSETS / "real/single_truth.npz")
     with np.load(ASSETS / "real/single_truth.npz") as arrays:
         thunder = arrays["thunder_px"]
     for number in range(pose2sim.VIEWS):
@@ -349,10 +349,10 @@ def test_missing_footage_is_named_and_nothing_is_run(tmp_path, capsys):
 def test_sheets_show_the_worst_and_a_choice(picture, body, truth, tmp_path):
     light, rows, K = BodyModel.load(detail="light"), truth.in_frame(0), truth.K[0]
     many = [
-        Shot(picture.image, None, rows, K, f"{n}", np.array([0.0, 0, 20 + n, 90]), float(n))
+        ResultPicture(picture.image, None, rows, K, f"{n}", np.array([0.0, 0, 20 + n, 90]), float(n))
         for n in range(30)
     ]
-    few = [Shot(picture.image, None, np.zeros(0, ROW), K, "nobody")]
+    few = [ResultPicture(picture.image, None, np.zeros(0, ROW), K, "nobody")]
     results = [
         Result("lsp_extended", "LSP, given", "same", shots=many),
         Result("clips", "a.mp4", "same", shots=few),

@@ -9,7 +9,7 @@ import pytest
 from choros.errors import ChorosError
 from choros.evaluation.real.causes import counted, explain, switches
 from choros.evaluation.real.tracking import (
-    Found,
+    DetectedBoxes,
     box_tracker_row,
     boxes_of,
     on_the_ground,
@@ -98,7 +98,7 @@ def test_no_truth(tmp_path):
 
 def test_bare_boxes(footage):
     pytest.importorskip("trackers")
-    found = [Found(np.array([box(1, f), box(2, f)], float), np.full(2, 0.9)) for f in range(40)]
+    found = [DetectedBoxes(np.array([box(1, f), box(2, f)], float), np.full(2, 0.9)) for f in range(40)]
     row = box_tracker_row(found, footage)
     assert row["IDF1"] > 0.9
     assert row["id_switches"] == 0

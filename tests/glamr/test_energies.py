@@ -9,7 +9,7 @@ from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
 from choros.glamr.energies import energies
 from choros.glamr.observations import Observations
 from choros.glamr.options import Sigmas
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.rotation import rotvec_to_rotmat
 
 T, S = 4, 3
@@ -19,7 +19,7 @@ def random_world(rng):
     """People some metres in front of a camera that looks along y, everything turned a little at random."""
     level = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # columns: right, down, ahead
     upright = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
-    return World(
+    return WorldVariables(
         rotvec_to_rotmat(0.1 * rng.normal(size=(T, 3))) @ level,
         rng.normal(size=(T, 3)) * 0.2 + [0, -5, 1.5],
         rotvec_to_rotmat(0.4 * rng.normal(size=(T, S, 3))) @ upright,
@@ -77,7 +77,7 @@ def varied(world, frame, unit, step):
     else:
         R_root[frame, unit - 1] = rotvec_to_rotmat(step[:3]) @ R_root[frame, unit - 1]
         root[frame, unit - 1] += step[3:]
-    return World(R_camera, camera, R_root, root)
+    return WorldVariables(R_camera, camera, R_root, root)
 
 
 @pytest.mark.parametrize("egocentric", [True, False])

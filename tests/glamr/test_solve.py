@@ -6,7 +6,7 @@ import pytest
 from choros.glamr.energies import energies
 from choros.glamr.options import Sigmas
 from choros.glamr.solve import _linear, _step, solve
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 
 from .test_energies import S, T, random_observations, random_world
 
@@ -76,7 +76,7 @@ def test_a_given_camera_does_not_move_and_one_that_stands_moves_as_one():
     given = solve(world, observations, Sigmas(), "given").world
     np.testing.assert_array_equal(given.R_world_camera, world.R_world_camera)
     np.testing.assert_array_equal(given.camera_m, world.camera_m)
-    still = World(*(np.repeat(part[:1], T, 0) for part in (world.R_world_camera, world.camera_m)),
+    still = WorldVariables(*(np.repeat(part[:1], T, 0) for part in (world.R_world_camera, world.camera_m)),
                   world.R_world_root, world.root_m)  # fmt: skip
     static = solve(still, observations, Sigmas(), "static").world
     np.testing.assert_allclose(static.R_world_camera, static.R_world_camera[:1].repeat(T, 0), atol=1e-12)

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.camera import intrinsics, project, unproject
 from choros.lifter.lift import LiftConfig, Lifting, Past
-from choros.lifter.network import Lifter, LifterConfig, View, look
+from choros.lifter.network import Lifter, LifterConfig, PersonView, person_view
 from choros.training.lifter.batch import ClipConfig, sample
 from tests.training.captured import SWINGING
 
@@ -44,7 +44,9 @@ def test_another_camera_sees_the_same_people(lifting, people):
 def test_view_and_camera_are_each_others_inverse(people):
     """The centre of the view, turned back, is the weighted middle of the keypoints' rays."""
     points = torch.tensor(people)
-    view = look(points, torch.eye(3, dtype=torch.float64).expand(len(points), 3, 3), torch.zeros(len(points)))
+    view = person_view(
+        points, torch.eye(3, dtype=torch.float64).expand(len(points), 3, 3), torch.zeros(len(points))
+    )
     R = view.R_camera_view
     torch.testing.assert_close(R @ R.mT, torch.eye(3, dtype=R.dtype).expand_as(R))
     torch.testing.assert_close(torch.linalg.det(R), torch.ones(len(R), dtype=R.dtype))
@@ -59,12 +61,12 @@ def test_the_network_is_causal_and_people_are_apart():
     torch.manual_seed(0)
     network = Lifter(LifterConfig(width=32)).eval()
     keypoints = torch.rand(3, 5, 17, 3)
-    view = look(keypoints, torch.eye(3).expand(3, 5, 3, 3), torch.full((3, 5), 0.04))
+    view = person_view(keypoints, torch.eye(3).expand(3, 5, 3, 3), torch.full((3, 5), 0.04))
     with torch.no_grad():
         whole, _ = network(view, torch.zeros(3, 32))
-        part, hidden = network(View(*(p[:, :3] for p in view)), torch.zeros(3, 32))
-        rest, _ = network(View(*(p[:, 3:] for p in view)), hidden)
-        alone, _ = network(View(*(p[1:2] for p in view)), torch.zeros(1, 32))
+        part, hidden = network(PersonView(*(p[:, :3] for p in view)), torch.zeros(3, 32))
+        rest, _ = network(PersonView(*(p[:, 3:] for p in view)), hidden)
+        alone, _ = network(PersonView(*(p[1:2] for p in view)), torch.zeros(1, 32))
     for one, a, b, c in zip(whole, part, rest, alone, strict=True):
         torch.testing.assert_close(one, torch.cat([a, b], 1), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(one[1:2], c, atol=1e-5, rtol=1e-4)

@@ -11,7 +11,7 @@ from choros.camera import intrinsics, project
 from choros.camera_motion.background import background
 from choros.detection import Detections
 from choros.keypoints import box_iou
-from choros.lifter.affinity import Found
+from choros.lifter.affinity import FrameDetections
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
 from choros.lifter.tracker import LifterTracker
@@ -53,7 +53,7 @@ def look(lifting, places, shirts, hidden=(), facing=UPRIGHT):
         np.full(len(keep), 0.8, np.float32),
         keypoints[keep].astype(np.float32),
     )
-    return FrameFeatures(Found(people, Colours(lab[keep], np.ones((len(keep), 3)))), WIDTH, HEIGHT)
+    return FrameFeatures(FrameDetections(people, Colours(lab[keep], np.ones((len(keep), 3)))), WIDTH, HEIGHT)
 
 
 RED, BLUE = (50, 60, 40), (40, 10, -50)

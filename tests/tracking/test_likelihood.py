@@ -8,8 +8,8 @@ from choros.tracking.appearance import Colours
 from choros.tracking.box_filter import BoxRules, begin, predict
 from choros.tracking.likelihood import (
     LikelihoodRules,
+    Observed,
     Predicted,
-    Seen,
     evidence,
     log_colours,
     log_likelihood_ratio,
@@ -56,7 +56,7 @@ def seen(boxes, labs=None, score=0.8):
     boxes = np.asarray(boxes, float)
     points = keypoints_in(boxes)
     sure = evidence(np.full(len(boxes), score), points, RULES)
-    return Seen(
+    return Observed(
         boxes,
         points,
         np.full(len(boxes), 8.0),
@@ -114,7 +114,9 @@ def test_clothes_tell_apart():
     )
     assert (np.diag(alike) > 2).all()
     assert alike[0, 1] < -2
-    bare = Seen(*seen([HERE])[:3], Colours(np.zeros((1, 3, 3)), np.zeros((1, 3))), np.zeros(1), np.zeros(1))
+    bare = Observed(
+        *seen([HERE])[:3], Colours(np.zeros((1, 3, 3)), np.zeros((1, 3))), np.zeros(1), np.zeros(1)
+    )
     assert log_colours(expected([HERE], [0.1]), bare, RULES).item() == 0
 
 

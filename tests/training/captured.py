@@ -5,7 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.datasets.mocap import MocapClip
 from choros.datasets.mocap.folder import open_body_rest
-from choros.training.lifter.poses import Clip
+from choros.training.lifter.poses import PoseClip
 
 
 def swinging(n_frames=90):
@@ -19,7 +19,7 @@ def swinging(n_frames=90):
     rotvec[:, 4, 0] = rotvec[:, 5, 0] = 0.3
     rotations = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(n_frames, 24, 3, 3)
     transl = np.stack([0 * time, 1.1 + 0 * time, 1.2 * time], -1)
-    return Clip(rotations.astype(np.float32), transl.astype(np.float32))
+    return PoseClip(rotations.astype(np.float32), transl.astype(np.float32))
 
 
 SWINGING = swinging()

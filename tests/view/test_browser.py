@@ -14,10 +14,10 @@ from choros.camera import project
 from choros.errors import ChorosError
 from choros.video import VideoWriter
 from choros.view import browser
-from choros.view.ground import grounded, shown_options
+from choros.view.grounding import grounded, shown_options
 from tests.chromium import TIMEOUT_S, Page
 from tests.exporters.walkers import AWAY_M, FPS, FRAMES, HEIGHT, WIDTH, walkers, walkers_after_a_cut
-from tests.view.test_page import drawn
+from tests.view.test_html_page import drawn
 
 
 def test_bones_are_the_joints_of_the_body_on_the_ground():

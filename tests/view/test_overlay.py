@@ -16,9 +16,9 @@ from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import VideoWriter, open_video
-from choros.view.label import dashed, tag
+from choros.view.marks import dashed, tag
 from choros.view.overlay import Overlay, OverlayStyle, draw, render_video
-from choros.view.panel import Stage
+from choros.view.panel import PanelBox
 
 W, H = 256, 192
 K = intrinsics(W, H)
@@ -146,7 +146,7 @@ def test_world_space_is_drawn_as_camera_space(body: BodyModel) -> None:
 
 
 def test_the_top_panel_shows_people_where_they_stand(body: BodyModel) -> None:
-    stage = Stage((-4, 2, -2), (4, 10, 2))
+    stage = PanelBox((-4, 2, -2), (4, 10, 2))
     overlay = Overlay(body, W, H, replace(PLAIN, panels="top"), stage=stage)
     assert overlay.width == W + 2 * (H // 3)
     picture = overlay.draw(grey(), frame(row(7, -1, 0.3, 4), row(6, 2, 0.3, 8)), K)

@@ -15,9 +15,9 @@ from choros.mesh.colours import colour_of
 from choros.mesh.rasteriser import Canvas
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import open_video
-from choros.view.floor import LINE_M, Shadows, lay_floor, shadows
+from choros.view.floor_drawing import LINE_M, Shadows, lay_floor, shadows
 from choros.view.viewpoint import Viewpoint, looking
-from choros.view.world import WorldStyle, WorldView, _line, render_world
+from choros.view.world_view import WorldStyle, WorldView, _line, render_world
 
 DARKLESS = Shadows(np.zeros((1, 1), np.float32), (0.0, 0.0))
 #: A camera 1.5 m above the origin that looks along y, 10 degrees down.

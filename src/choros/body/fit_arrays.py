@@ -75,7 +75,7 @@ class Said(NamedTuple):
         return cls(turns, places, np.zeros((len(turns), 17, 2)))
 
 
-class Bench(NamedTuple):
+class Workspace(NamedTuple):
     """Room for one person's numbers."""
 
     rest: Floats  # (24, 3)
@@ -92,7 +92,8 @@ class Bench(NamedTuple):
     scales: Floats  # (unknowns,) diagonal of the information
 
     @classmethod
-    def of(cls, hanging: Hanging) -> Bench:
+    def of(cls, hanging: Hanging) -> Workspace:
+        """Zeros of the shapes that this body's free joints and keypoint pairs need, used anew for each person."""
         unknowns = 3 * hanging.free + 3
         return cls(
             rest=np.zeros((24, 3)),

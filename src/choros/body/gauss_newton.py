@@ -183,7 +183,7 @@ def fit(
 
 def loop_arguments(
     points: Points, prior: PosePrior, betas: Floats, target: Target, config: FitConfig
-) -> tuple[fit_arrays.Hanging, fit_arrays.Prior, fit_arrays.Aims, fit_arrays.Rules, fit_arrays.Bench]:
+) -> tuple[fit_arrays.Hanging, fit_arrays.Prior, fit_arrays.Aims, fit_arrays.Rules, fit_arrays.Workspace]:
     """What the loops of ``least_squares.py`` go by."""
     rows = np.concatenate([np.arange(3) + 3 * (joint - 1) for joint in FREE if joint])
     pull = config.prior_weight * prior.information[rows]
@@ -204,7 +204,7 @@ def loop_arguments(
             float(target.up_std),
         ),
         fit_arrays.Rules(config.steps, config.damping, config.keypoint_robust, config.lean_robust_rad),
-        fit_arrays.Bench.of(points.hanging),
+        fit_arrays.Workspace.of(points.hanging),
     )
 
 

@@ -1,3 +1,5 @@
-"""How the camera moved: from what stands still behind the people (``odometry``; ``background`` for trackers, small and
-quick), or as somebody has solved it (``solved_cameras``). Systems that place people in the world build on it.
+"""How the camera moved, for systems that place people in the world.
+
+``odometry`` estimates it from what stands still behind the people, ``background`` does so coarsely and quickly for
+trackers, and ``solved_cameras`` reads what structure from motion or SLAM of others has solved.
 """

@@ -31,7 +31,7 @@ GAIN = 0.1  # share of the points that only a movement must explain, more than l
 DELTA = 1e-6  # for derivatives by differences; rays and turns are of order 1
 
 
-class Turn(NamedTuple):
+class RelativeRotation(NamedTuple):
     """A turn between two pictures and how well it is known."""
 
     R_after_before: Floats  # (3, 3) camera axes before the turn to those after it
@@ -60,15 +60,15 @@ def turn_between(
     after_px: NDArray[np.floating[Any]],  # (N, 2) the same points in the other picture
     K_before: Floats,  # (3, 3)
     K_after: Floats,  # (3, 3)
-    guess: tuple[Floats, Floats] | None = None,  # R_after_before (3, 3) and ``Turn.way``
-) -> Turn:
+    guess: tuple[Floats, Floats] | None = None,  # R_after_before (3, 3) and ``RelativeRotation.way``
+) -> RelativeRotation:
     """The turn of a camera from points that do not move in the world, but for up to half of them.
 
     A change of focal length that K does not tell of is found and left aside. Without ``FEWEST`` points that
     agree, or if fewer than ``LEAST_SHARE`` of them do, the turn is none at all and ``sigma_rad`` inf. A guess
     helps where two movements explain the points almost alike.
     """
-    nothing = Turn(np.eye(3), np.inf, np.zeros(len(before_px), bool), None)
+    nothing = RelativeRotation(np.eye(3), np.inf, np.zeros(len(before_px), bool), None)
     if len(before_px) < FEWEST:
         return nothing
     before, after = rays(before_px, K_before), rays(after_px, K_after)
@@ -88,7 +88,7 @@ def turn_between(
     slopes = best.slopes_px[agree]
     noise_px = max(float(np.sqrt(np.mean(best.error_px[agree] ** 2))), LEAST_NOISE_PX)
     spread = np.linalg.pinv(np.einsum("nmp,nmq->pq", slopes, slopes))[:3, :3] * noise_px**2
-    return Turn(best.R, float(np.sqrt(np.trace(spread))), agree, best.way)
+    return RelativeRotation(best.R, float(np.sqrt(np.trace(spread))), agree, best.way)
 
 
 def rays(points_px: NDArray[np.floating[Any]], K: Floats) -> Floats:

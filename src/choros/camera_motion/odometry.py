@@ -3,7 +3,7 @@
 Corners of the background are followed from frame to frame (Shi and Tomasi 1994; Lucas and Kanade, pyramidal) and
 compared with where they were in a key frame some moments ago, so that errors add up per key frame, not per frame.
 It works online and keeps two pictures; where the background has no texture its weight is 0. The geometry is in
-``epipolar`` and ``ground``.
+``epipolar`` and ``scale_from_ground``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.camera_motion.epipolar import Turn, turn_between
+from choros.camera_motion.epipolar import RelativeRotation, turn_between
 from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
-from choros.camera_motion.ground import ground_between
 from choros.camera_motion.place_recognition import PlaceMemory, view_of
+from choros.camera_motion.scale_from_ground import ground_between
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.reopening import open_again
@@ -111,7 +111,7 @@ class Odometry:
             self._begin(grey, still, K, self._points[found.agree])
         return turn, weight
 
-    def _passed(self, found: Turn, K: Floats, up: Floats | None) -> Passed | None:
+    def _passed(self, found: RelativeRotation, K: Floats, up: Floats | None) -> Passed | None:
         self._since += 1
         R = found.R_after_before
         ground = None

@@ -24,7 +24,7 @@ NO_TURN = 0.05  # how much a turn may be none: strain of the fitted map
 FARTHEST_RAD = np.radians(20)
 
 
-class View(NamedTuple):
+class PictureFeatures(NamedTuple):
     """What is known again of a picture."""
 
     frame: int
@@ -38,7 +38,7 @@ def view_of(
     image: NDArray[np.uint8],  # (H, W, 3) RGB
     people_px: NDArray[np.floating[Any]],  # (n, 4) boxes
     K: Floats,  # (3, 3) px
-) -> View:
+) -> PictureFeatures:
     """Features of a picture, none of them within the people's boxes."""
     scale = min(1.0, LONG_SIDE_PX / max(image.shape[:2]))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -49,10 +49,10 @@ def view_of(
     points, descriptors = cv2.ORB.create(FEATURES).detectAndCompute(grey, free)
     at = np.array([point.pt for point in points]).reshape(-1, 2)
     found = np.zeros((0, 32), np.uint8) if descriptors is None else np.asarray(descriptors, np.uint8)
-    return View(frame, at, found, np.diag([scale, scale, 1.0]) @ K)
+    return PictureFeatures(frame, at, found, np.diag([scale, scale, 1.0]) @ K)
 
 
-def turn_of_same_place(before: View, after: View) -> Floats | None:
+def turn_of_same_place(before: PictureFeatures, after: PictureFeatures) -> Floats | None:
     """R_before_after (3, 3), camera axes, of a camera that stands where it stood; None if it does not, or elsewhere."""
     if min(len(before.points_px), len(after.points_px)) < FEWEST:
         return None
@@ -76,13 +76,13 @@ class PlaceMemory:
     """The places where shots ended, the newest ``MOST`` of them."""
 
     def __init__(self) -> None:
-        self._views: list[View] = []
+        self._views: list[PictureFeatures] = []
 
-    def end(self, last: View) -> None:
+    def end(self, last: PictureFeatures) -> None:
         """Remember the last picture of a shot."""
         self._views = [*self._views, last][-MOST:]
 
-    def recognise(self, first: View) -> tuple[int, Floats] | None:
+    def recognise(self, first: PictureFeatures) -> tuple[int, Floats] | None:
         """The frame, of the newest shot that ended in this place, and R_then_now (3, 3); None of a new place."""
         for view in reversed(self._views):
             R = turn_of_same_place(view, first)

@@ -118,7 +118,7 @@ def commit() -> str:
     """The commit of a source tree, for what is written to say it; an installed package has none."""
     try:
         out = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
+            ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - wherever the user's git is
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,

@@ -124,6 +124,7 @@ class Bench:
     )
 
     def run(self) -> None:
+        """Track or solve every clip, score it, and print the table; with ``-o`` write it to files too."""
         from rich.console import Console
 
         from choros.cli.bench_real import bench_real

@@ -27,6 +27,7 @@ class Completion:
     """Which shell; the documentation has the line that keeps the script."""
 
     def run(self) -> None:
+        """Print the shell's completion script."""
         from choros.cli.main import main
 
         script = io.StringIO()

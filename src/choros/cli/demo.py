@@ -45,6 +45,7 @@ class Demo:
     )
 
     def run(self) -> None:
+        """Film a synthetic scene, track it and draw the result, all into one folder."""
         from choros.outputs import claimed
 
         self.networks.check()

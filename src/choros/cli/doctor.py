@@ -29,6 +29,10 @@ class Doctor:
     """How much of the clip to look at."""
 
     def run(self) -> None:
+        """Report on the installation, or measure the system on a clip.
+
+        Raises ``ChorosError`` if the clip cannot be opened or no time of it is asked for.
+        """
         if self.clip is None:
             self._installation()
             return

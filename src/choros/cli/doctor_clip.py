@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from choros.video import VideoInfo
     from choros.video.framing import Orientation
-    from choros.video.report import Claims, Sample, Seen
+    from choros.video.report import Claims, SampledFrame, VideoReport
 
 MOST = 12  # cuts and gaps that are listed
 LIVE_S = 5.0  # a camera is looked at for so long, and not a file's length
@@ -22,7 +22,7 @@ KINDS = {"mov": "MP4 or MOV", "matroska": "Matroska or WebM", "mpegts": "MPEG-TS
 def tell(clip: str, seconds: float) -> None:
     """Print what is seen in the first ``seconds`` of a clip. Raises ChorosError if nothing in it can be read."""
     from choros.video import open_video
-    from choros.video.report import claims, look_through
+    from choros.video.report import claims, report_of
 
     path = Path(clip)
     said = claims(path) if path.is_file() else None
@@ -30,7 +30,7 @@ def tell(clip: str, seconds: float) -> None:
     with open_video(clip) as reader:
         info = reader.info
         _print(_opened(clip, info, said))
-        seen = look_through(reader, min(seconds, LIVE_S) if info.is_live else seconds, said)
+        seen = report_of(reader, min(seconds, LIVE_S) if info.is_live else seconds, said)
     _print(_seen(seen, said))
     _print(_people(seen.samples))
     _print(_plan(info, seen, path.is_dir()))
@@ -83,7 +83,7 @@ def _opened(clip: str, info: VideoInfo, said: Claims | None) -> Iterator[tuple[s
         yield "odd", note
 
 
-def _seen(seen: Seen, said: Claims | None) -> Iterator[tuple[str, str]]:
+def _seen(seen: VideoReport, said: Claims | None) -> Iterator[tuple[str, str]]:
     if seen.rate is not None:
         uneven = (
             f"variable: {1000 * seen.shortest_s:.0f} to {1000 * seen.longest_s:.0f} ms from frame to frame"
@@ -111,7 +111,7 @@ def _seen(seen: Seen, said: Claims | None) -> Iterator[tuple[str, str]]:
         yield "gap", f"and {len(seen.gaps) - MOST} more"
 
 
-def _people(samples: Sequence[Sample]) -> Iterator[tuple[str, str]]:
+def _people(samples: Sequence[SampledFrame]) -> Iterator[tuple[str, str]]:
     from choros.detection import PersonFinder
     from choros.detection.turned import rotation_hint
 
@@ -129,7 +129,7 @@ def _people(samples: Sequence[Sample]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _plan(info: VideoInfo, seen: Seen, is_folder: bool) -> Iterator[tuple[str, str]]:
+def _plan(info: VideoInfo, seen: VideoReport, is_folder: bool) -> Iterator[tuple[str, str]]:
     from choros.camera import default_focal_px
 
     focal_px = default_focal_px(info.width, info.height)

@@ -43,6 +43,10 @@ class Export:
     """Show the formats, their units, axes and times, and stop."""
 
     def run(self) -> None:
+        """Write the motion in each format asked for.
+
+        Raises ``ChorosError`` for an unknown format, or an option that does not fit the motion.
+        """
         from choros.exporters import FORMATS
 
         if self.list:

@@ -41,6 +41,7 @@ class Live:
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
 
     def run(self) -> None:
+        """Track the camera until it ends or Ctrl-C, or rescue what a killed recording has kept."""
         from choros.live import rescue
         from choros.outputs import check_output, claimed
 
@@ -72,7 +73,7 @@ class Live:
     def _record(self, source: int | str) -> None:
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.live import live_to_file
-        from choros.live.page import LivePage
+        from choros.live.live_page import LivePage
 
         options = self.tracking.options()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service ends like Ctrl-C
@@ -119,6 +120,7 @@ class LiveScreen:
         self._screen.stop()
 
     def show(self, state: LiveState) -> None:
+        """Put the newest state on the terminal's line; where there is none, tell only of changed connections."""
         was, self._state = self._state, state._replace(frame=None, rows=None)
         if self._console.is_terminal:
             self._screen.update(self._line(state))

@@ -33,9 +33,10 @@ class Plot:
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
+        """Write the page of curves over time. Raises ``ChorosError`` if the output is no HTML file."""
         from choros.body import BodyModel
         from choros.outputs import check_output
-        from choros.view.curves import DEFAULT_JOINTS, write_report
+        from choros.view.motion_report import DEFAULT_JOINTS, write_report
 
         if self.output.suffix.lower() not in (".html", ".htm") or self.output.is_dir():
             raise ChorosError(f"{self.output} is not a page; name a file such as report.html after -o.")

@@ -55,9 +55,11 @@ class TrackProgress:
         self._bar.stop()
 
     def say(self, text: str) -> None:
+        """Replace the words before the bar."""
         self._bar.update(self._task, description=text)
 
     def update(self, now: Progress) -> None:
+        """Move the bar to a frame, with the number of people and the speed since the first call."""
         if self._first is None:
             self._first, self._began = now, time.monotonic()
         self._last = now
@@ -75,6 +77,7 @@ class TrackProgress:
         self._bar.update(self._task, completed=done, total=total)
 
     def summary(self, path: Path) -> None:
+        """Print how many frames were tracked and how fast; ``path`` is what was written."""
         if self._last is None:
             print(f"{path}: was complete; leave out --resume to track again")
             return

@@ -103,6 +103,7 @@ class Make(SceneOptions):
     """Forms of the truth: motion.npz with arrays.npz, PoseTrack21's json, COCO's json, a MOT sequence, PNG masks."""
 
     def run(self) -> None:
+        """Film each scene into a folder named by kind and seed, and print it; scenes that are there are kept."""
         from choros.cli.progress import RunProgress
         from choros.scenes.truth.writers import ensure_scene
 
@@ -123,6 +124,7 @@ class Sheet(SceneOptions):
     """Frames of each scene, spread over its length."""
 
     def run(self) -> None:
+        """Draw one frame of each scene, with its caption, into one picture."""
         import cv2
         import numpy as np
 
@@ -170,6 +172,10 @@ class Dynamic:
     """Of a swing to and fro."""
 
     def run(self) -> None:
+        """Make of a folder's clip one that a moving camera took, and its true motion.
+
+        Raises ``ChorosError`` if the swing is none.
+        """
         from choros.cli.progress import TrackProgress
         from choros.motion import Motion
         from choros.scenes.truth.scene_truth import SceneTruth
@@ -205,9 +211,11 @@ class Scenes:
 
     @property
     def output(self) -> Path:
+        """What the chosen command writes, for messages of all commands."""
         return self.do.output
 
     def run(self) -> None:
+        """Run the chosen command."""
         from choros.cli.threads import leave_cores_to_the_networks
 
         leave_cores_to_the_networks()

@@ -42,6 +42,10 @@ class Show:
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
+        """Draw the people over their video, or in the world as an onlooker sees them.
+
+        Raises ``ChorosError`` unless exactly one of a video and ``--world`` is given.
+        """
         from choros.outputs import check_output
         from choros.video import check_video_name
 

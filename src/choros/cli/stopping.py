@@ -21,6 +21,7 @@ class Stop:
         self._until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
 
     def __call__(self) -> bool:
+        """Whether to stop now; asked between two steps."""
         self.begun()
         return self.interrupted or time.monotonic() > self._until
 

@@ -46,6 +46,10 @@ class Track:
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
 
     def run(self) -> None:
+        """Track the video and write the motion, with an overlay if one is asked for.
+
+        Raises ``ChorosError`` for options that do not go together, and if another run writes the same files.
+        """
         from choros.outputs import claimed
 
         self._check()

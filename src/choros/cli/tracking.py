@@ -64,6 +64,10 @@ class Tracking(Networks):
         image_fps: Fraction | None = None,
         photos: bool = False,
     ) -> TrackOptions:
+        """The flags as ``TrackOptions``, with the times, rate and kind of the input that a command has of its own.
+
+        Raises ``ChorosError`` for flags that do not go together, and files that cannot be read.
+        """
         from choros.options import TrackOptions
 
         if photos and "heights_m" in self.given():
@@ -94,6 +98,7 @@ class Tracking(Networks):
 
     @property
     def knows_camera_pose(self) -> bool:
+        """Whether the flags say where the camera stands, so that people are in the world."""
         return bool(self.camera_pose) or self.camera_height is not None
 
 

@@ -39,6 +39,10 @@ class FromMocap:
     network: ClassVar[str]
 
     def run(self) -> None:
+        """Train on the clips of motion capture until the steps are done or Ctrl-C, and write the weights.
+
+        Raises ``ChorosError`` for a seed or number of steps that cannot be.
+        """
         from choros.cli.progress import RunProgress
         from choros.cli.stopping import stopping
         from choros.datasets.mocap import learned_and_held_out
@@ -93,13 +97,14 @@ class Lifter(FromMocap):
     network = "lifter"
 
     def task(self, found: Sequence[MocapClip]) -> MocapTask:
+        """The lifter on clips of bodies, with the losses and noise of its recipe."""
         from choros.lifter.network import LifterConfig
         from choros.training.lifter.batch import ClipConfig
-        from choros.training.lifter.poses import Clip
+        from choros.training.lifter.poses import PoseClip
         from choros.training.lifter.recipe import LifterRecipe
         from choros.training.lifter.task import LifterTask
 
-        clips = [Clip.of(clip) for clip in found]
+        clips = [PoseClip.of(clip) for clip in found]
         return LifterTask(clips, self.as_asked(LifterRecipe()), LifterConfig(), ClipConfig())
 
 
@@ -110,6 +115,7 @@ class MotionModel(FromMocap):
     network = "motion-model"
 
     def task(self, found: Sequence[MocapClip]) -> MocapTask:
+        """The model of motion by which people of scenes move."""
         from choros.scenes.motion.motion_model import MotionModelConfig
         from choros.training.motion_model.recipe import MotionModelRecipe
         from choros.training.motion_model.task import MotionModelTask
@@ -135,6 +141,7 @@ class Infiller(FromMocapForGlamr):
     network = "infiller"
 
     def task(self, found: Sequence[MocapClip]) -> MocapTask:
+        """GLAMR's motion infiller of the chosen size."""
         from choros.glamr.config import INFILLER_PRESETS
         from choros.training.glamr.recipe import InfillerRecipe
         from choros.training.glamr.task import InfillerTask
@@ -149,6 +156,7 @@ class Trajectory(FromMocapForGlamr):
     network = "trajectory"
 
     def task(self, found: Sequence[MocapClip]) -> MocapTask:
+        """GLAMR's trajectory predictor of the chosen size."""
         from choros.glamr.config import TRAJECTORY_PRESETS
         from choros.training.glamr.recipe import TrajectoryRecipe
         from choros.training.glamr.task import TrajectoryTask
@@ -172,7 +180,9 @@ class Train:
 
     @property
     def output(self) -> Path | None:
+        """What the chosen network is written to; None takes its own name."""
         return self.what.output
 
     def run(self) -> None:
+        """Train the chosen network."""
         self.what.run()

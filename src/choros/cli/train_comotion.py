@@ -76,6 +76,7 @@ class Comotion:
     """Also write the log for TensorBoard."""
 
     def run(self) -> None:
+        """Train from scenes, and footage if given, until the steps are done or Ctrl-C; a checkpoint is kept."""
         import torch
 
         from choros.cli.progress import RunProgress

@@ -26,6 +26,7 @@ class PseudoLabel:
     """Of the footage, and where it is from; kept with the set, and with weights that learn from it."""
 
     def run(self) -> None:
+        """Write one set of pseudo-labels for each input. Raises ``ChorosError`` if none is named."""
         from choros.cli.progress import RunProgress
         from choros.cli.threads import leave_cores_to_the_networks
         from choros.training.comotion.pseudo_labels import write_set

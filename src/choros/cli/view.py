@@ -39,6 +39,10 @@ class View:
     """Your own SMPL file, if the motions were tracked with it."""
 
     def run(self) -> None:
+        """Serve the motions to a browser, or write them as one HTML page.
+
+        Raises ``ChorosError`` if no motion is named or files do not fit together.
+        """
         if self.motion is None:
             raise ChorosError("give a motion.npz that `choros track` wrote.")
         check_port(self.port)
@@ -61,7 +65,7 @@ class View:
         video = video if motions[0] is given[0] else None  # it is the first motion's
         body = BodyModel.load(self.body) if self.body else None
         if self.html is not None:
-            from choros.view.page import write_page
+            from choros.view.html_page import write_page
 
             write_page(motions, self.html, body, video)
             print(f"{self.html}: {self.html.stat().st_size / 1e6:.1f} MB")

@@ -35,6 +35,7 @@ class World:
     """Your own SMPL file, if the motion was tracked with it."""
 
     def run(self) -> None:
+        """Place everybody of a motion in one world, and write that motion."""
         from choros.outputs import check_output
 
         check_places("world", self.motion, [self.video] if self.video else [])

@@ -48,7 +48,7 @@ def whereabouts(centres: Tensor) -> Tensor:
     return torch.cat([at, at.square()], -1)
 
 
-class Windows(nn.Module):
+class AttentionWindows(nn.Module):
     """A window for each head of each token, and what is seen through it as numbers of the person's size."""
 
     def __init__(self, config: ComotionConfig) -> None:

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from choros.comotion.attention_prior import N_WHERE, Anchors, Windows
+from choros.comotion.attention_prior import N_WHERE, Anchors, AttentionWindows
 from choros.comotion.config import ComotionConfig
 from choros.comotion.encoder import ImageTokens
 from choros.layers.attention import TransformerLayer, members_mask, merge_heads, split_heads
 from choros.layers.perceptron import perceptron
 
 
-class Round(nn.Module):
+class DecoderLayer(nn.Module):
     """Cross-attention to the image, attention between people per token, between tokens per person."""
 
     def __init__(self, config: ComotionConfig) -> None:
@@ -23,7 +23,7 @@ class Round(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, config.attention_width)
         self.scale = config.head_width**-0.5
-        self.windows = Windows(config) if config.anchors else None
+        self.windows = AttentionWindows(config) if config.anchors else None
         n_seen = config.attention_width + (self.heads * N_WHERE if config.anchors else 0)
         self.after_attention = perceptron(n_seen, width, width, out_scale=0.5)
 
@@ -36,9 +36,9 @@ class Round(nn.Module):
         self.within_person = layers(config.layers_within_person)
 
     def forward(self, tokens: Tensor, image: ImageTokens, mask: Tensor, anchors: Anchors) -> Tensor:
-        """``tokens`` (B, N, M, C) of N people; ``mask`` (B * M, N, N), who may look at whom."""
+        """``tokens`` (B, N, M, C) of N people; ``mask`` (B * M, N, N), who may attend to whom."""
         B, N, M, _ = tokens.shape
-        tokens = tokens + self.after_attention(self.look(self.norm(tokens), image, anchors)).unflatten(
+        tokens = tokens + self.after_attention(self.attend(self.norm(tokens), image, anchors)).unflatten(
             1, (N, M)
         )
 
@@ -50,7 +50,7 @@ class Round(nn.Module):
             tokens = layer(tokens)
         return tokens.unflatten(0, (B, N))
 
-    def look(self, tokens: Tensor, image: ImageTokens, anchors: Anchors) -> Tensor:
+    def attend(self, tokens: Tensor, image: ImageTokens, anchors: Anchors) -> Tensor:
         """What normalised tokens (B, N, M, C) see in the image, (B, N * M, n_seen)."""
         query = split_heads(self.query(tokens).flatten(1, 2), self.heads) * self.scale  # (B, heads, N M, d)
         if self.windows is None:
@@ -63,13 +63,13 @@ class Round(nn.Module):
             return torch.cat([merge_heads(content), self.windows.seen(where, anchors)], -1)
 
 
-class Rounds(nn.Module):
+class Decoder(nn.Module):
     """All rounds, from what is known of each person to tokens that have seen the image and the others."""
 
     def __init__(self, config: ComotionConfig) -> None:
         super().__init__()
         self.tokens = config.tokens
-        self.rounds = nn.ModuleList(Round(config) for _ in range(config.rounds))
+        self.rounds = nn.ModuleList(DecoderLayer(config) for _ in range(config.rounds))
         self.norm = nn.LayerNorm(config.token_width)
 
     def forward(self, encoded: Tensor, image: ImageTokens, present: Tensor, anchors: Anchors) -> Tensor:

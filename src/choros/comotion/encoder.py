@@ -50,6 +50,7 @@ class Fusion(nn.Module):
                 )
 
     def forward(self, maps: list[Tensor]) -> Tensor:
+        """Feature maps of the trunk, fine to coarse, each (B, C_i, H_i, W_i), projected to one size and added."""
         fused = self.projections[0](maps[0])
         for projection, features in zip(self.projections[1:], maps[1:], strict=True):
             fused = fused + projection(features)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from choros.body import BodyModel
 from choros.comotion.attention_prior import anchors_of
 from choros.comotion.config import ComotionConfig
-from choros.comotion.decoder import Rounds
+from choros.comotion.decoder import Decoder
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import N_EVIDENCE, evidence, shortcut
 from choros.comotion.person_states import (
@@ -43,7 +43,7 @@ class Initialisation(nn.Module):
         if config.evidence:
             self.encode_evidence = perceptron(N_EVIDENCE, width // 2, n_tokens)
             self.shortcut = shortcut(0, 24 * 6 + 10 + 3, slice(0), slice(24 * 6 + 10, 24 * 6 + 12), 1.0)
-        self.rounds = Rounds(config)
+        self.rounds = Decoder(config)
         self.decode_person = perceptron(n_tokens, width, 24 * 6 + 10 + 3, out_scale=0.1)
         if config.hidden_state:
             self.decode_hidden = perceptron(n_tokens, width, config.hidden_width)
@@ -90,6 +90,10 @@ class StandingInitialisation(nn.Module):
         self.register_buffer("standing", standing_rotations(), persistent=False)
 
     def forward(self, image: ImageTokens, boxes_px: Tensor, K: Tensor, present: Tensor) -> PersonStates:
+        """People who fill boxes, (B, P, 4) xyxy px, as if they stood upright.
+
+        ``K`` (B, 3, 3) px and ``present`` (B, P); absent people's boxes count for nothing.
+        """
         boxes_px = boxes_px.masked_fill(~present[..., None], 0)
         pelvis_px, rho = standing_in_boxes(boxes_px, self.config.standing_height_m)
         n_hidden = self.config.hidden_width if self.config.hidden_state else 0

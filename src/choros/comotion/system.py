@@ -16,7 +16,7 @@ from choros.backbones.trunk import ImageTrunk, frozen
 from choros.body import BodyModel
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.options import ComotionOptions
-from choros.comotion.tracker import Agreement, ComotionTracker, Found, TrackerConfig
+from choros.comotion.tracker import BoxAgreement, ComotionTracker, FrameDetections, TrackerConfig
 from choros.detection import Detector, NanoDet
 from choros.devices import CPU, Device
 from choros.run_identity import Identity, changed, class_identity, file_identity, part_identity
@@ -99,7 +99,7 @@ class Comotion:
             "detector": part_identity(self._detector),
         }
 
-    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[Found, Agreement]:
+    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[FrameDetections, BoxAgreement]:
         """A new video. Streams of one system share its network and nothing else."""
         config = self.config
         tracker = ComotionTracker(self.network, self._trunk, self._detector, config)

@@ -93,7 +93,7 @@ class TrackerConfig:
         return replace(self, life=replace(self.life, birth_score=0.7))
 
 
-class Found(NamedTuple):
+class FrameDetections(NamedTuple):
     """What one picture shows by itself."""
 
     image: ImageTokens
@@ -102,14 +102,14 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Agreement(Affinity):
+class BoxAgreement(Affinity):
     """How detected boxes agree with where the network says that people are."""
 
     overlap: Floats  # (n, m) IoU in the picture
     counts: Flags  # (m,) boxes that keep, and perhaps begin, somebody
 
 
-class ComotionTracker(OnlineTracker[Found, Agreement]):
+class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     """What CoMotion does in a frame; it keeps nothing of a video but its tracks.
 
     ``trunk`` gives the maps of the network's own.
@@ -122,7 +122,9 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         self.fields = fields(network.config.hidden_width if network.config.hidden_state else 0)
 
     @torch.inference_mode()
-    def detect(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None) -> Found:
+    def detect(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
+    ) -> FrameDetections:
         """A picture encoded, and its people's boxes."""
         if boxes_px is None:
             boxes, scores = checked_detections(self._detector, image)
@@ -137,10 +139,10 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
         tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
-        return Found(tokens, boxes, scores)
+        return FrameDetections(tokens, boxes, scores)
 
     @torch.inference_mode()
-    def predict(self, tracks: Tracks, moment: Moment[Found]) -> None:
+    def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
         """Everybody as the network sees them in this frame's pixels; boxes have no part in it."""
         if not len(tracks):
             return
@@ -149,7 +151,7 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         remember(tracks, self._updated(moment, people_of(tracks, self._network.body.device)))
         self._place(tracks, moment)
 
-    def affinity(self, tracks: Tracks, moment: Moment[Found]) -> Agreement:
+    def affinity(self, tracks: Tracks, moment: Moment[FrameDetections]) -> BoxAgreement:
         """By overlap; of two tracks on one person, the one that boxes agreed with so far keeps them."""
         config, found = self._config, moment.found
         boxes_px = found.boxes_px
@@ -158,9 +160,9 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         counts &= boxes_px[:, 3] - boxes_px[:, 1] >= config.min_height_px
         overlap = box_iou(_cut(tracks["box_px"], moment), in_picture_px)
         wanted = overlap + config.loyalty * tracks["agreement"][:, None]
-        return Agreement(np.where((overlap >= config.min_iou) & counts, wanted, -np.inf), overlap, counts)
+        return BoxAgreement(np.where((overlap >= config.min_iou) & counts, wanted, -np.inf), overlap, counts)
 
-    def measure(self, tracks: Tracks, affinity: Agreement, moment: Moment[Found]) -> None:
+    def measure(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> None:
         """Note how boxes agree with the tracks; they move nobody."""
         mine, theirs = seen_as(tracks)
         now = np.zeros(len(tracks))
@@ -168,13 +170,18 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         share = 1 - np.exp(-moment.dt_s / self._config.agreement_memory_s)
         tracks["agreement"] += share * (now - tracks["agreement"])
 
-    def newcomers(self, tracks: Tracks, affinity: Agreement, moment: Moment[Found]) -> Flags:
+    def newcomers(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> Flags:
         """Faint boxes only keep who is there."""
         return affinity.counts & (moment.found.scores >= self._config.begin_score)
 
     @torch.inference_mode()
     def begin(
-        self, tracks: Tracks, new: Indices, affinity: Agreement, moment: Moment[Found], born: Tracks
+        self,
+        tracks: Tracks,
+        new: Indices,
+        affinity: BoxAgreement,
+        moment: Moment[FrameDetections],
+        born: Tracks,
     ) -> None:
         """New people are initialised, then updated once as in training (paper 4).
 
@@ -191,7 +198,7 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         born["crowded"] = (affinity.overlap[:, new] > self._config.crowded_iou).any(0)
         born["agreement"] = np.diagonal(box_iou(_cut(born["box_px"], moment), boxes_px))
 
-    def judge(self, tracks: Tracks, sure: Flags, moment: Moment[Found]) -> Verdict:
+    def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
         """Who is confirmed is shown; of two tracks that are on one person for a while, one ends."""
         config, now_s = self._config, moment.time_s
         same = on_one_person(
@@ -204,7 +211,9 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         return Verdict(tracks["in_picture"].mean(-1) > config.min_inside, sure, ~double)
 
     @torch.inference_mode()
-    def describe(self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[Found]) -> None:
+    def describe(
+        self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[FrameDetections]
+    ) -> None:
         """Bodies of the shown; keypoints as the heatmaps show them."""
         some = tracks[shown]
         if len(some):
@@ -228,20 +237,20 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         wanted = config.best_height_px / max(float(np.median(sure[:, 3] - sure[:, 1])), 1.0)
         return min(max(1.0, round(wanted / FINER_STEP) * FINER_STEP), config.finest)
 
-    def _letterbox(self, moment: Moment[Found]) -> Letterbox:
+    def _letterbox(self, moment: Moment[FrameDetections]) -> Letterbox:
         return Letterbox(moment.width, moment.height, self._network.config.image_size_px)
 
-    def _K(self, moment: Moment[Found]) -> torch.Tensor:
+    def _K(self, moment: Moment[FrameDetections]) -> torch.Tensor:
         """Intrinsics of the network's square, (1, 3, 3) px."""
         return self._tensor(self._letterbox(moment).K(moment.K))[None]
 
-    def _updated(self, moment: Moment[Found], people: PersonStates) -> PersonStates:
+    def _updated(self, moment: Moment[FrameDetections], people: PersonStates) -> PersonStates:
         """``people`` of the frame before in this one."""
         image, K, how = moment.found.image, self._K(moment), self._config.alignment
         updated = self._network.update(image, people, K)
         return updated if how is None else self._network.align(image, updated, K, how)
 
-    def _place(self, tracks: Tracks, moment: Moment[Found]) -> None:
+    def _place(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
         """Note where the tracks' bodies are in the picture."""
         body = self._network.body
         K = self._tensor(moment.K)
@@ -257,7 +266,7 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         tracks["keypoints_px"] = np.concatenate([points_px, in_front[..., None]], -1)
         tracks["in_picture"] = inside
 
-    def _evidence(self, tracks: Tracks, moment: Moment[Found]) -> Floats:
+    def _evidence(self, tracks: Tracks, moment: Moment[FrameDetections]) -> Floats:
         """What the heatmaps show of everybody, (n, 17, 3) x_px, y_px, confidence; 0 where they show nothing."""
         network, config, letterbox = self._network, self._config, self._letterbox(moment)
         expected_px = np.ascontiguousarray(tracks["keypoints_px"])
@@ -278,6 +287,6 @@ class ComotionTracker(OnlineTracker[Found, Agreement]):
         return torch.tensor(array, dtype=torch.float32, device=self._network.body.device)
 
 
-def _cut(boxes_px: Floats, moment: Moment[Found]) -> Floats:
+def _cut(boxes_px: Floats, moment: Moment[FrameDetections]) -> Floats:
     """Boxes (n, 4) xyxy px without what lies beyond the picture's edge."""
     return np.clip(boxes_px, 0, np.array([moment.width, moment.height] * 2, boxes_px.dtype))

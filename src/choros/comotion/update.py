@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from choros.comotion.attention_prior import anchors_of
 from choros.comotion.config import ComotionConfig
-from choros.comotion.decoder import Rounds
+from choros.comotion.decoder import Decoder
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import N_EVIDENCE, evidence, shortcut
 from choros.comotion.person_states import PersonStates, pixels_per_metre, project_safely, standing_columns
@@ -42,7 +42,7 @@ class Update(nn.Module):
             self.encode_evidence = perceptron(N_EVIDENCE, width // 2, n_tokens)
             gain = config.standing_height_m / config.step  # ways are in sizes of the person, steps in metres
             self.shortcut = shortcut(24 * 6, 24 * 6 + 3, slice(24 * 6), slice(24 * 6, 24 * 6 + 2), gain)
-        self.rounds = Rounds(config)
+        self.rounds = Decoder(config)
         self.decode_person = perceptron(n_tokens, width, 24 * 6 + 3, out_scale=0.1)
         if config.hidden_state:
             self.encode_hidden = perceptron(config.hidden_width, width, n_tokens)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from choros.errors import ChorosError
 from choros.skeleton import COCO17
 
 Floats = NDArray[np.float64]
@@ -85,6 +86,15 @@ class Sample:
     neither_px: tuple[Floats, ...] = ()  # boxes (4,): whoever matches one is neither right nor wrong
     labelled: bool = True  # False: nobody looked for people in this frame
     quarter_turns_cw: int = 0  # turn the stored picture so often, clockwise, before anything else fits
+
+    @property
+    def path(self) -> Path:
+        """``image``, where there has to be one. Raises ``ChorosError`` if the set names no file for the sample."""
+        if self.image is None:
+            raise ChorosError(
+                f"a sample of {self.sequence or 'the set'} names no picture; fetch the set again."
+            )
+        return self.image
 
 
 class Samples(Sequence[Sample]):

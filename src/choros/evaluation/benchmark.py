@@ -17,7 +17,7 @@ from typing import Any
 from choros.body import BodyModel
 from choros.errors import ChorosError
 from choros.evaluation.compare import ON_KEYPOINTS, POSE_MEANS, Comparison, compare, pooled_scores
-from choros.evaluation.labelled import Labelled, compare_labelled
+from choros.evaluation.labelled import LabelledVideo, compare_labelled
 from choros.evaluation.oracle import unroll
 from choros.evaluation.sources import Clip, ProgressCall, SceneSource, Source
 from choros.evaluation.world_errors import WORLD_MEANS
@@ -160,8 +160,8 @@ def _on_one_set(
     yield from runs.values()
 
 
-def _compared(truth: Motion | Labelled, said: Motion, body: BodyModel, given: bool) -> Comparison:
-    if isinstance(truth, Labelled):
+def _compared(truth: Motion | LabelledVideo, said: Motion, body: BodyModel, given: bool) -> Comparison:
+    if isinstance(truth, LabelledVideo):
         return compare_labelled(truth, said, body)
     return compare(truth, said, body, given=given)
 
@@ -179,7 +179,7 @@ class _Told:
 
 def _track(
     run: Run, system: System | Recorded, clip: Clip, folder: Path, keep: Path | None, told: _Told
-) -> list[tuple[Motion | Labelled, Motion]]:
+) -> list[tuple[Motion | LabelledVideo, Motion]]:
     """The clip's truth and what the system says of it; nothing for a video without truth."""
     name = run.clips[-1]
     if isinstance(system, Recorded):
@@ -204,7 +204,7 @@ def _tell(told: _Told, now: Progress) -> None:
 
 def _unroll(
     run: Run, system: System | Recorded, clip: Clip, n_frames: int, told: _Told
-) -> list[tuple[Motion | Labelled, Motion]]:
+) -> list[tuple[Motion | LabelledVideo, Motion]]:
     if isinstance(system, Recorded):
         raise ChorosError(f"{run.system} was recorded and cannot be given boxes; use the full protocol.")
     if not isinstance(clip.truth, Motion):

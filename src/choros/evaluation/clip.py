@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from choros.evaluation.labelled import Labelled
+from choros.evaluation.labelled import LabelledVideo
 from choros.motion import Motion
 
 
@@ -14,7 +14,7 @@ class Clip:
     """A video and its truth: a motion, what a public set labels, or nothing."""
 
     video: Path
-    truth: Motion | Labelled | None
+    truth: Motion | LabelledVideo | None
     image_fps: Fraction | None = None  # of a folder of pictures
 
 

@@ -230,6 +230,7 @@ def _acceleration_errors(true: Rows, said: Rows, true_m: Floats, said_m: Floats,
 
 
 def check_comparable(truth: Motion, prediction: Motion) -> None:
+    """Raise ``ChorosError`` unless both motions have as many frames and the same width and height."""
     for what, true, said in (
         ("frames", len(truth), len(prediction)),
         ("px across", truth.width, prediction.width),

@@ -57,7 +57,7 @@ _MATCH = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledVideo:
     """The frames of one video that a set labels, in order, and what can be measured on them."""
 
     video: Path  # a film, a folder of its pictures, or a picture
@@ -83,7 +83,7 @@ class _Truth:
     boxed: bool  # boxes are the set's own, not made from points
 
 
-def compare_labelled(truth: Labelled, prediction: Motion, body: BodyModel | None = None) -> Comparison:
+def compare_labelled(truth: LabelledVideo, prediction: Motion, body: BodyModel | None = None) -> Comparison:
     """Match a prediction with the labels of its video, in the frames that have any, and take what errors there are.
 
     People are matched by IoU of boxes, which are not cut at the edge. Where a set has no boxes they are those around
@@ -128,7 +128,7 @@ def compare_labelled(truth: Labelled, prediction: Motion, body: BodyModel | None
     return comparison
 
 
-def _frame_numbers(truth: Labelled, samples: Sequence[Sample]) -> NDArray[np.int64]:
+def _frame_numbers(truth: LabelledVideo, samples: Sequence[Sample]) -> NDArray[np.int64]:
     """Where in the video each sample is: a film's own numbers, or places among the pictures of a folder."""
     if not truth.video.is_dir():
         single = truth.video.suffix.lower() in picture.SUFFIXES

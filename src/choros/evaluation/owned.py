@@ -27,7 +27,7 @@ from choros.datasets.sample import Sample, Samples
 from choros.datasets.threedpw import read_3dpw
 from choros.errors import ChorosError
 from choros.evaluation.clip import Clip, ProgressCall
-from choros.evaluation.labelled import Labelled
+from choros.evaluation.labelled import LabelledVideo
 from choros.video import open_video
 
 #: Where people cut AVA's films, seconds: the first label is at 902.
@@ -39,10 +39,11 @@ class OwnedSource:
     """One video of a set; its labels are read when it is opened."""
 
     name: str
-    read: Callable[[], Labelled]
+    read: Callable[[], LabelledVideo]
     has_truth = True
 
     def open(self, folder: Path, progress: ProgressCall) -> Clip:
+        """Read the labels; the video stays where it is and nothing is written into ``folder``."""
         labelled = self.read()
         return Clip(labelled.video, labelled, labelled.fps if labelled.video.is_dir() else None)
 
@@ -68,9 +69,9 @@ def _mot17(folder: Path) -> Iterator[OwnedSource]:
             yield OwnedSource(place.name, partial(_mot17_sequence, place))
 
 
-def _mot17_sequence(place: Path) -> Labelled:
+def _mot17_sequence(place: Path) -> LabelledVideo:
     info = read_mot17_info(place)
-    return Labelled(place / info.images, read_mot17(place), info.fps)
+    return LabelledVideo(place / info.images, read_mot17(place), info.fps)
 
 
 def _posetrack(folder: Path) -> Iterator[OwnedSource]:
@@ -79,9 +80,9 @@ def _posetrack(folder: Path) -> Iterator[OwnedSource]:
             yield OwnedSource(path.stem, partial(_posetrack_video, path, folder))
 
 
-def _posetrack_video(path: Path, folder: Path) -> Labelled:
+def _posetrack_video(path: Path, folder: Path) -> LabelledVideo:
     samples = read_posetrack(path, folder)
-    return Labelled(_pictures(samples, path), samples)
+    return LabelledVideo(_pictures(samples, path), samples)
 
 
 def _threedpw(folder: Path) -> Iterator[OwnedSource]:
@@ -89,10 +90,10 @@ def _threedpw(folder: Path) -> Iterator[OwnedSource]:
         yield OwnedSource(path.stem, partial(_threedpw_sequence, path, folder / "imageFiles"))
 
 
-def _threedpw_sequence(path: Path, images: Path) -> Labelled:
+def _threedpw_sequence(path: Path, images: Path) -> LabelledVideo:
     """Passers-by are not labelled."""
     samples = read_3dpw(path, images)
-    return Labelled(_pictures(samples, path), samples, everybody=False)
+    return LabelledVideo(_pictures(samples, path), samples, everybody=False)
 
 
 def _human36m(folder: Path) -> Iterator[OwnedSource]:
@@ -109,9 +110,9 @@ def _human36m(folder: Path) -> Iterator[OwnedSource]:
             yield OwnedSource(f"{subject} {path.name.removesuffix('.mat').removesuffix('.cdf')}", read)
 
 
-def _human36m_video(path: Path, cameras: Path | None) -> Labelled:
+def _human36m_video(path: Path, cameras: Path | None) -> LabelledVideo:
     samples = read_human36m(path, cameras)
-    return Labelled(_film(samples, path), samples, Fraction(50))
+    return LabelledVideo(_film(samples, path), samples, Fraction(50))
 
 
 def _mpi_inf_3dhp(folder: Path) -> Iterator[OwnedSource]:
@@ -119,9 +120,9 @@ def _mpi_inf_3dhp(folder: Path) -> Iterator[OwnedSource]:
         yield OwnedSource(path.parent.name, partial(_mpi_inf_3dhp_sequence, path.parent))
 
 
-def _mpi_inf_3dhp_sequence(place: Path) -> Labelled:
+def _mpi_inf_3dhp_sequence(place: Path) -> LabelledVideo:
     samples = read_mpi_inf_3dhp_test(place)
-    return Labelled(_pictures(samples, place), samples, Fraction(25))
+    return LabelledVideo(_pictures(samples, place), samples, Fraction(25))
 
 
 def _coco(folder: Path) -> Iterator[OwnedSource]:
@@ -136,7 +137,7 @@ def _coco(folder: Path) -> Iterator[OwnedSource]:
         picture = samples[number : number + 1]
         image = picture[0].image
         if image is not None:
-            yield OwnedSource(image.name, partial(Labelled, image, picture, identities=False))
+            yield OwnedSource(image.name, partial(LabelledVideo, image, picture, identities=False))
 
 
 def _ava(folder: Path) -> Iterator[OwnedSource]:
@@ -157,7 +158,7 @@ def _ava(folder: Path) -> Iterator[OwnedSource]:
         yield OwnedSource(film, partial(_ava_film, films[film], instants[film]))
 
 
-def _ava_film(path: Path, instants: list[Sample]) -> Labelled:
+def _ava_film(path: Path, instants: list[Sample]) -> LabelledVideo:
     """A whole film, or its labelled quarter of an hour: what is shorter than the first label begins at 900 s."""
     with open_video(path) as reader:
         info = reader.info
@@ -173,7 +174,7 @@ def _ava_film(path: Path, instants: list[Sample]) -> Labelled:
         )
         frame = round((sample.time_s - begin_s) * info.fps) if sample.time_s is not None else None
         samples.append(replace(sample, frame=frame, people=people, size_px=(info.width, info.height)))
-    return Labelled(path, samples, info.fps)
+    return LabelledVideo(path, samples, info.fps)
 
 
 def _emdb(folder: Path) -> Iterator[OwnedSource]:
@@ -184,12 +185,12 @@ def _emdb(folder: Path) -> Iterator[OwnedSource]:
             yield OwnedSource(info.name, partial(_emdb_sequence, path, info.gender, folder / "smpl"))
 
 
-def _emdb_sequence(path: Path, gender: str, bodies: Path) -> Labelled:
+def _emdb_sequence(path: Path, gender: str, bodies: Path) -> LabelledVideo:
     """With SMPL's own file of the gender if it is there, else on the open body of mean shape."""
     files = [bodies / f"SMPL_{gender.upper()}{suffix}" for suffix in (".npz", ".pkl")]
     file = next((file for file in files if file.is_file()), None)
     samples = read_emdb(path, BodyModel.load(file), shaped=file is not None)
-    return Labelled(_pictures(samples, path), samples, everybody=False)
+    return LabelledVideo(_pictures(samples, path), samples, everybody=False)
 
 
 def _pictures(samples: Samples, path: Path) -> Path:

@@ -89,10 +89,12 @@ class Source(Protocol):
     """Something that becomes a clip when it is wanted."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the clip is called in tables and in the names of folders."""
 
     @property
-    def has_truth(self) -> bool: ...
+    def has_truth(self) -> bool:
+        """Whether its clip has a true motion to be scored against."""
 
     def open(self, folder: Path, progress: ProgressCall) -> Clip:
         """The clip; what has to be made for it is written into ``folder``."""
@@ -109,9 +111,11 @@ class SceneSource:
 
     @property
     def name(self) -> str:
+        """``scene:KIND:SEED``, as the command line takes it."""
         return f"scene:{self.kind}:{self.seed}"
 
     def open(self, folder: Path, progress: ProgressCall) -> Clip:
+        """Film the scene into ``folder``."""
         scene = make_scene(self.kind, self.seed, self.config)
         scene.write(folder, lambda done, total: progress(f"filming {self.name}", done, total))
         return Clip(folder / "video.mp4", scene.truth)
@@ -126,12 +130,15 @@ class FolderSource:
 
     @property
     def name(self) -> str:
+        """The folder's path."""
         return str(self.folder)
 
     def open(self, folder: Path, progress: ProgressCall) -> Clip:
+        """Read the motion; nothing is written. Raises ``ChorosError`` if it is damaged."""
         return Clip(self.folder / "video.mp4", Motion.load(self.folder / "motion.npz"))
 
     def exists(self) -> bool:
+        """Whether the folder holds both files."""
         return all((self.folder / name).is_file() for name in ("video.mp4", "motion.npz"))
 
 
@@ -144,9 +151,11 @@ class VideoSource:
 
     @property
     def name(self) -> str:
+        """The video's path."""
         return str(self.path)
 
     def open(self, folder: Path, progress: ProgressCall) -> Clip:
+        """The video alone, without a truth."""
         return Clip(self.path, None)
 
 

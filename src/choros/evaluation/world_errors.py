@@ -94,6 +94,7 @@ def _split(order: Ints, breaks: NDArray[np.bool_]) -> list[Ints]:
 
 
 def window_frames(fps: float) -> int:
+    """How many frames ``WINDOW_S`` spans at ``fps`` frames a second, at least 1."""
     return max(1, round(WINDOW_S * fps))
 
 

@@ -13,7 +13,7 @@ from choros.exporters.formats import ExportOptions
 from choros.exporters.points import MARKERS, markers_m, over_time
 from choros.motion import Motion
 from choros.motion.resampling import places
-from choros.outputs import whole_file
+from choros.outputs import atomic_path
 
 MOST_FRAMES = 65_535  # that the header can count
 
@@ -60,7 +60,7 @@ def write_c3d(motion: Motion, path: Path, options: ExportOptions | None = None) 
     out.add_parameter("SUBJECTS", "USED", [len(names)])
     out.add_parameter("SUBJECTS", "NAMES", names)
     out.add_parameter("SUBJECTS", "LABEL_PREFIXES", [f"{name}:" for name in names])
-    with whole_file(path) as part:
+    with atomic_path(path) as part:
         out.write(str(part))
     return [path]
 

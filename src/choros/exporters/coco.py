@@ -67,6 +67,7 @@ class CocoFile:
         self._add({"bbox": box, "iscrowd": 1, "num_keypoints": 0, "keypoints": [0] * 3 * len(COCO17)})
 
     def save(self, path: Path) -> None:
+        """Write images, annotations and the category of COCO-17 as JSON."""
         _json(path, self._images, self._annotations, COCO17)
 
     def _add(self, label: dict[str, Any]) -> None:
@@ -110,6 +111,7 @@ class PoseTrackFile:
         keypoints_px: Floats,  # (17, 3) COCO-17, likewise
         **more: Any,  # further entries of the annotation
     ) -> None:
+        """Add an annotation to the frame that was begun last; keypoints become PoseTrack's 17."""
         points = posetrack_points(keypoints_px, head_px)
         image = self._images[-1]["id"]
         self._annotations.append({
@@ -119,6 +121,7 @@ class PoseTrackFile:
         } | more)  # fmt: skip
 
     def save(self, path: Path) -> None:
+        """Write images, annotations and PoseTrack's category as JSON."""
         _json(path, self._images, self._annotations, POSETRACK17)
 
 

@@ -22,10 +22,10 @@ FORMATS_OF_COLUMNS = ["%d", "%.6f", "%d", "%d", "%.4f", "%.3f", *["%.5f"] * (3 *
 
 
 def write_csv(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """One row a person and frame, sorted by frame, then person; z up. ``frame`` is the source's own
-    number (``Motion.number``).
+    """One row a person and frame, sorted by frame, then person; metres, z up.
 
-    Of photographs the last column, ``picture``, is the name of the file.
+    ``frame`` is the source's own number (``Motion.number``). Of photographs the last
+    column, ``picture``, is the name of the file.
 
     Raises ``ChorosError`` as ``cast_of`` does.
     """

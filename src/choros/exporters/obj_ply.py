@@ -20,7 +20,7 @@ from choros.outputs import atomic_write
 
 
 @dataclass(frozen=True)
-class _Skin:
+class _PosedPerson:
     """One person at that moment."""
 
     person: CastPerson
@@ -58,10 +58,11 @@ def write_obj(motion: Motion, path: Path, options: ExportOptions | None = None) 
 
 
 def write_ply(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """Binary PLY of the frame numbered ``options.frame``; each vertex tells whose it is, their colour and whether
-    they were seen.
+    """Binary PLY of the frame numbered ``options.frame``: everybody's mesh, metres, y up.
 
-    Metres, y up. Raises ``ChorosError`` as ``cast_of`` does, if the motion has no such frame, and if nobody is in it.
+    Each vertex tells whose it is, their colour and whether they were seen.
+
+    Raises ``ChorosError`` as ``cast_of`` does, if the motion has no such frame, and if nobody is in it.
     """
     options = options or ExportOptions()
     number, skins, faces = _skins(motion, path, options)
@@ -92,7 +93,9 @@ def write_ply(motion: Motion, path: Path, options: ExportOptions | None = None) 
     return [path]
 
 
-def _skins(motion: Motion, path: Path, options: ExportOptions) -> tuple[int, list[_Skin], NDArray[np.int64]]:
+def _skins(
+    motion: Motion, path: Path, options: ExportOptions
+) -> tuple[int, list[_PosedPerson], NDArray[np.int64]]:
     """Number of the frame, everybody in it, and the faces (F, 3) of each."""
     cast = cast_of(motion, options, up="y")
     frame = _frame(motion, options, first=min(int(person.frame[0]) for person in cast.people))
@@ -103,7 +106,7 @@ def _skins(motion: Motion, path: Path, options: ExportOptions) -> tuple[int, lis
             pose = BodyParams(**{name: value[row] for name, value in person.params()._asdict().items()})
             with torch.inference_mode():
                 vertices = cast.body.vertices(pose)
-            skins.append(_Skin(person, bool(person.visible[row]), vertices.numpy()))
+            skins.append(_PosedPerson(person, bool(person.visible[row]), vertices.numpy()))
     if not skins:
         raise ChorosError(
             f"{path} would be empty, none of the people chosen is in frame {number} of "

@@ -21,7 +21,7 @@ from choros.exporters.glb import influences, linear_colour
 from choros.exporters.points import joints_m
 from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
-from choros.outputs import whole_file
+from choros.outputs import atomic_path
 from choros.rotation import rotvec_to_quat_wxyz
 from choros.skeleton import JOINT_NAMES, PARENTS
 
@@ -59,7 +59,7 @@ def write_usd(motion: Motion, path: Path, options: ExportOptions | None = None) 
         _add_person(stage, cast, person, first)
     if cast.T_file_camera is not None:
         _add_camera(stage, cast, cast.T_file_camera, first)
-    with whole_file(path) as part:
+    with atomic_path(path) as part:
         stage.GetRootLayer().Export(str(part))
     return [path]
 

@@ -32,7 +32,7 @@ from choros.glamr.residuals import (
     squares,
     steady,
 )
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.rotation import (
     cross_matrix,
     heading_gradient,
@@ -45,11 +45,11 @@ MIN_DEPTH_M = 0.2  # what is nearer to the camera's plane has no image to compar
 
 
 def energies(
-    world: World,
+    world: WorldVariables,
     observations: Observations,
     sigmas: Sigmas,
     evidence: CameraEvidence | None = None,
-    path: World | None = None,
+    path: WorldVariables | None = None,
 ) -> Iterator[Term]:
     """All energies where people and camera are as in ``world``.
 
@@ -67,7 +67,7 @@ def energies(
     yield penetration(world, observations, sigmas)
 
 
-def reprojection(world: World, observations: Observations, sigmas: Sigmas) -> Term:
+def reprojection(world: WorldVariables, observations: Observations, sigmas: Sigmas) -> Term:
     """Equations 10 and 11: the skeleton's keypoints where they were seen in the picture, in shares of its size."""
     t, s = np.nonzero(observations.seen)
     R_wc, R_wp = world.R_world_camera[t], world.R_world_root[t, s]
@@ -98,7 +98,7 @@ def reprojection(world: World, observations: Observations, sigmas: Sigmas) -> Te
     )
 
 
-def trajectory_in_camera(world: World, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
+def trajectory_in_camera(world: WorldVariables, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
     """Equation 12: root rotation and, with a wide sigma, depth as the system saw them.
 
     The paper leaves the place out altogether; where keypoints say little it is the only sign of depth.
@@ -133,7 +133,7 @@ def trajectory_in_camera(world: World, observations: Observations, sigmas: Sigma
     )
 
 
-def predicted_changes(world: World, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
+def predicted_changes(world: WorldVariables, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
     """Equation 13, what changes over time: steps and turns as the trajectory predictor has them."""
     t, s = np.nonzero(observations.linked)
     root_dt = np.sqrt(observations.dt_s[t])
@@ -167,7 +167,9 @@ def predicted_changes(world: World, observations: Observations, sigmas: Sigmas) 
     yield steady("prediction, pace", observations, sigmas.pace_m_s, (t, 1 + s), first, second)
 
 
-def predicted_places(world: World, observations: Observations, sigmas: Sigmas, path: World) -> Iterator[Term]:
+def predicted_places(
+    world: WorldVariables, observations: Observations, sigmas: Sigmas, path: WorldVariables
+) -> Iterator[Term]:
     """Without the egocentric form (the ablation of table 5): root poses as on a predicted path in the world."""
     t, s = np.nonzero(observations.there)
     weight = np.sqrt(frame_weight(observations, sigmas)[t])
@@ -181,7 +183,7 @@ def predicted_places(world: World, observations: Observations, sigmas: Sigmas, p
     yield squares("prediction, step", error, (t, 1 + s, padded(shift, 3)))
 
 
-def predicted_stance(world: World, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
+def predicted_stance(world: WorldVariables, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
     """Equation 13, what every frame has by itself: how the root leans and how high it is."""
     t, s = np.nonzero(observations.there)
     R = np.swapaxes(world.R_world_root[t, s], -1, -2)
@@ -195,7 +197,7 @@ def predicted_stance(world: World, observations: Observations, sigmas: Sigmas) -
 
 
 def camera(
-    world: World, observations: Observations, sigmas: Sigmas, evidence: CameraEvidence | None
+    world: WorldVariables, observations: Observations, sigmas: Sigmas, evidence: CameraEvidence | None
 ) -> Iterator[Term]:
     """Equation 14: a smooth path and an upright picture; and the turns and the ground seen in the background.
 
@@ -245,7 +247,7 @@ def camera(
 
 
 def ground_below(
-    world: World, observations: Observations, sigmas: Sigmas, ground: GroundEvidence
+    world: WorldVariables, observations: Observations, sigmas: Sigmas, ground: GroundEvidence
 ) -> Iterator[Term]:
     """The camera goes as the ground passes below it, and that is level, as people stand on it.
 
@@ -276,7 +278,7 @@ def ground_below(
     yield squares("camera, ground level", (up - UP) * scale, (t, 0 * t, padded(by_turn, 0)))
 
 
-def standing(world: World, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
+def standing(world: WorldVariables, observations: Observations, sigmas: Sigmas) -> Iterator[Term]:
     """Soles that may stand neither slide nor leave the floor at z = 0; both robust, for steps and jumps."""
     arm = np.einsum("tsij,tskj->tski", world.R_world_root, observations.soles)
     sole_m = arm + world.root_m[:, :, None]
@@ -306,7 +308,7 @@ def standing(world: World, observations: Observations, sigmas: Sigmas) -> Iterat
     yield Term("floor", float((weight**2 * cost).sum()), (height * scale)[:, None], ((t, 1 + s, slope),))
 
 
-def penetration(world: World, observations: Observations, sigmas: Sigmas) -> Term:
+def penetration(world: WorldVariables, observations: Observations, sigmas: Sigmas) -> Term:
     """No two people in one place: a proxy of the paper's E_pen on spheres in the bodies instead of their skin."""
     near = _pairs_that_may_touch(world, observations)
     frame, a, b = near
@@ -335,7 +337,7 @@ def penetration(world: World, observations: Observations, sigmas: Sigmas) -> Ter
     )
 
 
-def _pairs_that_may_touch(world: World, observations: Observations) -> tuple[Ints, Ints, Ints]:
+def _pairs_that_may_touch(world: WorldVariables, observations: Observations) -> tuple[Ints, Ints, Ints]:
     """Frames and places (k,) each of two people whose pelvises are less than two metres apart."""
     away = np.linalg.norm(world.root_m[:, :, None] - world.root_m[:, None], axis=-1)
     both = observations.there[:, :, None] & observations.there[:, None]

@@ -14,7 +14,7 @@ from choros.glamr.camera_from_people import following_camera, standing_camera
 from choros.glamr.observations import Observations, places_of
 from choros.glamr.options import CameraMoves
 from choros.glamr.person_trajectories import PersonTrajectory
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.rotation import heading_rotmat, rotmat_to_rotvec, rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
@@ -26,11 +26,11 @@ def first_world(
     kind: CameraMoves,
     evidence: CameraEvidence | None,
     given: CameraPath | None,
-) -> World:
-    """Where everything begins: people as they were seen by a camera that stands, or turns and goes as its
-    background says.
+) -> WorldVariables:
+    """The world that the optimisation starts from: people where the camera of this ``kind`` saw them.
 
-    Of a camera that moves before no background only people know: they are on their predicted paths (equation 15).
+    The camera stands still, or turns and moves as ``given`` or as its background says (``evidence``). Where it moves
+    and no background tells how, people walk on their predicted trajectories and tell where it was (equation 15).
     """
     T, S = observations.there.shape
     R, root = np.tile(np.eye(3), (T, S, 1, 1)), np.zeros((T, S, 3))
@@ -43,7 +43,7 @@ def first_world(
         paths = [_bridged(one, camera) for one in people]
     for one, s, (turn, place) in zip(people, places_of(people), paths, strict=True):
         R[one.frames, s], root[one.frames, s] = turn, place
-    return World(camera.R_world_camera, camera.place_m, R, root)
+    return WorldVariables(camera.R_world_camera, camera.place_m, R, root)
 
 
 def _bridged(one: PersonTrajectory, camera: CameraPath) -> tuple[Floats, Floats]:

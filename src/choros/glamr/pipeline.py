@@ -21,7 +21,7 @@ from choros.glamr.options import CameraMoves, WorldOptions
 from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
 from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
 from choros.glamr.solve import CameraIs, Solved, solve
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.glamr.world_motion import motion_of
 from choros.motion import Motion
 
@@ -96,14 +96,18 @@ def _world_of_shot(
     if given is not None and not given_in_metres:
         given = in_metres(given, people)
     observations = observations_of(motion, people)
-    best: tuple[CameraMoves, Solved] | None = None
-    for kind in _kinds(options, given, evidence):
+
+    def solved_as(kind: CameraMoves) -> Solved:
         world = first_world(people, observations, kind, evidence, given)
-        solved = _optimised(world, observations, options, kind, evidence, report)
-        if best is None or solved.total < best[1].total * MORE_FREEDOM_FOR:
-            best = kind, solved
-    assert best is not None
-    return motion_of(motion, people, observations, best[1].world, options, best[0])
+        return _optimised(world, observations, options, kind, evidence, report)
+
+    moves, *others = _kinds(options, given, evidence)
+    best = solved_as(moves)
+    for kind in others:
+        solved = solved_as(kind)
+        if solved.total < best.total * MORE_FREEDOM_FOR:
+            moves, best = kind, solved
+    return motion_of(motion, people, observations, best.world, options, moves)
 
 
 def _check(
@@ -148,7 +152,7 @@ def _kinds(
 
 
 def _optimised(
-    world: World,
+    world: WorldVariables,
     observations: Observations,
     options: WorldOptions,
     kind: CameraMoves,

@@ -20,7 +20,7 @@ from choros.camera_motion.evidence import CameraEvidence
 from choros.glamr.energies import Term, energies
 from choros.glamr.observations import Observations
 from choros.glamr.options import Sigmas
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,7 @@ CameraIs = Literal["moving", "static", "given"]
 class Solved:
     """Where everything came to be, and each energy there."""
 
-    world: World
+    world: WorldVariables
     cost: dict[str, float] = field(default_factory=dict)
     steps: int = 0
 
@@ -43,12 +43,12 @@ class Solved:
 
 
 def solve(
-    world: World,
+    world: WorldVariables,
     observations: Observations,
     sigmas: Sigmas,
     camera: CameraIs,
     evidence: CameraEvidence | None = None,
-    path: World | None = None,
+    path: WorldVariables | None = None,
     max_steps: int = 30,
     tolerance: float = 1e-3,
     report: Callable[[int], None] = lambda step: None,
@@ -162,9 +162,9 @@ def _band(blocks: list[Floats]) -> Floats:
     return band.reshape(len(blocks) * size, T * size)
 
 
-def _moved(world: World, step: Floats) -> World:
+def _moved(world: WorldVariables, step: Floats) -> WorldVariables:
     turn, shift = rotvec_to_rotmat(step[..., :3]), step[..., 3:]
-    return World(
+    return WorldVariables(
         turn[:, 0] @ world.R_world_camera,
         world.camera_m + shift[:, 0],
         turn[:, 1:] @ world.R_world_root,

@@ -37,8 +37,9 @@ class OverTime(nn.Module):
         super().__init__()
         self.into = token_perceptron(n_in, config.mlp)
         width = config.mlp[-1]
-        self.recurrent: nn.LSTM | None = None
-        self.attention: nn.TransformerEncoder | None = None
+        self.attends = config.transformer
+        self.recurrent: nn.LSTM  # one of the two, by the config
+        self.attention: nn.TransformerEncoder
         if config.transformer:
             self.out = nn.Linear(2 * width, config.lstm)  # of features and time encoding
             layer = nn.TransformerEncoderLayer(config.lstm, 8, 2 * config.lstm, batch_first=True)
@@ -52,12 +53,11 @@ class OverTime(nn.Module):
         """``lengths`` (B,) frames of each row count; what comes out after them is arbitrary."""
         x = self.into(tokens)
         T = tokens.shape[1]
-        if self.attention is not None:
+        if self.attends:
             time = time_encoding(T, x.shape[-1]).to(x).expand(len(x), -1, -1)
             return self.attention(
                 self.out(torch.cat([x, time], -1)), src_key_padding_mask=~inside(lengths, T)
             )
-        assert self.recurrent is not None
         if bool((lengths == T).all()):  # several times as fast
             return self.recurrent(x)[0]
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
@@ -73,6 +73,7 @@ class LatentHead(nn.Module):
         self.out = nn.Linear(config.mlp[-1], 2 * config.latent)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Gaussian:
+        """Tokens (B, T, n), of which ``lengths`` (B,) count in each row, to a diagonal Gaussian (B, latent)."""
         shown = inside(lengths, tokens.shape[1])[..., None]
         pooled = (tokens * shown).sum(1) / lengths[:, None]
         mean, log_std = self.out(self.into(pooled)).chunk(2, -1)
@@ -152,7 +153,7 @@ class TrajectoryPredictor(nn.Module):
             return []
         dtype = self.out.weight.dtype
         lengths = torch.tensor([len(joints) for joints in people])
-        seen = pad_sequence([look(joints.to(dtype)) for joints in people], batch_first=True)
+        seen = pad_sequence([joint_features(joints.to(dtype)) for joints in people], batch_first=True)
         context = self.context(seen, lengths)
         prior = self.prior(context, lengths)
         noise = torch.randn(
@@ -163,7 +164,7 @@ class TrajectoryPredictor(nn.Module):
         return [paths[:, : len(joints)].to(joints.dtype) for paths, joints in zip(said, people, strict=True)]
 
 
-def look(joints: Tensor) -> Tensor:
+def joint_features(joints: Tensor) -> Tensor:
     """Joints (..., T, 24, 3), metres, as the network sees them (..., T, SEEN): places and speeds."""
     places = joints[..., 1:, :].flatten(-2)
     speed = torch.diff(places, dim=-2, prepend=places[..., :1, :]) * FPS

@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class WorldVariables:
     """The variables: where camera (T frames) and people (S places) are. World axes, z up, metres."""
 
     R_world_camera: Floats  # (T, 3, 3)

@@ -12,7 +12,7 @@ from choros.camera import project_in_front
 from choros.glamr.observations import Observations, places_of
 from choros.glamr.options import WorldOptions
 from choros.glamr.person_trajectories import PersonTrajectory
-from choros.glamr.variables import World
+from choros.glamr.variables import WorldVariables
 from choros.keypoints import box_of_keypoints
 from choros.motion import Header, Motion
 from choros.rotation import rotmat_to_rotvec
@@ -22,7 +22,7 @@ def motion_of(
     motion: Motion,
     people: Sequence[PersonTrajectory],
     observations: Observations,
-    world: World,
+    world: WorldVariables,
     options: WorldOptions,
     kind: str,
 ) -> Motion:
@@ -56,7 +56,7 @@ def _header(motion: Motion, options: WorldOptions, kind: str) -> Header:
 
 
 def _tell_unseen(
-    rows: NDArray[np.void], one: PersonTrajectory, observations: Observations, world: World, s: int
+    rows: NDArray[np.void], one: PersonTrajectory, observations: Observations, world: WorldVariables, s: int
 ) -> None:
     """Boxes, and less and less confidence, for the frames in which nobody saw the person."""
     unseen = np.flatnonzero(~one.seen)

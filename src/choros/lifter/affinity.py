@@ -12,13 +12,13 @@ from choros.detection import Detections
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.tracks import overlap_with_others
 from choros.tracking.appearance import Colours
-from choros.tracking.likelihood import Predicted, Seen, evidence, log_likelihood_ratio, log_place
+from choros.tracking.likelihood import Observed, Predicted, evidence, log_likelihood_ratio, log_place
 from choros.tracking.online import Affinity, Flags
 
 Floats = NDArray[np.float64]
 
 
-class Found(NamedTuple):
+class FrameDetections(NamedTuple):
     """What one picture shows by itself."""
 
     people: Detections
@@ -45,18 +45,18 @@ class Found(NamedTuple):
 class LifterAffinity(Affinity):
     """Log likelihood ratios of the same person against somebody new, and what they were told from."""
 
-    seen: Seen
+    seen: Observed
     bodily: Flags  # (m,) who shows enough keypoints
     same_place: Flags  # (n, m) who stands where the track is expected
 
 
 def affinity_of(
-    expected: Predicted, found: Found, depth_m: Floats, config: LifterSystemConfig
+    expected: Predicted, found: FrameDetections, depth_m: Floats, config: LifterSystemConfig
 ) -> LifterAffinity:
     """The people of a picture, who stand at depths (m,), beside n people who are expected in it."""
     keypoints, boxes_px = found.keypoints, found.boxes_px.astype(np.float64)
     sure = evidence(found.scores.astype(np.float64), keypoints, config.alike)
-    seen = Seen(boxes_px, keypoints, depth_m, found.colours, sure, overlap_with_others(boxes_px))
+    seen = Observed(boxes_px, keypoints, depth_m, found.colours, sure, overlap_with_others(boxes_px))
     bodily = (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints
     dim = (keypoints[..., 2] >= config.dim).sum(-1) >= config.min_keypoints
     bodily |= dim & (found.scores >= config.life.certain_score)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from choros.camera_motion.background import BackgroundRules
 from choros.lifter.lift import LiftConfig
-from choros.lifter.shape import ShapeRules
+from choros.lifter.shape_estimator import ShapeRules
 from choros.lifter.uprightness import UprightRules
 from choros.tracking.box_filter import BoxRules
 from choros.tracking.lifecycle import LifeRules

@@ -33,7 +33,7 @@ from choros.body.kinematics import posed_joints
 from choros.errors import ChorosError
 from choros.keypoints import keypoint_std
 from choros.lifter.knees import stand_on_likely_knees
-from choros.lifter.network import Hypotheses, Lifter, LifterConfig, View, look
+from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, person_view
 
 STEP_S = 1 / 30  # between frames for which the fit's limits on turns hold; they grow with the root of time
 MAX_BETAS_WEIGHT = 60.0  # sights after which a person's shape counts as known; later ones weigh 1/60
@@ -107,6 +107,7 @@ class Lifting:
 
     @property
     def hidden_width(self) -> int:
+        """How many numbers the network remembers of a person."""
         return self.network.config.width
 
     def no_past(self, n: int) -> Past:
@@ -160,7 +161,7 @@ class Lifting:
         K: Floats,
         past: Past,
         up: tuple[Floats, float],
-        view: View,
+        view: PersonView,
         found: Hypotheses,
         betas: Floats,
     ) -> tuple[Floats, Floats, Floats, NDArray[np.intp]]:
@@ -219,21 +220,25 @@ class Lifting:
 
     def _propose(
         self, keypoints: NDArray[Any], K: Floats, past: Past
-    ) -> tuple[View, Hypotheses, torch.Tensor]:
+    ) -> tuple[PersonView, Hypotheses, torch.Tensor]:
         with torch.inference_mode():
             points = torch.as_tensor(np.asarray(keypoints, np.float32))
             intrinsics = torch.as_tensor(K, dtype=torch.float32).expand(len(points), 3, 3)
-            view = look(points, intrinsics, torch.as_tensor(past.dt_s, dtype=torch.float32))
-            view = View(*(part[:, None] for part in view))  # one frame long
+            view = person_view(points, intrinsics, torch.as_tensor(past.dt_s, dtype=torch.float32))
+            view = PersonView(*(part[:, None] for part in view))  # one frame long
             found, hidden = self.network(view, torch.as_tensor(past.hidden))
-            return View(*(part[:, 0] for part in view)), Hypotheses(*(part[:, 0] for part in found)), hidden
+            return (
+                PersonView(*(part[:, 0] for part in view)),
+                Hypotheses(*(part[:, 0] for part in found)),
+                hidden,
+            )
 
     def _target(
         self,
         keypoints: NDArray[Any],
         K: Floats,
         past: Past,
-        view: View,
+        view: PersonView,
         found: Hypotheses,
         who: NDArray[np.intp],  # (m,) the person of each hypothesis that is fitted
         which: NDArray[np.intp],  # (m,) which of theirs it is

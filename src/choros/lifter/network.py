@@ -32,7 +32,7 @@ class LifterConfig:
     min_std_m: float = 0.01
 
 
-class View(NamedTuple):
+class PersonView(NamedTuple):
     """Keypoints as the network sees them, and the way back to the camera."""
 
     inputs: Tensor  # (..., 56)
@@ -56,7 +56,7 @@ class Hypotheses(NamedTuple):
 N_INPUTS = 17 * 3 + 5
 
 
-def look(keypoints: Tensor, K: Tensor, dt_s: Tensor) -> View:
+def person_view(keypoints: Tensor, K: Tensor, dt_s: Tensor) -> PersonView:
     """Turn the camera towards each person and measure their keypoints there.
 
     ``keypoints`` (..., 17, 3) x_px, y_px, confidence; ``K`` (..., 3, 3) px; ``dt_s`` (...,) seconds since the
@@ -82,7 +82,7 @@ def look(keypoints: Tensor, K: Tensor, dt_s: Tensor) -> View:
     relative = (offset / spread[..., None, None]).clamp(-6, 6) * shown[..., None]
     step = torch.stack([spread.log(), (dt_s > 0).to(dt_s.dtype), dt_s.clamp(0, 1) * 5], -1)
     inputs = torch.cat([relative.flatten(-2), confidence * shown, middle, step], -1)
-    return View(inputs, R_camera_view, centre, spread)
+    return PersonView(inputs, R_camera_view, centre, spread)
 
 
 def _turn_z_to(axis: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def _turn_z_to(axis: Tensor) -> Tensor:
     return torch.stack(rows, -1).reshape(*axis.shape[:-1], 3, 3)
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Residual two-layer perceptron."""
 
     def __init__(self, width: int, expansion: int) -> None:
@@ -103,6 +103,7 @@ class Block(nn.Module):
         self.down = nn.Linear(width * expansion, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (..., width) plus what the block adds to them, the same shape."""
         return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
 
 
@@ -116,9 +117,9 @@ class Lifter(nn.Module):
         self.config = config = config or LifterConfig()
         width = config.width
         self.into = nn.Linear(N_INPUTS, width)
-        self.before = nn.Sequential(*[Block(width, config.expansion) for _ in range(config.blocks)])
+        self.before = nn.Sequential(*[ResidualBlock(width, config.expansion) for _ in range(config.blocks)])
         self.memory = nn.GRU(width, width, batch_first=True)
-        self.after = nn.Sequential(*[Block(width, config.expansion) for _ in range(config.blocks)])
+        self.after = nn.Sequential(*[ResidualBlock(width, config.expansion) for _ in range(config.blocks)])
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, config.hypotheses * self.n_of_each + 10)
         nn.init.normal_(self.out.weight, std=0.01)
@@ -129,7 +130,7 @@ class Lifter(nn.Module):
         self.rest: Tensor
         self.register_buffer("rest", rest[..., :2].mT.reshape(24 * 6).contiguous())
 
-    def forward(self, view: View, hidden: Tensor) -> tuple[Hypotheses, Tensor]:
+    def forward(self, view: PersonView, hidden: Tensor) -> tuple[Hypotheses, Tensor]:
         """``view`` (B, T, ...) frames of B people; ``hidden`` (B, width), zero for a new person."""
         x = self.before(self.into(view.inputs))
         recalled, last = self.memory(x, hidden[None].contiguous())

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.shape import Measurement, Points3D, Shapes, on_plane
+from choros.body.shape_filter import Measurement, Points3D, Shapes, on_plane
 from choros.detection.silhouette import CROP_PX, Silhouette
 from choros.mesh.rasteriser import Canvas
 

@@ -13,7 +13,7 @@ from choros.body import BodyModel
 from choros.detection import Detector, KeypointEstimator, PersonFinder
 from choros.detection.silhouette import Segmenter
 from choros.devices import CPU, Device
-from choros.lifter.affinity import Found, LifterAffinity
+from choros.lifter.affinity import FrameDetections, LifterAffinity
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.lift import Lifting
 from choros.lifter.options import LifterOptions
@@ -67,7 +67,7 @@ class LifterSystem:
             "segmenter": part_identity(self._segmenter),
         }
 
-    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[Found, LifterAffinity]:
+    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[FrameDetections, LifterAffinity]:
         """A new video. Streams of one system share its networks and nothing else."""
         config = self.config
         tracker = LifterTracker(self.finder, self._lifting, config, self._segmenter)

@@ -15,13 +15,13 @@ from choros.detection.neighbours import estimate_apart
 from choros.detection.silhouette import Segmenter
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
-from choros.lifter.affinity import Found, LifterAffinity, affinity_of
+from choros.lifter.across_cuts import go_on, set_aside
+from choros.lifter.affinity import FrameDetections, LifterAffinity, affinity_of
 from choros.lifter.config import LifterSystemConfig
-from choros.lifter.floor import nobody_gone
 from choros.lifter.ghosts import end, ghosts_of_the_seen, hand_on_ids, pushed_behind
 from choros.lifter.lift import Lifting, Past
-from choros.lifter.shape import ShapeEstimator
-from choros.lifter.shots import go_on, set_aside
+from choros.lifter.shape_estimator import ShapeEstimator
+from choros.lifter.shared_floor import nobody_gone
 from choros.lifter.tracks import (
     coast,
     fields,
@@ -49,7 +49,7 @@ from choros.tracking.online import (
 Floats = NDArray[np.float64]
 
 
-class LifterTracker(OnlineTracker[Found, LifterAffinity]):
+class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
     """What the lifter knows of one video beside its tracks: how the camera looks down, and where the floor is."""
 
     def __init__(
@@ -65,7 +65,9 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         self._left = np.zeros(0, track_type(self.fields))  # followed when a shot ended
         self.begin_shot(self._left)
 
-    def detect(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None) -> Found:
+    def detect(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
+    ) -> FrameDetections:
         """People with keypoints and the colours of their clothes."""
         if boxes_px is None:
             people = self._finder.find(image)
@@ -73,7 +75,7 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
             keypoints = estimate_apart(self._finder.keypoints, image, boxes_px)
             people = Detections(boxes_px, np.ones(len(boxes_px), np.float32), keypoints)
         colours = read_colours(image, people.keypoints.astype(np.float64), self._config.confident)
-        return Found(people, colours, image)
+        return FrameDetections(people, colours, image)
 
     def begin_shot(self, left: Tracks) -> None:
         """Nothing is known of camera and floor; who is followed may be known again, if that is wanted."""
@@ -84,7 +86,7 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         self._up = up(self._people_upright, self._config.upright)
         self._shaped_s, self._gone = -np.inf, nobody_gone()
 
-    def predict(self, tracks: Tracks, moment: Moment[Found]) -> None:
+    def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
         """Everybody walks on, and is where the camera that turned shows them."""
         tracks["transl"] += tracks["velocity_m_s"] * moment.dt_s
         if moment.turn is not None and len(tracks):
@@ -92,14 +94,14 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         tracks["transl"][:, 2] = np.maximum(tracks["transl"][:, 2], 0.3)
         tracks["box"] = box_filter.predict(tracks["box"], moment.dt_s, self._config.box)
 
-    def affinity(self, tracks: Tracks, moment: Moment[Found]) -> LifterAffinity:
+    def affinity(self, tracks: Tracks, moment: Moment[FrameDetections]) -> LifterAffinity:
         """By place, size, depth, pose and appearance; whoever shows too few keypoints is nobody."""
         found, keypoints = moment.found, moment.found.keypoints
         depth_m = self._lifting.glance(keypoints, moment.K)[:, 2] if len(keypoints) else np.zeros(0)
         expected = self._expected(tracks, moment)
         return affinity_of(expected, found, depth_m, self._config)
 
-    def measure(self, tracks: Tracks, affinity: LifterAffinity, moment: Moment[Found]) -> None:
+    def measure(self, tracks: Tracks, affinity: LifterAffinity, moment: Moment[FrameDetections]) -> None:
         """Lift who is seen; the others drift on, and end if they are ghosts of somebody who is seen."""
         config, seen, dt_s = self._config, affinity.seen, moment.dt_s
         mine, theirs = seen_as(tracks)
@@ -130,7 +132,7 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         )
         tracks["transl"] *= (behind_m / np.maximum(depth_m, 1e-6))[:, None]
 
-    def newcomers(self, tracks: Tracks, affinity: LifterAffinity, moment: Moment[Found]) -> Flags:
+    def newcomers(self, tracks: Tracks, affinity: LifterAffinity, moment: Moment[FrameDetections]) -> Flags:
         """Who is detected well enough, and is not a second skeleton on somebody tracked."""
         people, config = moment.found.people, self._config
         fresh = (people.scores >= config.life.birth_score) | self._likely(moment)
@@ -147,7 +149,7 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         tracks: Tracks,
         new: Indices,
         affinity: LifterAffinity,
-        moment: Moment[Found],
+        moment: Moment[FrameDetections],
         born: Tracks,
     ) -> None:
         """The new are lifted without a past; a doubtful one where somebody is already must last (`LifeRules`)."""
@@ -164,7 +166,7 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         born["belief"] = np.minimum(seen.evidence[new], config.max_belief)
         remember_outlines(born, all_of_them, seen, new, config.box, first=True)
 
-    def judge(self, tracks: Tracks, sure: Flags, moment: Moment[Found]) -> Verdict:
+    def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
         """Shown is who is believed to be somebody; in a shot's first frame, whoever is likely there."""
         mine, theirs = seen_as(tracks)
         self._together = np.pad(self._together, (0, len(tracks) - len(self._together)))
@@ -188,7 +190,9 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         """Those of an earlier shot, by their appearance, if that is wanted."""
         self._left = go_on(tracks, unnamed, self._left)
 
-    def describe(self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[Found]) -> None:
+    def describe(
+        self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[FrameDetections]
+    ) -> None:
         """Bodies of the shown; boxes as detected and filtered, keypoints as detected."""
         tracks, found = tracks[shown], moment.found
         pose = Rotation.from_matrix(tracks["rotations"].reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
@@ -234,7 +238,7 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         tracks["rotations"][:, 0] = turn @ tracks["rotations"][:, 0]
         tracks["box"] = box_filter.turn(tracks["box"], K @ turn @ np.linalg.inv(K))
 
-    def _expected(self, tracks: Tracks, moment: Moment[Found]) -> Predicted:
+    def _expected(self, tracks: Tracks, moment: Moment[FrameDetections]) -> Predicted:
         """The tracks as they are expected in this frame."""
         config = self._config
         doubt = np.where(tracks["crowded"], config.doubt_crowded, config.doubt)
@@ -247,7 +251,9 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
             np.where((tracks["id"] > 0) | moment.given, 0, doubt),
         )
 
-    def _lift(self, people: Tracks, keypoints: Floats, moment: Moment[Found], *, first: bool = False) -> None:
+    def _lift(
+        self, people: Tracks, keypoints: Floats, moment: Moment[FrameDetections], *, first: bool = False
+    ) -> None:
         """Lift the ``people`` (k,) seen with these ``keypoints`` (k, 17, 3), and learn how fast they are."""
         config = self._config
         dt_s = np.zeros(len(people)) if first else np.maximum(moment.time_s - people["seen_s"], 1e-3)
@@ -270,11 +276,11 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
             config.max_speed_m_s,
         )
 
-    def _appearance_share(self, moment: Moment[Found]) -> float:
+    def _appearance_share(self, moment: Moment[FrameDetections]) -> float:
         """How much of what is remembered of an appearance one more sight replaces."""
         return float(1 - np.exp(-moment.dt_s / self._config.appearance_memory_s))
 
-    def _measure_shapes(self, tracks: Tracks, moment: Moment[Found]) -> None:
+    def _measure_shapes(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
         """What this frame tells of the shapes of those seen in it, if it is time for that."""
         now_s, found = moment.time_s, moment.found
         since_s = now_s - self._shaped_s
@@ -289,13 +295,13 @@ class LifterTracker(OnlineTracker[Found, LifterAffinity]):
         tracks[mine] = seen
         self._shapes.settle(tracks, self._gone)
 
-    def _likely(self, moment: Moment[Found]) -> Flags:
+    def _likely(self, moment: Moment[FrameDetections]) -> Flags:
         """Who of the detections (m,) need not be seen again: in the first frame of a shot alone."""
         people = moment.found.people
         clarity = people.keypoints[..., 2].mean(-1)
         return likely(self._config.life, people.scores, clarity) & moment.begins_shot
 
-    def _stands_out(self, new: Detections, tracks: Tracks, moment: Moment[Found]) -> Flags:
+    def _stands_out(self, new: Detections, tracks: Tracks, moment: Moment[FrameDetections]) -> Flags:
         """Who of the new people (k,) is certain, and has a skeleton that lies on nobody's who is shown already.
 
         Those are where they are seen, else where they are predicted.

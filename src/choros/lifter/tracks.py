@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.keypoints import box_iou
-from choros.lifter.shape import FIELDS
+from choros.lifter.shape_estimator import FIELDS
 from choros.tracking import box_filter
 from choros.tracking.appearance import PARTS, Colours, remember
 from choros.tracking.box_filter import BOX_STATE, BoxRules
-from choros.tracking.likelihood import Seen, shape_of
+from choros.tracking.likelihood import Observed, shape_of
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -45,7 +45,7 @@ def overlap_with_others(boxes_px: Floats) -> Floats:
 def remember_outlines(
     tracks: NDArray[np.void],
     which: Indices,
-    seen: Seen,
+    seen: Observed,
     seen_as: Indices,
     rules: BoxRules,
     *,
@@ -61,7 +61,12 @@ def remember_outlines(
 
 
 def remember_appearance(
-    tracks: NDArray[np.void], which: Indices, seen: Seen, seen_as: Indices, share: float, max_overlap: float
+    tracks: NDArray[np.void],
+    which: Indices,
+    seen: Observed,
+    seen_as: Indices,
+    share: float,
+    max_overlap: float,
 ) -> None:
     """What the tracks ``which`` look like, unless somebody else may stand before them.
 

@@ -44,11 +44,13 @@ class Header:
         return "pictures" in self.provenance
 
     def to_json(self) -> str:
+        """One line of JSON, with the version of the schema."""
         record = asdict(self) | {"fps": str(self.fps), "version": VERSION}
         return json.dumps(record, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Header:
+        """Read what ``to_json`` wrote. Raises ``ChorosError`` for a version that this choros does not know."""
         record = json.loads(text)
         version = record.pop("version", None)
         if version not in (1, VERSION):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from choros.motion.header import Header, numbers_from_1
-from choros.motion.settling import sights
+from choros.motion.settling import seen_spans
 from choros.motion.tables import CHUNK, Table
 from choros.outputs import atomic_write
 
@@ -15,7 +15,7 @@ def write_mot(
     path: str | Path, header: Header, frames: Table, rows: Table, without: Iterable[int] = ()
 ) -> None:
     """Rows as MOT text, but for these people; see ``Motion.write_mot``."""
-    last_seen = {person: sight.last for person, sight in sights(rows).items()}
+    last_seen = {person: sight.last for person, sight in seen_spans(rows).items()}
     for person in without:
         last_seen.pop(person, None)
     with atomic_write(path) as file:

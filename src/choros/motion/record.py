@@ -23,7 +23,7 @@ from choros.motion.mot import write_mot
 from choros.motion.npz import read_npz, write_npz
 from choros.motion.person import People, Person
 from choros.motion.resampling import evened
-from choros.motion.settling import sights, tentative
+from choros.motion.settling import seen_spans, tentative
 from choros.motion.tables import FRAME
 from choros.registered import registered
 
@@ -76,22 +76,27 @@ class Motion(Columns):
 
     @property
     def fps(self) -> Fraction:
+        """Nominal frames a second; exact times are ``pts``."""
         return self.header.fps
 
     @property
     def space(self) -> str:
+        """Which axes ``transl`` and ``global_orient`` are in, "camera" or "world"."""
         return self.header.space
 
     @property
     def body(self) -> str:
+        """Name of the body model whose shapes ``betas`` are."""
         return self.header.body
 
     @property
     def width(self) -> int:
+        """Width of the frames in px, upright."""
         return self.header.width
 
     @property
     def height(self) -> int:
+        """Height of the frames in px, upright."""
         return self.header.height
 
     @property
@@ -107,10 +112,12 @@ class Motion(Columns):
 
     @property
     def K(self) -> NDArray[np.float64]:
+        """Intrinsics of each frame, (T, 3, 3) px."""
         return self.frames["K"]
 
     @property
     def T_world_camera(self) -> NDArray[np.float64]:
+        """Camera to world of each frame, (T, 4, 4), metres; the camera has OpenCV's axes. See ``camera_known``."""
         return self.frames["T_world_camera"]
 
     @property
@@ -143,6 +150,7 @@ class Motion(Columns):
 
     @property
     def cut_before(self) -> NDArray[np.bool_]:
+        """Whether another shot begins with each frame, (T,)."""
         return self.frames["cut_before"]
 
     @property
@@ -154,14 +162,17 @@ class Motion(Columns):
 
     @property
     def gap_before(self) -> NDArray[np.bool_]:
+        """Whether frames are missing before each frame, (T,)."""
         return self.frames["gap_before"]
 
     @property
     def row_frame(self) -> NDArray[np.int32]:
+        """Index of each row's frame, (N,)."""
         return self.rows["frame"]
 
     @property
     def row_person(self) -> NDArray[np.int32]:
+        """Identity of each row's person, (N,)."""
         return self.rows["person"]
 
     @property
@@ -256,7 +267,7 @@ class Motion(Columns):
     @property
     def tentative(self) -> list[int]:
         """People who were in sight for less than .2 s, and may be nobody; see ``settling``."""
-        return tentative(sights(self.rows), self.frames, float(self.fps))
+        return tentative(seen_spans(self.rows), self.frames, float(self.fps))
 
     def settled(self) -> Motion:
         """Without tentative people: what exports, overlays, views and plots take unless told otherwise."""

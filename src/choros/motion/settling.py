@@ -24,25 +24,25 @@ TENTATIVE_S = 0.2  # of sight; whoever had less may be nobody
 _PLACES = ("transl", "box_px")
 
 
-class Sight(NamedTuple):
+class SeenSpan(NamedTuple):
     """The first and the last frame in which a person was seen."""
 
     first: int
     last: int
 
 
-def sights(rows: Table) -> dict[int, Sight]:
+def seen_spans(rows: Table) -> dict[int, SeenSpan]:
     """Who was seen from when to when, by ``motion.ROW``, sorted by frame; whoever was never seen is not in it."""
-    found: dict[int, Sight] = {}
+    found: dict[int, SeenSpan] = {}
     for start in range(0, len(rows), CHUNK):
         seen = rows[start : start + CHUNK]
         seen = seen[seen["visible"]]
         for person, frame in zip(seen["person"].tolist(), seen["frame"].tolist(), strict=True):
-            found[person] = Sight(found[person].first if person in found else frame, frame)
+            found[person] = SeenSpan(found[person].first if person in found else frame, frame)
     return found
 
 
-def tentative(found: Mapping[int, Sight], frames: Table, fps: float) -> list[int]:
+def tentative(found: Mapping[int, SeenSpan], frames: Table, fps: float) -> list[int]:
     """People who had less than ``TENTATIVE_S`` of sight; nobody in a picture, or a video as short as that.
 
     ``frames`` are the video's, ``motion.FRAME``. A frame shows a person for as long as a frame lasts at the nominal

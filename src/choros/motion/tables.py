@@ -82,7 +82,8 @@ class Table(Protocol):
     """Records in memory or in a file; read a piece at a time."""
 
     @property
-    def dtype(self) -> np.dtype[np.void]: ...
+    def dtype(self) -> np.dtype[np.void]:
+        """Fields of a record, ``FRAME`` or ``ROW`` and its extras."""
 
     def __len__(self) -> int: ...
 

@@ -65,7 +65,7 @@ class Predicted(NamedTuple):
     doubt: Floats  # (n,) log odds against there being such a person: 0 for the confirmed
 
 
-class Seen(NamedTuple):
+class Observed(NamedTuple):
     """m people of this frame."""
 
     boxes_px: Floats  # (m, 4) xyxy
@@ -76,7 +76,7 @@ class Seen(NamedTuple):
     overlap: Floats  # (m,) IoU with the box nearest to theirs
 
 
-def log_place(a: Predicted, b: Seen, rules: LikelihoodRules, box: BoxRules) -> Floats:  # (n, m)
+def log_place(a: Predicted, b: Observed, rules: LikelihoodRules, box: BoxRules) -> Floats:  # (n, m)
     """log p(place and size | person), per height² and unit of log height."""
     height = np.exp(a.boxes["log_size"][:, 1])
     centre = 0.5 * (b.boxes_px[:, :2] + b.boxes_px[:, 2:])
@@ -91,7 +91,7 @@ def log_place(a: Predicted, b: Seen, rules: LikelihoodRules, box: BoxRules) -> F
     return np.where(within, density, -np.inf)
 
 
-def log_depth(a: Predicted, b: Seen, rules: LikelihoodRules) -> Floats:  # (n, m)
+def log_depth(a: Predicted, b: Observed, rules: LikelihoodRules) -> Floats:  # (n, m)
     """log p(depth | person) / p(depth | anybody)."""
     farther = np.log(np.maximum(b.depth_m, 0.1))[None] - np.log(np.maximum(a.depth_m, 0.1))[:, None]
     std = np.sqrt(rules.log_depth_std**2 + rules.log_depth_drift**2 * a.unseen_s)
@@ -99,7 +99,9 @@ def log_depth(a: Predicted, b: Seen, rules: LikelihoodRules) -> Floats:  # (n, m
     return same - log_student(farther, np.array(rules.log_depth_std_others), rules.freedom)
 
 
-def log_pose(a: Predicted, b: Seen, rules: LikelihoodRules, min_confidence: float = 0.3) -> Floats:  # (n, m)
+def log_pose(
+    a: Predicted, b: Observed, rules: LikelihoodRules, min_confidence: float = 0.3
+) -> Floats:  # (n, m)
     """log p(keypoints in their box | person) / p(keypoints | anybody)."""
     shape = shape_of(b.boxes_px, b.keypoints)
     squared = ((shape[None, ..., :2] - a.shape[:, None, :, :2]) ** 2).sum(-1)
@@ -114,7 +116,7 @@ def log_pose(a: Predicted, b: Seen, rules: LikelihoodRules, min_confidence: floa
     return np.where(both, np.maximum(each, -2 * np.log(rules.pose_std_others / early)), 0).sum(-1) * share
 
 
-def log_colours(a: Predicted, b: Seen, rules: LikelihoodRules) -> Floats:  # (n, m)
+def log_colours(a: Predicted, b: Observed, rules: LikelihoodRules) -> Floats:  # (n, m)
     """log p(colours | person) / p(colours | anybody); 0 where no part of both was read."""
     weight = a.colours.weight[:, None] * b.colours.weight[None]
     miss = b.colours.lab[None] - a.colours.lab[:, None]  # (n, m, 3 parts, 3)
@@ -123,7 +125,9 @@ def log_colours(a: Predicted, b: Seen, rules: LikelihoodRules) -> Floats:  # (n,
     return rules.lab_parts * (weight * (same - anybody)).sum(-1)
 
 
-def log_likelihood_ratio(a: Predicted, b: Seen, rules: LikelihoodRules, box: BoxRules) -> Floats:  # (n, m)
+def log_likelihood_ratio(
+    a: Predicted, b: Observed, rules: LikelihoodRules, box: BoxRules
+) -> Floats:  # (n, m)
     """log p(seen | that person) / p(seen | somebody new or nobody); above 0 they are rather the same."""
     found = rules.found_lost + (rules.found - rules.found_lost) * np.exp(-a.unseen_s / rules.found_memory_s)
     alike = (

@@ -21,9 +21,9 @@ from choros.errors import ChorosError
 from choros.journal import State
 from choros.motion import ROW, FrameResult
 from choros.tracking.assignment import assign
+from choros.tracking.frame_lock import FrameLock, in_turn, with_few_threads
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
 from choros.tracking.steps import checked_boxes, checked_picture, checked_step, first_K, stream_K
-from choros.tracking.turns import Turn, in_turn, with_few_threads
 from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
 
 Floats = NDArray[np.floating]
@@ -195,7 +195,7 @@ class OnlineStream(Generic[D, A]):
         cuts: CutRules | None = None,
         background: BackgroundRules | None = None,
     ) -> None:
-        self.turn, self.threads = Turn(), threads
+        self.turn, self.threads = FrameLock(), threads
         self._tracker, self._life = tracker, life or LifeRules()
         self._cut_rules, self._background_rules = cuts or CutRules(), background or BackgroundRules()
         self.K, self._size = stream_K(K), np.zeros(2, np.int64)  # until the first frame tells its size

@@ -34,7 +34,8 @@ class Stream(Protocol):
     def state(self) -> State:
         """Arrays from which ``restore`` continues bit for bit."""
 
-    def restore(self, state: State) -> None: ...
+    def restore(self, state: State) -> None:
+        """Become the stream that had this ``state``."""
 
 
 @runtime_checkable

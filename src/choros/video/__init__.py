@@ -4,8 +4,8 @@ Everything goes through PyAV, packet by packet, so that damage costs the damaged
 """
 
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
+from choros.video.opening import check_there, is_address, open_video
 from choros.video.prefetch import prefetch
-from choros.video.source import check_there, is_address, open_video
 from choros.video.spool import Spool, is_pipe
 from choros.video.writer import VideoWriter, check_video_name
 

@@ -29,7 +29,7 @@ NO_DURATION_S = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
-class Part:
+class AnimationStill:
     """A still that changes part of the canvas."""
 
     still: bytes  # a file of its own
@@ -50,7 +50,7 @@ class Animation:
     kind: Literal["webp", "png"]
     width: int  # px
     height: int
-    parts: Callable[[], Iterator[Part | str]]  # a text: damage at the end
+    parts: Callable[[], Iterator[AnimationStill | str]]  # a text: damage at the end
 
 
 def animation_of(path: Path, kind: str) -> Animation | None:
@@ -127,7 +127,7 @@ def _over(top: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]
 _KNOWN = frozenset({b"VP8X", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", b"ALPH", b"VP8 ", b"VP8L"})
 
 
-def _webp_parts(path: Path) -> Iterator[Part | str]:
+def _webp_parts(path: Path) -> Iterator[AnimationStill | str]:
     with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         at, damage = 12, None
         end = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
@@ -151,13 +151,13 @@ def _webp_parts(path: Path) -> Iterator[Part | str]:
             yield damage or f"{path.name} is cut short"
 
 
-def _webp_part(frame: bytes, damage: str | None) -> Part:
+def _webp_part(frame: bytes, damage: str | None) -> AnimationStill:
     x, y, width, height, ms = (int.from_bytes(frame[at : at + 3], "little") for at in (0, 3, 6, 9, 12))
     body = b"WEBP" + frame[16:]
     if frame[16:20] == b"ALPH":  # only this needs a header; without one a damaged size does no harm
         head = bytes([0x10, 0, 0, 0]) + frame[6:12]
         body = b"WEBPVP8X" + struct.pack("<I", len(head)) + head + frame[16:]
-    return Part(
+    return AnimationStill(
         still=b"RIFF" + struct.pack("<I", len(body)) + body,
         x=2 * x,
         y=2 * y,
@@ -176,7 +176,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _DISPOSE: tuple[Literal["none", "background", "previous"], ...] = ("none", "background", "previous")
 
 
-def _png_parts(path: Path) -> Iterator[Part | str]:
+def _png_parts(path: Path) -> Iterator[AnimationStill | str]:
     """The first image is a frame only if a control chunk stands before it."""
     with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         shared: list[bytes] = []  # palette, transparency and the like: whatever stands before the first image
@@ -208,11 +208,11 @@ def _png_parts(path: Path) -> Iterator[Part | str]:
 
 def _png_part(
     data: mmap, shared: list[bytes], control: bytes, pixels: list[bytes], damage: str | None
-) -> Part:
+) -> AnimationStill:
     width, height, x, y, number, unit, dispose, blend = struct.unpack(">IIIIHHBB", control[4:])
     head = struct.pack(">II", width, height) + data[24:29]
     chunks = [_chunk(b"IHDR", head), *shared, _chunk(b"IDAT", b"".join(pixels)), _chunk(b"IEND", b"")]
-    return Part(
+    return AnimationStill(
         still=_PNG + b"".join(chunks),
         x=x,
         y=y,

@@ -80,7 +80,7 @@ def _is_cover(stream: VideoStream) -> bool:
 
 
 @dataclass
-class Sample:
+class SampledFrame:
     """A frame to look for people in."""
 
     time_s: float
@@ -89,7 +89,7 @@ class Sample:
 
 
 @dataclass
-class Seen:
+class VideoReport:
     """What the frames of a video say."""
 
     n_frames: int = 0
@@ -101,14 +101,14 @@ class Seen:
     longest_s: float = 0.0
     cuts_s: list[float] = field(default_factory=list)  # when another shot begins
     gaps: list[Gap] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)  # evenly over what was looked at
+    samples: list[SampledFrame] = field(default_factory=list)  # evenly over what was looked at
     whole: bool = True  # whether it was read to its end
     wrong: str | None = None  # what ended the reading before
 
 
-def look_through(reader: VideoReader, seconds: float, said: Claims | None = None) -> Seen:
+def report_of(reader: VideoReader, seconds: float, said: Claims | None = None) -> VideoReport:
     """Read the first ``seconds`` of a video once. Memory does not grow but for a number a frame."""
-    seen, cuts, steps, every = Seen(), CutDetector(), [], 1
+    seen, cuts, steps, every = VideoReport(), CutDetector(), [], 1
     try:
         for frame in reader:
             if frame.pts_s - (seen.first_s if seen.n_frames else frame.pts_s) >= seconds:
@@ -138,9 +138,9 @@ def look_through(reader: VideoReader, seconds: float, said: Claims | None = None
     return seen
 
 
-def _sample(image: NDArray[np.uint8], time_s: float) -> Sample:
+def _sample(image: NDArray[np.uint8], time_s: float) -> SampledFrame:
     scale = max(max(image.shape[:2]) / SAMPLE_SIDE_PX, 1.0)
     if scale > 1:
         size = round(image.shape[1] / scale), round(image.shape[0] / scale)
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Sample(time_s, image, scale)
+    return SampledFrame(time_s, image, scale)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from choros.errors import ChorosError
-from choros.outputs import Part
+from choros.outputs import PartialFile
 
 SPOOL_BYTES = 4 << 30  # the most that is kept
 _CHUNK = 1 << 16  # bytes; what a pipe holds
@@ -33,7 +33,7 @@ class Spool:
 
     def __init__(self, folder: str | Path, limit: int = SPOOL_BYTES) -> None:
         self._folder, self._limit = Path(folder), limit
-        self._part: Part | None = None
+        self._part: PartialFile | None = None
         self._lost: str | None = None  # why not everything is kept
         self._onward: int | None = None  # end of a pipe of our own, which FFmpeg reads instead
         self._thread: threading.Thread | None = None
@@ -46,7 +46,7 @@ class Spool:
         if not Path("/dev/fd").exists():
             raise ChorosError(f"{source} can be read once only here; save it to a file, and name that.")
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._part = Part(self._folder / "spool")
+        self._part = PartialFile(self._folder / "spool")
         self._onward, into = os.pipe()
         self._thread = threading.Thread(
             target=self._copy, args=(source, into, self._part), name="choros-spool", daemon=True
@@ -84,7 +84,7 @@ class Spool:
 
     # In the thread ------------------------------------------------------------------------------------
 
-    def _copy(self, source: str, into: int, part: Part) -> None:
+    def _copy(self, source: str, into: int, part: PartialFile) -> None:
         # A socket, which some programs give as standard input, cannot be opened by a name.
         name = 0 if source == STANDARD_INPUT else source
         try:
@@ -98,7 +98,7 @@ class Spool:
         finally:
             os.close(into)
 
-    def _keep(self, data: bytes, part: Part) -> None:
+    def _keep(self, data: bytes, part: PartialFile) -> None:
         """Add to the copy; what is too much, or finds the disk full, ends it and gives the room back."""
         if self._lost is not None:
             return

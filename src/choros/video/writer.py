@@ -1,6 +1,6 @@
 """Video out, with the frame times of the source: a film or numbered pictures, by the name that is asked for.
 
-A film appears under its name only when it is complete: see ``outputs.Part``.
+A film appears under its name only when it is complete: see ``outputs.PartialFile``.
 """
 
 import math
@@ -20,7 +20,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from choros.errors import ChorosError
-from choros.outputs import Part, atomic_write
+from choros.outputs import PartialFile, atomic_write
 
 # Ticks per second in which the time stamps of nearly every container are whole: the least common multiple
 # of 90000 (MPEG), 1000 (Matroska), 600 (QuickTime), 15360, 12800, 16000 and 24000 (FFmpeg's MP4).
@@ -170,7 +170,7 @@ class _Film:
         self._last_frame_ticks = max(round(1 / (fps * self._time_base)), kind.shortest)
         self._closed = False
         try:
-            self._part = Part(path)  # FFmpeg would complain at the first frame only
+            self._part = PartialFile(path)  # FFmpeg would complain at the first frame only
         except OSError as error:
             raise _not_writable(path, error) from None
         muxer = dict(kind.muxer)

@@ -1,6 +1,6 @@
 """Motions in a browser while the program runs: served by viser, with a time line and every view's controls.
 
-Bodies are sent once and their bones every frame, so that five people cost some kilobytes a frame. ``page`` writes
+Bodies are sent once and their bones every frame, so that five people cost some kilobytes a frame. ``html_page`` writes
 the same view as a file of its own, and draws more of it.
 """
 
@@ -27,7 +27,7 @@ from choros.motion import Motion
 from choros.rotation import rotmat_to_quat_wxyz
 from choros.skeleton import JOINT_NAMES
 from choros.view.film import Film
-from choros.view.ground import grounded, shown_options
+from choros.view.grounding import grounded, shown_options
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
@@ -118,6 +118,7 @@ class Browser:
 
     @property
     def address(self) -> str:
+        """URL that shows the scene, on this machine."""
         return f"http://127.0.0.1:{self.server.get_port()}"
 
     def __enter__(self) -> Browser:
@@ -154,9 +155,9 @@ class Browser:
             for stand, frame in zip(self._stands, frames, strict=True):
                 self._pose(stand, frame)
         for stand, frame in zip(self._stands, frames, strict=True):
-            if stand.name == self.eye.value and frame is not None:
+            if stand.name == self.eye.value and frame is not None and stand.T_ground_camera is not None:
                 for client in clients.values():
-                    self._look_through(client, stand, frame)
+                    self._look_through(client, stand, frame, stand.T_ground_camera[frame])
 
     # --- the scene ----------------------------------------------------------------------------------
 
@@ -290,14 +291,13 @@ class Browser:
             for bone, wxyz, place in zip(body.mesh.bones, body.wxyz[row], body.places[row], strict=True):
                 bone.wxyz, bone.position = wxyz, place
 
-    def _look_through(self, client: Any, stand: _Stand, frame: int) -> None:
-        """Put a client's eye where the camera was, the picture behind people.
+    def _look_through(self, client: Any, stand: _Stand, frame: int, T: Floats) -> None:
+        """Put a client's eye where the camera was, ``T`` (4, 4) in the ground's axes, the picture behind people.
 
         A client's view has its axis in the middle, so that the picture gets borders until its principal point is in
         its middle too and it has the shape of the view.
         """
-        assert stand.T_ground_camera is not None
-        cast, T = stand.cast, stand.T_ground_camera[frame]
+        cast = stand.cast
         (fx, _, cx), (_, fy, cy), _ = cast.K[frame]
         half_h = max(cy, cast.height - cy, max(cx, cast.width - cx) / fx * fy / client.camera.aspect)
         half_w = half_h / fy * fx * client.camera.aspect

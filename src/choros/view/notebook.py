@@ -8,8 +8,8 @@ import numpy as np
 from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.view.overlay import Overlay, OverlayStyle, body_of
-from choros.view.panel import Stage, to_stage
-from choros.view.world import WorldStyle, WorldView
+from choros.view.panel import PanelBox, to_stage
+from choros.view.world_view import WorldStyle, WorldView
 
 WIDTH_PX, HEIGHT_PX = 640, 420  # the camera's view fits into both; views of the world are this high
 GROUND = (233, 236, 240)  # in place of the video's picture
@@ -37,7 +37,9 @@ def picture(motion: Motion) -> bytes | None:
         scale = min(WIDTH_PX / motion.width, HEIGHT_PX / motion.height)
         width, height = round(scale * motion.width), round(scale * motion.height)
         style = OverlayStyle(opacity=1.0, panels="both")
-        overlay = Overlay(body, width, height, style, stage=Stage.around(to_stage(rows["transl"], "camera")))
+        overlay = Overlay(
+            body, width, height, style, stage=PanelBox.around(to_stage(rows["transl"], "camera"))
+        )
         ground = np.full((height, width, 3), GROUND, np.uint8)
         image = overlay.draw(ground, rows, np.diag([scale, scale, 1.0]) @ motion.K[frame])
     _, png = cv2.imencode(".png", image[..., ::-1])

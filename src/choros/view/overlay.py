@@ -21,8 +21,8 @@ from choros.mesh.colours import colour_of
 from choros.mesh.rasteriser import Z_NEAR_M, Canvas
 from choros.mesh.shading import paint
 from choros.motion import ROW, Motion
-from choros.view.label import Box, dashed, skeleton, tag
-from choros.view.panel import Panel, Stage, to_stage
+from choros.view.marks import Box, dashed, skeleton, tag
+from choros.view.panel import Panel, PanelBox, to_stage
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
@@ -47,7 +47,7 @@ class Overlay:
     """Draws the frames of one video, width x height px; keeps its buffers from frame to frame.
 
     ``space`` is that of the rows, "camera" or "world"; ``stage`` what the panels show (needed with panels:
-    ``Stage.of(motion)``).
+    ``PanelBox.of(motion)``).
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Overlay:
         style: OverlayStyle | None = None,
         *,
         space: str = "camera",
-        stage: Stage | None = None,
+        stage: PanelBox | None = None,
     ) -> None:
         self.body, self.space, self.style = body, space, style or OverlayStyle()
         self._faces = np.ascontiguousarray(np.asarray(body.faces), np.int32)
@@ -70,7 +70,9 @@ class Overlay:
             views = ("side", "top") if self.style.panels == "both" else (self.style.panels,)
             heights = np.diff(np.linspace(0, height, len(views) + 1).astype(int))
             self._panels = [
-                Panel(view, stage or Stage.around(np.zeros((1, 3))), 2 * (height // 3), int(h), samples == 2)
+                Panel(
+                    view, stage or PanelBox.around(np.zeros((1, 3))), 2 * (height // 3), int(h), samples == 2
+                )
                 for view, h in zip(views, heights, strict=True)
             ]
         self.width = width + (2 * (height // 3) if self._panels else 0)  # of what ``draw`` returns, px
@@ -159,7 +161,7 @@ def draw(
     style: OverlayStyle | None = None,
 ) -> NDArray[np.uint8]:  # (H, W or wider, 3) RGB
     """One frame with its people over it; for many frames make one ``Overlay``, which keeps its buffers."""
-    stage = Stage.around(to_stage(rows["transl"], "camera"))
+    stage = PanelBox.around(to_stage(rows["transl"], "camera"))
     return Overlay(body, image.shape[1], image.shape[0], style, stage=stage).draw(image, rows, K)
 
 
@@ -194,7 +196,7 @@ def render_video(
         )
     index_of = {pts: i for i, pts in enumerate(motion.pts)}
     last = max(index_of)
-    overlay = Overlay(body, motion.width, motion.height, style, space=motion.space, stage=Stage.of(motion))
+    overlay = Overlay(body, motion.width, motion.height, style, space=motion.space, stage=PanelBox.of(motion))
     # A little early: the first time stamp must not be lost to rounding.
     start_s = max(float(min(index_of)) - 0.5, 0.0)
     written = 0

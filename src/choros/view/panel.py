@@ -30,14 +30,14 @@ REACH_M = 1.2  # around the middle of a person there are arms, legs and head
 
 
 @dataclass(frozen=True)
-class Stage:
+class PanelBox:
     """The box of space that panels show: corners (right, forward, up), metres."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
 
     @classmethod
-    def around(cls, points_stage: NDArray[np.floating[Any]]) -> Stage:
+    def around(cls, points_stage: NDArray[np.floating[Any]]) -> PanelBox:
         """The box around the middles of people, (n, 3) metres, but for the odd one far out."""
         points = points_stage[np.isfinite(points_stage).all(1)]
         if not len(points):
@@ -46,7 +46,7 @@ class Stage:
         return cls(tuple((low - REACH_M).tolist()), tuple((high + REACH_M).tolist()))
 
     @classmethod
-    def of(cls, motion: Motion) -> Stage:
+    def of(cls, motion: Motion) -> PanelBox:
         """The box in which a motion takes place."""
         return cls.around(to_stage(motion.transl, motion.space))
 
@@ -59,7 +59,7 @@ def to_stage(points: NDArray[np.floating[Any]], space: str) -> NDArray[np.floati
 class Panel:
     """One view of the stage, width x height px."""
 
-    def __init__(self, view: str, stage: Stage, width: int, height: int, smooth: bool) -> None:
+    def __init__(self, view: str, stage: PanelBox, width: int, height: int, smooth: bool) -> None:
         self.view, self._axes = view, VIEWS[view]
         low, high = np.array(stage.low), np.array(stage.high)
         self._middle = self._axes @ ((low + high) / 2)

@@ -40,8 +40,8 @@ def render(
     """
     from choros.body.skinned import model_of
     from choros.view.overlay import OverlayStyle, render_video
-    from choros.view.photos import render_photos
-    from choros.view.world import WorldStyle, render_world
+    from choros.view.photo_overlays import render_photos
+    from choros.view.world_view import WorldStyle, render_world
 
     motion = Motion.of(motion)
     motion = motion if tentative else motion.settled()

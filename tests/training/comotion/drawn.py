@@ -14,9 +14,9 @@ from choros.comotion.person_states import standing_columns
 from choros.datasets.sample import PersonLabel, SmplPose
 from choros.rotation import columns_to_rotmat
 from choros.skeleton import COCO17
-from choros.training.comotion.clip import HEIGHT_M, LabelledClip
+from choros.training.comotion.labelled_clip import HEIGHT_M, LabelledClip
 from choros.training.comotion.losses import points_about_pelvis
-from choros.training.comotion.recipe import Recipe, Source, Stage
+from choros.training.comotion.recipe import ClipSource, Recipe, TrainingStage
 
 #: A network that trains in no time, with a trunk of `Dots`.
 TINY = ComotionConfig(
@@ -106,9 +106,9 @@ def labelled_person(identity="a"):
 
 def stage(name="one", **changes):
     kept = {"steps": 4, "lr": 1e-3, "clips": 2, "warmup": 2, "kept_clips": 4, "reuse": 2.0}
-    return Stage(name, (Source("drawn", 2),), **(kept | changes))
+    return TrainingStage(name, (ClipSource("drawn", 2),), **(kept | changes))
 
 
 def recipe(*stages, **changes):
     kept = {"held_out_clips": 0, "log_every": 1, "checkpoint_every": 2, "people": 2}
-    return Recipe("small", stages, held_out=Source("drawn", 3), **(kept | changes))
+    return Recipe("small", stages, held_out=ClipSource("drawn", 3), **(kept | changes))

@@ -10,7 +10,7 @@ from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import rotation_matrices
 from choros.comotion.person_states import PersonStates, place_pelvis
 from choros.training.comotion.batch import EncodedClip, batch_of
-from choros.training.comotion.clip import narrow_hips
+from choros.training.comotion.labelled_clip import narrow_hips
 from choros.training.comotion.losses import (
     Targets,
     heatmap_loss,

@@ -19,7 +19,15 @@ from choros.lifter.lift import Lifting
 from choros.motion import ROW
 from choros.skeleton import JOINT_NAMES
 from choros.training.comotion.footage import open_pseudo_labels, pseudo_labelled, with_footage
-from choros.training.comotion.pseudo_labels import Filters, Judge, Labelled, Labeller, Part, shrunk, write_set
+from choros.training.comotion.pseudo_labels import (
+    Filters,
+    Judge,
+    LabelledFrame,
+    Labeller,
+    PseudoLabelWriter,
+    shrunk,
+    write_set,
+)
 from choros.training.comotion.recipe import SMALL
 from choros.video import open_video
 
@@ -114,12 +122,12 @@ def test_the_error_is_a_share_of_the_size_at_any_distance(judge):
 def labelled(lifting, places_m, gap_before=False, number=0, everyone=True):
     image = np.full((HEIGHT, WIDTH, 3), 30 * number, np.uint8)
     rows = standing(lifting, places_m)
-    return Labelled(image, Fraction(number, 10), gap_before, K, rows, everyone, Counter())
+    return LabelledFrame(image, Fraction(number, 10), gap_before, K, rows, everyone, Counter())
 
 
 def test_a_part_comes_back_as_clips(tmp_path, judge, body):
     """Frames are made smaller with all that is in them; a fit that is not believed leaves its keypoints."""
-    part = Part(tmp_path / "set" / "street", Fraction(10), "street.mp4")
+    part = PseudoLabelWriter(tmp_path / "set" / "street", Fraction(10), "street.mp4")
     frames = [labelled(judge.lifting, [[0, 0, 4], [1, 0, 5]], number=i, everyone=i != 2) for i in range(3)]
     frames[1].rows["confidence"][1] = 0
     for frame in frames:
@@ -149,7 +157,7 @@ def test_a_part_comes_back_as_clips(tmp_path, judge, body):
 
 
 def test_clips_do_not_reach_over_gaps_and_begin_with_somebody(tmp_path, judge):
-    part = Part(tmp_path / "part", Fraction(10), "street.mp4")
+    part = PseudoLabelWriter(tmp_path / "part", Fraction(10), "street.mp4")
     for number, places in enumerate(([[0, 0, 4]], [[0, 0, 4]], [], [[0, 0, 4]], [[0, 0, 4]])):
         part.add(labelled(judge.lifting, places, gap_before=number in (0, 3), number=number))
     part.save()

@@ -14,7 +14,7 @@ from choros.errors import ChorosError
 from choros.training.comotion import task
 from choros.training.comotion import train as comotion
 from choros.training.comotion.feed import Options
-from choros.training.comotion.recipe import Source
+from choros.training.comotion.recipe import ClipSource
 from choros.training.distributed import average_gradients
 from tests.training.comotion.drawn import (
     TINY,
@@ -36,7 +36,7 @@ def losses_of(folder):
 @pytest.mark.parametrize("stops", [1, 3, 4, 5])
 def test_stopped_and_resumed_goes_on_with_the_same_losses(tmp_path, options, stops):
     """In the middle of a stage, at its end, and in a second one of two sources and another trunk."""
-    two_kinds = (Source("drawn", 3, 0.6), Source("drawn", 1, 0.4))
+    two_kinds = (ClipSource("drawn", 3, 0.6), ClipSource("drawn", 1, 0.4))
     second = replace(stage("two", frozen=(), steps=3, accumulate=2, clips=1), sources=two_kinds)
     whole = recipe(stage(), second)
     assert comotion.train(whole, tmp_path / "whole", options, ABOUT)

@@ -5,7 +5,14 @@ import torch
 
 from choros.glamr.config import InfillerConfig
 from choros.glamr.egocentric import ego_to_global
-from choros.training.glamr.mocap_windows import Track, gapped, pose_columns, stretches, versions, walks_of
+from choros.training.glamr.mocap_windows import (
+    PersonMotion,
+    gapped,
+    pose_columns,
+    stretches,
+    versions,
+    walks_of,
+)
 from tests.training.captured import clip
 
 TINY = InfillerConfig(width=16, heads=2, blocks=1, feedforward=16, mlp=(16,), latent=4)
@@ -24,7 +31,7 @@ def test_tracks_stand_in_a_world_with_z_up():
 
 def test_tracks_are_the_clips_own():
     swinging = clip()
-    track = Track.of(swinging)
+    track = PersonMotion.of(swinging)
     from scipy.spatial.transform import Rotation
 
     pose = (

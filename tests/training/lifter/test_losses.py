@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
-from choros.lifter.network import Lifter, LifterConfig, look
+from choros.lifter.network import Lifter, LifterConfig, person_view
 from choros.training.lifter.losses import LifterTargets, losses, place_joints
 from choros.training.lifter.recipe import LifterRecipe
 
@@ -43,7 +43,7 @@ def test_of_two_equally_likely_poses_one_is_answered_and_not_their_mean():
     template = torch.from_numpy(Points.of(BodyModel.load(detail="light")).joint_template).float()
     rest = template.expand(B, 1, 24, 3)
     keypoints = torch.rand(1, 1, 17, 3).expand(B, 1, 17, 3) * torch.tensor([0.2, 0.5, 1.0])
-    view = look(keypoints, torch.eye(3).expand(B, 1, 3, 3), torch.zeros(B, 1))
+    view = person_view(keypoints, torch.eye(3).expand(B, 1, 3, 3), torch.zeros(B, 1))
     joints = place_joints(rotations, rest) + torch.tensor([0.0, 0, 4])
     truth = LifterTargets(rotations, joints, torch.zeros(B, 10), view.spread)
     for _ in range(250):

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.body.kinematics import posed_joints
-from choros.training.lifter.poses import ARMS, LEGS, NOTHING_MIXED, Clip, PoseVariety, poses
+from choros.training.lifter.poses import ARMS, LEGS, NOTHING_MIXED, PoseClip, PoseVariety, poses
 from tests.training.captured import SWINGING
 
 ONE_FRAME = np.ones(64, int)
@@ -38,7 +38,7 @@ def test_straightened_legs_bend_less_and_keep_their_feet_where_they_were():
     assert (left < 0.5 + 1e-3).all()  # 0.3 / 0.3 - 0.5
     bent = np.zeros((1, 1, 24, 3))
     bent[..., [4, 5], 0] = 0.9
-    swinging = Clip(
+    swinging = PoseClip(
         Rotation.from_rotvec(bent.reshape(-1, 3)).as_matrix().reshape(1, 24, 3, 3).astype("f4"),
         np.zeros((1, 3)),
     )
@@ -63,7 +63,7 @@ def test_straightened_legs_bend_less_and_keep_their_feet_where_they_were():
 
 def test_a_limb_of_another_clip_comes_whole():
     """Every arm belongs to one clip, whoever has it."""
-    other = Clip(np.tile(np.eye(3, dtype=np.float32), (90, 24, 1, 1)), SWINGING.transl)
+    other = PoseClip(np.tile(np.eye(3, dtype=np.float32), (90, 24, 1, 1)), SWINGING.transl)
     variety = replace(NOTHING_MIXED, other_arm=0.5)
     mixed = poses(np.random.default_rng(1), [SWINGING, other], 64, 1, ONE_FRAME, variety)[0][:, 0]
     hanging = {side: angle(mixed[:, joints]) > 0.1 for side, joints in ARMS.items()}

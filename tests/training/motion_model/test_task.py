@@ -11,7 +11,7 @@ from choros.scenes.motion.motion_model import MotionModelConfig, load_model
 from choros.training.mocap import train_from_mocap
 from choros.training.motion_model.recipe import MotionModelRecipe
 from choros.training.motion_model.task import MotionModelTask
-from choros.training.motion_model.windows import open_figure, rows_of
+from choros.training.motion_model.windows import open_skeleton, rows_of
 from tests.training.captured import clip
 from tests.training.stopping import killed_at, stop_after
 
@@ -38,7 +38,7 @@ def test_what_is_trained_moves_like_its_clips(tmp_path):
     assert losses[100:].mean() < 0.7 * losses[:50].mean()
     model = load_model(tmp_path / "m.safetensors")
     drawn = model.draw(np.random.default_rng(0), 50, None)
-    rows = rows_of(clip(), open_figure())
+    rows = rows_of(clip(), open_skeleton())
     both = np.concatenate([rows, mirrored(rows)])[:, 10:-2]
     miss = np.abs(drawn[..., 10:-2].reshape(-1, 1, both.shape[1]) - both).mean(-1).min(1)
     assert np.median(miss) < 0.05

@@ -6,7 +6,7 @@ import pytest
 from choros.scenes.motion.motion_features import FPS
 from choros.scenes.motion.motion_model import MotionModelConfig
 from choros.training.motion_model.recipe import MotionModelRecipe
-from choros.training.motion_model.windows import open_figure, rows_of, windows_of
+from choros.training.motion_model.windows import open_skeleton, rows_of, windows_of
 from tests.training.captured import clip
 
 SMALL = MotionModelConfig(window=12, past=4, codes=16, past_codes=8, width=16, blocks=1)
@@ -33,7 +33,7 @@ def test_long_activities_are_drawn_by_the_root_of_their_length():
 
 
 def test_tempo_slows_what_is_seen():
-    body = open_figure()
+    body = open_skeleton()
     walker = clip(speed_m_s=0.5)
     slow, usual = rows_of(walker, body, 0.5), rows_of(walker, body)
     np.testing.assert_allclose(usual[:, 1] * body.leg_m, 0.5, atol=1e-4)

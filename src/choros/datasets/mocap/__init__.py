@@ -2,7 +2,10 @@
 
 from choros.datasets.mocap.asf import read_asf_amc
 from choros.datasets.mocap.bvh import read_bvh
-from choros.datasets.mocap.clip import (
+from choros.datasets.mocap.deepmimic import read_deepmimic
+from choros.datasets.mocap.expmap import read_expmap
+from choros.datasets.mocap.folder import learned_and_held_out, load_folder
+from choros.datasets.mocap.mocap_clip import (
     MocapClip,
     load_packed,
     mirror,
@@ -12,11 +15,8 @@ from choros.datasets.mocap.clip import (
     split,
     without_duplicates,
 )
-from choros.datasets.mocap.deepmimic import read_deepmimic
-from choros.datasets.mocap.expmap import read_expmap
-from choros.datasets.mocap.folder import learned_and_held_out, load_folder
 from choros.datasets.mocap.retarget import retarget
-from choros.datasets.mocap.source import SourceMotion
+from choros.datasets.mocap.source_motion import SourceMotion
 
 __all__ = [
     "MocapClip",

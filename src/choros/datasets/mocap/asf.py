@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.datasets.mocap.source import SourceMotion, forward, rest_positions
+from choros.datasets.mocap.source_motion import SourceMotion, forward, rest_positions
 from choros.errors import ChorosError
 
 #: The CMU files leave out the rate; the database says 120 frames a second.

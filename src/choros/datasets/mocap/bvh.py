@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.datasets.mocap.source import REQUIRED_ROLES, SourceMotion, forward
+from choros.datasets.mocap.source_motion import REQUIRED_ROLES, SourceMotion, forward
 from choros.errors import ChorosError
 
 

@@ -10,7 +10,7 @@ import json
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.datasets.mocap.source import SourceMotion, forward, rest_positions
+from choros.datasets.mocap.source_motion import SourceMotion, forward, rest_positions
 from choros.errors import ChorosError
 
 #: The character: x forward, y up, z to its right, metres; it stands with its arms down.

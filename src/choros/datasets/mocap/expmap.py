@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from choros.datasets.mocap.asf import CMU_FPS, CMU_UNIT_M
-from choros.datasets.mocap.source import SourceMotion, forward, rest_positions
+from choros.datasets.mocap.source_motion import SourceMotion, forward, rest_positions
 from choros.errors import ChorosError
 
 #: The skeleton file gives the bones in seventieths of the CMU unit that the root's place is given in.

@@ -17,7 +17,9 @@ import numpy as np
 from choros.body import BodyModel
 from choros.datasets.mocap.asf import read_amc, read_asf
 from choros.datasets.mocap.bvh import BvhFile, is_bandai, read_bvh, read_bvh_file
-from choros.datasets.mocap.clip import (
+from choros.datasets.mocap.deepmimic import read_deepmimic
+from choros.datasets.mocap.expmap import read_expmap
+from choros.datasets.mocap.mocap_clip import (
     MocapClip,
     load_packed,
     plausible_parts,
@@ -25,10 +27,8 @@ from choros.datasets.mocap.clip import (
     split,
     without_duplicates,
 )
-from choros.datasets.mocap.deepmimic import read_deepmimic
-from choros.datasets.mocap.expmap import read_expmap
 from choros.datasets.mocap.retarget import nearest_axis, retarget, swing
-from choros.datasets.mocap.source import SourceMotion
+from choros.datasets.mocap.source_motion import SourceMotion
 from choros.datasets.test_footage import refuse_test_footage
 from choros.errors import ChorosError
 

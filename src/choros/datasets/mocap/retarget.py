@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from choros.datasets.mocap.clip import MocapClip
-from choros.datasets.mocap.source import REQUIRED_ROLES, SourceMotion
+from choros.datasets.mocap.mocap_clip import MocapClip
+from choros.datasets.mocap.source_motion import REQUIRED_ROLES, SourceMotion
 from choros.errors import ChorosError
 from choros.skeleton import JOINT_NAMES, PARENTS
 

@@ -53,6 +53,7 @@ class Switch:
 
     @property
     def cause(self) -> str:
+        """What became of the person's own track, and where the one that took over had been; in words."""
         return f"own track: {self.own}; taken: {self.other}"
 
 

@@ -23,7 +23,7 @@ from choros.evaluation.bodies import joints_m, keypoints_m
 from choros.evaluation.metrics.motion_quality import jitter_m_s3
 from choros.evaluation.real.people import projected
 from choros.evaluation.real.pictures import body_of
-from choros.evaluation.real.record import Result, Shot
+from choros.evaluation.real.result import Result, ResultPicture
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
@@ -38,7 +38,7 @@ SURE_PERSON, SURE_KEYPOINT = 0.5, 0.5
 _OVERLAP = 0.5  # of a person's box and the row that is taken for them
 _NEAR = 0.05  # of the longer side of the box: agreement
 
-Seen = Mapping[Fraction, Detections]
+FoundPeople = Mapping[Fraction, Detections]
 
 
 class Agreement(NamedTuple):
@@ -50,7 +50,7 @@ class Agreement(NamedTuple):
     people: int
 
 
-def look_at(clip: Path, finder: PersonFinder, seconds: float, progress: ProgressCall) -> Seen:
+def found_by(clip: Path, finder: PersonFinder, seconds: float, progress: ProgressCall) -> FoundPeople:
     """What ``finder`` (Thunder's) sees in each frame of the first ``seconds`` of a clip, people that are sure only."""
     seen = {}
     with open_video(clip, None, seconds) as video:
@@ -61,7 +61,7 @@ def look_at(clip: Path, finder: PersonFinder, seconds: float, progress: Progress
     return seen
 
 
-def agreement(motion: Motion, seen: Seen, body: BodyModel) -> Agreement:
+def agreement(motion: Motion, seen: FoundPeople, body: BodyModel) -> Agreement:
     """How far the bodies of a motion in camera space agree with what was seen at the same time stamps."""
     points_px = projected(keypoints_m(motion.rows, body), motion.K[motion.rows["frame"]][:, None])
     index_of = {pts: index for index, pts in enumerate(motion.pts)}
@@ -100,7 +100,7 @@ def measure(
     name: str,
     system: System,
     clip: Path,
-    seen: Seen,
+    seen: FoundPeople,
     seconds: float,
     progress: ProgressCall,
     tracked: Callable[[str, Motion], None] = lambda clip, motion: None,
@@ -120,12 +120,12 @@ def measure(
     return Result("clips", clip.name, name, metrics, [], shots_of(clip, motion, 12))
 
 
-def shots_of(video: Path, motion: Motion, count: int) -> list[Shot]:
+def shots_of(video: Path, motion: Motion, count: int) -> list[ResultPicture]:
     """``count`` frames of a motion, evenly over its time, with whom the system sees in them."""
     shots = []
     for frame in np.linspace(0, len(motion) - 1, count).astype(int).tolist():
         rows: NDArray[np.void] = motion.in_frame(frame)
         caption = f"{video.stem} {float(motion.pts[frame]):.1f} s"
         K = motion.frames["K"][frame]
-        shots.append(Shot(video, motion.pts[frame], rows[rows["visible"]], K, caption))
+        shots.append(ResultPicture(video, motion.pts[frame], rows[rows["visible"]], K, caption))
     return shots

@@ -13,8 +13,8 @@ import numpy as np
 
 from choros.evaluation.plots import THRESHOLDS, check_matplotlib
 from choros.evaluation.real.people import share_within
-from choros.evaluation.real.pose2sim import ANGLES, View, flexion_deg
-from choros.evaluation.real.record import Result
+from choros.evaluation.real.pose2sim import ANGLES, ViewResult, flexion_deg
+from choros.evaluation.real.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ def angles_over_time(results: Sequence[Result], limb: str) -> Figure:
         for column, (side, triple) in enumerate(zip(("left", "right"), ANGLES[limb], strict=True)):
             ax = axes[row, column]
             for number, result in enumerate(results):
-                view: View = result.scores[row]
+                view: ViewResult = result.scores[row]
                 time_s = view.frames / _FPS
                 if not number:
                     ax.plot(time_s, flexion_deg(view.truth_cam, triple), color="black", label="truth")

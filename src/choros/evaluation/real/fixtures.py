@@ -20,8 +20,8 @@ from choros.datasets.coco import read_coco
 from choros.datasets.mpii import MPII
 from choros.datasets.posetrack import read_posetrack
 from choros.datasets.sample import PersonLabel, Sample, to_coco17
-from choros.evaluation.real.pictures import Picture, Scored, grown, measure_found, pooled
-from choros.evaluation.real.record import Result
+from choros.evaluation.real.pictures import LabelledPicture, Scored, grown, measure_found, pooled
+from choros.evaluation.real.result import Result
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
 from choros.skeleton import MPII16
@@ -31,7 +31,7 @@ _MIN_HEIGHT_PX = 40.0
 _MPII_GROWN = 1.2
 
 
-def read_pictures(root: Path) -> dict[str, list[Picture]]:
+def read_pictures(root: Path) -> dict[str, list[LabelledPicture]]:
     """The pictures of each set, from mmpose's ``tests/data``."""
     videos = sorted((root / "posetrack18/annotations/val").glob("*.json"))
     samples: dict[str, Iterable[Sample]] = {
@@ -48,14 +48,13 @@ def read_pictures(root: Path) -> dict[str, list[Picture]]:
     return {name: [one for one in some if one.asked.any()] for name, some in pictures.items()}
 
 
-def picture(sample: Sample) -> Picture:
+def picture(sample: Sample) -> LabelledPicture:
     """A sample as it is scored."""
-    assert sample.image is not None
     people = [person for person in sample.people if person.box_px is not None]
     boxes = np.array([person.box_px for person in people], np.float64).reshape(-1, 4)
     labelled = np.array([has_keypoints(person) for person in people], bool)
-    return Picture(
-        sample.image,
+    return LabelledPicture(
+        sample.path,
         boxes,
         np.array([to_coco17(person) for person in people]).reshape(-1, 17, 3),
         labelled & (boxes[:, 3] - boxes[:, 1] >= _MIN_HEIGHT_PX),

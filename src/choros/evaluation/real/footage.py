@@ -13,7 +13,7 @@ _FIXTURES = "pictures/mmpose_fixtures"
 
 
 @dataclass(frozen=True)
-class Part:
+class FootageFiles:
     """Files of one row, relative to the folder of the footage, and where they come from."""
 
     files: tuple[str, ...]
@@ -25,17 +25,17 @@ class Part:
         return f"{gone[0]}: {self.get}" if gone else None
 
 
-POSE2SIM = Part(
+POSE2SIM = FootageFiles(
     (*(f"real/single_cam0{view}.mp4" for view in (1, 2, 3, 4)), "real/single_truth.npz"),
     "demo of pose2sim 0.10.49 on PyPI",
 )
-LSP_EXTENDED = Part(
+LSP_EXTENDED = FootageFiles(
     ("real/lsp_extended/joints.mat", "real/lsp_extended/im00001.jpg"), "Leeds Sports Pose Extended"
 )
-COCO_BYSA = Part(
+COCO_BYSA = FootageFiles(
     ("real/coco_bysa/person_keypoints.json", "real/coco_bysa/images"), "share-alike part of COCO val2017"
 )
-FIXTURES = Part(
+FIXTURES = FootageFiles(
     (
         f"{_FIXTURES}/coco/test_coco.json",
         f"{_FIXTURES}/crowdpose/test_crowdpose.json",
@@ -46,7 +46,7 @@ FIXTURES = Part(
     ),
     "tests/data of mmpose",
 )
-PICTURES_3D = Part(
+PICTURES_3D = FootageFiles(
     (
         f"{_FIXTURES}/h36m/test_h36m_body3d.npz",
         f"{_FIXTURES}/h36m/cameras.pkl",
@@ -55,7 +55,9 @@ PICTURES_3D = Part(
     ),
     "tests/data of mmpose",
 )
-VTEST = Part(("clips/vtest.avi", "real/vtest_gt.csv"), "OpenCV's sample and PETS09-S2L1 of 2D MOT 2015")
+VTEST = FootageFiles(
+    ("clips/vtest.avi", "real/vtest_gt.csv"), "OpenCV's sample and PETS09-S2L1 of 2D MOT 2015"
+)
 
 
 def fixtures(root: Path) -> Path:

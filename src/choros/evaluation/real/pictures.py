@@ -42,7 +42,7 @@ from choros.evaluation.real.people import (
     relative_errors,
     share_within,
 )
-from choros.evaluation.real.record import Result, Shot
+from choros.evaluation.real.result import Result, ResultPicture
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import AREA_OF_BOX, box_area
 from choros.skeleton import COCO17
@@ -54,7 +54,7 @@ _LSP = Official("Leeds Sports Pose Extended", "sam.johnson.io/research/lspet.htm
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class LabelledPicture:
     """A picture and its n labelled people."""
 
     image: Path
@@ -70,7 +70,7 @@ class Picture:
         return np.asarray((self.boxes_px[:, 2:] - self.boxes_px[:, :2]).max(-1), np.float64)
 
 
-def read_lsp(folder: Path) -> list[Picture]:
+def read_lsp(folder: Path) -> list[LabelledPicture]:
     """The athletes of ``imNNNNN.jpg`` beside ``joints.mat`` (14, 3, N); those with too few joints are left out."""
     path = folder / "joints.mat"
     joints = np.asarray(_LSP.mat(path, ["joints"])["joints"], np.float64)
@@ -86,12 +86,14 @@ def read_lsp(folder: Path) -> list[Picture]:
         if len(labelled) >= _MIN_LABELLED:
             box = grown(np.r_[labelled.min(0), labelled.max(0)], _LSP_GROWN)[None]
             pictures.append(
-                Picture(image, box, keypoints[None], np.ones(1, bool), AREA_OF_BOX * box_area(box))
+                LabelledPicture(image, box, keypoints[None], np.ones(1, bool), AREA_OF_BOX * box_area(box))
             )
     return pictures
 
 
-def read_coco_pictures(annotations: Path, images: Path, min_keypoints: int = _MIN_LABELLED) -> list[Picture]:
+def read_coco_pictures(
+    annotations: Path, images: Path, min_keypoints: int = _MIN_LABELLED
+) -> list[LabelledPicture]:
     """The people of a file in COCO's form who have enough keypoints; pictures without any are left out."""
     pictures = []
     for sample in read_coco(annotations, images):
@@ -100,12 +102,17 @@ def read_coco_pictures(annotations: Path, images: Path, min_keypoints: int = _MI
         if asked.any() and sample.image is not None:
             boxes = np.array([person.box_px for person in sample.people])[asked]
             area = AREA_OF_BOX * box_area(boxes)
-            pictures.append(Picture(sample.image, boxes, keypoints[asked], asked[asked], area))
+            pictures.append(LabelledPicture(sample.image, boxes, keypoints[asked], asked[asked], area))
     return pictures
 
 
 def measure_given(
-    row: str, label: str, name: str, system: System, pictures: Sequence[Picture], progress: ProgressCall
+    row: str,
+    label: str,
+    name: str,
+    system: System,
+    pictures: Sequence[LabelledPicture],
+    progress: ProgressCall,
 ) -> Result:
     """PCK of the people whose boxes are given, in every picture."""
     scores, shots, body = [], [], body_of(system)
@@ -121,7 +128,12 @@ def measure_given(
 
 
 def measure_found(
-    row: str, label: str, name: str, system: System, pictures: Sequence[Picture], progress: ProgressCall
+    row: str,
+    label: str,
+    name: str,
+    system: System,
+    pictures: Sequence[LabelledPicture],
+    progress: ProgressCall,
 ) -> Result:
     """People found in every picture by itself, and PCK of everybody asked for."""
     scores, shots, body = [], [], body_of(system)
@@ -139,7 +151,7 @@ def measure_found(
 class Scored:
     """One picture's errors, of the people asked for."""
 
-    picture: Picture
+    picture: LabelledPicture
     found: NDArray[np.bool_]  # (n,)
     body: Floats  # (n, 17) relative errors; NaN where not labelled, infinite where nothing is shown
     eyes: Floats  # (n, 17)
@@ -148,7 +160,12 @@ class Scored:
 
     @classmethod
     def of(
-        cls, picture: Picture, rows: NDArray[np.void], K: Floats, body: BodyModel, who: NDArray[np.intp]
+        cls,
+        picture: LabelledPicture,
+        rows: NDArray[np.void],
+        K: Floats,
+        body: BodyModel,
+        who: NDArray[np.intp],
     ) -> Scored:
         """``who`` (n,) says which of the rows each labelled person is, -1 none."""
         shown, asked = answer(rows, K, body), picture.asked
@@ -178,13 +195,14 @@ class Scored:
             "eyes_pck_10": share_within(self.eyes, 0.1),
         }
 
-    def shot(self, rows: NDArray[np.void], K: Floats) -> Shot:
+    def shot(self, rows: NDArray[np.void], K: Floats) -> ResultPicture:
+        """The picture with its rows, captioned with the shares of keypoints within .05 and .1 of the body's size."""
         score = share_within(self.body, 0.1)
         caption = f"{self.picture.image.stem} {share_within(self.body, 0.05):.2f}/{score:.2f}"
-        return Shot(self.picture.image, None, rows, K, caption, score=score)
+        return ResultPicture(self.picture.image, None, rows, K, caption, score=score)
 
 
-def excused(box_px: Floats, picture: Picture) -> bool:
+def excused(box_px: Floats, picture: LabelledPicture) -> bool:
     """Whether somebody shown in a box, whom no label matches, stands where people are that nobody labelled."""
     regions = [np.r_[corners.min(0), corners.max(0)] for corners in picture.ignore_px]
     regions += list(picture.boxes_px[~picture.asked])
@@ -232,8 +250,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def _streams(
-    system: System, pictures: Sequence[Picture], what: str, progress: ProgressCall
-) -> Iterator[tuple[Picture, NDArray[np.uint8], Floats, Stream]]:
+    system: System, pictures: Sequence[LabelledPicture], what: str, progress: ProgressCall
+) -> Iterator[tuple[LabelledPicture, NDArray[np.uint8], Floats, Stream]]:
     for number, picture in enumerate(pictures):
         progress(what, number, len(pictures))
         image = read_picture(picture.image)
@@ -242,7 +260,7 @@ def _streams(
 
 
 def _result(
-    row: str, label: str, name: str, scores: Sequence[Scored], shots: list[Shot], *, found: bool
+    row: str, label: str, name: str, scores: Sequence[Scored], shots: list[ResultPicture], *, found: bool
 ) -> Result:
     return Result(
         row, label, name, pooled(scores, found=found), [score.part() for score in scores], shots, scores

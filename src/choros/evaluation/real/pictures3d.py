@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from choros.datasets.human36m import read_human36m_npz
 from choros.datasets.mpi_inf_3dhp import MPI_INF_3DHP, read_mpi_inf_3dhp_npz
 from choros.datasets.sample import Sample, intrinsics, to_coco17
+from choros.errors import ChorosError
 from choros.evaluation.bodies import joints_m
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.evaluation.real.people import Floats, answer, match
 from choros.evaluation.real.pictures import body_of, grown, read_picture
-from choros.evaluation.real.record import Result, Shot, mean_of
+from choros.evaluation.real.result import Result, ResultPicture, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_of_keypoints
 from choros.skeleton import JOINT_NAMES
@@ -48,8 +49,7 @@ def read_pictures(h36m: Path, mpi: Path) -> list[Sample]:
     for part in ("train", "test"):
         cameras = MPI_INF_3DHP.pickle(mpi / f"cameras_{part}.pkl")
         for sample in read_mpi_inf_3dhp_npz(mpi / f"test_3dhp_{part}.npz", mpi):
-            assert sample.image is not None
-            view = sample.image.stem.rsplit("_", 1)[0]  # TS1_002001, S4_Seq2_Cam0_001033
+            view = sample.path.stem.rsplit("_", 1)[0]  # TS1_002001, S4_Seq2_Cam0_001033
             with MPI_INF_3DHP.reading(mpi / f"cameras_{part}.pkl"):
                 K = intrinsics(cameras[view]["f"], cameras[view]["c"])
             samples.append(replace(sample, K=K, sequence="MPI-INF-3DHP"))
@@ -66,17 +66,18 @@ def measure(name: str, system: System, samples: Sequence[Sample], progress: Prog
     body, parts, shots = body_of(system), [], []
     for number, sample in enumerate(samples):
         progress(f"{name}: pictures with 3D", number, len(samples))
-        image, (person,) = read_picture(_path(sample)), sample.people
+        image, (person,), K = read_picture(sample.path), sample.people, sample.K
+        if person.joints_m is None or K is None:
+            raise ChorosError(f"{sample.path} has no joints in 3D or no K; fetch the test data again.")
         keypoints = to_coco17(person)
         box = grown(box_of_keypoints(keypoints), _GROWN)
-        row, found = _person(system, image, _K(sample), box, keypoints)
+        row, found = _person(system, image, K, box, keypoints)
         mine = shared_joints(joints_m(row, body), JOINT_NAMES)[0]
-        assert person.joints_m is not None
         true = shared_joints(person.joints_m, person.joint_names)
         known = np.asarray(np.isfinite(true).all(-1))  # of one picture of MPI-INF-3DHP the wrists are not
         hips = [int(known[:hip].sum()) for hip in _HIPS]
         part: dict[str, Any] = {
-            "picture": _path(sample).name,
+            "picture": sample.path.name,
             "set": sample.sequence,
             "found": found,
             "pa_mpjpe_mm": float(pa_mpjpe_mm(mine[known], true[known])),
@@ -84,7 +85,7 @@ def measure(name: str, system: System, samples: Sequence[Sample], progress: Prog
         }
         parts.append(part)
         caption = f"{part['picture'][:12]} PA {part['pa_mpjpe_mm']:.0f} mm"
-        shots.append(Shot(_path(sample), None, row, _K(sample), caption, box, -part["pa_mpjpe_mm"]))
+        shots.append(ResultPicture(sample.path, None, row, K, caption, box, -part["pa_mpjpe_mm"]))
     metrics = mean_of(parts, ("pa_mpjpe_mm",)) | {"missed": float(sum(not part["found"] for part in parts))}
     for data in dict.fromkeys(part["set"] for part in parts):
         metrics[f"{data} pa_mpjpe_mm"] = mean_of([p for p in parts if p["set"] == data], ("pa_mpjpe_mm",))[
@@ -106,13 +107,3 @@ def _person(
     if isinstance(stream, GivenStream):
         return stream.begin(image, box[None].astype(np.float32), 0.0).rows, False
     return rows[:0], False
-
-
-def _path(sample: Sample) -> Path:
-    assert sample.image is not None
-    return sample.image
-
-
-def _K(sample: Sample) -> Floats:
-    assert sample.K is not None
-    return sample.K

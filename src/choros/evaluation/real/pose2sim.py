@@ -24,7 +24,7 @@ from choros.evaluation.bodies import keypoints_m
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.evaluation.real.people import projected
 from choros.evaluation.real.pictures import body_of
-from choros.evaluation.real.record import Result, Shot, mean_of
+from choros.evaluation.real.result import Result, ResultPicture, mean_of
 from choros.evaluation.sources import ProgressCall
 from choros.keypoints import box_iou
 from choros.motion import Motion
@@ -58,7 +58,7 @@ _POSE2SIM = Official("Pose2Sim's demo", "pypi.org/project/pose2sim, version 0.10
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class Pose2SimTruth:
     """The man in T frames, and the cameras of V views."""
 
     keypoints_world: Floats  # (T, 17, 3) metres
@@ -69,13 +69,14 @@ class Truth:
     boxes_px: Floats  # (T, V, 4) xyxy
 
     @classmethod
-    def load(cls, path: Path) -> Truth:
+    def load(cls, path: Path) -> Pose2SimTruth:
         """Raises `ChorosError` if the file is missing or of another form."""
         keys = ("joints_coco17_m", "K", "dist_k1k2p1p2", "R_cam_world", "t_cam_world_m", "box_px")
         arrays = _POSE2SIM.npz(path, list(keys))
         return cls(*(np.asarray(arrays[key], np.float64) for key in keys))
 
     def keypoints_cam(self, view: int) -> Floats:  # (T, 17, 3) metres
+        """COCO-17 keypoints in the axes of one camera, (T, 17, 3) metres."""
         return np.asarray(self.keypoints_world @ self.R[view].T + self.t[view], np.float64)
 
 
@@ -113,7 +114,7 @@ def person_of_frames(motion: Motion, boxes_px: Floats) -> NDArray[np.intp]:  # (
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class ViewResult:
     """What one camera's video gave, beside the truth, in the frames (n,) in which the person was found."""
 
     frames: NDArray[np.intp]  # (n,)
@@ -178,7 +179,7 @@ def correlation(angles: Floats, truth: Floats) -> float:
         return float(((a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1))).mean())
 
 
-def agreement_deg(views: Sequence[View], limbs: Sequence[Sequence[int]]) -> float:
+def agreement_deg(views: Sequence[ViewResult], limbs: Sequence[Sequence[int]]) -> float:
     """RMS difference of the limbs' angles between every two views, in frames that both have; NaN without any."""
     courses = []
     for view in views:
@@ -196,7 +197,7 @@ def agreement_deg(views: Sequence[View], limbs: Sequence[Sequence[int]]) -> floa
     return float(np.sqrt(squared.mean())) if len(squared) else float("nan")
 
 
-def view_of(motion: Motion, truth: Truth, number: int, body: BodyModel) -> View:
+def view_of(motion: Motion, truth: Pose2SimTruth, number: int, body: BodyModel) -> ViewResult:
     """The person of a motion of one camera's video."""
     count = min(len(motion), len(truth.keypoints_world))
     found = person_of_frames(motion, truth.boxes_px[:count, number])
@@ -205,7 +206,7 @@ def view_of(motion: Motion, truth: Truth, number: int, body: BodyModel) -> View:
     body_cam = keypoints_m(rows, body)
     eyes = rows["keypoints_px"].astype(np.float64)
     truth_cam = truth.keypoints_cam(number)[frames]
-    return View(
+    return ViewResult(
         frames,
         body_cam,
         projected(body_cam, truth.K[number]),
@@ -226,7 +227,7 @@ def measure(
     tracked: Callable[[str, Motion], None] = lambda clip, motion: None,
 ) -> Result:
     """The row of the four views: a part for each, their mean, and how well they agree with one another."""
-    truth, body = Truth.load(truth_file), body_of(system)
+    truth, body = Pose2SimTruth.load(truth_file), body_of(system)
     views, parts, shots = [], [], []
     for number, video in enumerate(videos):
         progress(f"{name}: {video.name}", number, len(videos))
@@ -244,7 +245,7 @@ def measure(
     return Result("pose2sim", "Pose2Sim", name, metrics, parts, shots, views)
 
 
-def _shots(video: Path, motion: Motion, view: View, count: int = 6) -> list[Shot]:
+def _shots(video: Path, motion: Motion, view: ViewResult, count: int = 6) -> list[ResultPicture]:
     shots, boxes = [], dict(zip(view.frames.tolist(), view.boxes_px, strict=True))
     errors = dict(
         zip(
@@ -257,5 +258,7 @@ def _shots(video: Path, motion: Motion, view: View, count: int = 6) -> list[Shot
         rows, mm = motion.in_frame(frame), errors.get(frame, float("nan"))
         caption = f"{float(motion.pts[frame]):.2f} s, PA {mm:.0f} mm"
         K = motion.frames["K"][frame]
-        shots.append(Shot(video, motion.pts[frame], rows[rows["visible"]], K, caption, boxes.get(frame), -mm))
+        shots.append(
+            ResultPicture(video, motion.pts[frame], rows[rows["visible"]], K, caption, boxes.get(frame), -mm)
+        )
     return shots

@@ -13,8 +13,8 @@ from choros.errors import ChorosError
 from choros.evaluation.real import clips as on_clips
 from choros.evaluation.real import fixtures, footage, pictures, pictures3d, pose2sim, tracking
 from choros.evaluation.real.causes import explain as causes_of_switches
-from choros.evaluation.real.record import Result
 from choros.evaluation.real.remembered import Memory
+from choros.evaluation.real.result import Result
 from choros.evaluation.sources import ProgressCall
 from choros.glamr.pipeline import world_of
 from choros.motion import Motion
@@ -39,7 +39,7 @@ class Row:
     """A row, what it needs, and what measures it."""
 
     label: str
-    part: footage.Part
+    part: footage.FootageFiles
     measure: Callable[[Job], list[Result]]
 
 
@@ -64,7 +64,7 @@ def _coco_bysa(job: Job) -> list[Result]:
     return _both_ways("coco_bysa", job, labelled)
 
 
-def _both_ways(row: str, job: Job, labelled: Sequence[pictures.Picture]) -> list[Result]:
+def _both_ways(row: str, job: Job, labelled: Sequence[pictures.LabelledPicture]) -> list[Result]:
     """With boxes given, and found."""
     label = ROWS[row].label
     return [
@@ -144,7 +144,7 @@ def run_real(
                 system.finder = memory.finder(finder)  # type: ignore[attr-defined]
     results = _of_rows(systems, root, rows, keep, world, progress) if root else []
     for clip in clips:
-        seen = on_clips.look_at(clip, judge, seconds, progress)
+        seen = on_clips.found_by(clip, judge, seconds, progress)
         for name, system in systems.items():
             tracked = _keeper(keep, name)
             results.append(on_clips.measure(name, system, clip, seen, seconds, progress, tracked))

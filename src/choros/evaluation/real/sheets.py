@@ -18,7 +18,7 @@ from choros.body import BodyModel
 from choros.datasets.sample import square_box
 from choros.errors import ChorosError
 from choros.evaluation.real.pictures import read_picture
-from choros.evaluation.real.record import Result, Shot
+from choros.evaluation.real.result import Result, ResultPicture
 from choros.video import open_video
 from choros.view.overlay import OverlayStyle, draw
 from choros.view.sheet import contact_sheet
@@ -40,13 +40,13 @@ def write_sheets(results: Sequence[Result], bodies: Mapping[str, BodyModel], fol
     return paths
 
 
-def sheet(shots: Sequence[Shot], body: BodyModel) -> NDArray[np.uint8]:  # (H, W, 3) RGB
+def sheet(shots: Sequence[ResultPicture], body: BodyModel) -> NDArray[np.uint8]:  # (H, W, 3) RGB
     """The pictures side by side, their captions in the corner."""
     images = [drawn(shot, image, body) for shot, image in _opened(shots)]
     return contact_sheet(images, _COLUMNS, [shot.caption for shot in shots])
 
 
-def drawn(shot: Shot, image: NDArray[np.uint8], body: BodyModel) -> NDArray[np.uint8]:
+def drawn(shot: ResultPicture, image: NDArray[np.uint8], body: BodyModel) -> NDArray[np.uint8]:
     """One picture (H, W, 3) RGB, or the part worth seeing, at the size of a sheet's cell, its people over it."""
     image, K = _part(image, shot)
     scale = _CELL_PX / max(image.shape[:2])
@@ -58,7 +58,7 @@ def drawn(shot: Shot, image: NDArray[np.uint8], body: BodyModel) -> NDArray[np.u
     return draw(small, shot.rows, K, body, style) if len(shot.rows) else small
 
 
-def _part(image: NDArray[np.uint8], shot: Shot) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _part(image: NDArray[np.uint8], shot: ResultPicture) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """What of the picture is worth seeing, and its K."""
     if shot.around_px is None:
         return image, shot.K
@@ -78,7 +78,7 @@ def write_png(image: NDArray[np.uint8], path: Path) -> None:
         raise ChorosError(f"{path} cannot be written; check the folder and the space left.")
 
 
-def _choices(shots: Sequence[Shot]) -> Iterator[tuple[str, list[Shot]]]:
+def _choices(shots: Sequence[ResultPicture]) -> Iterator[tuple[str, list[ResultPicture]]]:
     """What is worth seeing of many, and all of a few."""
     if len(shots) <= _COUNT:
         if shots:
@@ -90,7 +90,7 @@ def _choices(shots: Sequence[Shot]) -> Iterator[tuple[str, list[Shot]]]:
     yield "random", [shots[index] for index in sorted(chosen)]
 
 
-def _opened(shots: Sequence[Shot]) -> Iterator[tuple[Shot, NDArray[np.uint8]]]:
+def _opened(shots: Sequence[ResultPicture]) -> Iterator[tuple[ResultPicture, NDArray[np.uint8]]]:
     """Each shot with its picture, in order; a video is read once."""
     frames: dict[tuple[Path, object], NDArray[np.uint8]] = {}
     for video in dict.fromkeys(shot.source for shot in shots if shot.pts is not None):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from choros.evaluation.real.record import Result
+from choros.evaluation.real.result import Result
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -52,14 +52,14 @@ class Boxes(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class TrackingTruth:
     """Who is where: boxes, and places on the ground."""
 
     boxes: Boxes
     ground_m: Floats  # (N, 2)
 
 
-def read_truth(footage: Path) -> Truth:
+def read_truth(footage: Path) -> TrackingTruth:
     """The ground truth under a folder of footage. Raises ChorosError if it is missing or something else."""
     path = footage / TRUTH
     try:
@@ -70,7 +70,7 @@ def read_truth(footage: Path) -> Truth:
         raise ChorosError(f"{path} has {table.shape[1]} columns, not 10; see docs/benchmarks.md.")
     corner, size = table[:, 2:4], table[:, 4:6]
     frame, person = table[:, 0].astype(np.int64) - 1, table[:, 1].astype(np.int64)
-    return Truth(Boxes(frame, person, np.hstack([corner, corner + size])), table[:, 7:9])
+    return TrackingTruth(Boxes(frame, person, np.hstack([corner, corner + size])), table[:, 7:9])
 
 
 def rows_of_file(motion: Motion) -> NDArray[np.void]:
@@ -124,7 +124,7 @@ def vtest_row(motion: Motion, footage: Path) -> dict[str, float]:
     return measures
 
 
-def on_the_ground(motion: Motion, truth: Truth, body: BodyModel | None = None) -> dict[str, float]:
+def on_the_ground(motion: Motion, truth: TrackingTruth, body: BodyModel | None = None) -> dict[str, float]:
     """How far people's pelvises stand from the truth on the ground, after one turn and shift for the whole clip.
 
     Of pairs with an IoU of a half. ``ground_error_m`` is the median; ``ground_scale`` is how many metres of the
@@ -151,7 +151,7 @@ def on_the_ground(motion: Motion, truth: Truth, body: BodyModel | None = None) -
 # --- bare boxes -----------------------------------------------------------------------------------
 
 
-class Found(NamedTuple):
+class DetectedBoxes(NamedTuple):
     """What a detector found in one frame."""
 
     boxes_px: NDArray[np.floating]  # (n, 4) xyxy
@@ -160,18 +160,18 @@ class Found(NamedTuple):
 
 def found_boxes(
     footage: Path, finder: PersonFinder, progress: Callable[[int], None] = lambda done: None
-) -> list[Found]:
+) -> list[DetectedBoxes]:
     """Everyone whom a finder finds in vtest.avi, frame by frame: what a tracker of boxes is given."""
     found = []
     with open_video(footage / VIDEO) as video:
         for frame in video:
             people = finder.find(frame.image)
-            found.append(Found(people.boxes_px, people.scores))
+            found.append(DetectedBoxes(people.boxes_px, people.scores))
             progress(len(found))
     return found
 
 
-def box_tracker_row(found: Iterable[Found], footage: Path) -> dict[str, float]:
+def box_tracker_row(found: Iterable[DetectedBoxes], footage: Path) -> dict[str, float]:
     """The same measures of C-BIoU (Yang et al., WACV 2023) as ``trackers`` of PyPI has it, on bare boxes.
 
     Raises ChorosError if ``trackers`` is not installed.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 import av
 import cv2
@@ -66,16 +67,14 @@ def h264(images: Sequence[NDArray[np.uint8]], crf: int) -> list[NDArray[np.uint8
     By one thread, so that the same pictures always come out the same.
     """
     height, width = images[0].shape[:2]
-    coder = av.CodecContext.create("libx264", "w")
-    assert isinstance(coder, av.VideoCodecContext)
+    coder = cast(av.VideoCodecContext, av.CodecContext.create("libx264", "w"))
     coder.width, coder.height = width + width % 2, height + height % 2
     coder.pix_fmt, coder.framerate = "yuv420p", Fraction(25)
     coder.options = {
         "crf": str(crf), "preset": "superfast", "bf": "0", "g": str(len(images)), "threads": "1",
         "x264-params": "rc-lookahead=0:sync-lookahead=0:mbtree=0:scenecut=0",
     }  # fmt: skip
-    decoder = av.CodecContext.create("h264", "r")
-    assert isinstance(decoder, av.VideoCodecContext)
+    decoder = cast(av.VideoCodecContext, av.CodecContext.create("h264", "r"))
     decoder.thread_count = 1
     to_yuv, to_rgb = VideoReformatter(), VideoReformatter()
     packets = []

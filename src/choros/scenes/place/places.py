@@ -82,7 +82,7 @@ def sample_surroundings(
     kind = str(rng.choice([*outdoors, "hall"], p=[0.35, 0.25, 0.2, 0.2]))
     place = _Place(rng, depth_m + 1.5, max(1.25 * half_width_m, 7.5), album)
     light = sample_light(rng, kind == "hall")
-    if album is None or rng.uniform() > 2 / 3 or not place.before_photograph(kind, light):
+    if album is None or rng.uniform() > 2 / 3 or not place.before_photograph(album, kind, light):
         getattr(place, kind)()
     place.stand(obstacles)
     if people is not None:
@@ -261,11 +261,10 @@ class _Place:
         self.solids.append(self.box((x, y - 0.01, z), (half[0] + 0.04, 0.02, half[1] + 0.04), frame, 1.0))
         self.solids.append(self.box((x, y - 0.02, z), (half[0], 0.03, half[1]), texture, size))
 
-    def before_photograph(self, kind: str, light: Light) -> bool:
+    def before_photograph(self, album: Album, kind: str, light: Light) -> bool:
         """A floor that runs up to a photograph as wide as the view. Whether one without people was found."""
         count = 2 * math.ceil((1.5 * self.side + 4) / PANEL_M / 2) + 1
-        assert self.album is not None
-        photo = self.album.empty_cut(self.rng, 3 * PANEL_PX, PANEL_PX)
+        photo = album.empty_cut(self.rng, 3 * PANEL_PX, PANEL_PX)
         if photo is None:
             return False
         # Out of focus, and as bright as it was, whatever light falls on it here.

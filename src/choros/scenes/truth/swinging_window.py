@@ -116,7 +116,7 @@ def write_dynamic(
     truth: SceneTruth | None = None,
     progress: Callable[[int, int], Any] = lambda done, total: None,
 ) -> None:
-    """``video.mp4`` and ``motion.npz`` of the window into a folder, and ``arrays.npz`` if there is a ``Truth``.
+    """``video.mp4`` and ``motion.npz`` of the window into a folder, and ``arrays.npz`` if there is a ``SceneTruth``.
 
     Frames of video and motion belong together where their time stamps are equal; the motion then has the frames
     that were written. ``progress(done, total)`` is called after each. Raises ``ChorosError`` if the two do not

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from choros.training.comotion.clip import LabelledClip
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.losses import Targets
 from choros.training.comotion.variation import Variation, assumed_focal, detected_boxes
 

@@ -22,9 +22,9 @@ from choros.comotion.network import TRUNK, ComotionNetwork
 from choros.errors import ChorosError
 from choros.scenes import SceneConfig, StreamConfig, stream
 from choros.training.comotion.batch import Batch, EncodedClip, batch_of, some_people
-from choros.training.comotion.clip import LabelledClip
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.labels import clip_of_scene
-from choros.training.comotion.recipe import Recipe, Source, Stage
+from choros.training.comotion.recipe import ClipSource, Recipe, TrainingStage
 from choros.training.comotion.replay import Replay, turns
 from choros.training.comotion.unroll import encode_clip
 from choros.training.comotion.variation import Variation, varied
@@ -93,7 +93,7 @@ class Feed:
 
 
 def clips_of(
-    source: Source, seed: tuple[int, ...], start: int, options: Options, body: BodyModel
+    source: ClipSource, seed: tuple[int, ...], start: int, options: Options, body: BodyModel
 ) -> Generator[LabelledClip]:
     """A source's clips as they are, from the ``start``-th on."""
     number = FIRST_SEED + int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
@@ -129,8 +129,8 @@ def held_out_clips(recipe: Recipe, options: Options, body: BodyModel) -> Iterato
 def encoded_clips(
     network: ComotionNetwork,
     options: Options,
-    stage: Stage,
-    source: Source,
+    stage: TrainingStage,
+    source: ClipSource,
     seed: tuple[int, ...],
     start: int,
 ) -> Generator[EncodedClip]:

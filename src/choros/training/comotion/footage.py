@@ -29,10 +29,10 @@ from choros.datasets.sample import Sample, Samples
 from choros.datasets.test_footage import refuse_test_footage, refuse_test_sources
 from choros.errors import ChorosError
 from choros.motion import Motion
-from choros.training.comotion.clip import LabelledClip
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.labels import clip_of_motion, clip_of_samples
 from choros.training.comotion.pseudo_labels import ABOUT, MOTION, picture_path
-from choros.training.comotion.recipe import Recipe, Source
+from choros.training.comotion.recipe import ClipSource, Recipe
 
 #: Readers by the names that recipes use: from two places, labels and pictures, to samples.
 SETS: dict[str, Callable[[Path, Path], Samples]] = {
@@ -150,7 +150,7 @@ def with_footage(recipe: Recipe, sets: Mapping[str, Sequence[PseudoLabels]], sha
         frames = max(source.frames for source in stage.sources)
         each = sum(source.share for source in stage.sources) * share / (1 - share) / max(len(sets), 1)
         mixed = tuple(
-            Source(
+            ClipSource(
                 name,
                 frames if any(len(part.starts(frames)) for part in parts) else 1,
                 each,

@@ -20,7 +20,7 @@ from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import PersonStates, place_pelvis, project_safely
 from choros.motion import ROW
 from choros.training.comotion.batch import batch_of, some_people
-from choros.training.comotion.clip import LabelledClip, whole
+from choros.training.comotion.labelled_clip import LabelledClip, in_square
 from choros.training.comotion.losses import Targets, points_about_pelvis
 from choros.training.comotion.unroll import encode_clip, unroll
 from choros.view.overlay import Overlay, OverlayStyle
@@ -50,7 +50,7 @@ class HeldOut:
     def measure(self, network: ComotionNetwork, step: int) -> dict[str, float]:
         """Means over the clips of `errors`, as ``held_out/...``; pictures of them go to the folder."""
         if not self._clips:  # only now, for they take a while to make
-            self._clips = [whole(clip, self.size) for clip in self._source]
+            self._clips = [in_square(clip, self.size) for clip in self._source]
         numbers, pictures = [], []
         for clip in self._clips:
             scores, drawn = self._unrolled(network, clip)

@@ -33,8 +33,8 @@ from choros.motion import FRAME, ROW, Header, Motion
 from choros.outputs import atomic_write, claimed
 from choros.video import Frame, open_video
 from choros.video.numbering import natural_key
+from choros.video.opening import takes_image_fps
 from choros.video.picture import looks_like_one
-from choros.video.source import takes_image_fps
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -65,7 +65,7 @@ class Filters:
     nobody: float = 0.1  # an error over which even the keypoints are no person's: on two people, or in a heap
 
 
-class Verdict(NamedTuple):
+class FilterResults(NamedTuple):
     """Which filters n people pass in a frame; (n,) each."""
 
     score: Bools
@@ -86,7 +86,7 @@ class Verdict(NamedTuple):
         return self.seen & self.betas & self.pose & self.error
 
 
-class Labelled(NamedTuple):
+class LabelledFrame(NamedTuple):
     """A frame and what may be taught of it."""
 
     image: NDArray[np.uint8]  # (H, W, 3) RGB
@@ -110,10 +110,10 @@ class Judge:
         joint = np.arange(21)
         self._whiten = np.linalg.inv(np.linalg.cholesky(covariance[joint, :, joint]))  # (21, 3, 3)
 
-    def __call__(self, rows: NDArray[np.void], scores: NDArray[np.floating], K: Floats) -> Verdict:
+    def __call__(self, rows: NDArray[np.void], scores: NDArray[np.floating], K: Floats) -> FilterResults:
         """Of rows (n,) `motion.ROW` in camera axes, found with ``scores`` (n,) by a camera K (3, 3) px."""
         limits, error = self.filters, self.error(rows, K)
-        return Verdict(
+        return FilterResults(
             score=scores >= limits.score,
             keypoints=(rows["keypoints_px"][..., 2] >= limits.confident).sum(-1) >= limits.keypoints,
             nobody=error <= limits.nobody,
@@ -131,11 +131,10 @@ class Judge:
         return np.linalg.norm((self._whiten @ away[..., None])[..., 0], axis=-1).max(-1)
 
     def error(self, rows: NDArray[np.void], K: Floats) -> Floats:  # (n,)
-        """Mean distance of confident keypoints from the fit's as a share of the size; infinite where none is,
-        and where the fit reaches behind the camera.
+        """Mean distance of confident keypoints from the fit's, (n,), as a share of the person's size in the image.
 
-        The size is the longer side of the box around the fit's keypoints: a detector's box is short where
-        somebody is cut off or hidden.
+        Infinite where no keypoint is confident, and where the fit reaches behind the camera. The size is the longer
+        side of the box around the fit's keypoints: a detector's box is short where somebody is cut off or hidden.
         """
         pose = np.concatenate([rows["global_orient"], rows["body_pose"]], -1).reshape(-1, 3)
         rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
@@ -158,7 +157,7 @@ class Labeller:
         self._system = LifterSystem(LifterSystemConfig(accurate=True), finder=self._finder)
         self.judge = Judge(Lifting(self._system.body), filters or Filters())
 
-    def video(self, frames: Iterable[Frame]) -> Iterator[Labelled]:
+    def video(self, frames: Iterable[Frame]) -> Iterator[LabelledFrame]:
         """Those frames of a video in which somebody is followed. Each shot begins anew."""
         stream, apart = self._system.stream(), True
         for frame in frames:
@@ -174,7 +173,7 @@ class Labeller:
             yield self._label(frame.image, frame.pts, apart, rows, scores, len(people))
             apart = False
 
-    def picture(self, image: NDArray[np.uint8], number: int = 0) -> Labelled:  # (H, W, 3) RGB
+    def picture(self, image: NDArray[np.uint8], number: int = 0) -> LabelledFrame:  # (H, W, 3) RGB
         """A picture that has nothing to do with others; its number stands for its time."""
         people = self._finder.find(image)
         rows = self._system.stream().begin(image, people.boxes_px, 0.0).rows
@@ -188,7 +187,7 @@ class Labeller:
         rows: NDArray[np.void],
         scores: NDArray[np.floating],
         detected: int,
-    ) -> Labelled:
+    ) -> LabelledFrame:
         K = intrinsics(image.shape[1], image.shape[0])
         in_sight = bool(rows["visible"].all())
         rows, scores = rows[rows["visible"]], scores[rows["visible"]]
@@ -202,10 +201,10 @@ class Labeller:
         )
         rows["confidence"][~verdict.passed] = 0
         everyone = in_sight and bool(verdict.passed.sum() == detected)
-        return Labelled(image, pts, gap_before, K, rows[verdict.seen], everyone, counts)
+        return LabelledFrame(image, pts, gap_before, K, rows[verdict.seen], everyone, counts)
 
 
-class Part:
+class PseudoLabelWriter:
     """A folder that is being written: a video, or pictures of one size. ``save`` ends it.
 
     ``everyone`` are the numbers of the frames in which all who were found or followed have passed.
@@ -222,7 +221,7 @@ class Part:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def add(self, labelled: Labelled) -> None:
+    def add(self, labelled: LabelledFrame) -> None:
         """Keep a frame, made smaller. Identities hold between gaps; after one, everybody is somebody else."""
         number = len(self._frames)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -314,9 +313,9 @@ def _write_parts(
 
 def _video(
     labeller: Labeller, source: Path, folder: Path, counts: Counter[str], report: Report
-) -> list[Part]:
+) -> list[PseudoLabelWriter]:
     with open_video(source, prefetch=2) as reader:
-        part = Part(folder, reader.info.fps, source.name)
+        part = PseudoLabelWriter(folder, reader.info.fps, source.name)
         for labelled in labeller.video(reader):
             part.add(labelled)
             counts.update(labelled.counts)
@@ -326,12 +325,12 @@ def _video(
 
 def _pictures(
     labeller: Labeller, source: Path, folder: Path, counts: Counter[str], report: Report
-) -> list[Part]:
+) -> list[PseudoLabelWriter]:
     """A part for each size of pictures."""
     found = (
         [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file() and looks_like_one(p)]
     )
-    parts: dict[tuple[int, int], Part] = {}
+    parts: dict[tuple[int, int], PseudoLabelWriter] = {}
     for done, path in enumerate(sorted(found, key=lambda p: natural_key(str(p))), 1):
         report(source.name, done)
         try:
@@ -345,7 +344,9 @@ def _pictures(
         if len(labelled.rows):
             height, width = shrunk(image)[0].shape[:2]
             if (width, height) not in parts:
-                parts[width, height] = Part(folder / f"{width}x{height}", Fraction(1), source.name)
+                parts[width, height] = PseudoLabelWriter(
+                    folder / f"{width}x{height}", Fraction(1), source.name
+                )
             parts[width, height].add(labelled)
     return list(parts.values())
 

@@ -21,7 +21,7 @@ WIDE, TALL = 16 / 9, 9 / 16
 
 
 @dataclass(frozen=True)
-class Source:
+class ClipSource:
     """Clips of one kind; a micro-batch is drawn from one source."""
 
     data: str  # "scenes", or the name of footage or of a public set that the user has
@@ -49,11 +49,11 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """Some steps of training on the same mixture."""
 
     name: str
-    sources: tuple[Source, ...]
+    sources: tuple[ClipSource, ...]
     steps: int
     lr: float
     clips: int  # of a micro-batch, on each process
@@ -75,8 +75,8 @@ class Recipe:
     """A whole run; what is not the stages' own affair."""
 
     network: str  # one of `choros.comotion.config.PRESETS`
-    stages: tuple[Stage, ...]
-    held_out: Source  # held-out clips for the pictures and numbers of a run
+    stages: tuple[TrainingStage, ...]
+    held_out: ClipSource  # held-out clips for the pictures and numbers of a run
     held_out_clips: int = 6
     people: int = 8  # paper 4: at most, of a clip
     weight_decay: float = 1e-4
@@ -105,9 +105,9 @@ class Recipe:
 PAPER = Recipe(
     network="large",
     stages=(
-        Stage(
+        TrainingStage(
             "images",
-            (Source("instavariety", 1, 0.5), Source("coco", 1, 0.3), Source("mpii", 1, 0.2)),
+            (ClipSource("instavariety", 1, 0.5), ClipSource("coco", 1, 0.3), ClipSource("mpii", 1, 0.2)),
             steps=300_000,
             lr=1e-4,
             clips=16,
@@ -115,29 +115,29 @@ PAPER = Recipe(
             kept_clips=256,
             reuse=1.0,
         ),
-        Stage(
+        TrainingStage(
             "short clips",
             (
-                Source("instavariety", 1, 0.25),
-                Source("coco", 1, 0.15),
-                Source("mpii", 1, 0.1),
-                Source("bedlam", 4, 0.5),
+                ClipSource("instavariety", 1, 0.25),
+                ClipSource("coco", 1, 0.15),
+                ClipSource("mpii", 1, 0.1),
+                ClipSource("bedlam", 4, 0.5),
             ),
             steps=300_000,
             lr=1e-4,
             clips=8,
             frozen=(ENCODER,),
         ),
-        Stage(
+        TrainingStage(
             "long clips",
-            (Source("bedlam", 16, 0.5), Source("posetrack", 8, 0.25), Source("jrdb", 16, 0.25)),
+            (ClipSource("bedlam", 16, 0.5), ClipSource("posetrack", 8, 0.25), ClipSource("jrdb", 16, 0.25)),
             steps=150_000,
             lr=5e-5,
             clips=4,
             frozen=(ENCODER,),
         ),
     ),
-    held_out=Source("bedlam", 16),
+    held_out=ClipSource("bedlam", 16),
 )
 
 #: Scenes in place of the sets; the trunk has seen real people and stays as it is. Numbers are those of two
@@ -145,11 +145,11 @@ PAPER = Recipe(
 SMALL = Recipe(
     network="small",
     stages=(
-        Stage(
+        TrainingStage(
             "images",
             (
-                Source("scenes", 1, 0.75, clips_per_scene=24, aspect=WIDE),
-                Source("scenes", 1, 0.25, clips_per_scene=24, aspect=TALL),
+                ClipSource("scenes", 1, 0.75, clips_per_scene=24, aspect=WIDE),
+                ClipSource("scenes", 1, 0.25, clips_per_scene=24, aspect=TALL),
             ),
             steps=6_000,
             lr=6e-4,
@@ -157,14 +157,14 @@ SMALL = Recipe(
             kept_clips=384,
             reuse=8.0,
         ),
-        Stage(
+        TrainingStage(
             "short clips",
             (
-                Source("scenes", 4, 0.45, clips_per_scene=10, aspect=WIDE),
+                ClipSource("scenes", 4, 0.45, clips_per_scene=10, aspect=WIDE),
                 # Fewer frames: people move further from one to the next.
-                Source("scenes", 4, 0.2, fps=Fraction(25, 3), clips_per_scene=8, aspect=WIDE),
-                Source("scenes", 4, 0.2, fps=Fraction(25, 2), clips_per_scene=10, aspect=TALL),
-                Source("scenes", 1, 0.15, clips_per_scene=24, aspect=WIDE),
+                ClipSource("scenes", 4, 0.2, fps=Fraction(25, 3), clips_per_scene=8, aspect=WIDE),
+                ClipSource("scenes", 4, 0.2, fps=Fraction(25, 2), clips_per_scene=10, aspect=TALL),
+                ClipSource("scenes", 1, 0.15, clips_per_scene=24, aspect=WIDE),
             ),
             steps=6_000,
             lr=4e-4,
@@ -172,15 +172,15 @@ SMALL = Recipe(
             kept_clips=96,
             reuse=6.0,
         ),
-        Stage(
+        TrainingStage(
             "long clips",
             (
                 # Nobody hides somebody who is alone.
-                Source("scenes", 16, 0.4, people=(3, 8), aspect=WIDE),
-                Source("scenes", 16, 0.15, people=(3, 8), aspect=TALL),
+                ClipSource("scenes", 16, 0.4, people=(3, 8), aspect=WIDE),
+                ClipSource("scenes", 16, 0.15, people=(3, 8), aspect=TALL),
                 # Twice the time in as many frames: whoever is hidden for a second is hidden inside a clip.
-                Source("scenes", 16, 0.3, fps=Fraction(25, 2), people=(3, 8), aspect=WIDE),
-                Source(
+                ClipSource("scenes", 16, 0.3, fps=Fraction(25, 2), people=(3, 8), aspect=WIDE),
+                ClipSource(
                     "scenes", 16, 0.15, fps=Fraction(25, 3), clips_per_scene=3, people=(3, 8), aspect=WIDE
                 ),
             ),
@@ -192,7 +192,7 @@ SMALL = Recipe(
             reuse=8.0,
         ),
     ),
-    held_out=Source("scenes", 24, clips_per_scene=1, aspect=WIDE),
+    held_out=ClipSource("scenes", 24, clips_per_scene=1, aspect=WIDE),
     held_out_clips=4,
     people=5,  # fewer than the paper's, so that few places in a batch stay empty
     ema=0.998,

@@ -16,11 +16,11 @@ from choros.comotion.config import PRESETS, TRUNK
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.errors import ChorosError
 from choros.training.comotion.batch import Batch
-from choros.training.comotion.clip import LabelledClip
 from choros.training.comotion.feed import Feed, Options, held_out_clips
 from choros.training.comotion.held_out import HeldOut
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.losses import weighted
-from choros.training.comotion.recipe import Recipe, Stage
+from choros.training.comotion.recipe import Recipe, TrainingStage
 from choros.training.comotion.unroll import Unrolled, clip_losses, unroll_batch
 from choros.training.distributed import rank
 from choros.training.loop import LoopConfig, StepPlan, Task
@@ -135,7 +135,7 @@ class ComotionTask(Task):
         return int(metadata["steps"])
 
 
-def learning_rate(stage: Stage, step: int) -> float:
+def learning_rate(stage: TrainingStage, step: int) -> float:
     """Of the step after ``step`` steps of a stage: rises over a tenth of it at most, then falls."""
     warmup = max(1, min(stage.warmup, stage.steps // 10))
     return stage.lr * warmup_cosine(step, stage.steps, warmup, least_fall=stage.least_lr)

@@ -14,7 +14,7 @@ from choros.comotion.encoder import ImageTokens
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import PersonStates
 from choros.training.comotion.batch import Batch, EncodedClip
-from choros.training.comotion.clip import LabelledClip
+from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.losses import heatmap_loss, people_losses
 
 #: Frames that the trunk looks at together: onnxruntime keeps the memory of the most that it ever saw.

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.training.comotion.clip import LabelledClip, mirrored, windowed
+from choros.training.comotion.labelled_clip import LabelledClip, mirrored, windowed
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ SHORTEST = 25  # frames of a clip that is learned from
 HIGHEST_PELVIS_M = 1.5
 
 
-class Track(NamedTuple):
+class PersonMotion(NamedTuple):
     """One person's motion at ``FPS`` frames a second in a world with z up and the floor at 0."""
 
     rotations: Tensor  # (T, 23, 3, 3) of joints 1 to 23, local
@@ -38,7 +38,7 @@ class Track(NamedTuple):
     pelvis: Tensor  # (T, 3) metres
 
     @classmethod
-    def of(cls, clip: MocapClip) -> Track:
+    def of(cls, clip: MocapClip) -> PersonMotion:
         """A clip that is at ``FPS`` already."""
         body = Rotation.from_rotvec(clip.body_pose.reshape(-1, 3)).as_matrix().reshape(-1, 23, 3, 3)
         root = (Z_UP * Rotation.from_rotvec(clip.global_orient)).as_matrix()
@@ -56,15 +56,17 @@ def rest_joints() -> Tensor:
     return torch.from_numpy(open_body_rest()[0]).float()
 
 
-def versions(clips: Sequence[MocapClip], tempos: Sequence[float], mirrored: bool = True) -> Iterator[Track]:
+def versions(
+    clips: Sequence[MocapClip], tempos: Sequence[float], mirrored: bool = True
+) -> Iterator[PersonMotion]:
     """Every clip long enough, as if performed ``tempos`` times as fast, and ``mirrored`` too."""
     for clip in clips:
         for tempo in tempos:
             paced = resample(clip, FPS / tempo)
             if len(paced) >= SHORTEST:
-                yield Track.of(paced)
+                yield PersonMotion.of(paced)
                 if mirrored:
-                    yield Track.of(mirror(paced))
+                    yield PersonMotion.of(mirror(paced))
 
 
 class GappedPoses(NamedTuple):
@@ -127,7 +129,7 @@ class Walk(NamedTuple):
     ego: Tensor  # (T, 11)
 
 
-def walks_of(tracks: Iterator[Track]) -> list[Walk]:
+def walks_of(tracks: Iterator[PersonMotion]) -> list[Walk]:
     """The stretches of the tracks that happen on the floor."""
     found = []
     for track in tracks:
@@ -165,6 +167,6 @@ def stretches(
     )
 
 
-def pose_columns(tracks: Iterator[Track]) -> list[Tensor]:
+def pose_columns(tracks: Iterator[PersonMotion]) -> list[Tensor]:
     """The body poses of tracks as the infiller takes them, (T, POSE) each."""
     return [rotmat_to_columns(track.rotations).flatten(-2) for track in tracks]

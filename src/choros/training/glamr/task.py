@@ -84,7 +84,7 @@ class TrajectoryTask(MocapTask):
 
     def predict(self, batch: WalkBatch) -> Reconstruction:
         """The path, of a code that is drawn from the posterior."""
-        context = self.network.context(trajectory.look(batch.joints), batch.lengths)
+        context = self.network.context(trajectory.joint_features(batch.joints), batch.lengths)
         posterior = self.network.posterior(context, batch.ego, batch.lengths)
         divergence = posterior.divergence(self.network.prior(context, batch.lengths)).mean()
         code = posterior.draw(torch.randn_like(posterior.mean))

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from choros.body.gauss_newton import Points, place_points
 from choros.body.kinematics import posed_joints
 from choros.training.lifter.keypoint_noise import KeypointNoise, corrupt, log_uniform
-from choros.training.lifter.poses import Clip, PoseVariety, poses
+from choros.training.lifter.poses import PoseClip, PoseVariety, poses
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class ClipConfig:
     noise: KeypointNoise = field(default_factory=KeypointNoise)
 
 
-def sample(clips: Sequence[Clip], points: Points, config: ClipConfig, seed: int, step: int) -> Batch:
+def sample(clips: Sequence[PoseClip], points: Points, config: ClipConfig, seed: int, step: int) -> Batch:
     """The batch of ``step``."""
     rng = np.random.default_rng([seed, step])
     B, T = config.batch, config.frames

@@ -25,8 +25,11 @@ FLOOR, CEILING, TOP = -2.24, 5.0, 6.0
 
 @dataclass(frozen=True)
 class NetworkErrors:
-    """One network, as fitted. Confidences are logits (of the chance that ``MoveNet`` reports); ``share`` means
-    of the person's longer side in the image. Tuples go by ``GROUP``."""
+    """Errors of one keypoint network, as fitted to its answers on labelled pictures.
+
+    Confidences are logits of the chance that ``MoveNet`` reports. Errors are shares of the person's longer side in
+    the image. Tuples have an entry for each ``GROUP`` of keypoints.
+    """
 
     # Confidence: TOP - (TOP - median) exp(-z sd / (TOP - median)), z a standard normal, for a person of 200 px.
     visible: Groups  # median of what the annotators see

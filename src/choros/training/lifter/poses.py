@@ -46,14 +46,14 @@ REACH_RAD[_joints("left_elbow", "right_elbow", "left_ankle", "right_ankle")] = 0
 _MIRROR = np.outer([-1, 1, 1], [-1, 1, 1]).astype(np.float32)
 
 
-class Clip(NamedTuple):
+class PoseClip(NamedTuple):
     """Motion at 30 frames/s in a world with y up."""
 
     rotations: NDArray[np.float32]  # (T, 24, 3, 3)
     transl: NDArray[np.float32]  # (T, 3) metres
 
     @classmethod
-    def of(cls, motion: MocapClip) -> Clip:
+    def of(cls, motion: MocapClip) -> PoseClip:
         """A motion-capture clip with its rotations as matrices."""
         pose = np.concatenate([motion.global_orient, motion.body_pose], -1).reshape(-1, 3)
         rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
@@ -93,7 +93,7 @@ NOTHING_MIXED = PoseVariety(
 
 def poses(
     rng: np.random.Generator,
-    clips: Sequence[Clip],
+    clips: Sequence[PoseClip],
     batch: int,
     frames: int,
     strides: NDArray[np.integer],  # (B,) of 30 frames/s
@@ -130,7 +130,7 @@ def poses(
 
 def _cut(
     rng: np.random.Generator,
-    clips: Sequence[Clip],
+    clips: Sequence[PoseClip],
     batch: int,
     frames: int,
     strides: NDArray[np.integer],

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.lifter.lift import network_metadata
-from choros.lifter.network import Hypotheses, Lifter, LifterConfig, View, look
+from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, person_view
 from choros.training.lifter.batch import ClipConfig, sample
 from choros.training.lifter.losses import LifterTargets, losses
-from choros.training.lifter.poses import Clip, poses
+from choros.training.lifter.poses import PoseClip, poses
 from choros.training.lifter.recipe import LifterRecipe
 from choros.training.mocap import MocapTask
 
@@ -24,7 +24,7 @@ from choros.training.mocap import MocapTask
 class LifterBatch(NamedTuple):
     """What the network sees, and the truth."""
 
-    view: View
+    view: PersonView
     truth: LifterTargets
 
 
@@ -36,7 +36,7 @@ class LifterTask(MocapTask):
     network: Lifter
 
     def __init__(
-        self, clips: Sequence[Clip], recipe: LifterRecipe, config: LifterConfig, data: ClipConfig
+        self, clips: Sequence[PoseClip], recipe: LifterRecipe, config: LifterConfig, data: ClipConfig
     ) -> None:
         super().__init__(recipe, network_metadata(config), lambda: Lifter(config))
         self.clips, self.data = clips, data
@@ -51,7 +51,7 @@ class LifterTask(MocapTask):
         """Clips as a noisy network would report them."""
         made = sample(self.clips, self.points, self.data, self.recipe.seed, step)
         B, T = made.dt_s.shape
-        view = look(_tensor(made.keypoints), torch.eye(3).expand(B, T, 3, 3), _tensor(made.dt_s))
+        view = person_view(_tensor(made.keypoints), torch.eye(3).expand(B, T, 3, 3), _tensor(made.dt_s))
         rotations, joints_cam, betas = map(_tensor, (made.rotations, made.joints_cam, made.betas))
         return LifterBatch(view, LifterTargets(rotations, joints_cam, betas, view.spread))
 
@@ -77,7 +77,7 @@ class LifterTask(MocapTask):
         }
 
 
-def pose_prior(clips: Sequence[Clip], data: ClipConfig, seed: int) -> dict[str, np.ndarray[Any, Any]]:
+def pose_prior(clips: Sequence[PoseClip], data: ClipConfig, seed: int) -> dict[str, np.ndarray[Any, Any]]:
     """Mean and precision root of the body poses of 21 joints that training sees; see ``PosePrior``."""
     n = 4000
     seen, _ = poses(np.random.default_rng([seed, 2**32]), clips, n, 1, np.ones(n, int), data.variety)

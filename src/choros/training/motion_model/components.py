@@ -12,12 +12,12 @@ from choros.scenes.motion.motion_model import Components, MotionModel
 from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
 from choros.skeleton import PARENTS
 from choros.training.motion_model.recipe import MotionModelRecipe
-from choros.training.motion_model.windows import Windows, open_figure
+from choros.training.motion_model.windows import MotionWindows, open_skeleton
 
 
-def feature_scale(figure: RestSkeleton) -> Floats:  # (N_FEATURES,)
+def feature_scale(skeleton: RestSkeleton) -> Floats:  # (N_FEATURES,)
     """How far each feature moves the body, in leg lengths: a joint counts by what hangs on it."""
-    rest = figure.joints_rest
+    rest = skeleton.joints_rest
     hanging = np.zeros(24)
     for joint in range(1, 24):
         ancestor = PARENTS[joint]
@@ -42,12 +42,12 @@ def fit_components(components: Components, rows: Tensor, scale: Floats) -> None:
 
 
 @torch.no_grad()
-def fit_to_windows(model: MotionModel, windows: Windows, recipe: MotionModelRecipe) -> None:
+def fit_to_windows(model: MotionModel, windows: MotionWindows, recipe: MotionModelRecipe) -> None:
     """Principal components of a fair sample of the windows, and how far joints turn in all of them."""
     rng = np.random.default_rng([recipe.seed, 1 << 32])
     drawn = rng.choice(len(windows.rows), recipe.component_windows, p=windows.chance)
     sample = windows.rows[torch.from_numpy(drawn)]
-    scale = feature_scale(open_figure())
+    scale = feature_scale(open_skeleton())
     fit_components(model.windows, sample, scale)
     fit_components(model.pasts, sample[:, : model.config.past], scale)
     columns = windows.rows[:, 0, 4:-2].double().numpy().reshape(-1, len(MOVED), 2, 3)[:, 1:]

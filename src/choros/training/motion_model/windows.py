@@ -14,37 +14,39 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from choros.datasets.mocap import MocapClip, resample
-from choros.datasets.mocap.clip import activity
 from choros.datasets.mocap.folder import open_body_rest
+from choros.datasets.mocap.mocap_clip import activity
 from choros.scenes.motion.motion_features import FPS, N_FEATURES, encode, mirrored, path
 from choros.scenes.motion.motion_model import MotionModelConfig
 from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
 from choros.training.motion_model.recipe import MotionModelRecipe
 
 
-class Windows(NamedTuple):
+class MotionWindows(NamedTuple):
     """All windows to learn from."""
 
     rows: Tensor  # (N, window, N_FEATURES) float32
     chance: Floats  # (N,) of each to be drawn
 
 
-def open_figure() -> RestSkeleton:
+def open_skeleton() -> RestSkeleton:
     """The body that captured motion was retargeted to."""
     rest, sole_m = open_body_rest()
     return RestSkeleton(np.asarray(rest, np.float64), float(sole_m))
 
 
-def windows_of(clips: Sequence[MocapClip], config: MotionModelConfig, recipe: MotionModelRecipe) -> Windows:
+def windows_of(
+    clips: Sequence[MocapClip], config: MotionModelConfig, recipe: MotionModelRecipe
+) -> MotionWindows:
     """Every window of the clips on which somebody is on their feet, at each tempo, and mirrored.
 
     Long activities are drawn less often than their length says: by its square root.
     """
-    figure = open_figure()
+    skeleton = open_skeleton()
     found: dict[str, list[Floats]] = {}
     for clip in clips:
         for tempo in recipe.tempos:
-            rows = rows_of(clip, figure, tempo)
+            rows = rows_of(clip, skeleton, tempo)
             for version in (rows, mirrored(rows)):
                 for start in range(len(version) - config.window + 1):
                     window = version[start : start + config.window]
@@ -52,17 +54,17 @@ def windows_of(clips: Sequence[MocapClip], config: MotionModelConfig, recipe: Mo
                         found.setdefault(activity(clip.name), []).append(window.astype(np.float32))
     chance = np.concatenate([np.full(len(group), len(group) ** -0.5) for group in found.values()])
     rows = np.concatenate([np.stack(group) for group in found.values()])
-    return Windows(torch.from_numpy(rows), chance / chance.sum())
+    return MotionWindows(torch.from_numpy(rows), chance / chance.sum())
 
 
-def rows_of(clip: MocapClip, figure: RestSkeleton, tempo: float = 1.0) -> Floats:
+def rows_of(clip: MocapClip, skeleton: RestSkeleton, tempo: float = 1.0) -> Floats:
     """A clip as rows (T, N_FEATURES), as if it had been performed ``tempo`` times as fast."""
     slow = resample(clip, FPS / tempo)
     rotvec = np.concatenate([slow.global_orient, slow.body_pose], axis=1).astype(np.float64)
     if len(rotvec) < 2:
         return np.zeros((0, N_FEATURES))
     R_local = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
-    return encode(R_local, slow.transl + figure.joints_rest[0], figure)
+    return encode(R_local, slow.transl + skeleton.joints_rest[0], skeleton)
 
 
 def usable(window: Floats, recipe: MotionModelRecipe) -> bool:

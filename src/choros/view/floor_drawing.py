@@ -1,5 +1,6 @@
-"""The floor of a drawn world: a grid of metres that fades into the distance, people's shadows on it, and the part
-of it that the filming camera sees, a little brighter.
+"""The floor of a drawn world: a grid of metres that fades into the distance.
+
+People cast shadows on it, and the part of it that the filming camera sees is a little brighter.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points, PosePrior
-from choros.body.shape import (
+from choros.body.shape_filter import (
     Measurement,
     PoseDoubt,
     ShapePrior,
@@ -19,9 +19,9 @@ from choros.camera import intrinsics, project
 from choros.crops import Crop
 from choros.detection.silhouette import CROP_PX, Segmenter, Silhouette
 from choros.errors import ChorosError
-from choros.lifter import floor
+from choros.lifter import shared_floor
 from choros.lifter.outline import OutlineRules, measure_outline
-from choros.lifter.shape import FIELDS, ShapeEstimator, ShapeRules
+from choros.lifter.shape_estimator import FIELDS, ShapeEstimator, ShapeRules
 from choros.mesh.rasteriser import Canvas
 
 WIDTH, HEIGHT = 960, 540
@@ -173,7 +173,7 @@ def followed(body, keypoints, heights_m=None):
     boxes = np.tile([0.0, 0, 10, 10], (len(tracks), 1))
     for step, seen in enumerate(keypoints):
         estimator.see(tracks, seen, boxes, boxes, K, 0.4 * (step + 1))
-        estimator.settle(tracks, floor.nobody_gone())
+        estimator.settle(tracks, shared_floor.nobody_gone())
     return tracks
 
 
@@ -230,7 +230,7 @@ def test_those_who_left_are_still_rulers(body, shapes):
     keypoints = people_on_a_floor(shapes, bodies, PLACES[:2], 0.2, 2.2)
     together = followed(body, keypoints)
     estimator = ShapeEstimator(body, PosePrior.none(), ShapeRules(min_keypoints=99))
-    gone = estimator.retire(floor.nobody_gone(), together[:1])
+    gone = estimator.retire(shared_floor.nobody_gone(), together[:1])
     alone = together[1:].copy()
     estimator.settle(alone, gone)
     assert alone["stature_m"][0] == pytest.approx(together["stature_m"][1], abs=1e-6)

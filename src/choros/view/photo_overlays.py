@@ -14,7 +14,7 @@ from choros.errors import ChorosError
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.overlay import Overlay, OverlayStyle, body_of
-from choros.view.panel import Stage
+from choros.view.panel import PanelBox
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
@@ -55,7 +55,7 @@ def render_photos(
                     f"{about.name} of {source} is {width}x{height} px, and {about.width}x{about.height} px when it was "
                     "tracked; track the folder again."
                 )
-            overlay = Overlay(body, width, height, style, space=motion.space, stage=Stage.of(motion))
+            overlay = Overlay(body, width, height, style, space=motion.space, stage=PanelBox.of(motion))
             drawn = overlay.draw(frame.image, motion.in_frame(index), camera["K"], camera["T_world_camera"])
             _write(folder / _name(about.name), drawn)
             written += 1

@@ -107,7 +107,7 @@ def windowed(clip: LabelledClip, window_px: tuple[int, int, int, int], size: int
     )
 
 
-def whole(clip: LabelledClip, size: int) -> LabelledClip:
+def in_square(clip: LabelledClip, size: int) -> LabelledClip:
     """The whole picture in a square of ``size`` px."""
     height, width = clip.images.shape[1:3]
     return windowed(clip, (0, 0, width, height), size)

@@ -168,7 +168,7 @@ def split(
         groups.setdefault(clip.source, {}).setdefault(activity(clip.name), []).append(clip)
     held_out: set[int] = set()
     for source, activities in groups.items():
-        total = sum(clip.seconds for takes in activities.values() for clip in takes)
+        total = sum(clip.seconds for group in activities.values() for clip in group)
         taken = 0.0
         for name in sorted(activities, key=lambda name: _draw(f"{source}/{name}")):
             seconds = sum(clip.seconds for clip in activities[name])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class ResultPicture:
     """One picture with the people that a system saw in it, drawn when a sheet is asked for."""
 
     source: Path  # a picture, or a video
@@ -35,7 +35,7 @@ class Result:
     system: str
     metrics: dict[str, float] = field(default_factory=dict)  # NaN where one does not apply
     parts: list[dict[str, Any]] = field(default_factory=list)  # a view, a picture, a set
-    shots: list[Shot] = field(default_factory=list)
+    shots: list[ResultPicture] = field(default_factory=list)
     scores: Any = None  # what the metrics were made of, for rows made of several and for plots
     needs: str | None = None
 

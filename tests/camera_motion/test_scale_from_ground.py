@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.camera_motion.epipolar import turn_between
-from choros.camera_motion.ground import Ground, ground_between
+from choros.camera_motion.scale_from_ground import Ground, ground_between
 
 K = np.array([[800.0, 0, 480], [0, 800, 270], [0, 0, 1]])
 HEIGHT_M = 2.0

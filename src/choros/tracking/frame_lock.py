@@ -14,7 +14,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Turn:
+class FrameLock:
     """Held by the thread that has a stream's frame in hand; whoever else wants it is refused, not kept waiting.
 
     Two threads that take turns by chance would give frames out of order.
@@ -32,12 +32,12 @@ class Turn:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def __reduce__(self) -> tuple[type[Turn], tuple[()]]:
-        return Turn, ()  # a copy of a stream is in nobody's hands
+    def __reduce__(self) -> tuple[type[FrameLock], tuple[()]]:
+        return FrameLock, ()  # a copy of a stream is in nobody's hands
 
 
 class _Stream(Protocol):
-    turn: Turn
+    turn: FrameLock
     threads: int | None
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from choros.training.comotion.clip import mirrored, whole, windowed
+from choros.training.comotion.labelled_clip import in_square, mirrored, windowed
 from choros.training.comotion.losses import points_about_pelvis
 from tests.training.comotion.drawn import drawn_clip, reprojected
 
@@ -17,7 +17,7 @@ from tests.training.comotion.drawn import drawn_clip, reprojected
     [
         lambda clip: clip,
         mirrored,
-        lambda clip: whole(clip, 64),
+        lambda clip: in_square(clip, 64),
         lambda clip: windowed(clip, (10, -20, 90, 60), 128),
         lambda clip: mirrored(windowed(clip, (30, 10, 75, 90), 64)),
     ],

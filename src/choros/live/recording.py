@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.journal import CHECKPOINT_S, MotionJournal, folder_of
-from choros.live.source import LiveFrame, LiveOptions, LiveSource
+from choros.live.live_source import LiveFrame, LiveOptions, LiveSource
 from choros.motion import Header
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
@@ -153,7 +153,8 @@ def rescue(output: str | Path) -> int:
     with claimed(output):
         header = Header.from_json((folder / "header.json").read_text())
         resumed = MotionJournal.resume(output, header)
-        assert resumed is not None
+        if resumed is None:  # it was there a moment ago
+            raise ChorosError(f"{folder} was removed while it was being rescued; nothing is left to rescue.")
         journal, _ = resumed
         with journal:
             journal.finish()

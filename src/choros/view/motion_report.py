@@ -23,7 +23,7 @@ from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.rotation import quat_wxyz_to_rotvec, rotvec_composition, rotvec_to_quat_wxyz
 from choros.skeleton import JOINT_NAMES
-from choros.view.ground import shown_options
+from choros.view.grounding import shown_options
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.camera_motion.epipolar import Turn, rays
+from choros.camera_motion.epipolar import RelativeRotation, rays
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def ground_between(
     after_px: NDArray[np.floating[Any]],  # (N, 2) the same points in the other picture
     K_before: Floats,  # (3, 3)
     K_after: Floats,  # (3, 3)
-    turn: Turn,  # what ``turn_between`` found in these points
+    turn: RelativeRotation,  # what ``turn_between`` found in these points
     up: Floats,  # (3,) unit, about the way up, camera axes before
 ) -> Ground | None:
     """The ground that most points below the horizon lie in; None without one, or where the camera only turned.

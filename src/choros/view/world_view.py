@@ -22,8 +22,8 @@ from choros.mesh.colours import colour_of
 from choros.mesh.rasteriser import Canvas
 from choros.mesh.shading import paint
 from choros.motion import Motion
-from choros.view.floor import lay_floor, shadows
-from choros.view.label import Box, tag
+from choros.view.floor_drawing import lay_floor, shadows
+from choros.view.marks import Box, tag
 from choros.view.overlay import body_of, label_place
 from choros.view.viewpoint import Viewpoint, follow, looking
 

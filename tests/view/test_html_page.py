@@ -19,8 +19,8 @@ from choros.mesh.colours import colour_of
 from choros.motion import Motion
 from choros.video import VideoWriter
 from choros.view.film import PICTURE_PX, Film
-from choros.view.ground import grounded, shown_options
-from choros.view.page import write_page
+from choros.view.grounding import grounded, shown_options
+from choros.view.html_page import write_page
 from tests.chromium import Page
 from tests.exporters.walkers import AWAY_M, FPS, FRAMES, HEIGHT, THERE, WIDTH, walkers, walkers_after_a_cut
 from tests.view.test_world_view import walk

@@ -11,8 +11,8 @@ from choros.body.cast import cast_of
 from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.skeleton import JOINT_NAMES
-from choros.view.curves import angle_curves, joint_angles, paths_from_above, write_report
-from choros.view.ground import shown_options
+from choros.view.grounding import shown_options
+from choros.view.motion_report import angle_curves, joint_angles, paths_from_above, write_report
 from tests.exporters.walkers import AWAY_M, CUT, FPS, walkers, walkers_after_a_cut
 
 

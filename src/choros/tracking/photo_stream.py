@@ -33,10 +33,12 @@ class PhotoStream:
         self._statures: dict[int, tuple[float, float]] = {}
 
     def encode(self, image: NDArray[np.uint8]) -> Any:
+        """A new stream for the picture (H, W, 3) and its features."""
         stream = self._stream_of(self._intrinsics(image.shape[1], image.shape[0]))
         return stream, stream.encode(image)
 
     def step(self, features: Any, time_s: float) -> FrameResult:
+        """The picture's people, numbered on from those of earlier pictures; ``time_s`` plays no part."""
         stream, seen = features
         result: FrameResult = stream.step(seen, 0.0)
         rows = result.rows.copy()
@@ -49,6 +51,7 @@ class PhotoStream:
         return result._replace(rows=rows)
 
     def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
+        """``step`` of ``encode``."""
         return self.step(self.encode(image), time_s)
 
     def statures(self) -> dict[int, tuple[float, float]]:
@@ -56,7 +59,9 @@ class PhotoStream:
         return self._statures
 
     def state(self) -> Mapping[str, NDArray[Any]]:
+        """How many pictures and people there were."""
         return {"photos": np.array([self._photo, self._people])}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on numbering from a ``state``."""
         self._photo, self._people = (int(count) for count in state["photos"])

@@ -24,7 +24,7 @@ from choros.exporters.glb import write_glb
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.film import Film
-from choros.view.ground import grounded, shown_options
+from choros.view.grounding import grounded, shown_options
 
 if TYPE_CHECKING:
     from choros.body import BodyModel

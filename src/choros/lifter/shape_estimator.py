@@ -1,8 +1,8 @@
 """Everybody's shape over their whole track: limbs from keypoints, girth from outlines, stature from the floor.
 
-Three sources, each of constant size a person: ``body/shape.py`` adds up what keypoints and outlines say of the
-shape but for its size, which one camera cannot see; ``floor.py`` compares people by the floor they share; a height
-that somebody was told settles the rest. Each frame's answer is computed from these accounts anew.
+Three sources, each of constant size a person: ``body/shape_filter.py`` adds up what keypoints and outlines say of the
+shape but for its size, which one camera cannot see; ``shared_floor.py`` compares people by the floor they share; a
+height that somebody was told settles the rest. Each frame's answer is computed from these accounts anew.
 
 ``LifterTracker`` keeps the fields of ``FIELDS`` in its tracks and asks for shapes once a frame, after the fit.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import PosePrior
-from choros.body.shape import (
+from choros.body.shape_filter import (
     KID,
     N_SHAPE,
     Belief,
@@ -31,7 +31,7 @@ from choros.body.shape import (
 )
 from choros.detection.silhouette import Segmenter, Silhouette
 from choros.keypoints import RELATIVE_SIGMAS, box_iou
-from choros.lifter import floor
+from choros.lifter import shared_floor
 from choros.lifter.outline import OutlineRules, measure_outline
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ FIELDS = [
     ("shape_s", "f8"),  # when keypoints were last measured
     ("outline_s", "f8"),
     ("outlines", "i4"),  # looks at the outline so far
-    ("floor", "f8", (3, floor.N_PITCHES)),
+    ("floor", "f8", (3, shared_floor.N_PITCHES)),
     ("floor_s", "f8"),
 ]
 
@@ -73,11 +73,11 @@ class ShapeRules:
     prior: ShapePrior = field(default_factory=ShapePrior)
     doubt: PoseDoubt = field(default_factory=PoseDoubt)
     outline: OutlineRules = field(default_factory=OutlineRules)
-    floor: floor.FloorRules = field(default_factory=floor.FloorRules)
+    floor: shared_floor.FloorRules = field(default_factory=shared_floor.FloorRules)
 
 
 class ShapeEstimator:
-    """Shapes of the tracks of one stream; holds nothing of a video itself but ``gone``, see ``floor.retire``.
+    """Shapes of the tracks of one stream; holds nothing of a video itself but ``gone``, see ``shared_floor.retire``.
 
     ``heights_m`` are statures by person, as somebody measured them. ``segmenter`` None looks at no outlines.
     """
@@ -119,7 +119,7 @@ class ShapeEstimator:
         if not len(tracks):
             return
         rules = self.rules
-        tracks["floor"] = floor.observe(
+        tracks["floor"] = shared_floor.observe(
             tracks["floor"], keypoints, K, time_s - tracks["floor_s"], rules.floor
         )
         tracks["floor_s"] = time_s
@@ -139,14 +139,14 @@ class ShapeEstimator:
             self._measure(track, keypoints[i], K, weight, silhouette, everybody_px[~own[i]])
             track["shape_s"] = time_s
 
-    def settle(self, tracks: NDArray[np.void], gone: floor.Gone) -> None:
+    def settle(self, tracks: NDArray[np.void], gone: shared_floor.Gone) -> None:
         """Everybody's shape as all accounts have it; who is seen keeps their place in the picture."""
         if not len(tracks):
             return
         accounts = [self._account(track) for track in tracks]
         beliefs = [self._beliefs(*account) for account in accounts]
         row = self.shapes.ankle_to_shoulder
-        ruler = floor.rulers(tracks["floor"], *self._log_lengths(beliefs), gone, self.rules.floor)
+        ruler = shared_floor.rulers(tracks["floor"], *self._log_lengths(beliefs), gone, self.rules.floor)
         for i, track in enumerate(tracks):
             kind = int(ruler.child[i] > 0.5)
             belief = beliefs[i][kind]
@@ -163,16 +163,16 @@ class ShapeEstimator:
                 )
             self._take(track, belief)
 
-    def retire(self, gone: floor.Gone, tracks: NDArray[np.void]) -> floor.Gone:
+    def retire(self, gone: shared_floor.Gone, tracks: NDArray[np.void]) -> shared_floor.Gone:
         """The account of those who left, with these tracks in it."""
         if not len(tracks):
             return gone
         beliefs = [self._beliefs(*self._account(track)) for track in tracks]
-        return floor.retire(gone, tracks["floor"], *self._log_lengths(beliefs), self.rules.floor)
+        return shared_floor.retire(gone, tracks["floor"], *self._log_lengths(beliefs), self.rules.floor)
 
-    def faded(self, gone: floor.Gone, dt_s: float) -> floor.Gone:
+    def faded(self, gone: shared_floor.Gone, dt_s: float) -> shared_floor.Gone:
         """The account of those who left, some time later."""
-        return floor.faded(gone, dt_s, self.rules.floor)
+        return shared_floor.faded(gone, dt_s, self.rules.floor)
 
     # ----------------------------------------------------------------------------------------------
 

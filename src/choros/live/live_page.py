@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.errors import ChorosError
-from choros.live.record import LiveState
+from choros.live.recording import LiveState
 from choros.view.overlay import Overlay
 
 JPEG_QUALITY = 82
@@ -60,6 +60,7 @@ class LivePage:
                 self._news.notify_all()
 
     def close(self) -> None:
+        """Stop serving; open pages are told that the stream has ended."""
         with self._news:
             self._closed = True
             self._news.notify_all()
@@ -88,6 +89,7 @@ class LivePage:
             return self._n_drawn, None if self._closed else self._jpeg
 
     def state_json(self) -> bytes:
+        """What the page shows beside the picture, as UTF-8 JSON: connection, source, rates and latencies."""
         with self._news:
             state, closed = self._state, self._closed
         if state is None:
