@@ -1,4 +1,4 @@
-"""What all tests share: a made-up scene on disk, and that property tests draw the same cases every time, by no clock."""
+"""What all tests share: a made-up scene, and property tests that draw the same cases every time, by no clock."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -56,7 +56,7 @@ def place(number, size=(96, 128)):
     return np.asarray(cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def test_a_plain_clip(told, tmp_path):
+def test_a_plain_clip(told, nobody, tmp_path):
     clip = write_video(tmp_path / "clip.mp4", H264, steady(20))
     said = told(clip)
     assert said["kind"][0].startswith("MP4 or MOV, H.264")

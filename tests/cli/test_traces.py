@@ -65,6 +65,7 @@ def trap(tmp_path_factory):
     )
     return folder / "trap.so"
 
+
 #: The command line, but for scenes that are small where nothing is said of their size.
 CHOROS = """
 import sys
