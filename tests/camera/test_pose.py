@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -18,10 +17,8 @@ from choros.exporters.formats import ExportOptions
 from choros.live import live_to_file
 from choros.motion import ROW, FrameResult, Motion
 from choros.options import TrackOptions
-from choros.scenes import SceneConfig, make_scene
 from choros.skeleton import FEET
 from choros.track_video import track_to_file
-from choros.video import VideoWriter
 from choros.view.overlay import Overlay
 
 LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 1.6], [0, 0, 0, 1]])
@@ -152,15 +149,6 @@ def test_files_without_a_pose(tmp_path):
 
 # --- people in the world ------------------------------------------------------------------------------
 
-CONFIG = SceneConfig(160, 90, Fraction(10), 2.0, people=3)
-
-
-@pytest.fixture(scope="module")
-def truth():
-    """Everybody before a camera that stands still somewhere, in camera axes, and where it stands."""
-    scene = make_scene("easy", 3, CONFIG)
-    return scene.truth, scene.arrays
-
 
 class Knows:
     """A system that says the truth, in camera axes as all do."""
@@ -199,52 +187,43 @@ class KnowsStream:
         self.frame = int(state["frame"])
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    with VideoWriter(path, CONFIG.width, CONFIG.height, CONFIG.fps) as writer:
-        for _ in range(20):
-            writer.write(np.full((CONFIG.height, CONFIG.width, 3), 90, np.uint8))
-    return path
-
-
-def test_people_stand_on_the_floor(truth, clip, tmp_path):
-    motion, scene = truth
-    T = scene.T_world_camera[0]
-    assert np.abs(scene.T_world_camera - T).max() == 0  # the camera stands still
-    track_to_file(clip, tmp_path / "m.npz", Knows(motion), TrackOptions(camera_pose=T))
+def test_people_stand_on_the_floor(scene, tmp_path):
+    motion, arrays = scene.truth, scene.arrays
+    T = arrays.T_world_camera[0]
+    assert np.abs(arrays.T_world_camera - T).max() == 0  # the camera stands still
+    track_to_file(scene.video, tmp_path / "m.npz", Knows(motion), TrackOptions(camera_pose=T))
     world = Motion.load(tmp_path / "m.npz")
     assert world.space == "world"
-    np.testing.assert_allclose(world.T_world_camera, np.tile(T, (20, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(world.T_world_camera, np.tile(T, (len(motion), 1, 1)), atol=1e-12)
     assert world.camera_known.all()
-    track_to_file(clip, tmp_path / "untold.npz", Knows(motion))
+    track_to_file(scene.video, tmp_path / "untold.npz", Knows(motion))
     assert not Motion.load(tmp_path / "untold.npz").camera_known.any()
     assert len(world.rows) == len(motion.rows) > 20
     skeleton = Skeleton.of()
     joints_cam, joints_world = skeleton.joints(motion.rows), skeleton.joints(world.rows)
     np.testing.assert_allclose(joints_world, joints_cam @ T[:3, :3].T + T[:3, 3], atol=1.5e-6)
     # The scene has its own account of where everybody was.
-    np.testing.assert_allclose(joints_world, scene.joints_world[scene.in_frame], atol=1e-4)
+    np.testing.assert_allclose(joints_world, arrays.joints_world[arrays.in_frame], atol=1e-4)
     assert (np.abs(joints_world[:, FEET, 2].min(1)) < 0.2).all()
     for name in set(ROW.names) - {"global_orient", "transl"}:
         np.testing.assert_array_equal(world.rows[name], motion.rows[name])
 
 
-def test_a_level_camera_sees_feet_on_the_floor(truth, clip, tmp_path):
+def test_a_level_camera_sees_feet_on_the_floor(scene, tmp_path):
     """People as a level camera 1.6 m up sees them; nothing but its height is told."""
-    motion, scene = truth
-    rows = Skeleton.of().moved(motion.rows, np.linalg.inv(LEVEL) @ scene.T_world_camera[0])
+    motion, arrays = scene.truth, scene.arrays
+    rows = Skeleton.of().moved(motion.rows, np.linalg.inv(LEVEL) @ arrays.T_world_camera[0])
     seen = replace(motion, rows=rows)
-    track_to_file(clip, tmp_path / "m.npz", Knows(seen), TrackOptions(camera_pose=level_pose(1.6)))
+    track_to_file(scene.video, tmp_path / "m.npz", Knows(seen), TrackOptions(camera_pose=level_pose(1.6)))
     joints = Skeleton.of().joints(Motion.load(tmp_path / "m.npz").rows)
     assert (np.abs(joints[:, FEET, 2].min(1)) < 0.2).all()
-    np.testing.assert_allclose(joints[..., 2], scene.joints_world[scene.in_frame][..., 2], atol=1e-4)
+    np.testing.assert_allclose(joints[..., 2], arrays.joints_world[arrays.in_frame][..., 2], atol=1e-4)
 
 
-def test_exporters_take_it_as_it_is_and_back_to_the_camera(truth, clip, tmp_path):
-    motion, scene = truth
-    options = TrackOptions(camera_pose=scene.T_world_camera[0])
-    track_to_file(clip, tmp_path / "m.npz", Knows(motion), options)
+def test_exporters_take_it_as_it_is_and_back_to_the_camera(scene, tmp_path):
+    motion, arrays = scene.truth, scene.arrays
+    options = TrackOptions(camera_pose=arrays.T_world_camera[0])
+    track_to_file(scene.video, tmp_path / "m.npz", Knows(motion), options)
     world = Motion.load(tmp_path / "m.npz")
     in_world = cast_of(world, ExportOptions(), up="z")
     assert in_world.space == "world"
@@ -256,43 +235,45 @@ def test_exporters_take_it_as_it_is_and_back_to_the_camera(truth, clip, tmp_path
         np.testing.assert_allclose(a.pelvis, b.pelvis, atol=1e-5)
 
 
-def test_they_are_drawn_over_the_video_as_before(truth):
-    motion, scene = truth
-    T = scene.T_world_camera[0]
-    body, picture = BodyModel.load(detail="light"), np.full((CONFIG.height, CONFIG.width, 3), 90, np.uint8)
+def test_they_are_drawn_over_the_video_as_before(scene):
+    motion, arrays = scene.truth, scene.arrays
+    T = arrays.T_world_camera[0]
+    body, picture = BodyModel.load(detail="light"), np.full((motion.height, motion.width, 3), 90, np.uint8)
     rows = motion.in_frame(5)
-    here = Overlay(body, CONFIG.width, CONFIG.height).draw(picture, rows, motion.K[5])
-    world = Overlay(body, CONFIG.width, CONFIG.height, space="world")
+    here = Overlay(body, motion.width, motion.height).draw(picture, rows, motion.K[5])
+    world = Overlay(body, motion.width, motion.height, space="world")
     there = world.draw(picture, Skeleton.of().moved(rows, T), motion.K[5], T)
     assert (here != picture).any(-1).mean() > 0.01
     assert (np.abs(here.astype(int) - there).max(-1) > 8).mean() < 0.002
 
 
-def test_a_run_that_was_stopped_goes_on_in_the_same_world(truth, clip, tmp_path):
-    motion, scene = truth
-    options = TrackOptions(camera_pose=scene.T_world_camera[0])
-    track_to_file(clip, tmp_path / "whole.npz", Knows(motion), options)
+def test_a_run_that_was_stopped_goes_on_in_the_same_world(scene, tmp_path):
+    motion, arrays = scene.truth, scene.arrays
+    options = TrackOptions(camera_pose=arrays.T_world_camera[0])
+    track_to_file(scene.video, tmp_path / "whole.npz", Knows(motion), options)
 
     class Stops(Exception):
         pass
 
     def stop(progress):
-        if progress.n_frames == 12:
+        if progress.n_frames == 7:
             raise Stops
 
     with pytest.raises(Stops):
-        track_to_file(clip, tmp_path / "m.npz", Knows(motion), options, progress=stop)
+        track_to_file(scene.video, tmp_path / "m.npz", Knows(motion), options, progress=stop)
     with pytest.raises(ChorosError, match=r"with --camera-pose 1 0 0 0 .*, this run is without it"):
-        track_to_file(clip, tmp_path / "m.npz", Knows(motion), TrackOptions(), resume=True)
-    track_to_file(clip, tmp_path / "m.npz", Knows(motion), options, resume=True)
+        track_to_file(scene.video, tmp_path / "m.npz", Knows(motion), TrackOptions(), resume=True)
+    track_to_file(scene.video, tmp_path / "m.npz", Knows(motion), options, resume=True)
     assert (tmp_path / "m.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
-def test_live_too(truth, clip, tmp_path):
-    motion, scene = truth
-    T = scene.T_world_camera[0]
+def test_live_too(scene, tmp_path):
+    motion, arrays = scene.truth, scene.arrays
+    T = arrays.T_world_camera[0]
     states = []
-    live_to_file(clip, tmp_path / "m.npz", Knows(motion), TrackOptions(camera_pose=T), report=states.append)
+    live_to_file(
+        scene.video, tmp_path / "m.npz", Knows(motion), TrackOptions(camera_pose=T), report=states.append
+    )
     world = Motion.load(tmp_path / "m.npz")
     assert world.space == "world"
     assert world.camera_known.all()
