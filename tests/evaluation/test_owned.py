@@ -162,7 +162,7 @@ def test_a_picture_that_could_not_be_read_shifts_no_label(mot17, body, numbers, 
 def test_pictures_by_other_names_are_another_folders(mot17, body):
     said = walkers()
     said.frames["number"] = 1, 2, 7
-    with pytest.raises(ChorosError, match="has pictures by numbers that .*img1 lacks"):
+    with pytest.raises(ChorosError, match=r"has pictures by numbers that .*img1 lacks"):
         scores(f"mot17:{mot17}", replace(said, header=replace(said.header, numbers="named")), body)
 
 

@@ -141,10 +141,12 @@ def test_what_a_pipe_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     Path("-").write_bytes(b"film")
-    assert is_pipe("pipe") and is_pipe(tmp_path / "pipe")
+    assert is_pipe("pipe")
+    assert is_pipe(tmp_path / "pipe")
     assert not is_pipe(Path("-"))
     monkeypatch.setattr("choros.video.spool.STANDARD_INPUT", "pipe")
-    assert is_pipe("-") and not is_pipe(Path("-"))
+    assert is_pipe("-")
+    assert not is_pipe(Path("-"))
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "flv", "ts"])
