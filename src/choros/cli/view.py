@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from choros.cli.arguments import Flag, OptionalFile, check_port
 from choros.cli.grammar import check_compared, check_places
 from choros.cli.motions import loaded, motion_file
+from choros.cli.stopping import whole_or_not
 from choros.errors import ChorosError
 
 
@@ -48,7 +50,10 @@ class View:
         files = [motion_file(path) for path in (self.motion, *compared)]
         if self.html is not None:
             self._check_html(self.html, files, video)
+        with nullcontext() if self.html is None else whole_or_not(self.html):
+            self._show(files, video)
 
+    def _show(self, files: list[Path], video: str | None) -> None:
         from choros.body import BodyModel
 
         given = [(_name(path, files), loaded(path, self.tentative)) for path in files]
@@ -71,7 +76,8 @@ class View:
 
         with Browser(motions, self.port, body, video) as browser:
             print(f"{browser.address} (Ctrl-C ends it)", flush=True)
-            browser.run()
+            with suppress(KeyboardInterrupt):  # how a view is meant to end
+                browser.run()
 
     def _check_html(self, html: Path, files: list[Path], video: str | None) -> None:
         """Refuse to write over anything but a page."""

@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 from choros.cli.arguments import Flag, OptionalFile
 from choros.cli.grammar import check_places
 from choros.cli.motions import motion_file
+from choros.cli.stopping import whole_or_not
 
 
 @dataclass
@@ -42,6 +43,10 @@ class World:
         camera = self.camera if Path(self.camera).is_file() else None
         check_output(self.output, self.motion, self.video, camera, self.body)
 
+        with whole_or_not(self.output):
+            self._bring()
+
+    def _bring(self) -> None:
         from choros import world
         from choros.cli.progress import TrackProgress
 
