@@ -21,7 +21,7 @@ class Plot:
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
     """The motion.npz that `choros track` or `choros world` wrote, or the folder with it."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("report.html")
-    """The page to write."""
+    """File to write: the page."""
     joints: Annotated[
         tuple[str, ...], arg(metavar="JOINT...", help_behavior_hint="(default: hip knee shoulder elbow)")
     ] = ()

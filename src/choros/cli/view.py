@@ -10,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from choros.cli.arguments import Flag, OptionalFile, check_port
+from choros.cli.arguments import PORT, Flag, OptionalFile, Port, check_port
 from choros.cli.grammar import check_compared, check_places
 from choros.cli.motions import loaded, motion_file
 from choros.cli.stopping import whole_or_not
@@ -31,10 +31,10 @@ class View:
         Annotated[tuple[tuple[Path, ...], ...], arg(metavar="MOTION...", help_behavior_hint="")]
     ] = ()
     """Other motions, to stand beside the first one; may be said again for each."""
-    html: OptionalFile = None
-    """Write one page that opens in any browser without a server, instead of serving a view."""
-    port: Annotated[int, arg(metavar="NUMBER")] = 8080
-    """Where the view is served, on this machine."""
+    html: Annotated[OptionalFile, arg(aliases=["-o"])] = None
+    """File to write, instead of serving a view: one page that opens in any browser without a server."""
+    port: Port = PORT
+    """Where pages are served on this machine, or the next port that is free; 0 takes any."""
     tentative: Flag = False
     """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None

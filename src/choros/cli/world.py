@@ -25,7 +25,7 @@ class World:
     ] = None
     """The video it was tracked in: its background then tells how the camera turned and went."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
-    """The motion to write."""
+    """File to write: the motion in the world."""
     camera: Annotated[str, arg(metavar="auto|static|turning|moving|FILE|DIR")] = "auto"
     """What the camera does; or one that is solved: JSON with T_world_camera, or the folder of a COLMAP model."""
     seed: int = 0
