@@ -235,7 +235,7 @@ def test_files_of_pose2sim_and_caliscope(tmp_path):
         camera.T_world_camera, [[1, 0, 0, -0.5], [0, 0, 1, -4.0], [0, -1, 0, 1.2], [0, 0, 0, 1]], atol=1e-12
     )
     assert Calibration.load(tmp_path / "Calib.toml", "cam_1").lens == Lens("fisheye", (0.1, 0.2, 0.3, 0.4))
-    with pytest.raises(ChorosError, match=r"2 cameras; name one with --camera: cam_0, cam_1"):
+    with pytest.raises(ChorosError, match=r"2 cameras; name one with --camera-name: cam_0, cam_1"):
         Calibration.load(tmp_path / "Calib.toml")
     with pytest.raises(ChorosError, match=r"no camera 'cam_7'; it has: cam_0, cam_1"):
         Calibration.load(tmp_path / "Calib.toml", "cam_7")

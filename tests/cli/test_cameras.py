@@ -60,16 +60,16 @@ REFUSED = {
     "of 1920x1080": (["--K", 1900, 1900, 960, 540], "1920x1080"),
     "nan": (["--K", "nan", 80, 48, 32], "finite"),
     "negative": (["--K", -80, 80, 48, 32], "positive"),
-    "two cameras": (["--calibration", "both.toml"], "name one with --camera: left, right"),
-    "no such camera": (["--calibration", "both.toml", "--camera", "top"], "has no camera 'top'"),
+    "two cameras": (["--calibration", "both.toml"], "name one with --camera-name: left, right"),
+    "no such camera": (["--calibration", "both.toml", "--camera-name", "top"], "has no camera 'top'"),
     "of another shape": (
-        ["--calibration", "both.toml", "--camera", "right"],
+        ["--calibration", "both.toml", "--camera-name", "right"],
         "640x480 px and the video has 96x64",
     ),
     "no calibration": (["--calibration", "clip.mp4"], "cannot be read as a calibration"),
     "missing": (["--calibration", "nothing.yml"], "does not exist"),
     "two kinds": (["--calibration", "left.toml", "--fov", 60], "only one of"),
-    "a camera of nothing": (["--camera", "left"], "--calibration"),
+    "a camera of nothing": (["--camera-name", "left"], "--calibration"),
     "before the start": (["--start", -1], "-1"),
     "before the start, too": (["--end", -1], "-1"),
     "no end": (["--end", 0], "must come after the start"),
@@ -109,7 +109,7 @@ def test_a_calibration(files, tmp_path):
     assert motion.header.provenance["calibration"]["pictures"] == "undistorted"
     with open_video(tmp_path / "overlay.mp4") as reader:
         assert sum(1 for _ in reader) == len(motion)
-    both = ["--calibration", files / "both.toml", "--camera", "left"]
+    both = ["--calibration", files / "both.toml", "--camera-name", "left"]
     assert run("track", files / "clip.mp4", "-o", tmp_path / "both", *both) == 0
     assert Motion.load(tmp_path / "both" / "motion.npz").K.tolist() == motion.K.tolist()
 
@@ -143,3 +143,25 @@ def test_the_world_is_not_made_twice(capsys, files, tmp_path, shades):
     capsys.readouterr()
     said = refusal(capsys, "world", tmp_path / "o" / "motion.npz", "-o", tmp_path / "w.npz")
     assert "in the world already" in said
+
+
+@pytest.mark.usefixtures("shades")
+def test_the_camera_of_a_calibration_by_its_flag_of_once(files, tmp_path):
+    for flag in (["--camera", "left"], ["--camera=left"]):
+        both = ["--calibration", files / "both.toml", *flag]
+        assert run("track", files / "clip.mp4", "-o", tmp_path, *both) == 0
+        assert Motion.load(tmp_path / "motion.npz").K[0, 0, 0] == 80
+
+
+@pytest.mark.usefixtures("shades")
+def test_a_live_recording_goes_to_a_folder_or_a_file(files, tmp_path, capsys):
+    assert run("live", files / "clip.mp4", "-o", tmp_path / "take") == 0
+    assert run("live", files / "clip.mp4", "-o", tmp_path / "take.npz") == 0
+    assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.npz")} == {
+        "take/motion.npz",
+        "take.npz",
+    }
+    capsys.readouterr()
+    assert "new.npz is a file's name" in refusal(
+        capsys, "track", files / "clip.mp4", "-o", tmp_path / "new.npz"
+    )

@@ -17,6 +17,7 @@ import pytest
 import choros
 from choros.cli.main import main
 from choros.video import VideoWriter
+from tests.exporters.walkers import walkers
 
 SOURCE = Path(choros.__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "OMP_NUM_THREADS": "1"}
@@ -124,8 +125,8 @@ NONSENSE = [
     ("train trajectory --mocap . -o .", "is a folder; name the file"),
     ("train comotion -o run --seed -1", "--seed and --workers are 0 or more"),
     ("train comotion -o run --workers -1", "--seed and --workers are 0 or more"),
-    ("train comotion -o run --steps 0", "--steps and --frames are 1 or more"),
-    ("train comotion -o run --frames 0", "--steps and --frames are 1 or more"),
+    ("train comotion -o run --until 0", "--until and --frames are 1 or more"),
+    ("train comotion -o run --frames 0", "--until and --frames are 1 or more"),
     ("train comotion -o run --minutes nan", "--minutes nan trains nothing"),
     ("train comotion -o run --share nan", "--share is more than 0"),
     ("scenes make --people 0 -o made", "a scene of 0 people has nothing to show"),
@@ -201,3 +202,47 @@ def test_ctrl_c_while_tracking_leaves_what_resume_goes_on_with(tmp_path):
     assert (code, said) == (130, "")
     assert error == "choros: stopped; what was done until now is written.\n"
     assert (out / "motion.npz.journal").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("line", "work", "written"),
+    [
+        ("view m.npz --html new/m.html", "choros.view.page.write_glb", "new/m.html"),
+        ("plot m.npz -o r.html", "choros.view.curves.timeline", "r.html"),
+        ("world m.npz -o w.npz", "choros.glamr.pipeline.world_of", "w.npz"),
+    ],
+)
+def test_ctrl_c_leaves_what_is_written_at_once_as_it_was(line, work, written, tmp_path, monkeypatch, capsys):
+    def ctrl_c(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    walkers().save("m.npz")
+    monkeypatch.setattr(work, ctrl_c)
+    for there, said in ((False, "is not written"), (True, "is as it was")):
+        if there:
+            Path(written).parent.mkdir(exist_ok=True)
+            Path(written).write_text("mine")
+        with pytest.raises(SystemExit) as ended:
+            main(line.split())
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == f"choros: stopped; {written} {said}.\n"
+        assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {
+            "m.npz",
+            *[Path(written).name] * there,
+        }
+    assert Path(written).read_text() == "mine"
+
+
+def test_ctrl_c_is_how_a_served_view_ends(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("viser")
+
+    def ctrl_c(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("choros.view.browser.Browser.run", ctrl_c)
+    walkers().save(tmp_path / "m.npz")
+    main(["view", str(tmp_path / "m.npz"), "--port", "0"])
+    said = capsys.readouterr()
+    assert said.out.startswith("http://127.0.0.1:")
+    assert said.err == ""

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -142,6 +143,27 @@ def test_mot17_scores(mot17, body):
     assert wrong["MOTA"] == pytest.approx(1 - 2 / 6)  # nobody, and one who does not count
     with pytest.raises(ChorosError, match="as far as frame 2, and the prediction has 2 frames"):
         scores(f"mot17:{mot17}", motion(boxes((0, 1, 0, 0, 9, 9)), 2), body)
+
+
+@pytest.mark.parametrize(("numbers", "first"), [("named", 1), ("counted", 0)])
+def test_a_picture_that_could_not_be_read_shifts_no_label(mot17, body, numbers, first):
+    """The second of three is missing in the answer: its two people were not found, everybody else was."""
+    whole = walkers()
+    rows = whole.rows[whole.rows["frame"] != 1]
+    rows["frame"] = np.searchsorted([0, 2], rows["frame"])
+    frames = whole.frames[[0, 2]]
+    frames["number"] = first, first + 2
+    said = Motion(replace(whole.header, numbers=numbers), frames, rows)
+    got = scores(f"mot17:{mot17}", said, body)
+    assert (got["MOTA"], got["recall_visible"]) == (pytest.approx(4 / 6), pytest.approx(4 / 6))
+    assert (got["MOTP"], got["id_switches"]) == (pytest.approx(1), 0)
+
+
+def test_pictures_by_other_names_are_another_folders(mot17, body):
+    said = walkers()
+    said.frames["number"] = 1, 2, 7
+    with pytest.raises(ChorosError, match=r"has pictures by numbers that .*img1 lacks"):
+        scores(f"mot17:{mot17}", replace(said, header=replace(said.header, numbers="named")), body)
 
 
 def test_a_set_through_the_whole_bench(mot17, tmp_path):

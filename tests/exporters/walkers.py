@@ -72,3 +72,15 @@ def walkers_after_a_cut() -> Motion:
     motion.frames["cut_before"][CUT] = True
     motion.frames["T_world_camera"][CUT:, 0, 3] += AWAY_M
     return motion
+
+
+LOST = range(10, 14)
+
+
+def walkers_whose_camera_is_lost() -> Motion:
+    """The same walkers in the world; in the frames ``LOST`` nobody knows where the camera was: a guess is far away."""
+    motion = walkers("world")
+    motion.frames["camera_known"][LOST] = False
+    motion.frames["T_world_camera"][LOST] = np.eye(4)
+    motion.frames["T_world_camera"][LOST, 0, 3] = AWAY_M
+    return motion

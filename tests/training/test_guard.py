@@ -91,7 +91,7 @@ def test_it_is_known_by_its_content(footage):
         "comotion -o out --data coco=labels.json,{}",
         "comotion -o out --data mine={}",
         "pseudo-label -o out {}",
-        "pseudo-label -o out --pictures {}",
+        "pseudo-label -o out --photos {}",
         "pseudo-label -o out {}/below/renamed.png",
     ],
 )

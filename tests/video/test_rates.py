@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from making import VPX, X264, Kind, number_in, steady, write_video
 
-from choros.video import open_video
+from choros.video import is_pipe, open_video
 from choros.video.rates import rate_of
 
 WEBM = Kind("webm", "libvpx", options=(*VPX, ("lag-in-frames", "0")))
@@ -133,6 +133,20 @@ def test_a_pipe_that_cannot_be_read_twice(recording: tuple[Path, list[Fraction]]
         assert [frame.pts for frame in frames] == [time for time in times if time >= (start_s or 0)]
         assert [number_in(frame.image) for frame in frames] == [frame.number for frame in frames]
         assert float(reader.info.fps) == pytest.approx(39 / float(times[-1]), rel=0.05)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_a_pipe_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The word "-" is standard input, the path is a file of that name; the same for a demuxer."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("-").write_bytes(b"film")
+    assert is_pipe("pipe")
+    assert is_pipe(tmp_path / "pipe")
+    assert not is_pipe(Path("-"))
+    monkeypatch.setattr("choros.video.spool.STANDARD_INPUT", "pipe")
+    assert is_pipe("-")
+    assert not is_pipe(Path("-"))
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "flv", "ts"])

@@ -16,7 +16,17 @@ from choros.video import VideoWriter
 from choros.view import browser
 from choros.view.grounding import grounded, shown_options
 from tests.chromium import TIMEOUT_S, Page
-from tests.exporters.walkers import AWAY_M, FPS, FRAMES, HEIGHT, WIDTH, walkers, walkers_after_a_cut
+from tests.exporters.walkers import (
+    AWAY_M,
+    FPS,
+    FRAMES,
+    HEIGHT,
+    LOST,
+    WIDTH,
+    walkers,
+    walkers_after_a_cut,
+    walkers_whose_camera_is_lost,
+)
 from tests.view.test_html_page import drawn
 
 
@@ -99,6 +109,25 @@ def test_trails_and_the_cameras_path_end_at_a_cut():
     for pieces in drawn:
         assert len(pieces) == FRAMES - 2
         assert np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).max() < 1 < AWAY_M
+
+
+def test_a_camera_that_is_not_known_is_not_drawn_and_it_is_said():
+    pytest.importorskip("viser")
+    with browser.Browser([("m", walkers_whose_camera_is_lost())], port=0) as view:
+        (stand,) = view._stands
+        camera, path = stand.camera
+        assert len(path.points) == FRAMES - 1 - (len(LOST) + 1)
+        assert np.abs(path.points).max() < 10 < AWAY_M
+        for frame in (LOST.start - 1, LOST.start, LOST.stop):
+            view.time.value = frame / FPS
+            view.draw()
+            assert camera.visible is (frame not in LOST)
+        view.eye.value = "m"
+        for frame in (LOST.start, LOST.stop):  # nobody is where nobody knows
+            view.time.value = frame / FPS
+            view.draw()
+            assert view._unknown.visible is (frame in LOST)
+            assert bool(people(view, 0)) is (frame not in LOST)
 
 
 def test_a_view_leaves_the_terminal_to_whoever_opens_it(capsys):

@@ -22,7 +22,18 @@ from choros.view.film import PICTURE_PX, Film
 from choros.view.grounding import grounded, shown_options
 from choros.view.html_page import write_page
 from tests.chromium import Page
-from tests.exporters.walkers import AWAY_M, FPS, FRAMES, HEIGHT, THERE, WIDTH, walkers, walkers_after_a_cut
+from tests.exporters.walkers import (
+    AWAY_M,
+    FPS,
+    FRAMES,
+    HEIGHT,
+    LOST,
+    THERE,
+    WIDTH,
+    walkers,
+    walkers_after_a_cut,
+    walkers_whose_camera_is_lost,
+)
 from tests.view.test_world_view import walk
 
 
@@ -196,14 +207,18 @@ LONGEST = """(() => {
 })()"""  # noqa: E501
 
 
+def write_watched(motion: Motion, path: Path) -> None:
+    """A page whose state can be asked for as ``watched``."""
+    write_page([("m", motion)], path)
+    text = path.read_text()
+    path.write_text(
+        text.replace('performance.mark("ready")', 'globalThis.watched = state; performance.mark("ready")')
+    )
+
+
 @pytest.mark.slow
 def test_trails_and_the_cameras_path_end_at_a_cut(tmp_path):
-    write_page([("m", walkers_after_a_cut())], tmp_path / "m.html")
-    text = (tmp_path / "m.html").read_text()
-    watched = text.replace(
-        'performance.mark("ready")', 'globalThis.watched = state; performance.mark("ready")'
-    )
-    (tmp_path / "m.html").write_text(watched)
+    write_watched(walkers_after_a_cut(), tmp_path / "m.html")
     with Page(tmp_path / "profile", 800, 640) as page:
         page.open((tmp_path / "m.html").as_uri())
         page.wait_for("performance.getEntriesByName('ready').length > 0")
@@ -211,6 +226,35 @@ def test_trails_and_the_cameras_path_end_at_a_cut(tmp_path):
         assert page.troubles == []
     assert len(longest_m) == len(THERE) + 1
     assert 0 < min(longest_m) <= max(longest_m) < 1 < AWAY_M
+
+
+def test_spells_in_which_the_camera_is_not_known(tmp_path):
+    write_page([("a", walkers_whose_camera_is_lost()), ("b", walkers())], tmp_path / "m.html")
+    lost, known = content(tmp_path / "m.html")["motions"]
+    assert np.allclose(lost["camera_unknown_s"], [[LOST.start / FPS, LOST.stop / FPS]])
+    assert known["camera_unknown_s"] == []
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_not_known_is_not_drawn_and_it_is_said(tmp_path):
+    write_watched(walkers_whose_camera_is_lost(), tmp_path / "m.html")
+    drawn_now = "watched.motions[0].camera.drawn[0].visible"
+    people_now = "watched.motions[0].people.filter((one) => one.mesh.visible).length"
+    told = "document.getElementById('clock').textContent.includes('camera not known')"
+    with Page(tmp_path / "profile", 800, 640) as page:
+        page.open((tmp_path / "m.html").as_uri())
+        page.wait_for("performance.getEntriesByName('ready').length > 0")
+        assert 0 < page.ask(LONGEST)[-1] < 1 < AWAY_M
+        assert page.ask("watched.motions[0].camera.path.length") == FRAMES - len(LOST)
+        for frame in (LOST.start - 1, LOST.start, LOST.stop - 1, LOST.stop):
+            page.ask(SEEK.format(frame / FPS))
+            page.wait_for(f"{drawn_now} === {str(frame not in LOST).lower()}")
+            page.wait_for(f"{told} === {str(frame in LOST).lower()}")
+            assert page.ask(people_now) > 0
+        page.ask("document.querySelectorAll('#eyes input')[1].click()")
+        page.ask(SEEK.format(LOST.start / FPS))
+        page.wait_for(f"{people_now} === 0 && {told}")
+        assert page.troubles == []
 
 
 @pytest.mark.slow

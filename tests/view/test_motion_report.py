@@ -13,7 +13,16 @@ from choros.mesh.colours import colour_of
 from choros.skeleton import JOINT_NAMES
 from choros.view.grounding import shown_options
 from choros.view.motion_report import angle_curves, joint_angles, paths_from_above, write_report
-from tests.exporters.walkers import AWAY_M, CUT, FPS, walkers, walkers_after_a_cut
+from tests.exporters.walkers import (
+    AWAY_M,
+    CUT,
+    FPS,
+    FRAMES,
+    LOST,
+    walkers,
+    walkers_after_a_cut,
+    walkers_whose_camera_is_lost,
+)
 
 
 def angles(joint: str, turn: Rotation) -> np.ndarray:
@@ -126,3 +135,27 @@ def test_lines_end_at_a_cut():
         curves = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) > 2]
         assert len(curves) == 4  # two knees in two shots
         assert not any(times.min() < over < times.max() for times in curves)
+
+
+def test_where_the_camera_is_not_known_no_path_is_drawn_and_it_is_said(tmp_path):
+    motion = walkers_whose_camera_is_lost()
+    cast = cast_of(motion, shown_options(motion))
+    (ax,) = paths_from_above(cast).axes
+    lengths = [len(line.get_xdata()) for line in ax.lines]
+    assert {LOST.start, FRAMES - LOST.stop} <= set(lengths)  # the camera's path in two pieces
+    assert max(np.abs(line.get_xdata()).max() for line in ax.lines) < 10 < AWAY_M
+    write_report(motion, tmp_path / "r.html", "m")
+    said = f"The camera is not known in {len(LOST)} of {FRAMES} frames."
+    assert said in (tmp_path / "r.html").read_text()
+    write_report(walkers(), tmp_path / "r.html", "m")
+    assert "not known" not in (tmp_path / "r.html").read_text()
+
+
+def test_a_camera_that_is_known_late_begins_there():
+    motion = walkers_whose_camera_is_lost()
+    motion.frames["camera_known"][: LOST.start] = False
+    cast = cast_of(motion, shown_options(motion))
+    (ax,) = paths_from_above(cast).axes
+    (square,) = (line for line in ax.lines if line.get_marker() == "s")
+    T = motion.T_world_camera[LOST.stop]
+    np.testing.assert_allclose((square.get_xdata()[0], square.get_ydata()[0]), T[:2, 3])

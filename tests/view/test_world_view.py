@@ -15,6 +15,7 @@ from choros.mesh.colours import colour_of
 from choros.mesh.rasteriser import Canvas
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.video import open_video
+from choros.view import world_view
 from choros.view.floor_drawing import LINE_M, Shadows, lay_floor, shadows
 from choros.view.viewpoint import Viewpoint, looking
 from choros.view.world_view import WorldStyle, WorldView, _line, render_world
@@ -201,3 +202,20 @@ def test_lines_go_behind_people_and_before_them() -> None:
         for x, over in ((-2.0, False), (0.0, True), (2.0, False)):
             u, v = view.to_px(np.array([x, y, z])).astype(int)
             assert (image[v - 1 : v + 2, u].min() < 120) != (hidden and over)
+
+
+def test_the_cameras_path_is_not_led_over_frames_that_do_not_know_it(
+    body: BodyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    motion = walk(9)
+    motion.frames["T_world_camera"][:, 0, 3] = 0.1 * np.arange(9)
+    motion.frames["camera_known"][4] = False
+    paths, notes = [], []
+    monkeypatch.setattr(world_view, "_line", lambda image, canvas, view, points, *_: paths.append(points))
+    monkeypatch.setattr(world_view, "_note", lambda image, text, *_: notes.append(text))
+    view = WorldView(motion, body, replace(SMALL, views="top"))
+    view.draw(8)
+    np.testing.assert_allclose(paths[0][:, 0], [0, 0.1, 0.2, 0.3])
+    np.testing.assert_allclose(paths[1][:, 0], [0.5, 0.6, 0.7, 0.8])
+    view.draw(4)
+    assert ["camera not known" in note for note in notes] == [False, False, False, True]

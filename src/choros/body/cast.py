@@ -105,6 +105,7 @@ class Cast:
     height: int
     K: Floats  # (T, 3, 3) px
     T_file_camera: Floats | None  # (T, 4, 4) from OpenCV camera axes, metres; None if nobody knows
+    camera_known: NDArray[np.bool_]  # (T,) False: what that says of the frame is nothing, or a guess
 
     @property
     def shot(self) -> NDArray[np.int64]:
@@ -155,6 +156,7 @@ def cast_of(
         motion.height,
         motion.K,
         None if space == "world" and not motion.camera_known.any() else T_file_space @ T_space_camera,
+        motion.camera_known if space == "world" else np.ones(len(motion), bool),
     )
 
 
@@ -192,6 +194,15 @@ def shots(person: CastPerson, cast: Cast) -> list[CastPerson]:
 def unbroken(person: CastPerson, cast: Cast) -> list[tuple[int, int]]:
     """``person.stretches()`` that end at cuts too: what a line may be drawn through, as rows."""
     return _runs((np.diff(person.frame) == 1) & ~cast.cut_before[person.frame[1:]])
+
+
+def camera_runs(cast: Cast) -> list[tuple[int, int]]:
+    """Runs of frames of one shot in which the camera is known: what its path may be drawn through, as frames."""
+    return [
+        (start, end)
+        for start, end in _runs((np.diff(cast.camera_known.astype(int)) == 0) & ~cast.cut_before[1:])
+        if cast.camera_known[start]
+    ]
 
 
 def curve_keys(cast: Cast, frame: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], Floats]:

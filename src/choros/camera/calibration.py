@@ -56,7 +56,7 @@ class Calibration:
         cameras = read_cameras(Path(path))
         names = ", ".join(cameras)
         if camera is None and len(cameras) > 1:
-            raise ChorosError(f"{path} has {len(cameras)} cameras; name one with --camera: {names}.")
+            raise ChorosError(f"{path} has {len(cameras)} cameras; name one with --camera-name: {names}.")
         if camera is not None and camera not in cameras:
             raise ChorosError(f"{path} has no camera {camera!r}; it has: {names}.")
         return cameras[next(iter(cameras)) if camera is None else camera]()

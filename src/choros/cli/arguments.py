@@ -31,7 +31,11 @@ Heights = Annotated[tuple[str, ...], arg(metavar="[PERSON=]METRES...", help_beha
 Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hint="")]
 Metres = Annotated[float | None, arg(metavar="METRES", constructor=float, help_behavior_hint="")]
 Name = Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")]
+Port = Annotated[int, arg(metavar="NUMBER")]
 FileOrNumbers = Annotated[tuple[str, ...], arg(metavar="FILE|NUMBER...", help_behavior_hint="")]
+
+
+PORT = 8080  # of pages that are served, or the next free one
 
 
 def check_port(port: int) -> None:

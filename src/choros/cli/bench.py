@@ -98,7 +98,7 @@ class Bench:
     protocol: Literal["full", "oracle16", "oracle48"] = "full"
     """full: the video and nothing else. oracle16, oracle48: followed for so many frames from boxes that are given."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
-    """JSON file for the whole table: every measure, whichever are shown, also of each clip."""
+    """File to write: JSON of the whole table, every measure, whichever are shown, also of each clip."""
     plots: OptionalFolder = None
     """Folder for pictures: errors over time, timelines of identities, PCK curves."""
     assets: OptionalFolder = None

@@ -31,7 +31,7 @@ class Demo:
     """Make a short video of several people crossing, track it, and print how well against the truth."""
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-demo")
-    """Folder for motion.npz, tracks.txt, overlay.mp4, and the scene with its truth."""
+    """Folder to write to: motion.npz, tracks.txt, overlay.mp4, world.npz, and the scene with its truth."""
     seed: int = 7
     """Another seed gives other people on other paths."""
     seconds: float = 6.0

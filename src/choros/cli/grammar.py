@@ -1,6 +1,8 @@
 """One grammar for all commands: MOTION first, then the VIDEO that it is of; more motions after --compare.
 
-What breaks it, because it once was spelled so or another order comes to mind, gets a sentence with what to write.
+What follows -o is a folder where a command writes several files, and the file where it writes one; a flag means one
+thing. Flags by what they were called once are still understood; what else breaks the grammar gets a sentence with
+what to write.
 """
 
 from __future__ import annotations
@@ -12,7 +14,22 @@ from pathlib import Path
 from choros.cli.motions import is_motion
 from choros.errors import ChorosError
 
+#: Flags by what commands once called them.
+RENAMED = {
+    ("track",): {"--camera": "--camera-name"},
+    ("live",): {"--camera": "--camera-name"},
+    ("train", "comotion"): {"--steps": "--until"},
+    ("train", "pseudo-label"): {"--pictures": "--photos"},
+}
 WITH_VIDEO = ("show", "view", "world")
+
+
+def as_spelled_today(arguments: Sequence[str]) -> list[str]:
+    """The arguments with flags by their names of today."""
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    names = next((names for words, names in RENAMED.items() if tuple(arguments[: len(words)]) == words), {})
+    flags = (word.partition("=") for word in arguments[:end])
+    return ["".join((names.get(flag, flag), *value)) for flag, *value in flags] + list(arguments[end:])
 
 
 def check_options(arguments: Sequence[str]) -> None:

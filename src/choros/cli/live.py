@@ -14,7 +14,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, check_port
+from choros.cli.arguments import PORT, Flag, Port, check_port
 from choros.cli.tracking import TrackingFlags, whole_tracking
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ class Live:
 
     input: Positional[Annotated[str, arg(metavar="INPUT")]] = "0"
     """The number of a camera, a stream (rtsp://, http://), or a file, which plays in real time."""
-    output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("motion.npz")
-    """The motion to record; tracks.txt is written beside it."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="DIR|FILE")] = Path("motion.npz")
+    """Folder to write to: motion.npz and tracks.txt; or the motion by a name of its own, FILE.npz."""
     show: Flag = False
     """Also show everyone on a page at this machine's own address, which is printed."""
-    port: Annotated[int, arg(metavar="NUMBER")] = 0
-    """Port of that page; 0 takes a free one."""
+    port: Port = PORT
+    """Where pages are served on this machine, or the next port that is free; 0 takes any."""
     rescue: Flag = False
     """Write what a recording to the same --output had when it was killed, and stop."""
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
@@ -46,6 +46,8 @@ class Live:
         from choros.outputs import check_output, claimed
 
         check_port(self.port)
+        if self.output.suffix.lower() != ".npz" or self.output.is_dir():
+            self.output /= "motion.npz"
         source = int(self.input) if self.input.isdecimal() else self.input
         for written in (self.output, self.output.with_name("tracks.txt")):
             check_output(written, self.input, *self.tracking.files())

@@ -13,7 +13,7 @@ from choros.cli.completion import Completion
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
-from choros.cli.grammar import check_options
+from choros.cli.grammar import as_spelled_today, check_options
 from choros.cli.live import Live
 from choros.cli.networks import check_names
 from choros.cli.output import safe_output
@@ -81,7 +81,7 @@ def _parsed(arguments: list[str]) -> Command | None:
         Command,
         prog="choros",
         description="The 3D motion of everyone in a video. `choros --version` says which version this is.",
-        args=arguments,
+        args=as_spelled_today(arguments),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
     )
 

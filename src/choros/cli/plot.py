@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from choros.cli.arguments import Flag, OptionalFile
 from choros.cli.motions import loaded, motion_file
+from choros.cli.stopping import whole_or_not
 from choros.errors import ChorosError
 
 
@@ -20,7 +21,7 @@ class Plot:
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
     """The motion.npz that `choros track` or `choros world` wrote, or the folder with it."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("report.html")
-    """The page to write."""
+    """File to write: the page."""
     joints: Annotated[
         tuple[str, ...], arg(metavar="JOINT...", help_behavior_hint="(default: hip knee shoulder elbow)")
     ] = ()
@@ -34,14 +35,19 @@ class Plot:
 
     def run(self) -> None:
         """Write the page of curves over time. Raises ``ChorosError`` if the output is no HTML file."""
-        from choros.body import BodyModel
         from choros.outputs import check_output
-        from choros.view.motion_report import DEFAULT_JOINTS, write_report
 
         if self.output.suffix.lower() not in (".html", ".htm") or self.output.is_dir():
             raise ChorosError(f"{self.output} is not a page; name a file such as report.html after -o.")
         file = motion_file(self.motion)
         check_output(self.output, file, self.body)
+        with whole_or_not(self.output):
+            self._write(file)
+
+    def _write(self, file: Path) -> None:
+        from choros.body import BodyModel
+        from choros.view.motion_report import DEFAULT_JOINTS, write_report
+
         motion = loaded(file, self.tentative)
         body = BodyModel.load(self.body) if self.body else None
         write_report(motion, self.output, file.stem, self.joints or DEFAULT_JOINTS, self.people, body)

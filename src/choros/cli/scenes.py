@@ -98,7 +98,7 @@ class Make(SceneOptions):
     """Make scenes, each into DIR/KIND_SEED: video.mp4 and its truth. Run again to go on after a stop."""
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-scenes")
-    """Folder for the scenes' folders; scenes that are there already are kept."""
+    """Folder to write to, one for each scene; scenes that are there already are kept."""
     format: tuple[Literal["motion", "posetrack", "coco", "mot", "masks"], ...] = ("motion",)
     """Forms of the truth: motion.npz with arrays.npz, PoseTrack21's json, COCO's json, a MOT sequence, PNG masks."""
 
@@ -159,7 +159,7 @@ class Dynamic:
     clip: Positional[Annotated[Path, arg(metavar="VIDEO|CLIP_DIR")]]
     """A folder that `choros scenes make` wrote, or any video with its truth beside it as motion.npz."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-dynamic")
-    """A new folder, for video.mp4 and motion.npz (and arrays.npz, if there is one)."""
+    """New folder to write to: video.mp4 and motion.npz (and arrays.npz, if there is one)."""
     person: Annotated[int | None, arg(metavar="ID", constructor=int, help_behavior_hint="")] = None
     """Whom the window swings about; else whoever is there the longest."""
     width: float = 0.3

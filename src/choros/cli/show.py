@@ -25,7 +25,7 @@ class Show:
     ] = None
     """The video it was tracked in; --world does without."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("overlay.mp4")
-    """What to write: .mp4, .mov, .webm, .gif, .webp, or pictures, as frames/%06d.png; of photographs, a folder."""
+    """File to write: .mp4, .mov, .webm, .gif, .webp, or pictures, as frames/%06d.png; of photographs, a folder."""
     world: Flag = False
     """Everyone and the camera's path in the world, from a motion that `choros world` wrote."""
     view: Literal["both", "third", "top"] = "both"

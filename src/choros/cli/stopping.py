@@ -1,4 +1,4 @@
-"""How a training run is stopped so that it can go on: after the step in hand."""
+"""Ctrl-C: training stops after the step in hand and can go on; a file that is written at once is as it was."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,3 +54,14 @@ def stopping(minutes: float | None = None) -> Iterator[Stop]:
             signal.signal(number, handler)
     if stop.interrupted:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def whole_or_not(path: Path) -> Iterator[None]:
+    """Around work that ends in one file, written at once: a run that Ctrl-C ends says that it is not there."""
+    before = path.exists()
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"{path} {'is as it was' if before else 'is not written'}")
+        raise

@@ -26,7 +26,7 @@ class Track:
     input: Positional[Annotated[str, arg(metavar="INPUT")]]
     """A video file, an image, a folder of images, a pipe (-), a camera (/dev/video0) or a stream (rtsp://, http://)."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("choros-out")
-    """Folder for motion.npz, tracks.txt and overlay.mp4."""
+    """Folder to write to: motion.npz, tracks.txt, overlay.mp4, world.npz."""
     start: Seconds = None
     """Where in the video to begin."""
     end: Seconds = None
@@ -71,6 +71,10 @@ class Track:
         from choros.video import is_address, open_video
 
         self.tracking.check()
+        if self.output.suffix.lower() == ".npz" and not self.output.is_dir():
+            raise ChorosError(
+                f"{self.output} is a file's name; after -o comes a folder, for motion.npz and more."
+            )
         if self.photos and self.world:
             raise ChorosError("photographs have no world in common; leave out --world or --photos.")
         if self.world and self.tracking.knows_camera_pose:

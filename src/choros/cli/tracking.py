@@ -43,7 +43,7 @@ class Tracking(Networks):
     """Degrees to turn the picture clockwise, for a camera that was held on its side without saying so."""
     calibration: OptionalFile = None
     """Intrinsics and lens from a file of OpenCV, ROS, COLMAP, Pose2Sim, Caliscope, EasyMocap or Kalibr."""
-    camera: Name = None
+    camera_name: Name = None
     """Which camera of a calibration file that has several."""
     camera_pose: FileOrNumbers = ()
     """T_world_camera of a camera that stands still: a file, or sixteen numbers; people are then in the world."""
@@ -78,10 +78,10 @@ class Tracking(Networks):
         if self.calibration is not None:
             from choros.camera.calibration import Calibration
 
-            calibration = Calibration.load(self.calibration, self.camera)
-        elif self.camera is not None and not self.camera_pose:
+            calibration = Calibration.load(self.calibration, self.camera_name)
+        elif self.camera_name is not None and not self.camera_pose:
             raise ChorosError(
-                "--camera names one of the cameras of --calibration; give that, or leave it out."
+                "--camera-name is one of the cameras of --calibration; give that, or leave it out."
             )
         return TrackOptions(
             start_s,
@@ -93,7 +93,7 @@ class Tracking(Networks):
             image_fps=image_fps,
             photos=photos,
             calibration=calibration,
-            camera_pose=pose_of(self.camera_pose, self.camera_height, self.camera_tilt, self.camera),
+            camera_pose=pose_of(self.camera_pose, self.camera_height, self.camera_tilt, self.camera_name),
         )
 
     @property

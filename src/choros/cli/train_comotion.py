@@ -1,6 +1,6 @@
 """``choros train comotion``: a recipe of CoMotion, on the CPU, a GPU, or several under ``torchrun``.
 
-Ctrl-C and the end of ``--minutes`` or ``--steps`` stop a run after the step in hand; the same command with
+Ctrl-C and the end of ``--minutes`` or ``--until`` stop a run after the step in hand; the same command with
 ``--resume`` goes on.
 """
 
@@ -29,7 +29,7 @@ class Comotion:
     """Everyone's motion straight from pixels, taught in three stages of longer and longer clips."""
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")]
-    """Folder for weights, checkpoint, log and sample pictures."""
+    """Folder to write to: weights, checkpoint, log and sample pictures."""
     recipe: Literal["small", "paper"] = "small"
     """small: the embedded size, on synthetic scenes. paper: everything as published, on the sets of --data."""
     resume: Flag = False
@@ -38,7 +38,7 @@ class Comotion:
     """Begin with the weights that an earlier run wrote, at the step they are of."""
     minutes: Annotated[float | None, arg(metavar="MINUTES", constructor=float, help_behavior_hint="")] = None
     """Stop after that time; --resume goes on."""
-    steps: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
+    until: Annotated[int | None, arg(metavar="STEP", constructor=int, help_behavior_hint="")] = None
     """Stop when the run has come to this step; its schedule stays the whole recipe's, and --resume goes on."""
     stages: Annotated[tuple[int, ...], arg(metavar="1..3")] = (1, 2, 3)
     """Which stages of the recipe."""
@@ -119,7 +119,7 @@ class Comotion:
                 progress.say("making the first clips")
                 ended = train(
                     recipe, self.output, options, about, resume=self.resume, start=self.weights,
-                    until=self.steps, stop=stop, report=progress.update,
+                    until=self.until, stop=stop, report=progress.update,
                 )  # fmt: skip
             more = "" if ended else "; not at its end: give --resume to go on"
             print(f"{self.output / 'weights.safetensors'}: trained{more}")
@@ -130,7 +130,7 @@ class Comotion:
         said.append(f"--stages {' '.join(map(str, self.stages))} --share {self.share:g}")
         said += [
             f"--{name} {value}"
-            for name in ("frames", "trunk", "steps")
+            for name in ("frames", "trunk", "until")
             if (value := getattr(self, name)) is not None
         ]
         said += [
@@ -153,8 +153,8 @@ class Comotion:
         from choros.training.comotion.recipe import RECIPES
 
         whole = RECIPES[self.recipe]
-        if min(n for n in (self.steps, self.frames, 1) if n is not None) < 1:
-            raise ChorosError("--steps and --frames are 1 or more; leave them out for the recipe's.")
+        if min(n for n in (self.until, self.frames, 1) if n is not None) < 1:
+            raise ChorosError("--until and --frames are 1 or more; leave them out for the recipe's.")
         if self.minutes is not None and not self.minutes > 0:
             raise ChorosError(f"--minutes {self.minutes} trains nothing; give more than 0.")
         if min(self.seed, self.workers) < 0:

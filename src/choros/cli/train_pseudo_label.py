@@ -19,9 +19,9 @@ class PseudoLabel:
     inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="VIDEO...", help_behavior_hint="")]]
     """Videos, pictures, and folders of a video's frames."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")]
-    """New folder for pictures, bodies and what became of whom."""
-    pictures: Flag = False
-    """Folders hold pictures that have nothing to do with each other, at any depth."""
+    """New folder to write to: pictures, bodies and what became of whom."""
+    photos: Flag = False
+    """Folders hold photographs that have nothing to do with each other, at any depth."""
     licence: Annotated[str, arg(metavar="TEXT", help_behavior_hint="")] = "unknown"
     """Of the footage, and where it is from; kept with the set, and with weights that learn from it."""
 
@@ -44,7 +44,7 @@ class PseudoLabel:
                 progress.count(frames, None)
 
             about = write_set(
-                self.inputs, self.output, pictures=self.pictures, licence=self.licence, report=report
+                self.inputs, self.output, pictures=self.photos, licence=self.licence, report=report
             )
         for line in summary(about):
             print(line)

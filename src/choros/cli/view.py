@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from choros.cli.arguments import Flag, OptionalFile, check_port
+from choros.cli.arguments import PORT, Flag, OptionalFile, Port, check_port
 from choros.cli.grammar import check_compared, check_places
 from choros.cli.motions import loaded, motion_file
+from choros.cli.stopping import whole_or_not
 from choros.errors import ChorosError
 
 
@@ -29,10 +31,10 @@ class View:
         Annotated[tuple[tuple[Path, ...], ...], arg(metavar="MOTION...", help_behavior_hint="")]
     ] = ()
     """Other motions, to stand beside the first one; may be said again for each."""
-    html: OptionalFile = None
-    """Write one page that opens in any browser without a server, instead of serving a view."""
-    port: Annotated[int, arg(metavar="NUMBER")] = 8080
-    """Where the view is served, on this machine."""
+    html: Annotated[OptionalFile, arg(aliases=["-o"])] = None
+    """File to write, instead of serving a view: one page that opens in any browser without a server."""
+    port: Port = PORT
+    """Where pages are served on this machine, or the next port that is free; 0 takes any."""
     tentative: Flag = False
     """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
@@ -52,7 +54,10 @@ class View:
         files = [motion_file(path) for path in (self.motion, *compared)]
         if self.html is not None:
             self._check_html(self.html, files, video)
+        with nullcontext() if self.html is None else whole_or_not(self.html):
+            self._show(files, video)
 
+    def _show(self, files: list[Path], video: str | None) -> None:
         from choros.body import BodyModel
 
         given = [(_name(path, files), loaded(path, self.tentative)) for path in files]
@@ -75,7 +80,8 @@ class View:
 
         with Browser(motions, self.port, body, video) as browser:
             print(f"{browser.address} (Ctrl-C ends it)", flush=True)
-            browser.run()
+            with suppress(KeyboardInterrupt):  # how a view is meant to end
+                browser.run()
 
     def _check_html(self, html: Path, files: list[Path], video: str | None) -> None:
         """Refuse to write over anything but a page."""

@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 from choros.cli.arguments import Flag, OptionalFile
 from choros.cli.grammar import check_places
 from choros.cli.motions import motion_file
+from choros.cli.stopping import whole_or_not
 
 
 @dataclass
@@ -24,7 +25,7 @@ class World:
     ] = None
     """The video it was tracked in: its background then tells how the camera turned and went."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("world.npz")
-    """The motion to write."""
+    """File to write: the motion in the world."""
     camera: Annotated[str, arg(metavar="auto|static|turning|moving|FILE|DIR")] = "auto"
     """What the camera does; or one that is solved: JSON with T_world_camera, or the folder of a COLMAP model."""
     seed: int = 0
@@ -43,6 +44,10 @@ class World:
         camera = self.camera if Path(self.camera).is_file() else None
         check_output(self.output, self.motion, self.video, camera, self.body)
 
+        with whole_or_not(self.output):
+            self._bring()
+
+    def _bring(self) -> None:
         from choros import world
         from choros.cli.progress import TrackProgress
 

@@ -36,6 +36,7 @@ from choros.motion import ROW, Motion
 from choros.skeleton import JOINT_NAMES
 from choros.video import picture
 from choros.video.images import pictures_in
+from choros.video.numbering import numbering_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -88,21 +89,29 @@ def compare_labelled(truth: LabelledVideo, prediction: Motion, body: BodyModel |
 
     People are matched by IoU of boxes, which are not cut at the edge. Where a set has no boxes they are those around
     its points, and of a prediction around its body's same joints. body: the prediction's; None takes the open one.
-    Raises ChorosError if the labels name frames that the prediction does not have.
+    Frames are told by the source's own numbers, so that one which could not be read shifts no others; whoever is
+    labelled in it was not found. Raises ChorosError if the labels go on after the prediction's last frame.
     """
     body = body or BodyModel.load()
     samples = [sample for sample in truth.samples if sample.labelled]
-    frames = _frame_numbers(truth, samples)
-    if frames.max(initial=-1) >= len(prediction):
+    frames, places = _labelled_places(truth, samples), _predicted_places(truth, prediction)
+    n_frames = int(places.max(initial=-1)) + 1
+    if frames.max(initial=-1) >= n_frames:
         raise ChorosError(
             f"{truth.video} is labelled as far as frame {frames.max()}, and the prediction "
-            f"has {len(prediction)} frames; compare motions of the same video."
+            f"has {n_frames} frames; compare motions of the same video."
         )
     true = _truth(samples, frames)
-    said = _answers(prediction, frames)
-    joints_cam = moved(T_camera_space(prediction)[said["frame"]], joints_m(said, body))
+    said = _answers(prediction, places, frames)
+    K, T_cam = prediction.K, T_camera_space(prediction)
+
+    def frame_of(rows: Rows) -> NDArray[np.intp]:
+        """The prediction's frame of each row (n,)."""
+        return np.searchsorted(places, rows["frame"])
+
+    joints_cam = moved(T_cam[frame_of(said)], joints_m(said, body))
     names = [JOINT_NAMES.index(name) for name in true.names]
-    joints_px, in_front = project_in_front(joints_cam[:, names], prediction.K[said["frame"]][:, None])
+    joints_px, in_front = project_in_front(joints_cam[:, names], K[frame_of(said)][:, None])
     if not true.boxed and len(said):
         said["box_px"] = np.concatenate([joints_px.min(1), joints_px.max(1)], -1)
         said, joints_cam = said[in_front.all(-1)], joints_cam[in_front.all(-1)]
@@ -118,18 +127,18 @@ def compare_labelled(truth: LabelledVideo, prediction: Motion, body: BodyModel |
         true.joints_cam[matches.gt], joints_cam[matches.pred][:, names], a, b, truth.fps
     )
     means["recall_visible"] = mean_of(found)
-    points_cam = moved(T_camera_space(prediction)[b["frame"]], keypoints_m(b, body))
-    points_px, _ = project_in_front(points_cam, prediction.K[b["frame"]][:, None])
+    points_cam = moved(T_cam[frame_of(b)], keypoints_m(b, body))
+    points_px, _ = project_in_front(points_cam, K[frame_of(b)][:, None])
     comparison = Comparison(
-        boxes, _by_keypoints(true.rows, said), means, len(prediction), float(truth.fps), true.rows, a, b, errors_mm,
+        boxes, _by_keypoints(true.rows, said), means, n_frames, float(truth.fps), true.rows, a, b, errors_mm,
         points_px, truth.unmeasured,
     )  # fmt: skip
     means["pck_05"], means["pck_10"] = comparison.pck(0.05), comparison.pck(0.1)
     return comparison
 
 
-def _frame_numbers(truth: LabelledVideo, samples: Sequence[Sample]) -> NDArray[np.int64]:
-    """Where in the video each sample is: a film's own numbers, or places among the pictures of a folder."""
+def _labelled_places(truth: LabelledVideo, samples: Sequence[Sample]) -> NDArray[np.int64]:
+    """Where in the video each sample is: a film's own numbers, or places among the pictures of a folder, from 0."""
     if not truth.video.is_dir():
         single = truth.video.suffix.lower() in picture.SUFFIXES
         return np.array([0 if single else sample.frame for sample in samples], np.int64)
@@ -140,6 +149,23 @@ def _frame_numbers(truth: LabelledVideo, samples: Sequence[Sample]) -> NDArray[n
         raise ChorosError(
             f"{truth.video} lacks the picture {error}; fetch the set's pictures again."
         ) from error
+
+
+def _predicted_places(truth: LabelledVideo, prediction: Motion) -> NDArray[np.int64]:
+    """Where in the video each of the prediction's frames is, (T,), ascending.
+
+    Numbers that were counted are such places; of those in the names of pictures the folder tells.
+    """
+    if prediction.header.numbers != "named" or not len(prediction):
+        return prediction.number
+    if not truth.video.is_dir():  # a single picture, or a film whose frames were tracked as pictures
+        return prediction.number - prediction.number[0]
+    named = np.array(numbering_of([path.name for path in pictures_in(truth.video)]).numbers)
+    if not np.isin(prediction.number, named).all():
+        raise ChorosError(
+            f"the prediction has pictures by numbers that {truth.video} lacks; compare motions of the same video."
+        )
+    return np.searchsorted(named, prediction.number)
 
 
 def _truth(samples: Sequence[Sample], frames: NDArray[np.int64]) -> _Truth:
@@ -196,9 +222,13 @@ def _box_of(sample: Sample, person: PersonLabel, joints_cam: Floats) -> Floats |
     return np.concatenate([points.min(0), points.max(0)]) if len(points) else None
 
 
-def _answers(prediction: Motion, frames: NDArray[np.int64]) -> Rows:
-    """What is said of the labelled frames: rows until their person is last seen, as in ``tracks.txt``."""
+def _answers(prediction: Motion, places: NDArray[np.int64], frames: NDArray[np.int64]) -> Rows:
+    """What is said of the labelled frames: rows until their person is last seen, as in ``tracks.txt``.
+
+    Their ``frame`` is the place in the video.
+    """
     rows = prediction.rows.copy()
+    rows["frame"] = places[rows["frame"]]
     last = {
         person: frame
         for person, frame in zip(*(rows[rows["visible"]][k] for k in ("person", "frame")), strict=True)

@@ -23,14 +23,15 @@ from choros.live.recording import LiveState
 from choros.view.overlay import Overlay
 
 JPEG_QUALITY = 82
+_PORTS = 100  # one after another that are tried
 _BOUNDARY = b"--picture\r\n"
 
 
 class LivePage:
     """Serves the page at ``url``, to this machine alone, until it is closed; a context manager.
 
-    ``body`` draws people (any detail, the shape that the system uses); ``port`` 0 takes a free one. Raises
-    ``ChorosError`` if the port is taken.
+    ``body`` draws people (any detail, the shape that the system uses). ``port``, or the next one that is free; 0 takes
+    any. Raises ``ChorosError`` if a hundred in a row are taken.
     """
 
     def __init__(self, body: BodyModel, port: int = 0) -> None:
@@ -42,10 +43,7 @@ class LivePage:
         self._jpeg, self._n_drawn, self._n_watching = b"", 0, 0
         self._closed = False
         self.html = Path(__file__).with_name("page.html").read_bytes()
-        try:
-            self._server = _Server(("127.0.0.1", port), _Request)
-        except OSError as error:
-            raise ChorosError(f"port {port} cannot be served ({error.strerror}); choose another.") from None
+        self._server = _server_at(port)
         self._server.page = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         for work, name in ((self._server.serve_forever, "choros-page"), (self._draw, "choros-draw")):
@@ -135,6 +133,16 @@ class LivePage:
 
 class _Server(ThreadingHTTPServer):
     page: LivePage
+
+
+def _server_at(port: int) -> _Server:
+    """A server at the first port from there on that is free."""
+    for number in range(port, min(port + _PORTS, 1 << 16)):
+        try:
+            return _Server(("127.0.0.1", number), _Request)
+        except OSError as error:
+            why = error.strerror
+    raise ChorosError(f"port {port} and those behind it cannot be served ({why}); choose another.")
 
 
 class _Request(BaseHTTPRequestHandler):

@@ -23,6 +23,7 @@ from choros.errors import ChorosError
 from choros.video.heif import BRANDS
 from choros.video.limits import MAX_PIXELS
 from choros.video.rates import Rate, rate_of, sane, steps_of
+from choros.video.spool import is_pipe
 
 # A broken file may make a demuxer fail for ever. So many failed reads in a row without one packet are its end.
 _MAX_FAILED_READS = 100
@@ -195,9 +196,9 @@ class Demuxer:
     @property
     def _is_pipe(self) -> bool:
         """What can be read once, from its beginning."""
-        if self._url == "pipe:0":
+        if self._url == "pipe:0":  # standard input, where it is a socket
             return True
-        return self._url.startswith("file:") and not Path(self._url.removeprefix("file:")).is_file()
+        return self._url.startswith("file:") and is_pipe(Path(self._url.removeprefix("file:")))
 
     @property
     def claimed_rates(self) -> list[Fraction | None]:

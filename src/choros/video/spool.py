@@ -18,8 +18,11 @@ STANDARD_INPUT = "/dev/stdin"
 
 
 def is_pipe(source: str | Path) -> bool:
-    """Whether ``source`` can be read once only, from its beginning: a pipe, by whatever name, or a socket."""
-    path = Path(STANDARD_INPUT if str(source) == "-" else source)
+    """Whether ``source`` can be read once only, from its beginning: a pipe, by whatever name, or a socket.
+
+    The word "-" is standard input; the path ``Path("-")`` is a file of that name.
+    """
+    path = Path(STANDARD_INPUT if source == "-" else source)
     return path.is_fifo() or path.is_socket()
 
 

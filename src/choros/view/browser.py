@@ -19,7 +19,7 @@ import numpy as np
 import rich
 from numpy.typing import NDArray
 
-from choros.body.cast import Cast, CastPerson, rest_vertices, unbroken
+from choros.body.cast import Cast, CastPerson, camera_runs, rest_vertices, unbroken
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
@@ -75,6 +75,12 @@ class _Stand:
         frame = int(np.searchsorted(times_s, time_s + 1e-3)) - 1
         inside = frame >= 0 and time_s < times_s[-1] + 1 / float(self.cast.fps)
         return frame if inside else None
+
+    def camera_at(self, frame: int | None) -> Floats | None:
+        """Where the camera was in a frame, (4, 4); None where nobody knows."""
+        if self.T_ground_camera is None or frame is None or not self.cast.camera_known[frame]:
+            return None
+        return self.T_ground_camera[frame]
 
 
 class Browser:
@@ -152,12 +158,14 @@ class Browser:
             return
         self._drawn = state
         with self.server.atomic():
+            self._unknown.visible = False
             for stand, frame in zip(self._stands, frames, strict=True):
                 self._pose(stand, frame)
         for stand, frame in zip(self._stands, frames, strict=True):
-            if stand.name == self.eye.value and frame is not None and stand.T_ground_camera is not None:
+            T = stand.camera_at(frame)
+            if stand.name == self.eye.value and frame is not None and T is not None:
                 for client in clients.values():
-                    self._look_through(client, stand, frame, stand.T_ground_camera[frame])
+                    self._look_through(client, stand, frame, T)
 
     # --- the scene ----------------------------------------------------------------------------------
 
@@ -207,9 +215,11 @@ class Browser:
             self.server.scene.add_camera_frustum(f"{node}/camera", fov_rad, cast.width / cast.height)
         ]
         path = T_ground_camera[:, :3, 3]
-        goes = (path[1:] != path[:-1]).any(axis=1) & ~cast.cut_before[1:]
+        steps = np.array([a for start, end in camera_runs(cast) for a in range(start, end - 1)], np.int64)
+        pieces = np.stack([path[steps], path[steps + 1]], axis=1)
+        goes = (pieces[:, 0] != pieces[:, 1]).any(axis=1)
         if goes.any():
-            pieces = np.stack([path[:-1], path[1:]], axis=1)[goes]
+            pieces = pieces[goes]
             drawn.append(
                 self.server.scene.add_line_segments(
                     f"{node}/camera_path", pieces, (120, 126, 140), thickness=1.5, thickness_units="screen"
@@ -257,6 +267,7 @@ class Browser:
         eyes = [stand.name for stand in self._stands if stand.T_ground_camera is not None]
         self.eye = gui.add_dropdown("camera", [ANYWHERE, *eyes], initial_value=ANYWHERE)
         names = ("ids", "trails", "who is not seen", "floor", "camera path")
+        self._unknown = gui.add_markdown("The camera is not known here.", visible=False)
         self._shows = {name: gui.add_checkbox(name, True) for name in names}
 
         @self.eye.on_update
@@ -274,13 +285,17 @@ class Browser:
         self._floor.visible = on["floor"] and not (through and self._film)
         for part in stand.camera:
             part.visible = on["camera path"] and not through
-        if stand.T_ground_camera is not None and frame is not None:
-            stand.camera[0].wxyz = rotmat_to_quat_wxyz(stand.T_ground_camera[frame, :3, :3])
-            stand.camera[0].position = stand.T_ground_camera[frame, :3, 3]
+        T = stand.camera_at(frame)
+        if T is not None:
+            stand.camera[0].wxyz, stand.camera[0].position = rotmat_to_quat_wxyz(T[:3, :3]), T[:3, 3]
+        elif stand.camera and frame is not None:
+            stand.camera[0].visible = False
+        blind = stand.name == self.eye.value and frame is not None and T is None
+        self._unknown.visible = self._unknown.visible or blind
         for body in stand.bodies:
             row = None if frame is None else body.row_of.get(frame)
             seen = row is not None and bool(body.person.visible[row])
-            shown = row is not None and (seen or on["who is not seen"])
+            shown = row is not None and (seen or on["who is not seen"]) and not blind
             body.mesh.visible = shown
             body.label.visible = shown and on["ids"]
             body.trail.visible = on["trails"] and not through

@@ -83,6 +83,7 @@ def _shown(name: str, motion: Motion, body: BodyModel | None, first_s: float) ->
         "fps": float(cast.fps),
         "start_s": float(motion.pts_s[0]) - first_s,
         "duration_s": float(cast.time_s[-1]) + 1 / float(cast.fps),
+        "camera_unknown_s": _unknown_s(cast),
         "cuts": {
             "camera": _cuts(cast, np.arange(len(cast.time_s))),
             **{str(person.id): _cuts(cast, person.frame) for person in cast.people},
@@ -95,6 +96,13 @@ def _cuts(cast: Cast, frame: NDArray[np.integer[Any]]) -> list[int]:
     keys, _ = curve_keys(cast, frame)
     again = np.flatnonzero(np.diff(keys) == 0) + 1  # the last frame of a shot, for the second time
     return (again + 1).tolist()
+
+
+def _unknown_s(cast: Cast) -> list[list[float]]:
+    """Spells in which nobody knows where the camera was: start and end of each, seconds."""
+    changes = np.flatnonzero(np.diff(~cast.camera_known, prepend=False, append=False))
+    begins_s = np.append(cast.time_s, cast.time_s[-1] + 1 / float(cast.fps))
+    return begins_s[changes].reshape(-1, 2).tolist()
 
 
 def _about(motions: Sequence[Motion]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.body.cast import Cast, CastPerson, cast_of, unbroken
+from choros.body.cast import Cast, CastPerson, camera_runs, cast_of, unbroken
 from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import Motion
@@ -192,13 +192,15 @@ def paths_from_above(cast: Cast) -> Figure:
         )
         ax.plot(across[-1], along[-1], "o", color="white", markeredgecolor=_colour(person), markersize=6)
     if cast.T_file_camera is not None:
-        places, ahead = cast.T_file_camera[:, :3, 3], cast.T_file_camera[:, :3, 2]
-        for shot in np.split(places, np.flatnonzero(cast.cut_before[1:]) + 1):
-            ax.plot(shot[:, 0], -shot[:, 2], color=QUIET, linewidth=1)
-        ax.plot(places[0, 0], -places[0, 2], "s", color=INK, markersize=5)
-        ax.annotate("camera", (places[0, 0], -places[0, 2]), (8, -4), textcoords="offset points", color=QUIET)
+        across, along = cast.T_file_camera[:, 0, 3], -cast.T_file_camera[:, 2, 3]
+        for start, end in camera_runs(cast):
+            ax.plot(across[start:end], along[start:end], color=QUIET, linewidth=1)
+        first = int(np.argmax(cast.camera_known))
+        begins, ahead = (across[first], along[first]), cast.T_file_camera[first, :3, 2]
+        ax.plot(*begins, "s", color=INK, markersize=5)
+        ax.annotate("camera", begins, (8, -4), textcoords="offset points", color=QUIET)
         ax.quiver(
-            places[0, 0], -places[0, 2], ahead[0, 0], -ahead[0, 2],
+            *begins, ahead[0], -ahead[2],
             color=QUIET, angles="xy", scale_units="xy", scale=1.5, width=0.003,
         )  # fmt: skip
     ax.set_aspect("equal", adjustable="datalim")
@@ -291,6 +293,6 @@ def _paths_about(cast: Cast) -> str:
         if cast.space == "world"
         else "before the camera of each frame, which looks up the page"
     )
-    return (
-        f"Metres, {where}. A dot: where the path begins; a ring: where it ends; dotted: predicted, not seen."
-    )
+    unknown = int((~cast.camera_known).sum())
+    camera = "" if not unknown else f" The camera is not known in {unknown} of {len(cast.time_s)} frames."
+    return f"Metres, {where}. A dot: where the path begins; a ring: where it ends; dotted: predicted, not seen.{camera}"

@@ -139,7 +139,8 @@ class WorldView:
         _note(image, f"{motion.pts_s[frame]:.2f} s" if name == next(iter(self.shape)) else "", INK, "left")
         where = "from above" if name == "top" else "beside the camera"
         grid = f", grid {step_m:.0f} m" if step_m else ""
-        _note(image, where + grid, NOTE, "right")
+        unknown = "" if motion.camera_known[frame] else ", camera not known here"
+        _note(image, where + grid + unknown, NOTE, "right")
         return image
 
     # --- what is in a view --------------------------------------------------------------------------
@@ -213,8 +214,10 @@ class WorldView:
     def _camera(self, image: NDArray[np.uint8], view: Viewpoint, canvas: Canvas, frame: int) -> None:
         """The camera as a pyramid with a mark on top, its path until now, and a plumb line to the floor."""
         since = self._since(frame)
-        known = since + np.flatnonzero(self.motion.camera_known[since : frame + 1])
-        _line(image, canvas, view, self.motion.T_world_camera[known, :3, 3], NOTE, 2)
+        known, places = self.motion.camera_known[since : frame + 1], self.motion.T_world_camera[since:, :3, 3]
+        edges_of_known = np.flatnonzero(np.diff(known, prepend=False, append=False))
+        for first, end in edges_of_known.reshape(-1, 2):
+            _line(image, canvas, view, places[first:end], NOTE, 2)
         eye, left_top, right_top, right_bottom, left_bottom, up = _frustum(self.motion, frame, CAMERA_M)
         _line(image, canvas, view, _pieces(eye * [1, 1, 0], eye), NOTE, 1)
         ring = (left_top, right_top, right_bottom, left_bottom, left_top)

@@ -131,11 +131,13 @@ function filming(motion, camera, track) {
   const body = lines([...ring.flatMap((each, i) => [eye, each, each, ring[(i + 1) % 4]]), ring[0], top, ring[1], top], 0x2b2f38);
   camera.add(body);
   const steps = track(camera, "position"), drawn = [body];
+  const known = (i) => !within(motion.camera_unknown_s, steps.times[i]);
   let path = [camera.position.clone().applyMatrix4(motion.ground.matrix)];
   if (steps) {
     path = Array.from(steps.times, (_, i) => new THREE.Vector3().fromArray(steps.values, 3 * i).applyMatrix4(motion.ground.matrix));
-    drawn.push(lines(path.flatMap((each, i) => (i && !motion.cuts.camera.includes(i) ? [path[i - 1], each] : [])), 0x8a90a0));
+    drawn.push(lines(path.flatMap((each, i) => (i && known(i - 1) && known(i) && !motion.cuts.camera.includes(i) ? [path[i - 1], each] : [])), 0x8a90a0));
     motion.group.add(drawn[1]);
+    path = path.filter((_, i) => known(i));
   }
   const projection = new THREE.Matrix4().set(
     2 * fx / w, 2 * skew / w, 1 - 2 * cx / w, 0,
@@ -262,12 +264,14 @@ function pose() {
     motion.action.time = time + HAIR_S;
     motion.mixer.update(0);
     const chosen = state.eye === null || state.eye === motion;
+    if (motion.camera) motion.camera.known = !within(motion.camera_unknown_s, time + HAIR_S);
+    const blind = state.eye === motion && !motion.camera.known;
     motion.group.visible = chosen;
     motion.group.position.copy($("overlay").checked || state.eye ? new THREE.Vector3() : motion.beside);
     const lies = $("overlay").checked && !state.eye && motion !== state.motions[0];
     for (const one of motion.people) {
       one.unseenNow = within(one.unseen, time);
-      one.shown = chosen && one.wanted && one.root.scale.x > 0 && ($("show-ghosts").checked || !one.unseenNow);
+      one.shown = chosen && !blind && one.wanted && one.root.scale.x > 0 && ($("show-ghosts").checked || !one.unseenNow);
       one.mesh.visible = one.shown;
       one.mesh.castShadow = !one.unseenNow;
       one.mesh.material.wireframe = lies;
@@ -279,9 +283,9 @@ function pose() {
       one.trail.visible = $("show-trails").checked && one.wanted && !(state.eye && state.pictures.length);
       one.trail.material.uniforms.now.value = time;
     }
-    motion.camera?.drawn.forEach((part) => { part.visible = $("show-camera").checked && !state.eye; });
+    motion.camera?.drawn.forEach((part, i) => { part.visible = $("show-camera").checked && !state.eye && (i > 0 || motion.camera.known); });
   }
-  state.floor.visible = $("show-floor").checked && !(state.eye && state.pictures.length);
+  state.floor.visible = $("show-floor").checked && !(state.eye && (state.pictures.length || !state.eye.camera.known));
 }
 
 let asked = false;
@@ -364,7 +368,9 @@ const clock = (time) => `${Math.floor(time / 60)}:${(time % 60).toFixed(2).padSt
 function report() {
   const here = state.motions.flatMap((motion) => motion.people).filter((one) => one.shown && !one.unseenNow).length;
   const text = `${clock(state.time)} / ${clock(state.duration)}`;
-  $("clock").innerHTML = `${text}<small>frame ${frameNumber()}, ${here} seen</small>`;
+  const unknown = (state.eye ? [state.eye] : state.motions).some((motion) => motion.camera && !motion.camera.known);
+  const told = unknown ? "camera not known here" : `${here} seen`;
+  $("clock").innerHTML = `${text}<small>frame ${frameNumber()}, ${told}</small>`;
   $("time").value = state.time;
   const share = `${100 * state.time / state.duration}%`;
   for (const head of document.querySelectorAll(".lane b")) head.style.left = share;
