@@ -16,9 +16,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel, BodyParams
+from choros.body.kinematics import joint_places
 from choros.datasets.mocap.folder import LICENCES, open_body_rest, read_sources
 from choros.datasets.mocap.mocap_clip import MocapClip
-from choros.datasets.mocap.retarget import LIMBS, pose_joints, retarget, upright
+from choros.datasets.mocap.retarget import LIMBS, retarget, upright
 from choros.datasets.mocap.source_motion import SourceMotion
 from choros.mesh.rasteriser import Canvas
 from choros.mesh.shading import paint
@@ -106,7 +107,7 @@ def posed(clip: MocapClip, rest_joints: np.ndarray) -> np.ndarray:  # (T, 24, 3)
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
             rotations[:, joint] = rotations[:, parent] @ rotations[:, joint]
-    return pose_joints(rest_joints, rotations, clip.transl)
+    return joint_places(rotations, rest_joints, rest_joints[0] + clip.transl)
 
 
 def direction_error_deg(theirs: SourceMotion, ours: np.ndarray, start: str, end: str) -> np.ndarray:  # (T,)

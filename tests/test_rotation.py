@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -54,12 +55,15 @@ def test_quaternions_say_their_real_part_first():
 def test_arrays_and_tensors_agree_and_stay_what_they_are():
     rotvec = random_rotvecs(4, 6)
     rotmat = rotation.rotvec_to_rotmat(rotvec)
+    skewed = np.random.default_rng(1).normal(size=(4, 6, 6))
     pairs = [
         (rotation.rotvec_to_rotmat, rotvec),
         (rotation.rotmat_to_rotvec, rotmat),
         (rotation.heading_rad, rotmat),
         (rotation.heading_rotmat, rotmat),
-        (rotation.rotmat_about_z, rotvec[..., 0]),
+        (rotation.rotmat_to_columns, rotmat),
+        (rotation.columns_to_rotmat, skewed),
+        *((partial(rotation.rotmat_about, axis), rotvec[..., 0]) for axis in "xyz"),
     ]
     for function, given_ in pairs:
         array, tensor = function(given_), function(torch.from_numpy(given_))
@@ -108,8 +112,18 @@ def test_slerp_is_scipys_of_vectors_and_matrices():
     np.testing.assert_allclose(
         rotation.rotvec_to_rotmat(rotation.rotvec_slerp(a, b, share)), expected, atol=1e-12
     )
-    ends = (torch.from_numpy(rotation.rotvec_to_rotmat(x)) for x in (a, b))
-    np.testing.assert_allclose(rotation.rotmat_slerp(*ends, torch.from_numpy(share)), expected, atol=1e-9)
+    ends = [rotation.rotvec_to_rotmat(x) for x in (a, b)]
+    np.testing.assert_allclose(rotation.rotmat_slerp(*ends, share), expected, atol=1e-12)
+    tensors = map(torch.from_numpy, (*ends, share))
+    np.testing.assert_allclose(rotation.rotmat_slerp(*tensors), expected, atol=1e-9)
+
+
+def test_turns_about_an_axis_are_rotation_vectors_along_it():
+    angle = np.linspace(-4, 4, 9)
+    for k, axis in enumerate("xyz"):
+        expected = rotation.rotvec_to_rotmat(angle[:, None] * np.eye(3)[k])
+        np.testing.assert_allclose(rotation.rotmat_about(axis, angle), expected, atol=1e-12)
+        np.testing.assert_allclose(rotation.rotmat_about(axis, 1.0), rotation.rotvec_to_rotmat(np.eye(3)[k]))
 
 
 @settings(deadline=None)
@@ -148,7 +162,7 @@ def test_heading_is_that_of_the_body_brought_upright():
     for _ in range(50):
         angle, axis = rng.uniform(-3, 3), rng.uniform(0, 2 * np.pi)
         lean = Rotation.from_rotvec(rng.uniform(0, 2.5) * np.array([np.cos(axis), np.sin(axis), 0]))
-        R = lean.as_matrix() @ rotation.rotmat_about_z(np.array(angle)) @ STANDING
+        R = lean.as_matrix() @ rotation.rotmat_about("z", angle) @ STANDING
         assert rotation.heading_rad(R) == pytest.approx(angle, abs=1e-9)
         R = Rotation.random(None, rng).as_matrix()
         _, _, z, w = Rotation.from_matrix(R @ STANDING.T).as_quat()
@@ -171,6 +185,8 @@ def test_arrays_need_no_torch():
     code = (
         "import sys, numpy as np; from choros import rotation as r; "
         "r.rotmat_to_rotvec(r.rotvec_to_rotmat(np.ones(3))); r.heading_rotmat(np.eye(3)); "
+        "r.rotmat_slerp(*np.tile(np.eye(3), (2, 1, 1, 1)), np.ones(1)); r.rotmat_about('x', 1.0); "
+        "r.columns_to_rotmat(r.rotmat_to_columns(np.eye(3))); "
         "from choros.body.kinematics import posed_joints as pose; "
         "pose(np.tile(np.eye(3), (24, 1, 1)), np.ones((24, 3))); "
         "print([m for m in ('torch', 'numba') if m in sys.modules])"

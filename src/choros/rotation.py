@@ -8,7 +8,7 @@ for rounding, unless a function says otherwise. torch is loaded by its tensors a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,23 +94,30 @@ def quat_wxyz_to_rotmat(wxyz: Floats) -> Floats:
 # --- six numbers ------------------------------------------------------------------------------------
 
 
-def columns_to_rotmat(columns: Tensor) -> Tensor:
+def columns_to_rotmat(columns: Array) -> Array:
     """(..., 6), first and second column, of any length and angle, as matrices (..., 3, 3).
 
     Zhou et al. 2019, section 4.2: the map is continuous, which rotation vectors are not (people upright in a camera's
     axes are half a turn from zero). Exactly the rotation whose columns they are; else Gram and Schmidt's, which
     keeps the first's direction.
     """
+    if isinstance(columns, np.ndarray):
+        first, second = columns[..., :3], columns[..., 3:]
+        first = first / np.linalg.norm(first, axis=-1, keepdims=True)
+        second = second - np.sum(first * second, axis=-1, keepdims=True) * first
+        second /= np.linalg.norm(second, axis=-1, keepdims=True)
+        return np.stack([first, second, np.cross(first, second)], axis=-1)
     import roma
 
     return roma.special_gramschmidt(columns.unflatten(-1, (2, 3)).mT)
 
 
-def rotmat_to_columns(rotmat: Tensor) -> Tensor:
+def rotmat_to_columns(rotmat: Array) -> Array:
     """Matrices (..., 3, 3) as their first two columns (..., 6)."""
-    import torch
-
-    return torch.cat([rotmat[..., 0], rotmat[..., 1]], -1)
+    module: Any = np
+    if not isinstance(rotmat, np.ndarray):
+        import torch as module
+    return module.concatenate([rotmat[..., 0], rotmat[..., 1]], -1)
 
 
 # --- between rotations ------------------------------------------------------------------------------
@@ -125,11 +132,12 @@ def rotmat_geodesic_distance(a: Floats, b: Floats) -> Floats:
     return np.arctan2(np.linalg.norm(twist, axis=-1), np.trace(R, axis1=-2, axis2=-1) - 1)
 
 
-def rotmat_slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+def rotmat_slerp(a: Array, b: Array, share: Array) -> Array:
     """Rotations ``share`` (n,) of the shortest way from a to b, (n, ..., 3, 3); 0 gives a, and 1 gives b."""
     way = rotmat_to_rotvec(a.mT @ b)
-    share = share.to(way).reshape(-1, *[1] * (way.ndim - 1))
-    return a @ rotvec_to_rotmat(share * way)
+    if not isinstance(share, np.ndarray):
+        share = share.to(way)
+    return a @ rotvec_to_rotmat(share.reshape(-1, *[1] * (way.ndim - 1)) * way)
 
 
 def rotvec_slerp(a: Floats, b: Floats, share: Floats) -> Floats:
@@ -154,6 +162,29 @@ def special_procrustes(matrix: Floats) -> Floats:
     import torch
 
     return roma.special_procrustes(torch.from_numpy(matrix)).numpy()
+
+
+@overload
+def rotmat_about(axis: str, angle_rad: Tensor) -> Tensor: ...
+
+
+@overload
+def rotmat_about(axis: str, angle_rad: Floats | float) -> Floats: ...
+
+
+def rotmat_about(axis: str, angle_rad: Any) -> Any:
+    """Rotations about the axis "x", "y" or "z", counter-clockwise where it points at you: (...) -> (..., 3, 3)."""
+    module: Any = np
+    if not isinstance(angle_rad, (np.ndarray, np.number, float)):
+        import torch as module
+    cos, sin = module.cos(angle_rad), module.sin(angle_rad)
+    zero, one = module.zeros_like(cos), module.ones_like(cos)
+    rows = {
+        "x": [one, zero, zero, zero, cos, -sin, zero, sin, cos],
+        "y": [cos, zero, sin, zero, one, zero, -sin, zero, cos],
+        "z": [cos, -sin, zero, sin, cos, zero, zero, zero, one],
+    }
+    return module.stack(rows[axis], -1).reshape(*cos.shape, 3, 3)
 
 
 # --- small turns ------------------------------------------------------------------------------------
@@ -200,20 +231,9 @@ def heading_rad(R_world_root: Array) -> Array:
     return module.arctan2(-module.where(lost, 0, flat[..., 0]), module.where(lost, 1, flat[..., 1]))
 
 
-def rotmat_about_z(angle_rad: Array) -> Array:
-    """Rotations about z, counter-clockwise: (...) -> (..., 3, 3)."""
-    module: Any = np
-    if not isinstance(angle_rad, (np.ndarray, np.floating)):
-        import torch as module
-    cos, sin = module.cos(angle_rad), module.sin(angle_rad)
-    zero, one = module.zeros_like(cos), module.ones_like(cos)
-    rotmat = module.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], -1)
-    return rotmat.reshape(*angle_rad.shape, 3, 3)
-
-
 def heading_rotmat(R_world_root: Array) -> Array:
     """The turn about z (..., 3, 3) from the axes of people's heading, of which y is ahead, to the world's."""
-    return rotmat_about_z(heading_rad(R_world_root))
+    return rotmat_about("z", heading_rad(R_world_root))
 
 
 def heading_gradient(R_world_root: Floats) -> Floats:

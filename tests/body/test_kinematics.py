@@ -60,6 +60,15 @@ def test_places_are_linear_in_rest_joints_and_broadcast():
     np.testing.assert_allclose(np.einsum("k,kjc->jc", share, joint_places(turned, rest)), whole, atol=1e-12)
 
 
+def test_joints_go_with_the_pelvis_wherever_it_is():
+    rng = np.random.default_rng(1)
+    rest, transl = rng.normal(size=(24, 3)), rng.normal(size=(5, 3))
+    rotations = rotation_matrices(torch.from_numpy(rng.normal(size=(5, 72)))).numpy()
+    turned, there = posed_joints(rotations, rest, rest[0] + transl)
+    np.testing.assert_allclose(there, posed_joints(rotations, rest)[1] + transl[:, None], atol=1e-12)
+    np.testing.assert_array_equal(joint_places(turned, rest, rest[0] + transl), there)
+
+
 @pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-7, 1e-3, 1.0, math.pi - 1e-3, math.pi - 1e-8, math.pi])
 def test_rotations_round_trip(angle):
     axes = torch.nn.functional.normalize(

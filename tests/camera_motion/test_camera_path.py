@@ -4,7 +4,7 @@ import numpy as np
 
 from choros.camera_motion.camera_path import CameraPath, gone_over_ground, turned_camera
 from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
-from choros.rotation import rotmat_about_z, rotvec_to_rotmat
+from choros.rotation import rotmat_about, rotvec_to_rotmat
 
 #: A level camera that looks along the world's y.
 LEVEL = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
@@ -20,7 +20,7 @@ def test_turns_follow_one_another_and_unseen_ones_are_none():
 
 def test_a_way_over_the_ground_is_in_heights_of_the_camera():
     """1.5 m high, half a height ahead a frame, then a quarter turn to the left, then unseen, then half ahead again."""
-    turned = rotmat_about_z(np.array([0, np.pi / 2, np.pi / 2, np.pi / 2])) @ LEVEL
+    turned = rotmat_about("z", np.array([0, np.pi / 2, np.pi / 2, np.pi / 2])) @ LEVEL
     stands = CameraPath(turned, np.tile([0.0, 0, 1.5], (4, 1)))
     ahead = np.tile([0.0, 0.1, 0.5], (3, 1))  # and a little down, which the camera does not go
     ground = GroundEvidence(ahead, np.tile([0.0, -1, 0], (3, 1)), np.array([1.0, 0, 1]))

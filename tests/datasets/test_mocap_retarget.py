@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from choros.body.kinematics import joint_places
 from choros.datasets.mocap import SourceMotion, mirror, retarget
-from choros.datasets.mocap.retarget import LIMBS, pose_joints
+from choros.datasets.mocap.retarget import LIMBS
 from choros.datasets.mocap.source_motion import REQUIRED_ROLES, forward
 from choros.errors import ChorosError
 from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS, PARENTS
@@ -54,6 +55,10 @@ def world_rotations(clip) -> np.ndarray:
     return forward(PARENTS, OFFSETS, local, np.zeros((len(clip), 3)))[0]
 
 
+def joints_of(clip) -> np.ndarray:
+    return joint_places(world_rotations(clip), REST_JOINTS, REST_JOINTS[0] + clip.transl)
+
+
 def test_motion_of_our_own_skeleton_comes_back():
     rng = np.random.default_rng(0)
     local = random_pose(rng, 20)
@@ -70,7 +75,7 @@ def test_motion_of_our_own_skeleton_comes_back():
     same = [j for j in range(24) if j not in (neck, head)]
     np.testing.assert_allclose(ours[:, same], local[:, same], atol=1e-5)
     np.testing.assert_allclose(halves, local[:, head], atol=1e-5)
-    moved = pose_joints(REST_JOINTS, world_rotations(clip), clip.transl)[:, 0] - root
+    moved = joints_of(clip)[:, 0] - root
     np.testing.assert_allclose(moved - moved[0], 0, atol=1e-5)  # the same path, but for the floor's height
     np.testing.assert_allclose(moved[:, [0, 2]], 0, atol=1e-5)
 
@@ -113,7 +118,7 @@ def other_skeleton(rng: np.random.Generator, frames: int) -> SourceMotion:
 def test_limb_directions_are_the_sources(seed):
     motion = other_skeleton(np.random.default_rng(seed), frames=5)
     clip = retarget(motion, REST_JOINTS, SOLE_M, **TERMS)
-    ours = pose_joints(REST_JOINTS, world_rotations(clip), clip.transl)
+    ours = joints_of(clip)
     to_ours = np.array([[0, 1.0, 0], [0, 0, 1.0], [1.0, 0, 0]])  # from x forward, y left, z up
     for start, end in LIMBS:
         theirs = (
@@ -162,7 +167,7 @@ def test_elbow_bends_about_its_own_hinge(side):
 def test_standing_feet_touch_the_floor_whatever_the_height():
     local = np.broadcast_to(np.eye(3), (3, 24, 3, 3)).copy()
     clip = retarget(smpl_source(local, np.full((3, 3), 7.0)), REST_JOINTS, SOLE_M, **TERMS)
-    joints = pose_joints(REST_JOINTS, world_rotations(clip), clip.transl)
+    joints = joints_of(clip)
     ankle = JOINT_NAMES.index("left_ankle")
     np.testing.assert_allclose(joints[:, ankle, 1], REST_JOINTS[ankle, 1] - SOLE_M, atol=1e-6)
 

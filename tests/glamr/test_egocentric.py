@@ -16,7 +16,7 @@ from choros.glamr.egocentric import (
     ego_to_global,
     global_to_ego,
 )
-from choros.rotation import heading_rad, rotmat_about_z
+from choros.rotation import heading_rad, rotmat_about
 
 #: A person who stands in a world with z up and faces +y.
 STANDING = torch.tensor([[-1.0, 0, 0], [0, 0, 1], [0, 1, 0]], dtype=torch.float64)
@@ -66,7 +66,7 @@ def test_whole_turns_in_any_pose_come_back_as_they_were(pose):
     angle = torch.linspace(
         0, 4 * torch.pi, 41, dtype=torch.float64
     )  # in steps of 18 degrees, through 180 twice
-    rotations = rotmat_about_z(angle) @ pose
+    rotations = rotmat_about("z", angle) @ pose
     places = torch.zeros(41, 3, dtype=torch.float64)
     ego = global_to_ego(places, rotations)
     torch.testing.assert_close(ego_to_global(ego)[1], rotations, atol=1e-9, rtol=0)
@@ -79,7 +79,7 @@ def test_whole_turns_in_any_pose_come_back_as_they_were(pose):
 def test_half_turns_between_frames_come_back_as_they_were():
     angle = torch.tensor([0, torch.pi, 0, -torch.pi, 0.5], dtype=torch.float64)
     places, _ = random_path(0, 5)
-    rotations = rotmat_about_z(angle) @ STANDING
+    rotations = rotmat_about("z", angle) @ STANDING
     back_places, back_rotations = ego_to_global(global_to_ego(places, rotations))
     torch.testing.assert_close(back_places, places, atol=1e-9, rtol=0)
     torch.testing.assert_close(back_rotations, rotations, atol=1e-9, rtol=0)
@@ -88,7 +88,7 @@ def test_half_turns_between_frames_come_back_as_they_were():
 def test_a_walk_straight_on_and_to_the_right_reads_so():
     places = torch.tensor([[5.0, 3, 0.9], [5, 4, 0.9], [6, 4, 0.8]], dtype=torch.float64)
     facing = torch.tensor([0.0, -torch.pi / 2, -torch.pi / 2], dtype=torch.float64)  # +y, then +x
-    ego = global_to_ego(places, rotmat_about_z(facing) @ STANDING)
+    ego = global_to_ego(places, rotmat_about("z", facing) @ STANDING)
     torch.testing.assert_close(ego[1:, STEP], torch.tensor([[0.0, 1], [0, 1]], dtype=torch.float64))
     torch.testing.assert_close(ego[:, HEIGHT], places[:, 2:])
     torch.testing.assert_close(
@@ -102,7 +102,7 @@ def test_a_walk_straight_on_and_to_the_right_reads_so():
 @given(seed=st.integers(0, 10**6), angle=st.floats(-np.pi, np.pi), x=st.floats(-50, 50), y=st.floats(-50, 50))
 def test_where_in_the_world_it_happens_is_in_the_first_frame_only(seed, angle, x, y):
     places, rotations = random_path(seed, 20)
-    turn = rotmat_about_z(torch.tensor(angle, dtype=torch.float64))
+    turn = rotmat_about("z", torch.tensor(angle, dtype=torch.float64))
     moved = places @ turn.T + torch.tensor([x, y, 0], dtype=torch.float64)
     here, there = global_to_ego(places, rotations), global_to_ego(moved, turn @ rotations)
     safe = rotations[:, 2, 1] > -0.98

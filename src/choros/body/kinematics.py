@@ -85,10 +85,13 @@ def global_rotations(rotations: Floats) -> Floats:
     return turned
 
 
-def joint_places(turned: Floats, joints_rest: Floats) -> Floats:
-    """Joints (..., 24, 3) before ``transl``, from global rotations (..., 24, 3, 3) and rest joints (..., 24, 3)."""
+def joint_places(turned: Floats, joints_rest: Floats, pelvis: Floats | None = None) -> Floats:
+    """Joints (..., 24, 3), from global rotations (..., 24, 3, 3) and rest joints (..., 24, 3).
+
+    The root is at ``pelvis`` (..., 3), in metres as all; before ``transl``, where it rests, if that is not said.
+    """
     places = np.empty(np.broadcast_shapes(joints_rest.shape, turned.shape[:-1]))
-    places[..., 0, :] = joints_rest[..., 0, :]
+    places[..., 0, :] = joints_rest[..., 0, :] if pelvis is None else pelvis
     for joints, parents in _AMONG_ALL:
         bones = joints_rest[..., joints, :] - joints_rest[..., parents, :]
         swung = (turned[..., parents, :, :] @ bones[..., None])[..., 0]
@@ -96,11 +99,13 @@ def joint_places(turned: Floats, joints_rest: Floats) -> Floats:
     return places
 
 
-def posed_joints(rotations: Floats, joints_rest: Floats) -> tuple[Floats, Floats]:
-    """``forward_kinematics`` in NumPy, but with the joints' places before ``transl`` instead of displacements.
+def posed_joints(
+    rotations: Floats, joints_rest: Floats, pelvis: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """``forward_kinematics`` in NumPy, but with the joints' places instead of displacements.
 
-    Takes local rotations (..., 24, 3, 3) and rest joints (..., 24, 3) in metres; gives global rotations and joints of
-    these shapes.
+    Takes local rotations (..., 24, 3, 3) and rest joints (..., 24, 3) in metres, and ``pelvis`` as ``joint_places``
+    does; gives global rotations and joints of these shapes.
     """
     turned = global_rotations(rotations)
-    return turned, joint_places(turned, joints_rest)
+    return turned, joint_places(turned, joints_rest, pelvis)

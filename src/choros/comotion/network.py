@@ -27,6 +27,7 @@ from choros.comotion.initialisation import make_initialisation
 from choros.comotion.person_states import PersonStates
 from choros.comotion.update import Update
 from choros.errors import ChorosError
+from choros.seeding import seeded
 
 #: What weights files say they are for.
 SYSTEM = "comotion"
@@ -50,8 +51,7 @@ class ComotionNetwork(nn.Module):
         super().__init__()
         self.config = config = config or ComotionConfig()
         self.body = BodyModel.load(detail="light") if body is None else body
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(seed)
+        with seeded(seed):
             self.encoder = ImageEncoder(config, trunk)
             self.initialisation = make_initialisation(config, self.body)
             self.updater = Update(config)

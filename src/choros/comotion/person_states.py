@@ -7,17 +7,15 @@ own way.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
-import roma
 import torch
 from torch import Tensor
 
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import forward_kinematics
 from choros.camera import project, unproject
-from choros.rotation import rotmat_to_columns
+from choros.rotation import rotmat_about, rotmat_to_columns, rotmat_to_rotvec
 from choros.skeleton import JOINT_NAMES
 
 #: Nearer than this, or behind the camera, a point is seen as if it were this far, metres.
@@ -66,7 +64,7 @@ class PersonStates(NamedTuple):
 
     def params(self, body: BodyModel) -> BodyParams:
         """SMPL's parameters in the camera's axes, leading dimensions (B, N)."""
-        axis_angle = roma.rotmat_to_rotvec(self.rotations)
+        axis_angle = rotmat_to_rotvec(self.rotations)
         pelvis_at_rest = body.rest_joints(self.betas)[..., 0, :]
         return BodyParams(
             axis_angle[..., 0, :], axis_angle[..., 1:, :].flatten(-2), self.betas,
@@ -85,10 +83,9 @@ def standing_rotations() -> Tensor:
     """Someone standing and facing the camera, arms hanging: (24, 3, 3) in an OpenCV camera's axes."""
     rotations = torch.eye(3).repeat(24, 1, 1)
     rotations[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-    cos, sin = math.cos(ARMS_DOWN_RAD), math.sin(ARMS_DOWN_RAD)
     for name, side in (("left_shoulder", -1), ("right_shoulder", 1)):
-        turn = [[cos, -side * sin, 0], [side * sin, cos, 0], [0, 0, 1]]  # about z, which points forward
-        rotations[JOINT_NAMES.index(name)] = torch.tensor(turn)
+        turn = rotmat_about("z", side * ARMS_DOWN_RAD)  # z points forward
+        rotations[JOINT_NAMES.index(name)] = torch.from_numpy(turn)
     return rotations
 
 

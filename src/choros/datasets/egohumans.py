@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from choros.datasets.official import Official
 from choros.datasets.sample import Floats, PersonLabel, Sample, Samples, SmplPose, intrinsics, rigid
+from choros.rotation import quat_wxyz_to_rotmat
 from choros.skeleton import COCO17
 
 EGOHUMANS = Official(
@@ -97,8 +97,8 @@ def _place(path: Path, camera: str) -> tuple[Floats, str]:
     with EGOHUMANS.reading(path):
         for row in list(_rows(path))[::2]:
             if row[9].split("/")[0] == camera:
-                w, x, y, z, *translation = (float(number) for number in row[1:8])
-                return rigid(Rotation.from_quat([x, y, z, w]).as_matrix(), translation), row[8]
+                numbers = np.array(row[1:8], np.float64)
+                return rigid(quat_wxyz_to_rotmat(numbers[:4]), numbers[4:]), row[8]
         raise ValueError(f"no picture of {camera}")
 
 

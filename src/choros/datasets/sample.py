@@ -14,9 +14,9 @@ from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.errors import ChorosError
+from choros.rotation import rotmat_to_rotvec, rotvec_composition
 from choros.skeleton import COCO17
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ class SmplPose:
         pelvis_m and transl differ by.
         """
         R, t = T_to_from[:3, :3], T_to_from[:3, 3]
-        orient = (Rotation.from_matrix(R) * Rotation.from_rotvec(self.global_orient)).as_rotvec()
+        orient = rotvec_composition(rotmat_to_rotvec(R), self.global_orient)
         transl = None if self.transl is None else R @ pelvis_m + t - (pelvis_m - self.transl)
         return replace(self, global_orient=orient, transl=transl)
 

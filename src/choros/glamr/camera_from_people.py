@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from choros.camera_motion.camera_path import UP, CameraPath, turned_camera
 from choros.camera_motion.evidence import CameraEvidence
 from choros.glamr.person_trajectories import PersonTrajectory
-from choros.rotation import heading_rotmat, rotmat_about_z, rotvec_to_rotmat, special_procrustes
+from choros.rotation import heading_rotmat, rotmat_about, rotvec_to_rotmat, special_procrustes
 
 Floats = NDArray[np.float64]
 
@@ -183,6 +183,6 @@ def _flat_fit(
     both = known & placed if (known & placed).any() else known
     between = (camera.R_world_camera[both] @ np.swapaxes(R[both], -1, -2)).sum(0)
     angle = np.arctan2(between[1, 0] - between[0, 1], between[0, 0] + between[1, 1])
-    turn = rotmat_about_z(np.asarray(angle))
+    turn = rotmat_about("z", np.asarray(angle))
     shift = np.median(camera.place_m[both] - place[both] @ turn.T, axis=0)
     return turn, shift * [1, 1, 0]

@@ -21,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from choros.rotation import columns_to_rotmat, heading_rad, rotmat_about_z, rotmat_to_columns
+from choros.rotation import columns_to_rotmat, heading_rad, rotmat_about, rotmat_to_columns
 
 STEP, HEIGHT, TURN, TILT = slice(0, 2), slice(2, 3), slice(3, 5), slice(5, 11)
 N_EGO = 11
@@ -38,7 +38,7 @@ def global_to_ego(transl: Tensor, global_orient: Tensor) -> Tensor:
     came_from = torch.cat([torch.zeros_like(transl[..., :1, :2]), transl[..., :-1, :2]], -2)
     step = _turned(transl[..., :2] - came_from, -before)
     turn = heading - before
-    tilt = rotmat_about_z(-heading) @ global_orient
+    tilt = rotmat_about("z", -heading) @ global_orient
     turned = torch.stack([turn.cos(), turn.sin()], -1)
     return torch.cat([step, transl[..., 2:], turned, rotmat_to_columns(tilt)], -1)
 
@@ -58,7 +58,7 @@ def ego_to_global(ego: Tensor, start: Tensor | None = None) -> tuple[Tensor, Ten
     heading = turn.cumsum(-1)
     before = torch.cat([torch.zeros_like(heading[..., :1]), heading[..., :-1]], -1)
     place = _turned(step, before).cumsum(-2)
-    rotations = rotmat_about_z(heading) @ columns_to_rotmat(ego[..., TILT])
+    rotations = rotmat_about("z", heading) @ columns_to_rotmat(ego[..., TILT])
     return torch.cat([place, ego[..., HEIGHT]], -1), rotations
 
 

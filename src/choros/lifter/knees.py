@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from choros.rotation import rotmat_to_rotvec_unchecked
+from choros.rotation import rotmat_to_rotvec_unchecked, rotvec_to_rotmat
 from choros.skeleton import JOINT_NAMES
 
 Floats = NDArray[np.float64]
@@ -47,8 +46,8 @@ def stand_on_likely_knees(rotations: Floats, std_rad: Floats, scale_rad: float) 
         said = np.maximum(turn[:, 0], 0)
         lost = said - likeliest_bend(said, std_rad[:, knee], scale_rad)
         about_x = np.stack([lost, np.zeros_like(lost), np.zeros_like(lost)], -1)
-        rotations[:, knee] = Rotation.from_rotvec(turn - about_x).as_matrix()
-        half = Rotation.from_rotvec(0.5 * about_x).as_matrix()
+        rotations[:, knee] = rotvec_to_rotmat(turn - about_x)
+        half = rotvec_to_rotmat(0.5 * about_x)
         rotations[:, hip] = rotations[:, hip] @ half
         rotations[:, ankle] = rotations[:, ankle] @ half
     return rotations

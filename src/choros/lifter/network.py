@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import roma
 import torch
 from torch import Tensor, nn
+
+from choros.rotation import columns_to_rotmat, rotmat_to_columns
 
 #: Below this, a keypoint's place says nothing.
 MIN_CONFIDENCE = 0.05
@@ -128,7 +129,7 @@ class Lifter(nn.Module):
         rest = torch.eye(3).repeat(24, 1, 1)
         rest[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
         self.rest: Tensor
-        self.register_buffer("rest", rest[..., :2].mT.reshape(24 * 6).contiguous())
+        self.register_buffer("rest", rotmat_to_columns(rest).flatten())
 
     def forward(self, view: PersonView, hidden: Tensor) -> tuple[Hypotheses, Tensor]:
         """``view`` (B, T, ...) frames of B people; ``hidden`` (B, width), zero for a new person."""
@@ -138,8 +139,7 @@ class Lifter(nn.Module):
         betas, each = y[..., :10], y[..., 10:].unflatten(-1, (self.config.hypotheses, self.n_of_each))
         pose6, place, std_rad, std_m, std_depth, chance = each.split([144, 3, 24, 24, 1, 1], -1)
 
-        columns = (pose6 + self.rest).reshape(*pose6.shape[:-1], 24, 2, 3).mT
-        rotations = roma.special_gramschmidt(columns)
+        rotations = columns_to_rotmat((pose6 + self.rest).unflatten(-1, (24, 6)))
         R_camera_view = view.R_camera_view[..., None, :, :]  # the same for all hypotheses
         root = R_camera_view @ rotations[..., 0, :, :]
         rotations = torch.cat([root[..., None, :, :], rotations[..., 1:, :, :]], -3)

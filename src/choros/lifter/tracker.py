@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from choros.camera import project
+from choros.camera import project_in_front
 from choros.detection import Detections, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.detection.silhouette import Segmenter
@@ -30,6 +29,7 @@ from choros.lifter.tracks import (
     remember_speed,
 )
 from choros.lifter.uprightness import nothing_seen, observe, up
+from choros.rotation import rotmat_to_rotvec
 from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.box_filter import boxes_of
@@ -195,7 +195,7 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
     ) -> None:
         """Bodies of the shown; boxes as detected and filtered, keypoints as detected."""
         tracks, found = tracks[shown], moment.found
-        pose = Rotation.from_matrix(tracks["rotations"].reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
+        pose = rotmat_to_rotvec(tracks["rotations"]).reshape(-1, 72)
         rows["global_orient"], rows["body_pose"] = pose[:, :3], pose[:, 3:]
         for name in ("betas", "kid", "transl", "confidence"):
             rows[name] = tracks[name]
@@ -315,11 +315,14 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         return (new.scores >= self._config.life.certain_score) & (lies_on < self._config.crowded_oks)
 
     def _project(self, tracks: Tracks, K: Floats) -> Floats:
-        """Keypoints of the tracks as they stand, (n, 17, 3) px, confidence 1 in front of the camera."""
+        """Keypoints of the tracks as they stand, (n, 17, 3) px, confidence 1 in front of the camera.
+
+        Others are in the middle of the picture: nobody has left it for coming too near.
+        """
         points = self._lifting.keypoints_cam(tracks["rotations"], _shape(tracks), tracks["transl"])
-        in_front = points[..., 2:] > 0.1
-        points_px = project(np.where(in_front, points, [0, 0, 1]), K)
-        return np.concatenate([points_px, in_front], -1)
+        points_px, in_front = project_in_front(points, K, 0.1)
+        points_px = np.where(in_front[..., None], points_px, K[:2, 2])
+        return np.concatenate([points_px, in_front[..., None]], -1)
 
     def _pelvis(self, betas: Floats, transl: Floats) -> Floats:
         return transl + self._lifting.points.shaped(betas)[0][:, 0]

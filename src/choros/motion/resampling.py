@@ -53,7 +53,7 @@ def evened(frames: NDArray[np.void], rows: NDArray[np.void], fps: Fraction, fill
 
 def _frames(frames: NDArray[np.void], at: Floats, fps: Fraction) -> NDArray[np.void]:
     grid = np.arange(round(at[-1]) + 1)
-    before, after, share = _between(at, grid)
+    before, after, share = frames_around(at, grid)
     crossing = (after > before) & frames["cut_before"][after]
     share[crossing] = np.rint(share[crossing])
     nearest = np.where(share > 0.5, after, before)
@@ -93,7 +93,7 @@ def _person(frames: NDArray[np.void], rows: NDArray[np.void], at: Floats, filled
 
     frame, place = rows["frame"], at[rows["frame"]]
     grid = np.arange(round(place[0]), round(place[-1]) + 1)
-    before, after, share = _between(place, grid)
+    before, after, share = frames_around(place, grid)
     shot = np.cumsum(frames["cut_before"])[frame]
     lost = np.cumsum(frames["gap_before"])[frame]
     same_shot = shot[before] == shot[after]
@@ -122,8 +122,11 @@ def _person(frames: NDArray[np.void], rows: NDArray[np.void], at: Floats, filled
     return even
 
 
-def _between(at: Floats, grid: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """The places before and after each of the grid, and how much of the way from one to the other it is, 0 to 1."""
+def frames_around(at: Floats, grid: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Frames before and after each place of a grid, and how much of the way from one to the other it is, 0 to 1.
+
+    ``at`` (T,) are rising, ``grid`` (n,) in the same unit; beyond the ends the last is held.
+    """
     before = np.clip(np.searchsorted(at, grid, side="right") - 1, 0, len(at) - 1)
     after = np.minimum(before + 1, len(at) - 1)
     step = at[after] - at[before]

@@ -27,7 +27,7 @@ from choros.scenes.motion.directing import KINDS, MOST_PEOPLE, direct
 from choros.scenes.motion.motion_clips import load_clips
 from choros.scenes.motion.rest_skeleton import RestSkeleton
 from choros.scenes.motion.roles import Role
-from choros.scenes.people.actors import Actor, BodyMaker, posed, posed_joints, skeleton_of, tailor
+from choros.scenes.people.actors import Actor, BodyMaker, acted, posed, skeleton_of, tailor
 from choros.scenes.people.dressing import Dressed, open_closet
 from choros.scenes.people.fitting import RestBody
 from choros.scenes.people.person_appearance import PersonAppearance, sample_appearance
@@ -169,7 +169,7 @@ class Scene:
 
     def _actor(self, character: Character, role: Role) -> Actor:
         poses = role.perform(character.skeleton, self.times_s)
-        turns, places = posed_joints(character.rest, poses)
+        turns, places = acted(character.rest, poses)
         return Actor(*character, role.route, poses, turns, places)
 
     def _surrounded(self, obstacles: Sequence[Obstacle]) -> Surroundings:

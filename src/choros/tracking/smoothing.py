@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.motion import Motion
+from choros.rotation import rotvec_composition, rotvec_slerp
 
 Floats = NDArray[np.float64]
 
@@ -57,17 +57,13 @@ def smooth_rotations(
     settings = settings or OneEuro()
     out: Floats = np.array(rotvec, np.float64)
     velocity = np.zeros(out.shape[1:])
+    turned = rotvec_composition(-out[:-1], out[1:])  # of the samples, from each to the next
     for t in range(1, len(out)):
         dt = max(float(times_s[t] - times_s[t - 1]), 1e-6)
-        new, old = Rotation.from_rotvec(rotvec[t]), Rotation.from_rotvec(rotvec[t - 1])
-        turned = (old.inv() * new).as_rotvec()
-        velocity = velocity + _share(settings.speed_cutoff_hz, dt) * (turned / dt - velocity)
+        velocity = velocity + _share(settings.speed_cutoff_hz, dt) * (turned[t - 1] / dt - velocity)
         speed = np.linalg.norm(velocity, axis=-1)
         share = np.asarray(_share(settings.min_cutoff_hz + settings.speed_weight * speed, dt))
-        before = Rotation.from_rotvec(out[t - 1])
-        out[t] = (
-            before * Rotation.from_rotvec(share[:, None] * (before.inv() * new).as_rotvec())
-        ).as_rotvec()
+        out[t] = rotvec_slerp(out[t - 1], out[t], share)
     return out
 
 

@@ -2,7 +2,7 @@
 
 It holds the weights of the network and of its slow average, the optimiser's moments, and as JSON in the metadata what
 it is and the step; no code, as all our files. There is no state of random generators: what a step draws follows from
-the run's seed and the step (`choros.training.seeding`).
+the run's seed and the step (`choros.seeding`).
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from choros.errors import ChorosError
+from choros.seeding import seeded
 from choros.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from choros.training.distributed import anyone, average_gradients, rank
 from choros.training.log import Log
-from choros.training.seeding import seeded
 
 #: Is told of every step, and of what was measured on held-out clips.
 Report = Callable[[dict[str, Any]], None]

@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from choros import weights
+from choros.seeding import seeded
 from choros.training.loop import LoopConfig, Report, StepPlan, Task, train
 from choros.training.schedule import warmup_cosine
-from choros.training.seeding import seeded
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def grounded(motion: Motion, options: ExportOptions) -> tuple[Cast, Floats]:
     cast = cast_of(motion, options, up="y")
     if cast.space == "world":
         return cast, np.eye(4)
-    joints_file = posed_joints(cast)
+    joints_file = joints_of_some_poses(cast)
     towards_head = joints_file[:, HEAD] - joints_file[:, FEET].mean(1)  # the head is above the feet's middle
     up = np.median(towards_head / np.linalg.norm(towards_head, axis=1, keepdims=True), axis=0)
     level = rotmat_between(up, np.array([0.0, 1.0, 0.0]))
@@ -60,7 +60,7 @@ def grounded(motion: Motion, options: ExportOptions) -> tuple[Cast, Floats]:
     return cast, T_ground_file
 
 
-def posed_joints(cast: Cast) -> Floats:
+def joints_of_some_poses(cast: Cast) -> Floats:
     """Joints (n, 24, 3) of up to ``POSES`` poses of everybody, in the axes of the file, metres."""
     import torch
 

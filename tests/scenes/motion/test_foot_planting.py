@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from choros.rotation import rotmat_about
 from choros.scenes.motion.foot_planting import _bridged, _joints, plant
 from choros.scenes.motion.gait import Manner, animate
-from choros.scenes.motion.rest_skeleton import JOINT, about, bend_leg, facing
+from choros.scenes.motion.rest_skeleton import JOINT, bend_leg, facing
 from choros.scenes.motion.routes import Leg, walk
 from choros.skeleton import PARENTS
 from choros.training.motion_model.windows import open_skeleton
@@ -76,7 +77,7 @@ def test_a_leg_reaches(side):
     body = open_skeleton()
     rng = np.random.default_rng(0)
     R_local = np.tile(np.eye(3), (50, 24, 1, 1))
-    R_local[:, 0] = facing(rng.uniform(-3, 3, 50)) @ about("x", rng.uniform(-0.5, 0.5, 50))
+    R_local[:, 0] = facing(rng.uniform(-3, 3, 50)) @ rotmat_about("x", rng.uniform(-0.5, 0.5, 50))
     pelvis = rng.normal(0, 1, (50, 3)) + np.array([0, 0, 1])
     R_foot = Rotation.random(50, rng=np.random.default_rng(1)).as_matrix()
     turns, places = _joints(R_local, pelvis, body.joints_rest)
@@ -106,8 +107,8 @@ def test_toes_bend_where_the_heel_is_up():
     R_local = np.tile(np.eye(3), (30, 24, 1, 1))
     R_local[:, 0] = facing(np.full(30, 0.3))
     for side in ("left", "right"):
-        R_local[:, JOINT[f"{side}_hip"]] = about("x", -0.6)
-        R_local[:, JOINT[f"{side}_knee"]] = about("x", 1.2)
+        R_local[:, JOINT[f"{side}_hip"]] = rotmat_about("x", -0.6)
+        R_local[:, JOINT[f"{side}_knee"]] = rotmat_about("x", 1.2)
     pelvis = np.tile([0.0, 0, 0.8], (30, 1))
     R_local, pelvis = plant(R_local, pelvis, np.ones((30, 2), bool), body, TIMES[:30])
     turns, places = _joints(R_local, pelvis, body.joints_rest)

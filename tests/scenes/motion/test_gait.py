@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from choros.rotation import rotmat_about
 from choros.scenes.motion.gait import Manner, animate
 from choros.scenes.motion.gestures import Gesture
-from choros.scenes.motion.rest_skeleton import RestSkeleton, about, facing
+from choros.scenes.motion.rest_skeleton import RestSkeleton, facing
 from choros.scenes.motion.routes import Leg, nearest_m, walk
 from choros.skeleton import JOINT_NAMES, PARENTS
 
@@ -140,4 +141,6 @@ def test_nearest_of_two_who_cross():
 def test_axes():
     np.testing.assert_allclose(facing(np.array(0.0)) @ [0, 0, 1], [1, 0, 0], atol=1e-12)  # forward along x
     np.testing.assert_allclose(facing(np.array(0.0)) @ [1, 0, 0], [0, 1, 0], atol=1e-12)  # left along y
-    np.testing.assert_allclose(about("y", np.pi / 2) @ [0, 0, 1], [1, 0, 0], atol=1e-12)  # a turn to the left
+    np.testing.assert_allclose(
+        rotmat_about("y", np.pi / 2) @ [0, 0, 1], [1, 0, 0], atol=1e-12
+    )  # a turn to the left

@@ -8,10 +8,10 @@ character file `humanoid3d.txt` of its release.
 import json
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from choros.datasets.mocap.source_motion import SourceMotion, forward, rest_positions
 from choros.errors import ChorosError
+from choros.rotation import quat_wxyz_to_rotmat, rotvec_to_rotmat
 
 #: The character: x forward, y up, z to its right, metres; it stands with its arms down.
 #: Joint, parent, place in the parent's frame, numbers it takes in a frame (4: wxyz, 1: angle, 0: fixed).
@@ -65,9 +65,9 @@ def read_deepmimic(text: str, name: str) -> SourceMotion:
     for joint, (_, _, _, numbers) in enumerate(_CHARACTER):
         values = frames[:, column : column + numbers]
         if numbers == 4:
-            local[:, joint] = Rotation.from_quat(values[:, [1, 2, 3, 0]]).as_matrix()
+            local[:, joint] = quat_wxyz_to_rotmat(values)
         elif numbers == 1:
-            local[:, joint] = Rotation.from_rotvec(values * [0.0, 0.0, 1.0]).as_matrix()
+            local[:, joint] = rotvec_to_rotmat(values * [0.0, 0.0, 1.0])
         column += numbers
     rotations, positions = forward(PARENTS, OFFSETS_M, local, frames[:, 1:4])
     return SourceMotion(

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from choros.datasets.mocap.asf import CMU_FPS, CMU_UNIT_M
 from choros.datasets.mocap.source_motion import SourceMotion, forward, rest_positions
 from choros.errors import ChorosError
+from choros.rotation import rotvec_to_rotmat
 
 #: The skeleton file gives the bones in seventieths of the CMU unit that the root's place is given in.
 OFFSET_UNIT_M = CMU_UNIT_M / 70.0
@@ -79,7 +80,7 @@ def read_expmap(table: np.ndarray, skeleton: str, name: str, fps: float = CMU_FP
         raise ChorosError(f"{name}: the table holds no motion after its T-pose; get the file again")
     # The first row is a T-pose that the conversion added; the skeleton's own rest is the CMU one.
     moving = table[1:]
-    local = Rotation.from_rotvec(-moving[:, 3:].reshape(-1, 3)).as_matrix().reshape(len(moving), -1, 3, 3)
+    local = rotvec_to_rotmat(-moving[:, 3:].reshape(len(moving), -1, 3))
     local[:, 0] = _root_as_captured(Rotation.from_matrix(local[:, 0])).as_matrix()
     rotations, positions = forward(parents, offsets, local, moving[:, :3] * CMU_UNIT_M)
     return SourceMotion(

@@ -27,10 +27,11 @@ from choros.datasets.mocap.mocap_clip import (
     split,
     without_duplicates,
 )
-from choros.datasets.mocap.retarget import nearest_axis, retarget, swing
+from choros.datasets.mocap.retarget import nearest_axis, retarget
 from choros.datasets.mocap.source_motion import SourceMotion
 from choros.datasets.test_footage import refuse_test_footage
 from choros.errors import ChorosError
+from choros.rotation import rotmat_between
 
 #: Source -> licence of its clips, and whether weights trained on them may be published.
 LICENCES = {
@@ -194,7 +195,7 @@ def _cmu_bvh(entry: _Entry, entries: list[_Entry]) -> SourceMotion:
     )
     pelvis, head = motion.index("pelvis"), motion.index("head")
     poses = motion.reference, motion.positions[1]
-    turn = swing(*(nearest_axis(joints[head] - joints[pelvis]) for joints in poses))
+    turn = rotmat_between(*(nearest_axis(joints[head] - joints[pelvis]) for joints in poses))
     return replace(
         motion,
         reference=motion.reference @ turn.T,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from choros.errors import ChorosError
+from choros.motion.resampling import frames_around
+from choros.rotation import rotmat_geodesic_distance, rotvec_slerp, rotvec_to_rotmat
 from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 
 #: Share of the time of each source that `split` holds out.
@@ -63,18 +64,14 @@ def resample(clip: MocapClip, fps: float) -> MocapClip:
     count = int((len(clip) - 1) * fps / clip.fps + 1e-6) + 1
     place = np.arange(count) * (clip.fps / fps)
     place = np.where(np.abs(place - np.round(place)) < 1e-6, np.round(place), place)
-    before = np.clip(place.astype(int), 0, len(clip) - 1)
-    after = np.minimum(before + 1, len(clip) - 1)
-    share = place - before
+    before, after, share = frames_around(np.arange(len(clip), dtype=np.float64), place)
 
     vectors = _vectors(clip)
     between = np.flatnonzero(share > 0)
     turned = vectors[before].astype(np.float64)
     if len(between):
-        start = Rotation.from_rotvec(vectors[before[between]].reshape(-1, 3))
-        step = (start.inv() * Rotation.from_rotvec(vectors[after[between]].reshape(-1, 3))).as_rotvec()
-        part = Rotation.from_rotvec(step * np.repeat(share[between], 24)[:, None])
-        turned[between] = (start * part).as_rotvec().reshape(-1, 24, 3)
+        ends = vectors[before[between]], vectors[after[between]]
+        turned[between] = rotvec_slerp(*ends, share[between])
     turned = turned.reshape(count, 72).astype(np.float32)
     transl = clip.transl[before] + share[:, None] * (clip.transl[after] - clip.transl[before])
     return replace(
@@ -104,12 +101,11 @@ def plausible_parts(clip: MocapClip) -> list[MocapClip]:
 
     An undamaged clip comes back as it is; parts are numbered "name#1" and last `SHORTEST_PART_S` or more.
     """
-    turns = Rotation.from_rotvec(_vectors(clip).reshape(-1, 3))
-    bend = turns.magnitude().reshape(-1, 24)
+    turns = rotvec_to_rotmat(_vectors(clip))
+    bend = rotmat_geodesic_distance(np.eye(3), turns)
     good = np.all(bend[:, 1:] <= LARGEST_TURN_RAD, axis=1)
     if len(clip) > 1:
-        before = Rotation.from_rotvec(_vectors(clip)[:-1].reshape(-1, 3))
-        speed = (before.inv() * turns[24:]).magnitude().reshape(-1, 24).max(axis=1) * clip.fps
+        speed = rotmat_geodesic_distance(turns[:-1], turns[1:]).max(axis=1) * clip.fps
         jumps = set(np.flatnonzero(speed > FASTEST_RAD_S) + 1)
     else:
         jumps = set()

@@ -10,11 +10,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
+from choros.body.kinematics import joint_places
 from choros.datasets.mocap.mocap_clip import MocapClip
 from choros.datasets.mocap.source_motion import REQUIRED_ROLES, SourceMotion
 from choros.errors import ChorosError
+from choros.rotation import (
+    rotmat_between,
+    rotmat_slerp,
+    rotmat_to_quat_wxyz,
+    rotmat_to_rotvec,
+    rotvec_to_rotmat,
+)
 from choros.skeleton import JOINT_NAMES, PARENTS
 
 #: Bones whose directions the retargeted motion takes over exactly: SMPL joint at each end.
@@ -64,10 +71,8 @@ def retarget(
     rotations = _world_rotations(motion, rest_joints)  # (T, 24, 3, 3)
     transl = _translation(motion, rest_joints, rotations, sole_m)
     local = rotations.copy()
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            local[:, joint] = rotations[:, parent].swapaxes(-1, -2) @ rotations[:, joint]
-    vectors = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(local), 72)
+    local[:, 1:] = rotations[:, PARENTS[1:]].mT @ rotations[:, 1:]
+    vectors = rotmat_to_rotvec(local).reshape(len(local), 72)
     return MocapClip(
         name=motion.name,
         source=source,
@@ -78,19 +83,6 @@ def retarget(
         body_pose=vectors[:, 3:].astype(np.float32),
         transl=transl.astype(np.float32),
     )
-
-
-def pose_joints(
-    rest_joints: np.ndarray, rotations: np.ndarray, transl: np.ndarray
-) -> np.ndarray:  # (T, 24, 3) metres
-    """Where SMPL's joints stand, from world rotations (T, 24, 3, 3) and transl (T, 3) metres."""
-    joints = np.empty((len(rotations), 24, 3))
-    joints[:, 0] = rest_joints[0] + transl
-    for joint, parent in enumerate(PARENTS[1:], start=1):
-        joints[:, joint] = joints[:, parent] + rotations[:, parent] @ (
-            rest_joints[joint] - rest_joints[parent]
-        )
-    return joints
 
 
 def upright(motion: SourceMotion) -> SourceMotion:
@@ -166,21 +158,21 @@ def _limb_alignments(motion: SourceMotion, rest_joints: np.ndarray, side: str) -
         return _bone(rest_joints, f"{side}_{start}", f"{side}_{end}")
 
     # Thumbs and toes keep the heading they have in the reference pose, so hands and feet only swing.
-    hand = swing(our("shoulder", "wrist"), theirs("shoulder", "wrist"))
-    shoulder = swing(our("shoulder", "elbow"), theirs("shoulder", "elbow"))
+    hand = rotmat_between(our("shoulder", "wrist"), theirs("shoulder", "wrist"))
+    shoulder = rotmat_between(our("shoulder", "elbow"), theirs("shoulder", "elbow"))
     hinge = motion.hinges.get(f"{side}_elbow")
     if hinge is not None:
         shoulder = (
             _twist(shoulder @ _OUR_HINGES[f"{side}_elbow"], hinge, theirs("shoulder", "elbow")) @ shoulder
         )
-    hip = swing(our("hip", "knee"), theirs("hip", "knee"))
-    foot = swing(our("hip", "ankle"), theirs("hip", "ankle"))
+    hip = rotmat_between(our("hip", "knee"), theirs("hip", "knee"))
+    foot = rotmat_between(our("hip", "ankle"), theirs("hip", "ankle"))
     alignments = {
         "shoulder": shoulder,
-        "elbow": swing(shoulder @ our("elbow", "wrist"), theirs("elbow", "wrist")) @ shoulder,
+        "elbow": rotmat_between(shoulder @ our("elbow", "wrist"), theirs("elbow", "wrist")) @ shoulder,
         "wrist": hand,
         "hip": hip,
-        "knee": swing(hip @ our("knee", "ankle"), theirs("knee", "ankle")) @ hip,
+        "knee": rotmat_between(hip @ our("knee", "ankle"), theirs("knee", "ankle")) @ hip,
         "ankle": foot,
     }
     if f"{side}_foot" in motion.roles:
@@ -206,7 +198,7 @@ def _follow_arm(chest: np.ndarray, collar: np.ndarray, arm: np.ndarray, side: fl
     axis = np.cross(outward, arm)
     sine = np.linalg.norm(axis, axis=1, keepdims=True)
     swing = axis / np.maximum(sine, 1e-9) * np.arctan2(sine, (arm @ outward)[:, None])
-    return collar @ Rotation.from_rotvec(COLLAR_SHARE * swing).as_matrix()
+    return collar @ rotvec_to_rotmat(COLLAR_SHARE * swing)
 
 
 def _share_twist(forearm: np.ndarray, hand: np.ndarray, bone: np.ndarray) -> np.ndarray:
@@ -215,10 +207,10 @@ def _share_twist(forearm: np.ndarray, hand: np.ndarray, bone: np.ndarray) -> np.
     Radius and ulna cross when the palm turns: about half of the turn has happened by mid-forearm, and
     skin that takes all of it at the wrist looks wrung.
     """
-    relative = Rotation.from_matrix(forearm.swapaxes(-1, -2) @ hand).as_quat()
-    angle = 2 * np.arctan2(relative[:, :3] @ bone, relative[:, 3])
+    relative = rotmat_to_quat_wxyz(forearm.swapaxes(-1, -2) @ hand)
+    angle = 2 * np.arctan2(relative[:, 1:] @ bone, relative[:, 0])
     angle = (angle + np.pi) % (2 * np.pi) - np.pi
-    return forearm @ Rotation.from_rotvec(0.5 * angle[:, None] * bone).as_matrix()
+    return forearm @ rotvec_to_rotmat(0.5 * angle[:, None] * bone)
 
 
 def _translation(
@@ -240,7 +232,7 @@ def _translation(
     transl = scale * hips - rotations[:, 0] @ between_hips - rest_joints[0]
 
     # The floor is where the feet come down: soles hang as far below each foot's joints as in the T-pose.
-    joints = pose_joints(rest_joints, rotations, transl)
+    joints = joint_places(rotations, rest_joints, rest_joints[0] + transl)
     feet = [JOINT_NAMES.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot")]
     soles = joints[:, feet, 1] - (rest_joints[feet, 1] - sole_m)
     transl[:, 1] -= np.quantile(soles.min(axis=1), FLOOR_SHARE)
@@ -252,9 +244,7 @@ def _along(turns: np.ndarray, chain: list[int], share: float) -> np.ndarray:  # 
     place = share * (len(chain) - 1)
     before = min(int(place + 1e-9), len(chain) - 1)
     after = min(before + 1, len(chain) - 1)
-    start = turns[:, chain[before]]
-    step = Rotation.from_matrix(start.swapaxes(-1, -2) @ turns[:, chain[after]]).as_rotvec()
-    return start @ Rotation.from_rotvec((place - before) * step).as_matrix()
+    return rotmat_slerp(turns[:, chain[before]], turns[:, chain[after]], np.array([place - before]))
 
 
 def _bone(rest_joints: np.ndarray, start: str, end: str) -> np.ndarray:
@@ -266,17 +256,8 @@ def _bone_of(joints: np.ndarray, start: int, end: int) -> np.ndarray:  # (3,) un
     return bone / np.linalg.norm(bone)
 
 
-def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:  # (3, 3)
-    """The smallest rotation that carries one unit vector onto another."""
-    axis = np.cross(start, end)
-    sine = np.linalg.norm(axis)
-    if sine < 1e-9:
-        return np.eye(3)
-    return Rotation.from_rotvec(axis / sine * np.arctan2(sine, start @ end)).as_matrix()
-
-
 def _twist(start: np.ndarray, end: np.ndarray, axis: np.ndarray) -> np.ndarray:  # (3, 3)
     """The rotation about a unit `axis` that brings `start` into the half-plane of `end`."""
     start, end = start - (start @ axis) * axis, end - (end @ axis) * axis
     angle = np.arctan2(np.cross(start, end) @ axis, start @ end)
-    return Rotation.from_rotvec(angle * axis).as_matrix()
+    return rotvec_to_rotmat(angle * axis)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.camera import intrinsics
+from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 
@@ -122,9 +122,9 @@ class _Moving:
         """Turn about the world's vertical, then nod and roll in the camera's own axes."""
         still = np.zeros_like(self.times_s)
         self.T[:, :3, :3] = (
-            Rotation.from_rotvec(np.stack([still, still, still + left_rad], axis=-1)).as_matrix()
+            rotvec_to_rotmat(np.stack([still, still, still + left_rad], axis=-1))
             @ self.T[:, :3, :3]
-            @ Rotation.from_rotvec(np.stack([still + up_rad, still, still + roll_rad], axis=-1)).as_matrix()
+            @ rotvec_to_rotmat(np.stack([still + up_rad, still, still + roll_rad], axis=-1))
         )
 
     def tremble(self, size_rad: float) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter1d, label, minimum_filter1d
-from scipy.spatial.transform import Rotation
 
 from choros.body.kinematics import forward_kinematics
+from choros.rotation import rotmat_about, rotmat_slerp
 from choros.scenes.motion.gait import HEEL_BEHIND_ANKLE_M, LEG_STRETCH
-from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, RestSkeleton, about, bend_leg, facing
+from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, RestSkeleton, bend_leg, facing
 from choros.scenes.motion.routes import smoothstep
 
 TOES_M = 0.07  # from the ball of the foot to the tip of the toes
@@ -65,7 +65,7 @@ def plant(
         ball = ankle + R_foot @ (rest[toes_j] - rest[JOINT[f"{side}_ankle"]])
         tip = ball + R_foot @ R_local[:, toes_j] @ [0.0, skeleton.sole_m - rest[toes_j, 1], TOES_M]
         sunk = np.clip(-tip[:, 2] / TOES_M, 0, 0.9)
-        R_local[:, toes_j] = R_local[:, toes_j] @ about("x", -np.arcsin(sunk))
+        R_local[:, toes_j] = R_local[:, toes_j] @ rotmat_about("x", -np.arcsin(sunk))
     return R_local, pelvis
 
 
@@ -145,10 +145,10 @@ def _planted(
         turn = np.interp(every, known, (yaw_stance - yaw)[known])
         eased = gaussian_filter1d(shift, 0.4 * EASE_S / dt_s, axis=0)
         shift = np.where(stands[:, None], shift, eased)
-        flat = facing(yaw + turn) @ about("x", np.maximum(heel_up, 0))
+        flat = facing(yaw + turn) @ rotmat_about("x", np.maximum(heel_up, 0))
         weight = np.maximum(stands, gaussian_filter1d(stands.astype(np.float64), EASE_S / dt_s))
         free = facing(turn) @ facing(np.zeros(1)).swapaxes(-1, -2) @ R_foot
-        R_foot = _between(free, flat, weight)
+        R_foot = rotmat_slerp(free, flat, weight)
         clear = _clearance(ball + shift, stands)
 
     ankle = ball + shift - R_foot @ to_ball
@@ -172,12 +172,6 @@ def _clearance(ball: Floats, stands: NDArray[np.bool_]) -> Floats:  # (T,) metre
             reach = float(np.linalg.norm((ball[after] - ball[before])[:2]))
             clear[inside] = SWING_LIFT_M * smoothstep(reach / 0.4) * 16 * u**2 * (1 - u) ** 2
     return clear
-
-
-def _between(start: Floats, end: Floats, share: Floats) -> Floats:
-    """Rotations (T, 3, 3) at a share (T,) of the way, along the shortest arc."""
-    step = Rotation.from_matrix(start.swapaxes(-1, -2) @ end).as_rotvec()
-    return start @ Rotation.from_rotvec(share[:, None] * step).as_matrix()
 
 
 def _within_reach(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
-from scipy.spatial.transform import Rotation
 
+from choros.rotation import rotmat_about, rotmat_to_rotvec
 from choros.scenes.motion.gestures import Gesture, blend_gesture
 from choros.scenes.motion.rest_skeleton import (
     JOINT,
@@ -21,7 +21,6 @@ from choros.scenes.motion.rest_skeleton import (
     Floats,
     Poses,
     RestSkeleton,
-    about,
     bend_leg,
     facing,
 )
@@ -76,10 +75,10 @@ def animate(
     for side, sign in SIDES:
         ankle, yaw, pitch, toes = steps.foot(times_s, side, sign)
         knee_to = R_local[:, 0, :, 2] + facing(yaw)[..., 2]  # where pelvis and foot point, each for its half
-        bend_leg(R_local, pelvis, skeleton, side, ankle, facing(yaw) @ about("x", pitch), knee_to)
-        R_local[:, JOINT[f"{side}_foot"]] = about("x", -toes)
+        bend_leg(R_local, pelvis, skeleton, side, ankle, facing(yaw) @ rotmat_about("x", pitch), knee_to)
+        R_local[:, JOINT[f"{side}_foot"]] = rotmat_about("x", -toes)
 
-    rotvec = Rotation.from_matrix(R_local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
+    rotvec = rotmat_to_rotvec(R_local).reshape(-1, 72)
     return Poses(rotvec[:, :3], rotvec[:, 3:], pelvis - skeleton.joints_rest[0])
 
 
@@ -177,7 +176,7 @@ class _Steps:
         """Ankle (T, 3) of a foot planted at (T, 2), rolled over its heel (pitch < 0) or ball (pitch > 0)."""
         flat = np.concatenate([place, np.full((len(place), 1), self.ankle_height_m)], axis=1)
         pivot = np.where(pitch[:, None] > 0, self.ball_offset, self.heel_offset)
-        rolled = pivot - np.einsum("tij,tj->ti", about("x", pitch), pivot)
+        rolled = pivot - np.einsum("tij,tj->ti", rotmat_about("x", pitch), pivot)
         return flat + np.einsum("tij,tj->ti", facing(yaw), rolled)
 
     def pelvis(self, times_s: Floats, height_m: Floats) -> tuple[Floats, Floats]:
@@ -191,8 +190,12 @@ class _Steps:
         place = place + sway[:, None] * np.stack([-np.sin(heading), np.cos(heading)], -1)
         turn = -self.manner.pelvis_turn_rad * np.cos(2 * np.pi * phase) * effort
         tilt = (0.05 + (0.1 if self.manner.jog else 0.0)) * effort
-        R = facing(heading) @ about("y", turn) @ about("z", 0.045 * stance * effort - 0.05 * rest)
-        return np.concatenate([place, height_m[:, None]], axis=1), R @ about("x", tilt)
+        R = (
+            facing(heading)
+            @ rotmat_about("y", turn)
+            @ rotmat_about("z", 0.045 * stance * effort - 0.05 * rest)
+        )
+        return np.concatenate([place, height_m[:, None]], axis=1), R @ rotmat_about("x", tilt)
 
     def pelvis_height(self) -> Floats:  # (n,) metres, at the route's own times
         """As high as both legs reach, smoothed: the rise and fall of an inverted pendulum comes by itself."""
@@ -236,9 +239,9 @@ def _pose_trunk_and_arms(R_local: Floats, steps: _Steps, times_s: Floats) -> Non
     for joint, share in (("spine1", 0.3), ("spine2", 0.3), ("spine3", 0.4)):
         bend = share * manner.slouch_rad
         R_local[:, JOINT[joint]] = (
-            about("y", share * turn)
-            @ about("z", -share * 0.055 * stance)
-            @ about("x", np.full(len(times_s), bend))
+            rotmat_about("y", share * turn)
+            @ rotmat_about("z", -share * 0.055 * stance)
+            @ rotmat_about("x", np.full(len(times_s), bend))
         )
 
     heading = steps.route.heading
@@ -246,7 +249,9 @@ def _pose_trunk_and_arms(R_local: Floats, steps: _Steps, times_s: Floats) -> Non
     gaze += 3 * restless * drift(times_s, 4.3, manner.phase + 0.5)
     nod = -0.6 * manner.slouch_rad - 0.04 * effort + restless * drift(times_s, 3.7, manner.phase + 0.8)
     for joint, share in (("neck", 0.5), ("head", 0.5)):
-        R_local[:, JOINT[joint]] = about("y", share * (gaze - turn * 0.6)) @ about("x", share * nod)
+        R_local[:, JOINT[joint]] = rotmat_about("y", share * (gaze - turn * 0.6)) @ rotmat_about(
+            "x", share * nod
+        )
 
     for side, sign in SIDES:
         forward = -sign * manner.arm_swing_rad * swing + 0.05
@@ -255,8 +260,8 @@ def _pose_trunk_and_arms(R_local: Floats, steps: _Steps, times_s: Floats) -> Non
         if manner.jog:
             flex = flex + 1.25 * effort
         down = np.pi / 2 - 0.12 - manner.arms_out_rad
-        R_local[:, JOINT[f"{side}_collar"]] = about("z", np.full(len(times_s), -sign * 0.12))
-        R_local[:, JOINT[f"{side}_shoulder"]] = about("x", -forward) @ about("z", -sign * down)
-        R_local[:, JOINT[f"{side}_elbow"]] = about("y", -sign * flex)
-        R_local[:, JOINT[f"{side}_wrist"]] = about("y", np.full(len(times_s), -sign * 0.12))
-        R_local[:, JOINT[f"{side}_hand"]] = about("z", np.full(len(times_s), -sign * 0.45))  # at ease
+        R_local[:, JOINT[f"{side}_collar"]] = rotmat_about("z", np.full(len(times_s), -sign * 0.12))
+        R_local[:, JOINT[f"{side}_shoulder"]] = rotmat_about("x", -forward) @ rotmat_about("z", -sign * down)
+        R_local[:, JOINT[f"{side}_elbow"]] = rotmat_about("y", -sign * flex)
+        R_local[:, JOINT[f"{side}_wrist"]] = rotmat_about("y", np.full(len(times_s), -sign * 0.12))
+        R_local[:, JOINT[f"{side}_hand"]] = rotmat_about("z", np.full(len(times_s), -sign * 0.45))  # at ease

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, about, turned_toward
+from choros.rotation import rotmat_about as about
+from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, turned_toward
 from choros.scenes.motion.routes import smoothstep
 
 

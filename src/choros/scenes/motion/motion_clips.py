@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from choros.datasets.mocap import MocapClip, load_folder, load_packed, mirror, resample
 from choros.datasets.mocap.folder import LICENCES, open_body_rest
 from choros.errors import ChorosError
+from choros.rotation import rotmat_about, rotmat_to_rotvec, rotvec_to_rotmat
 from choros.scenes.motion.floor_plan import FloorPlan
 from choros.scenes.motion.foot_planting import plant
 from choros.scenes.motion.rest_skeleton import (
@@ -26,7 +27,6 @@ from choros.scenes.motion.rest_skeleton import (
     Floats,
     Poses,
     RestSkeleton,
-    about,
     facing,
     joint_motion,
     turned_toward,
@@ -98,6 +98,7 @@ def _placed(rng: np.random.Generator, plan: FloorPlan, skeleton: RestSkeleton, p
     middle = (pelvis.min(axis=0) + pelvis.max(axis=0)) / 2
     half_time = float(plan.frames_s[len(plan.frames_s) // 2])
     for _ in range(PLACES):
+        # SciPy's own here and below, where `choros.rotation` would round differently, and so make other scenes.
         turn = Rotation.from_euler("z", rng.uniform(0, 2 * np.pi))
         spot = np.append(plan.spot(rng, half_time), 0.0)
         moved = turn.apply(pelvis - [*middle[:2], 0.0]) + spot
@@ -110,7 +111,7 @@ def _placed(rng: np.random.Generator, plan: FloorPlan, skeleton: RestSkeleton, p
 
 
 def _route(clip: Poses, pelvis: Floats, frames_s: Floats) -> Route:
-    ahead = Rotation.from_rotvec(clip.global_orient).as_matrix()[:, :, 2]
+    ahead = rotvec_to_rotmat(clip.global_orient)[:, :, 2]
     heading = np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0]))
     place = pelvis[:, :2]
     speed = np.zeros(len(place))
@@ -140,11 +141,11 @@ def play(
     count = len(frames_s)
     rest, sole_m = open_body_rest()
     upright = facing(np.array(np.pi / 2))  # from y up to z up
-    orient = upright @ Rotation.from_rotvec(clip.global_orient[:count]).as_matrix()
+    orient = upright @ rotvec_to_rotmat(clip.global_orient[:count])
     pelvis = (clip.transl[:count] + rest[0]).astype(np.float64) @ upright.T
     pelvis = (pelvis - [*pelvis[0, :2], 0.0]) * (skeleton.leg_m / RestSkeleton(rest, sole_m).leg_m)
     poses = Poses(
-        Rotation.from_matrix(orient).as_rotvec(),
+        rotmat_to_rotvec(orient),
         clip.body_pose[:count].astype(np.float64),
         pelvis - skeleton.joints_rest[0],
     )
@@ -162,10 +163,9 @@ def footed(poses: Poses, skeleton: RestSkeleton, frames_s: Floats) -> Poses:
     speed = np.linalg.norm(np.gradient(places[:, balls], frames_s, axis=0), axis=-1)
     height = places[:, balls, 2] - (rest[balls, 1] - skeleton.sole_m)
     stands = (height < STANDS_M) & (gaussian_filter1d(speed, 1.0, axis=0) < STANDS_M_S)
-    rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 3)
-    R_local = Rotation.from_rotvec(rotvec).as_matrix().reshape(-1, 24, 3, 3)
-    R_local, pelvis = plant(R_local, places[:, 0], stands, skeleton, frames_s)
-    rotvec = Rotation.from_matrix(R_local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
+    turns = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 24, 3)
+    R_local, pelvis = plant(rotvec_to_rotmat(turns), places[:, 0], stands, skeleton, frames_s)
+    rotvec = rotmat_to_rotvec(R_local).reshape(-1, 72)
     return Poses(rotvec[:, :3], rotvec[:, 3:], pelvis - rest[0])
 
 
@@ -193,7 +193,9 @@ def toes_up(poses: Poses, skeleton: RestSkeleton) -> Poses:
         j = JOINT[f"{side}_foot"]
         tip = places[:, j] + turns[:, j] @ [0.0, skeleton.sole_m - skeleton.joints_rest[j, 1], TOES_M]
         sunk = np.clip(-tip[:, 2] / TOES_M, 0.0, 0.9)
-        bent = Rotation.from_rotvec(pose[:, j - 1]) * Rotation.from_matrix(about("x", -np.arcsin(sunk)))
+        bent = Rotation.from_rotvec(pose[:, j - 1]) * Rotation.from_matrix(
+            rotmat_about("x", -np.arcsin(sunk))
+        )
         pose[:, j - 1] = bent.as_rotvec()
     return replace(poses, body_pose=pose.reshape(-1, 69))
 
@@ -216,8 +218,7 @@ def lowest_m(poses: Poses, skeleton: RestSkeleton) -> Floats:  # (T,)
 
 def looped(clip: MocapClip, frames: int) -> MocapClip:
     """A clip of at least so many frames: again and again, going on from where it ended and as it was turned."""
-    vectors = np.concatenate([clip.global_orient, clip.body_pose], axis=1).reshape(-1, 3)
-    once = Rotation.from_rotvec(vectors).as_matrix().reshape(-1, 24, 3, 3)
+    once = rotvec_to_rotmat(np.concatenate([clip.global_orient, clip.body_pose], axis=1).reshape(-1, 24, 3))
     rest, _ = open_body_rest()
     path_once = clip.transl + rest[0]
     overlap = max(min(int(BLEND_S * clip.fps), len(clip) // 3), 1)
@@ -236,7 +237,7 @@ def looped(clip: MocapClip, frames: int) -> MocapClip:
         middle = path[-overlap:] + weight[:, None] * (path_again[:overlap] - path[-overlap:])
         turns = np.concatenate([turns[:-overlap], seam.reshape(-1, 24, 3, 3), again[overlap:]])
         path = np.concatenate([path[:-overlap], middle, path_again[overlap:]])
-    vectors = Rotation.from_matrix(turns.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72).astype(np.float32)
+    vectors = rotmat_to_rotvec(turns).reshape(-1, 72).astype(np.float32)
     return replace(
         clip,
         global_orient=vectors[:, :3],

@@ -15,7 +15,8 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 
 from choros.body.kinematics import forward_kinematics
-from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, RestSkeleton, about, facing
+from choros.rotation import columns_to_rotmat, rotmat_about, rotmat_to_columns
+from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, RestSkeleton, facing
 from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 
 FPS = 15.0  # of the rows
@@ -40,12 +41,13 @@ def encode(R_local: Floats, pelvis: Floats, skeleton: RestSkeleton) -> Floats:
 
     ``R_local`` (T, 24, 3, 3), ``pelvis`` (T, 3) metres with the floor at y = 0.
     """
+    # Where the pelvis itself faces: the shipped weights know this heading, not that of who is first brought upright.
     yaw = np.unwrap(np.arctan2(R_local[:, 0, 0, 2], R_local[:, 0, 2, 2]))
-    R_heading_world = about("y", -yaw)
+    R_heading_world = rotmat_about("y", -yaw)
     step = np.einsum("tij,tj->ti", R_heading_world[:-1], np.diff(pelvis, axis=0)) * FPS / skeleton.leg_m
     turns = R_local[:, MOVED].copy()
     turns[:, 0] = R_heading_world @ turns[:, 0]
-    columns = turns[..., :2].swapaxes(-1, -2).reshape(len(turns), -1)
+    columns = rotmat_to_columns(turns).reshape(len(turns), -1)
     root = np.stack([step[:, 0], step[:, 2], np.diff(yaw) * FPS, pelvis[:-1, 1] / skeleton.leg_m], -1)
     return np.concatenate([root, columns[:-1], feet_standing(R_local, pelvis, skeleton)[:-1]], axis=1)
 
@@ -72,12 +74,12 @@ def decode(rows: Floats, times_s: Floats, skeleton: RestSkeleton) -> Acting:
     over_time = np.concatenate([heading[:, None], pelvis, rows[:, 4:]], axis=1)
     spline = CubicSpline(np.arange(len(rows)) / FPS, over_time)(times_s)
 
-    turns = orthonormal(spline[:, 4:-2].reshape(-1, len(MOVED), 2, 3))
+    turns = columns_to_rotmat(spline[:, 4:-2].reshape(-1, len(MOVED), 6))
     R_local = np.tile(np.eye(3), (len(times_s), 24, 1, 1))
     R_local[:, MOVED] = turns
     R_local[:, 0] = facing(spline[:, 0]) @ turns[:, 0]
     for side, sign in SIDES:
-        R_local[:, JOINT[f"{side}_hand"]] = about("z", -sign * RELAXED_HAND_RAD)
+        R_local[:, JOINT[f"{side}_hand"]] = rotmat_about("z", -sign * RELAXED_HAND_RAD)
     return Acting(R_local, spline[:, 1:4], spline[:, -2:])
 
 
@@ -91,14 +93,6 @@ def path(rows: Floats) -> tuple[Floats, Floats]:
     return heading, np.concatenate(
         [start[..., None] + [0, 0], np.cumsum(step[..., :-1, :], axis=-2)], axis=-2
     )
-
-
-def orthonormal(columns: Floats) -> Floats:
-    """Rotations (..., 3, 3) whose first columns are nearest (..., 2, 3), by Gram and Schmidt."""
-    first = columns[..., 0, :] / np.linalg.norm(columns[..., 0, :], axis=-1, keepdims=True)
-    second = columns[..., 1, :] - np.sum(first * columns[..., 1, :], axis=-1, keepdims=True) * first
-    second /= np.linalg.norm(second, axis=-1, keepdims=True)
-    return np.stack([first, second, np.cross(first, second)], axis=-1)
 
 
 def mirrored(rows: Floats) -> Floats:

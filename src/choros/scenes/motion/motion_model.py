@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from choros import weights
+from choros.rotation import rotmat_to_rotvec, rotvec_to_rotmat
 from choros.scenes.motion.foot_planting import plant
 from choros.scenes.motion.motion_features import FPS, MOVED, N_FEATURES, decode, path
 from choros.scenes.motion.rest_skeleton import Floats, Poses, RestSkeleton
@@ -164,16 +164,13 @@ def improvise(rng: np.random.Generator, skeleton: RestSkeleton, times_s: Floats)
     R_local[:, MOVED[1:]] = _within(R_local[:, MOVED[1:]], model.lowest.numpy(), model.highest.numpy())
     R_local, pelvis = plant(R_local, acting.pelvis, acting.stands > 0.5, skeleton, times_s)
     pelvis[:, :2] -= (pelvis[:, :2].min(axis=0) + pelvis[:, :2].max(axis=0)) / 2
-    rotvec = Rotation.from_matrix(R_local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)
+    rotvec = rotmat_to_rotvec(R_local).reshape(-1, 72)
     return Poses(rotvec[:, :3], rotvec[:, 3:], pelvis - skeleton.joints_rest[0])
 
 
 def _within(turns: Floats, lowest: Floats, highest: Floats) -> Floats:
     """Rotations (T, J, 3, 3) whose axis-angle is held between two bounds (J, 3), rad."""
-    rotvec = Rotation.from_matrix(turns.reshape(-1, 3, 3)).as_rotvec().reshape(*turns.shape[:2], 3)
-    return (
-        Rotation.from_rotvec(np.clip(rotvec, lowest, highest).reshape(-1, 3)).as_matrix().reshape(turns.shape)
-    )
+    return rotvec_to_rotmat(np.clip(rotmat_to_rotvec(turns), lowest, highest))
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from choros.body.kinematics import posed_joints
+from choros.rotation import columns_to_rotmat, rotvec_to_rotmat
 from choros.skeleton import JOINT_NAMES, PARENTS
 
 Floats = NDArray[np.float64]
@@ -45,38 +47,23 @@ class Poses:
 
 def joint_motion(joints_rest: Floats, poses: Poses) -> tuple[Floats, Floats]:
     """World rotations (T, 24, 3, 3) and places (T, 24, 3) of the joints of a body with joints (24, 3) at rest."""
-    rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 3)
-    turns = Rotation.from_rotvec(rotvec).as_matrix().reshape(-1, 24, 3, 3)
-    places = np.empty((len(turns), 24, 3))
-    places[:, 0] = joints_rest[0] + poses.transl
-    for j, parent in enumerate(PARENTS[1:], 1):
-        places[:, j] = places[:, parent] + turns[:, parent] @ (joints_rest[j] - joints_rest[parent])
-        turns[:, j] = turns[:, parent] @ turns[:, j]
-    return turns, places
-
-
-def about(axis: str, angle_rad: Floats | float) -> Floats:  # (..., 3, 3)
-    """Rotation about one of SMPL's axes: x left, y up, z forward."""
-    angle = np.asarray(angle_rad, np.float64)
-    i = "xyz".index(axis)
-    j, k = (i + 1) % 3, (i + 2) % 3
-    R = np.zeros((*angle.shape, 3, 3))
-    R[..., i, i] = 1
-    R[..., j, j] = R[..., k, k] = np.cos(angle)
-    R[..., k, j] = np.sin(angle)
-    R[..., j, k] = -R[..., k, j]
-    return R
+    rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 24, 3)
+    return posed_joints(rotvec_to_rotmat(rotvec), joints_rest, joints_rest[0] + poses.transl)
 
 
 def turned_toward(R: Floats, target: Floats, weight: Floats) -> None:
     """Turn rotations (T, 3, 3) the shorter way toward others by a weight (T,) of 0 to 1, in place."""
+    # As `rotation.rotmat_slerp`, but from quaternion to quaternion: other roundings would make other scenes.
     now = Rotation.from_matrix(R)
     step = (now.inv() * Rotation.from_matrix(target)).as_rotvec()
     R[:] = (now * Rotation.from_rotvec(weight[:, None] * step)).as_matrix()
 
 
 def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)
-    """R_world_body of somebody upright who faces along (cos, sin) of the heading on the floor."""
+    """R_world_body of somebody upright who faces along (cos, sin) of the heading on the floor.
+
+    On a scene's floor headings count from x as routes do, in `choros.rotation` from y.
+    """
     c, s = np.cos(heading_rad), np.sin(heading_rad)
     o, i = np.zeros_like(c), np.ones_like(c)
     return np.stack(
@@ -122,11 +109,5 @@ def bend_leg(
 
 def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
     """Rotation that carries a bone (3,) along (T, 3), its left axis towards the hinge (T, 3)."""
-
-    def frame(bone: Floats, hinge: Floats) -> Floats:
-        first = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
-        second = hinge - np.sum(hinge * first, axis=-1, keepdims=True) * first
-        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
-        return np.stack([first, second, np.cross(first, second)], axis=-1)
-
-    return frame(bone, hinge) @ frame(bone_rest, np.array([1.0, 0, 0])).T
+    to_world = columns_to_rotmat(np.concatenate([bone, hinge], axis=-1))
+    return to_world @ columns_to_rotmat(np.array([*bone_rest, 1.0, 0.0, 0.0])).T

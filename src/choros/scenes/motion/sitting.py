@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from choros.rotation import rotmat_about
 from choros.scenes.motion.rest_skeleton import (
     JOINT,
     SIDES,
     Floats,
     RestSkeleton,
-    about,
     facing,
     turned_toward,
 )
@@ -63,14 +63,14 @@ def sit(
     pelvis[:, 2] += (1 - np.cos(weight * np.pi / 2)) * (height - pelvis[:, 2])
 
     lean = LEAN_RAD * 4 * weight * (1 - weight)
-    R_local[:, 0] = R_local[:, 0] @ about("x", 0.5 * lean - 0.15 * weight)
+    R_local[:, 0] = R_local[:, 0] @ rotmat_about("x", 0.5 * lean - 0.15 * weight)
     for joint in ("spine1", "spine2", "spine3"):
-        R_local[:, JOINT[joint]] = R_local[:, JOINT[joint]] @ about("x", 0.17 * lean + 0.05 * weight)
-    R_local[:, JOINT["neck"]] = R_local[:, JOINT["neck"]] @ about("x", -0.4 * lean)
+        R_local[:, JOINT[joint]] = R_local[:, JOINT[joint]] @ rotmat_about("x", 0.17 * lean + 0.05 * weight)
+    R_local[:, JOINT["neck"]] = R_local[:, JOINT["neck"]] @ rotmat_about("x", -0.4 * lean)
     for side, sign in SIDES:
         rest = {
-            f"{side}_shoulder": about("x", -0.25) @ about("z", -sign * 1.38),
-            f"{side}_elbow": about("y", -sign * 0.75),
+            f"{side}_shoulder": rotmat_about("x", -0.25) @ rotmat_about("z", -sign * 1.38),
+            f"{side}_elbow": rotmat_about("y", -sign * 0.75),
         }
         for joint, target in rest.items():
             turned_toward(R_local[:, JOINT[joint]], target, weight)

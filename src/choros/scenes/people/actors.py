@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.compiled import compiled
+from choros.rotation import rotvec_to_rotmat
 from choros.scenes.motion.rest_skeleton import Poses, RestSkeleton
 from choros.scenes.motion.routes import Route
 from choros.scenes.people.cloth import Piece
@@ -55,7 +55,7 @@ class BodyMaker:
         """What the pose correctives add to the body's vertices in the T-pose."""
         if self.pose_dirs is None:
             return np.zeros((len(body_pose), self.body.n_vertices, 3), np.float32)
-        R = Rotation.from_rotvec(body_pose.reshape(-1, 3)).as_matrix().reshape(len(body_pose), 23, 3, 3)
+        R = rotvec_to_rotmat(body_pose.reshape(len(body_pose), 23, 3))
         features = (R - np.eye(3)).reshape(len(body_pose), -1).astype(np.float32)
         return (features @ self.pose_dirs).reshape(len(body_pose), -1, 3)
 
@@ -81,8 +81,9 @@ def skeleton_of(rest: RestBody, dressed: Dressed) -> RestSkeleton:
     return RestSkeleton(rest.joints, dressed.sole_m)
 
 
-def posed_joints(rest: RestBody, poses: Poses) -> tuple[Floats, Floats]:
-    """Global rotations (T, 24, 3, 3) and places (T, 24, 3) of the joints."""
+def acted(rest: RestBody, poses: Poses) -> tuple[Floats, Floats]:
+    """Global rotations (T, 24, 3, 3) and places (T, 24, 3) of the joints, in the world."""
+    # `rest_skeleton.joint_motion`, but by the body's own kinematics: what is seen is what the truth says, to the bit.
     rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1)
     joints = torch.from_numpy(rest.joints).expand(len(rotvec), 24, 3)
     turns, shifts = forward_kinematics(rotation_matrices(torch.from_numpy(rotvec)), joints)

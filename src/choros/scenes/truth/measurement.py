@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body import BodyParams
-from choros.camera import project
+from choros.camera import project_in_front
 from choros.compiled import compiled
 from choros.mesh.rasteriser import Canvas
+from choros.rotation import rotmat_to_rotvec
 from choros.scenes.camera.camera_moves import CameraSetup, FrameCameras
 from choros.scenes.people.actors import Actor, BodyMaker, posed
 from choros.scenes.place.solids import FAR_M
@@ -67,7 +67,7 @@ def measure(
     joints_world = np.stack([a.places[some] for a in actors], axis=1)
     joints_cam = joints_world @ R.mT + t[..., None, :]
     points_cam = np.stack([_keypoints(body_maker, a, some) for a in actors], axis=1) @ R.mT + t[..., None, :]
-    orient = Rotation.from_matrix((R @ turns).reshape(-1, 3, 3)).as_rotvec().reshape(*turns.shape[:2], 3)
+    orient = rotmat_to_rotvec(R @ turns)
     rest = np.stack([a.rest.joints[0] for a in actors])
     body_pose = np.stack([a.poses.body_pose[some].reshape(len(K), 69) for a in actors], axis=1)
 
@@ -80,8 +80,7 @@ def measure(
         np.where(in_frame.reshape(*in_frame.shape, *[1] * (x.ndim - 2)), x, 0)
         for x in (fraction, amodal, box)
     )
-    before = points_cam[..., 2] > NEAR_M
-    points_px = project(np.where(before[..., None], points_cam, [0, 0, 1]), K[:, None, None])
+    points_px, before = project_in_front(points_cam, K[:, None, None], NEAR_M)
     keypoints = np.concatenate([points_px, seen[..., None]], axis=-1)
     keypoints = np.where((before & in_frame[..., None])[..., None], keypoints, 0).astype(np.float32)
     return SceneTruth(
@@ -188,8 +187,8 @@ def _pixels(
     points_cam: Floats, K: Floats, width: int, height: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Column and row of the pixels that points (..., 3) fall on, the nearest ones for those outside."""
-    before = points_cam[..., 2] > NEAR_M
-    points_px = np.floor(project(np.where(before[..., None], points_cam, [0, 0, 1]), K))
+    points_px, before = project_in_front(points_cam, K, NEAR_M)
+    points_px = np.floor(np.where(before[..., None], points_px, K[:2, 2]))
     inside = before & np.all((points_px >= 0) & (points_px < [width, height]), axis=-1)
     pixel = np.clip(points_px, 0, [width - 1, height - 1]).astype(np.int64)
     return pixel[..., 0], pixel[..., 1], inside

@@ -77,9 +77,8 @@ def windowed(clip: LabelledClip, window_px: tuple[int, int, int, int], size: int
     x0, y0, x1, y1 = window_px
     frames = np.stack([_cut(image, window_px, size) for image in clip.images])
     box = Letterbox(x1 - x0, y1 - y0, size)
-    scale = size / max(x1 - x0, y1 - y0)
-    offset = np.array([box.left_px, box.top_px]) - scale * np.array([x0, y0])
-    affine = np.array([[scale, 0, offset[0]], [0, scale, offset[1]], [0, 0, 1]])
+    corner = np.array([x0, y0])
+    to_window = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]])
 
     known = clip.pointed[..., None] > 0
     low = clip.points_px.min(-2, initial=np.inf, where=known)
@@ -88,19 +87,19 @@ def windowed(clip: LabelledClip, window_px: tuple[int, int, int, int], size: int
     cut = np.clip(clip.first_box_px, [x0, y0, x0, y0], [x1, y1, x1, y1])
     area, left = (np.prod(np.maximum(b[:, 2:] - b[:, :2], 0), -1) for b in (clip.first_box_px, cut))
     seen = np.all((clip.keypoints_px[..., :2] > [x0, y0]) & (clip.keypoints_px[..., :2] < [x1, y1]), -1)
-    keypoints = clip.keypoints_px * [scale, scale, 1] + [*offset, 0]
-    keypoints[..., 2] *= seen
+    keypoints = clip.keypoints_px * seen[..., None]
+    keypoints[..., :2] = box.to_crop(clip.keypoints_px[..., :2] - corner)
     return replace(
         clip,
         images=frames,
         content_px=box.content_px(COARSEST_PX),
-        K=(affine @ clip.K).astype(np.float32),
-        first_box_px=(cut * scale + np.tile(offset, 2)).astype(np.float32),
+        K=box.K(to_window @ clip.K).astype(np.float32),
+        first_box_px=box.boxes_to_crop(cut - np.tile(corner, 2)).astype(np.float32),
         found=clip.found & (left > 0.3 * area) & inside[0],
         keypoints_px=keypoints.astype(np.float32),
-        points_px=(clip.points_px * scale + offset).astype(np.float32),
-        rho=(clip.rho + np.log(scale)).astype(np.float32),
-        size_px=(clip.size_px * scale).astype(np.float32),
+        points_px=box.to_crop(clip.points_px - corner).astype(np.float32),
+        rho=(clip.rho + np.log(box.scale)).astype(np.float32),
+        size_px=(clip.size_px * box.scale).astype(np.float32),
         pointed=clip.pointed * inside[..., None],
         posed=clip.posed & inside,
         placed=clip.placed & inside,

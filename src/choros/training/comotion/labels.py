@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
-from choros.camera import intrinsics, project
+from choros.camera import intrinsics, project_in_front
 from choros.datasets.sample import PersonLabel, Sample, to_coco17
 from choros.keypoints import box_of_keypoints
 from choros.motion import Motion
+from choros.rotation import rotvec_to_rotmat
 from choros.scenes.clip_stream import SceneClip
 from choros.skeleton import JOINT_NAMES
 from choros.training.comotion.labelled_clip import HEIGHT_M, LEFT_HIP, RIGHT_HIP, LabelledClip, narrow_hips
@@ -43,7 +43,7 @@ def clip_of_scene(clip: SceneClip, body: BodyModel) -> LabelledClip:
     """
     truth = clip.truth
     pose = np.concatenate([truth.global_orient, truth.body_pose], -1)
-    rotations = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(*pose.shape[:2], 24, 3, 3)
+    rotations = rotvec_to_rotmat(pose.reshape(*pose.shape[:2], 24, 3))
     pelvis = truth.joints_cam[:, :, 0].astype(np.float64)
     about = _about_pelvis(rotations, truth.betas, body)
     about[:, :, :24] = truth.joints_cam - truth.joints_cam[:, :, :1]  # children's too
@@ -51,8 +51,8 @@ def clip_of_scene(clip: SceneClip, body: BodyModel) -> LabelledClip:
 
     known = truth.in_frame & (pelvis[..., 2] > NEAR_M)
     points = about + pelvis[:, :, None]
-    before = (points[..., 2] > NEAR_M / 3) & known[..., None]
-    points_px = project(np.where(before[..., None], points, [0, 0, 1]), truth.K[:, None, None])
+    points_px, before = project_in_front(points, truth.K[:, None, None], NEAR_M / 3)
+    before &= known[..., None]
     pointed = before.astype(np.float32)
     pointed[:, :, 24:] *= grown[:, None]  # keypoints of the skin were made without the child's axis
     rho = np.log(truth.K[:, None, 0, 0] / np.where(known, pelvis[..., 2], 1))
@@ -163,7 +163,7 @@ class _Labels:
     def pose(self, t: int, p: int, global_orient: Floats, body_pose: Floats) -> None:
         """Person p in frame t has this pose, axis-angle, rad."""
         pose = np.concatenate([global_orient, body_pose]).reshape(24, 3)
-        self.rotations[t, p], self.posed[t, p] = Rotation.from_rotvec(pose).as_matrix(), True
+        self.rotations[t, p], self.posed[t, p] = rotvec_to_rotmat(pose), True
 
     def place(self, t: int, p: int, depth_m: float, focal_px: float) -> None:
         """Person p's pelvis is so deep in frame t."""

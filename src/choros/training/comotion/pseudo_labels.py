@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from choros._version import __version__
-from choros.camera import intrinsics, project
+from choros.camera import intrinsics, project_in_front
 from choros.datasets.test_footage import refuse_test_footage
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
@@ -31,6 +30,7 @@ from choros.lifter.lift import Lifting
 from choros.lifter.system import LifterSystem
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.outputs import atomic_write, claimed
+from choros.rotation import rotvec_to_rotmat
 from choros.video import Frame, open_video
 from choros.video.numbering import natural_key
 from choros.video.opening import takes_image_fps
@@ -136,12 +136,11 @@ class Judge:
         Infinite where no keypoint is confident, and where the fit reaches behind the camera. The size is the longer
         side of the box around the fit's keypoints: a detector's box is short where somebody is cut off or hidden.
         """
-        pose = np.concatenate([rows["global_orient"], rows["body_pose"]], -1).reshape(-1, 3)
-        rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
+        pose = np.concatenate([rows["global_orient"], rows["body_pose"]], -1)
+        rotations = rotvec_to_rotmat(pose.reshape(-1, 24, 3))
         betas, transl = rows["betas"].astype(np.float64), rows["transl"].astype(np.float64)
         points = self.lifting.keypoints_cam(rotations, betas, transl)
-        before = points[..., 2] > 0.1
-        points_px = project(np.where(before[..., None], points, [0, 0, 1]), K)
+        points_px, before = project_in_front(points, K, 0.1)
         size = np.ptp(points_px, axis=1).max(-1)
         sure = rows["keypoints_px"][..., 2] >= self.filters.confident
         away = np.linalg.norm(points_px - rows["keypoints_px"][..., :2], axis=-1)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from choros.datasets.mocap import MocapClip, mirror, resample
@@ -19,10 +18,10 @@ from choros.glamr.config import FPS, InfillerConfig
 from choros.glamr.egocentric import global_to_ego
 from choros.glamr.infiller import POSE, Window
 from choros.glamr.network_inputs import joints_about_pelvis, straight_way
-from choros.rotation import rotmat_to_columns
+from choros.rotation import rotmat_to_columns, rotvec_to_rotmat
 
 #: From the y-up world of captured clips to one with z up, in which whoever faced +z faces +y.
-Z_UP = Rotation.from_matrix([[-1.0, 0, 0], [0, 0, 1], [0, 1, 0]])
+R_Z_UP = np.array([[-1.0, 0, 0], [0, 0, 1], [0, 1, 0]])
 
 SHORTEST = 25  # frames of a clip that is learned from
 
@@ -40,9 +39,9 @@ class PersonMotion(NamedTuple):
     @classmethod
     def of(cls, clip: MocapClip) -> PersonMotion:
         """A clip that is at ``FPS`` already."""
-        body = Rotation.from_rotvec(clip.body_pose.reshape(-1, 3)).as_matrix().reshape(-1, 23, 3, 3)
-        root = (Z_UP * Rotation.from_rotvec(clip.global_orient)).as_matrix()
-        pelvis = Z_UP.apply(clip.transl + open_body_rest()[0][0])
+        body = rotvec_to_rotmat(clip.body_pose.reshape(-1, 23, 3))
+        root = R_Z_UP @ rotvec_to_rotmat(clip.global_orient)
+        pelvis = (clip.transl + open_body_rest()[0][0]) @ R_Z_UP.T
         return cls(*(torch.from_numpy(part).float() for part in (body, root, pelvis)))
 
     @property

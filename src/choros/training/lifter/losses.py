@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from choros.body.kinematics import forward_kinematics
 from choros.lifter.network import Hypotheses
-from choros.skeleton import PARENTS
 from choros.training.lifter.recipe import LifterRecipe
 
 
@@ -37,8 +37,7 @@ def losses(
     per_joint[0], per_joint[22:] = recipe.root_rotation, 0.1
     error = recipe.rotation * ((difference + 1e-4).sqrt() * per_joint).mean(-1)  # (B, T, H)
 
-    hypotheses = found.rotations.shape[-4]
-    joints = place_joints(found.rotations, rest[..., None, :, :].expand(*rest.shape[:2], hypotheses, 24, 3))
+    joints = place_joints(found.rotations, rest[..., None, :, :])
     true_joints = (truth.joints_cam - truth.joints_cam[..., :1, :])[..., None, :, :]
     miss = (joints - true_joints).norm(dim=-1)
     error = error + recipe.joints * miss.mean(-1)
@@ -72,25 +71,7 @@ def losses(
     return total + recipe.spread * (blame * nll).sum(-1).mean()
 
 
-#: The tree of joints by distance from the pelvis, parents of each: so that a tree takes nine products, not 23.
-_LEVELS: list[tuple[list[int], list[int]]] = []
-_depths = [0] * 24
-for _joint in range(1, 24):
-    _depths[_joint] = _depths[PARENTS[_joint]] + 1
-for _depth in range(1, max(_depths) + 1):
-    _level = [joint for joint in range(24) if _depths[joint] == _depth]
-    _LEVELS.append((_level, [PARENTS[joint] for joint in _level]))
-
-
 def place_joints(rotations: Tensor, rest: Tensor) -> Tensor:
     """Joints (..., 24, 3) about the pelvis, from local rotations (..., 24, 3, 3) and rest joints."""
-    turned: list[Tensor] = [rotations[..., 0, :, :]] + [torch.empty(0)] * 23
-    places: list[Tensor] = [torch.zeros_like(rest[..., 0, :])] + [torch.empty(0)] * 23
-    for level, parents in _LEVELS:
-        above = torch.stack([turned[parent] for parent in parents], -3)
-        bone = rest[..., level, :] - rest[..., parents, :]
-        local = above @ rotations[..., level, :, :]
-        at = torch.stack([places[parent] for parent in parents], -2) + (above @ bone[..., None])[..., 0]
-        for k, joint in enumerate(level):
-            turned[joint], places[joint] = local[..., k, :, :], at[..., k, :]
-    return torch.stack(places, -2)
+    _, shifts = forward_kinematics(rotations, rest)
+    return rest - rest[..., :1, :] + shifts

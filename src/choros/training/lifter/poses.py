@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.datasets.mocap import MocapClip
+from choros.rotation import rotmat_to_rotvec, rotvec_to_rotmat
 from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 from choros.training.lifter.keypoint_noise import log_uniform
 
@@ -55,9 +56,8 @@ class PoseClip(NamedTuple):
     @classmethod
     def of(cls, motion: MocapClip) -> PoseClip:
         """A motion-capture clip with its rotations as matrices."""
-        pose = np.concatenate([motion.global_orient, motion.body_pose], -1).reshape(-1, 3)
-        rotations = Rotation.from_rotvec(pose).as_matrix().reshape(-1, 24, 3, 3)
-        return cls(rotations.astype(np.float32), motion.transl)
+        pose = np.concatenate([motion.global_orient, motion.body_pose], -1)
+        return cls(_matrices(pose.reshape(-1, 24, 3)), motion.transl)
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,7 @@ def _straighten(rng: np.random.Generator, rotations: Floats, variety: PoseVariet
         return
     middle = rng.uniform(*variety.straightened_rad, (len(which), 1, 1))
     for hip, knee, ankle, _ in LEGS.values():
-        bend = Rotation.from_matrix(rotations[which, :, knee].reshape(-1, 3, 3)).as_rotvec()
-        bend = bend.reshape(len(which), -1, 3)
+        bend = rotmat_to_rotvec(rotations[which, :, knee].astype(np.float64))
         angle = np.linalg.norm(bend, axis=-1, keepdims=True)
         share = np.clip(angle / middle - 0.5, 0, 1)
         lost = (1 - share) * bend
@@ -229,5 +228,4 @@ def _turn_roots(rng: np.random.Generator, rotations: Floats, transl: Floats, var
 
 def _matrices(rotvec: Floats) -> NDArray[np.float32]:
     """Rotation matrices (..., 3, 3) of axis-angle vectors (..., 3), rad."""
-    flat = Rotation.from_rotvec(np.asarray(rotvec, np.float64).reshape(-1, 3)).as_matrix()
-    return flat.astype(np.float32).reshape(*rotvec.shape[:-1], 3, 3)
+    return rotvec_to_rotmat(np.asarray(rotvec, np.float64)).astype(np.float32)

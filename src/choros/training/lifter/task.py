@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.lifter.lift import network_metadata
 from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, person_view
+from choros.rotation import rotmat_to_rotvec
 from choros.training.lifter.batch import ClipConfig, sample
 from choros.training.lifter.losses import LifterTargets, losses
 from choros.training.lifter.poses import PoseClip, poses
@@ -81,7 +81,7 @@ def pose_prior(clips: Sequence[PoseClip], data: ClipConfig, seed: int) -> dict[s
     """Mean and precision root of the body poses of 21 joints that training sees; see ``PosePrior``."""
     n = 4000
     seen, _ = poses(np.random.default_rng([seed, 2**32]), clips, n, 1, np.ones(n, int), data.variety)
-    rotvec = Rotation.from_matrix(seen[:, 0, 1:22].reshape(-1, 3, 3)).as_rotvec().reshape(-1, 63)
+    rotvec = rotmat_to_rotvec(seen[:, 0, 1:22].astype(np.float64)).reshape(-1, 63)
     covariance = np.cov(rotvec.T) + 0.1**2 * np.eye(63)
     return {"mean": rotvec.mean(0), "precision_root": np.linalg.cholesky(np.linalg.inv(covariance)).T}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from choros.scenes.motion.motion_features import MOVED, orthonormal
+from choros.rotation import columns_to_rotmat, rotmat_to_rotvec
+from choros.scenes.motion.motion_features import MOVED
 from choros.scenes.motion.motion_model import Components, MotionModel
 from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
 from choros.skeleton import PARENTS
@@ -50,9 +50,7 @@ def fit_to_windows(model: MotionModel, windows: MotionWindows, recipe: MotionMod
     scale = feature_scale(open_skeleton())
     fit_components(model.windows, sample, scale)
     fit_components(model.pasts, sample[:, : model.config.past], scale)
-    columns = windows.rows[:, 0, 4:-2].double().numpy().reshape(-1, len(MOVED), 2, 3)[:, 1:]
-    rotvec = (
-        Rotation.from_matrix(orthonormal(columns).reshape(-1, 3, 3)).as_rotvec().reshape(len(columns), -1, 3)
-    )
+    columns = windows.rows[:, 0, 4:-2].double().numpy().reshape(-1, len(MOVED), 6)[:, 1:]
+    rotvec = rotmat_to_rotvec(columns_to_rotmat(columns))
     model.lowest.copy_(torch.as_tensor(rotvec.min(axis=0)))
     model.highest.copy_(torch.as_tensor(rotvec.max(axis=0)))

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from choros.datasets.mocap import MocapClip, resample
 from choros.datasets.mocap.folder import open_body_rest
 from choros.datasets.mocap.mocap_clip import activity
+from choros.rotation import rotvec_to_rotmat
 from choros.scenes.motion.motion_features import FPS, N_FEATURES, encode, mirrored, path
 from choros.scenes.motion.motion_model import MotionModelConfig
 from choros.scenes.motion.rest_skeleton import Floats, RestSkeleton
@@ -63,7 +63,7 @@ def rows_of(clip: MocapClip, skeleton: RestSkeleton, tempo: float = 1.0) -> Floa
     rotvec = np.concatenate([slow.global_orient, slow.body_pose], axis=1).astype(np.float64)
     if len(rotvec) < 2:
         return np.zeros((0, N_FEATURES))
-    R_local = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    R_local = rotvec_to_rotmat(rotvec.reshape(-1, 24, 3))
     return encode(R_local, slow.transl + skeleton.joints_rest[0], skeleton)
 
 

@@ -1,7 +1,7 @@
-"""Random numbers of a training run: torch's generators begin at a seed inside a block, and nobody else notices.
+"""Random numbers of networks: torch's generators begin at a seed inside a block, and nobody else notices.
 
 Layers draw their first weights and their dropout from torch's own generators and take no other; this is the one place
-where those are set. Whatever else is drawn in training has a generator of its own, made from the seed and the step.
+where those are set. Whatever else is drawn, in training or by systems, has a generator of its own.
 """
 
 from __future__ import annotations
