@@ -18,7 +18,7 @@ from choros.datasets.sample import PersonLabel, Sample, to_coco17
 from choros.keypoints import box_of_keypoints
 from choros.motion import Motion
 from choros.rotation import rotvec_to_rotmat
-from choros.scenes.clip_stream import SceneClip
+from choros.scenes.stream import SceneClip
 from choros.skeleton import JOINT_NAMES
 from choros.training.comotion.labelled_clip import HEIGHT_M, LEFT_HIP, RIGHT_HIP, LabelledClip, narrow_hips
 from choros.training.comotion.losses import N_POINTS, points_about_pelvis
@@ -36,7 +36,7 @@ LEAST_SIZE_PX = 8.0
 
 
 def clip_of_scene(clip: SceneClip, body: BodyModel) -> LabelledClip:
-    """A clip of `choros.scenes.clip_stream`: hidden people are as well known as others.
+    """A clip of `choros.scenes.stream`: hidden people are as well known as others.
 
     Somebody counts as found in the first frame if enough of them is to be seen there. Whoever has left the
     picture has no truth until they are back, and children no betas, since betas cannot say what they are.

@@ -123,7 +123,7 @@ def test_no_scene_of_a_stream_is_a_test_scene(monkeypatch):
     """Seeds of ten thousand scenes, without making them."""
     import sys
 
-    module, seeds = sys.modules["choros.scenes.clip_stream"], []
+    module, seeds = sys.modules["choros.scenes.stream"], []
     monkeypatch.setattr(module, "make_scene", lambda kind, seed, config: seeds.append(seed))
     monkeypatch.setattr(module, "_clip", lambda scene, index, frames, masks: index)
     assert list(islice(stream(0, replace(TINY, clips_per_scene=1)), 10_000)) == list(range(10_000))
