@@ -27,7 +27,8 @@ import numpy as np
 class {name}(NamedTuple):
     values: np.ndarray
 """
-RUN = "import numpy as np, loop, tables; print(loop.total(tables.{name}(np.arange(4.0))), len(loop.total.stats.cache_hits))"
+RUN = """import numpy as np, loop, tables
+print(loop.total(tables.{name}(np.arange(4.0))), len(loop.total.stats.cache_hits))"""
 
 
 def test_code_for_a_class_that_is_gone_is_compiled_anew(tmp_path):
