@@ -1,6 +1,5 @@
 """What ``import choros`` has for a motion that is there: the same as the commands do, by the same way."""
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +7,7 @@ import pytest
 
 import choros
 from choros.cli.main import main
-from choros.video import VideoWriter
 from tests.exporters.walkers import walkers
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    """A motion and its video, in which nothing is to be seen."""
-    folder, motion = tmp_path_factory.mktemp("scene"), walkers(first_s=Fraction(0))[:8]
-    motion.save(folder / "motion.npz")
-    with VideoWriter(folder / "video.mp4", motion.width, motion.height, motion.fps) as writer:
-        for pts in motion.pts:
-            writer.write(np.full((motion.height, motion.width, 3), 90, np.uint8), pts)
-    return folder
 
 
 def test_the_end_of_a_name_tells_the_format(tmp_path):
@@ -52,7 +39,7 @@ def test_export_is_the_command(tmp_path, capsys):
 
 
 def test_render_is_the_command(scene, tmp_path, capsys):
-    video, motion = scene / "video.mp4", choros.Motion.load(scene)
+    video, motion = scene.video, scene.truth
     done = []
     n = choros.render(
         motion, video, tmp_path / "a" / "%03d.png", ghosts=False, progress=lambda *at: done.append(at)
@@ -60,7 +47,7 @@ def test_render_is_the_command(scene, tmp_path, capsys):
     assert n == len(motion) == done[-1][0]
     words = [
         "show",
-        str(scene / "motion.npz"),
+        str(scene.folder / "motion.npz"),
         str(video),
         "--no-ghosts",
         "-o",
@@ -74,17 +61,17 @@ def test_render_is_the_command(scene, tmp_path, capsys):
 
 
 def test_world_is_the_command_and_is_drawn_without_its_video(scene, tmp_path, capsys):
-    world = choros.world(scene / "motion.npz", scene / "video.mp4", camera="static")
+    world = choros.world(scene.folder / "motion.npz", scene.video, camera="static")
     assert world.space == "world"
-    words = ["world", str(scene / "motion.npz"), str(scene / "video.mp4"), "--camera", "static"]
+    words = ["world", str(scene.folder / "motion.npz"), str(scene.video), "--camera", "static"]
     main([*words, "-o", str(tmp_path / "world.npz")])
     np.testing.assert_array_equal(choros.Motion.load(tmp_path / "world.npz").rows, world.rows)
     assert choros.render(world, output=tmp_path / "world.mp4", view="top") == len(world)
     with pytest.raises(choros.ChorosError, match=r"flying .*auto, static, turning, moving"):
-        choros.world(scene / "motion.npz", camera="flying")
+        choros.world(scene.folder / "motion.npz", camera="flying")
 
 
 def test_names_of_the_package_are_not_those_of_its_rooms():
     """Or importing a room would put it in the place of the function."""
     rooms = {path.stem for path in Path(choros.__file__).parent.iterdir() if path.suffix in ("", ".py")}
-    assert rooms & set(choros.__all__) == set()
+    assert rooms & set(choros.__all__) == set(choros._MODULES)

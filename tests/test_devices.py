@@ -105,7 +105,7 @@ def weights_path(tmp_path_factory):
 
 def rows_of(system):
     stream = system.stream()
-    return np.concatenate([stream.update(scenery(1, 160, 120), i / 10) for i in range(3)])
+    return np.concatenate([stream.update(scenery(1, 160, 120), i / 10).rows for i in range(3)])
 
 
 def test_lower_precision_is_for_image_features_and_is_told(weights_path, tmp_path):

@@ -15,12 +15,10 @@ from choros.motion import Motion
 from choros.scenes import SceneConfig, make_scene
 from choros.video import open_video
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scene")
+def three_people(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three_people")
     make_scene("easy", 5, SceneConfig(640, 360, Fraction(10), 2.0, people=3)).write(folder)
     return folder
 
@@ -31,12 +29,12 @@ def system():
 
 
 @pytest.fixture(scope="module")
-def motion(scene, system):
-    return choros.track(scene / "video.mp4", system)
+def motion(three_people, system):
+    return choros.track(three_people / "video.mp4", system)
 
 
-def test_people_are_found_followed_and_posed(scene, motion):
-    truth = Motion.load(scene / "motion.npz")
+def test_people_are_found_followed_and_posed(three_people, motion):
+    truth = Motion.load(three_people / "motion.npz")
     scores = evaluate_motion(truth, motion)
     assert scores["recall_visible"] > 0.8
     assert scores["IDF1"] > 0.75
@@ -45,9 +43,9 @@ def test_people_are_found_followed_and_posed(scene, motion):
     assert scores["mpjpe_mm"] < 170
 
 
-def test_frame_by_frame_is_the_file_bit_for_bit(scene, system, motion):
+def test_frame_by_frame_is_the_file_bit_for_bit(three_people, system, motion):
     stream = system.stream()
-    with open_video(scene / "video.mp4") as reader:
+    with open_video(three_people / "video.mp4") as reader:
         rows = [stream.update(frame.image, frame.pts_s).rows for frame in reader]
     np.testing.assert_array_equal(np.concatenate(rows), motion.rows)
 

@@ -12,8 +12,6 @@ from choros.motion import Motion
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FRAMES = 12
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def example(tmp_path, monkeypatch, capsys):

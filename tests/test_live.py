@@ -410,7 +410,6 @@ class Camera:
         self.process.wait()
 
 
-@pytest.mark.slow
 def test_an_rtsp_camera_that_goes_and_comes_back_is_recorded_across_the_break(tmp_path):
     pytest.importorskip("aio_rtsp_toolkit")
     write_video(tmp_path / "film.mp4", Kind("mp4", "libx264", options=X264), steady(1500))

@@ -56,7 +56,6 @@ def test_an_image_alone_and_in_a_batch_give_the_same():
             torch.testing.assert_close(alone[0], batched[i], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.slow
 def test_equals_timm():
     timm = pytest.importorskip("timm")
     theirs = timm.create_model("convnextv2_tiny", pretrained=False).eval()

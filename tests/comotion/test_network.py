@@ -327,7 +327,6 @@ def test_all_sizes_are_told_apart_by_numbers_only():
     assert sizes["small"] < sizes["base"] < sizes["large"]
 
 
-@pytest.mark.slow
 def test_one_training_step_of_large():
     network = ComotionNetwork(dataclasses.replace(PRESETS["large"], image_size_px=128))
     camera = torch.tensor([[[128.0, 0, 64], [0, 128, 64], [0, 0, 1]]])

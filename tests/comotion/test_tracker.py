@@ -475,7 +475,6 @@ def test_systems_load_it_with_weights_of_the_users_own(tmp_path):
         systems.load("lifter", strict=True)
 
 
-@pytest.mark.slow
 def test_the_weights_that_ship_follow_people():
     """Two seconds in which hardly anybody is hidden: everybody is found, under one number, in about their pose.
 

@@ -104,7 +104,6 @@ def test_one_capture_read_from_two_formats_is_one_motion(tmp_path: Path):
 
 
 @needs_shared
-@pytest.mark.slow
 def test_knees_and_elbows_bend_the_human_way():
     knees = [JOINT_NAMES.index(f"{side}_knee") - 1 for side in ("left", "right")]
     elbows = [JOINT_NAMES.index(f"{side}_elbow") - 1 for side in ("left", "right")]

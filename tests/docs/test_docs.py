@@ -164,7 +164,6 @@ def waving() -> Motion:
     return Motion(Header(Fraction(30), 640, 480, space="world"), frames, rows)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_blocks_run_as_written(page, assumed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

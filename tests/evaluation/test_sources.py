@@ -43,9 +43,7 @@ def test_named_sets_are_ten_clips_of_their_own(assets):
     }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n == "easy" else pytest.mark.slow) for n in TEST_SETS]
-)
+@pytest.mark.parametrize("name", TEST_SETS)
 def test_named_sets_are_what_they_were(name):
     """Known answers of the first clip; ``named_sets.py`` tells how to write them anew."""
     known = json.loads(KNOWN.read_text())

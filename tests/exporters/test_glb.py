@@ -231,7 +231,6 @@ def node_packages(tmp_path_factory):
     return folder / "node_modules"
 
 
-@pytest.mark.slow
 def test_khronos_validator_finds_nothing(node_packages, motion, tmp_path):
     files = []
     for space in ("camera", "world"):
@@ -292,7 +291,6 @@ def in_a_browser(page: Path, glb: Path, three: Path, times_s) -> list[dict]:
     return json.loads(html.unescape(answer[1]))
 
 
-@pytest.mark.slow
 def test_three_js_shows_everybody_where_they_are(node_packages, motion, tmp_path):
     frames = (0, 14, 29)
     (glb,) = write_glb(motion, tmp_path / "m.glb", ExportOptions(body=BODY))

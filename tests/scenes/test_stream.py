@@ -58,7 +58,6 @@ def test_workers_give_the_same_clips_and_end_with_the_stream(clips):
     assert not set(multiprocessing.active_children()) & workers
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_killed_is_told_of():
     running = stream(4, TINY, workers=1)
     before = set(multiprocessing.active_children())
