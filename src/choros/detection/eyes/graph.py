@@ -52,8 +52,8 @@ class OnnxGraph:
         """
         step = self.batch or len(blob)
         runs = [self._run(blob[i : i + step], step) for i in range(0, len(blob), step)]
-        if len(runs) == 1:
-            return {name: array[: len(blob)] for name, array in runs[0].items()}
+        if len(blob) == step:
+            return runs[0]
         return {name: np.concatenate([found[name] for found in runs])[: len(blob)] for name in runs[0]}
 
     def first_run(self) -> dict[str, NDArray[Any]]:
