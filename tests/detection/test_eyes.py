@@ -76,21 +76,28 @@ def test_heatmaps_are_read_where_they_are_bright(tmp_path, batch):
     assert found.shape == (2, 17, 3)
     # A cell's value is the mean of its four px, the first being 0 to 4: read as of its upper left corner.
     cell_px = 4 / eyes.crops.around(BOXES).scale[:, None]
-    np.testing.assert_allclose(found[..., :2] + cell_px / 2, np.broadcast_to(DOTS[:, None], (2, 17, 2)), atol=0.05)
+    np.testing.assert_allclose(
+        found[..., :2] + cell_px / 2, np.broadcast_to(DOTS[:, None], (2, 17, 2)), atol=0.05
+    )
     assert (found[..., 2] > 0.9).all()
     assert eyes.estimate(dots(), BOXES[:0]).shape == (0, 17, 3)
 
 
 def test_all_crops_go_through_one_run(tmp_path, monkeypatch):
     runs = []
+
+    def watched(network):
+        def run(names, given, run=network.run):
+            runs.append(len(given["image"]))
+            return run(names, given)
+
+        monkeypatch.setattr(network, "run", run)
+
     free, single = (
         keypoints_from(tiny_graphs.heatmaps(tmp_path / f"{batch}.onnx", batch=batch)) for batch in ("n", 1)
     )
-    for eyes in (free, single):
-        run = eyes._graph.network.run
-        monkeypatch.setattr(
-            eyes._graph.network, "run", lambda names, given, run=run: (runs.append(len(given["image"])), run(names, given))[1]
-        )  # fmt: skip
+    watched(free._graph.network)
+    watched(single._graph.network)
     np.testing.assert_array_equal(free.estimate(dots(), BOXES), single.estimate(dots(), BOXES))
     assert runs == [2, 1, 1]
 
@@ -133,7 +140,9 @@ def test_pixels_are_what_the_family_was_trained_on():
     picture = np.zeros((1, 2, 3, 3), np.uint8)
     picture[0, 1, 2] = 255, 128, 0
     rgb, bgr = IMAGENET_RGB.blob(picture)[0, :, 1, 2], IMAGENET_BGR.blob(picture)[0, :, 1, 2]
-    np.testing.assert_allclose(rgb, (np.array([255, 128, 0]) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], rtol=1e-5)
+    np.testing.assert_allclose(
+        rgb, (np.array([255, 128, 0]) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], rtol=1e-5
+    )
     np.testing.assert_allclose(bgr, rgb[::-1], rtol=1e-5)
 
 
@@ -149,7 +158,9 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize(("family", "make"), [(name, make) for name, makes in MAKERS.items() for make in makes])
+@pytest.mark.parametrize(
+    ("family", "make"), [(name, make) for name, makes in MAKERS.items() for make in makes]
+)
 def test_detectors_find_the_people_of_their_graph(tmp_path, family, make):
     detector = detector_from(make(tmp_path / "tiny.onnx"))
     assert isinstance(detector, Detector)
@@ -213,7 +224,9 @@ def test_what_is_of_no_family_is_refused_with_what_it_takes_and_gives(tmp_path):
     with pytest.raises(ChorosError, match=r"picodet.*rtmdet.*yolox.*gives depth"):
         detector_from(strange)
     with pytest.raises(ChorosError, match="one input"):
-        keypoints_from(tiny_graphs.constant(tmp_path / "words.onnx", {"a": np.zeros(1)}, (("words", ["n", 5]),)))
+        keypoints_from(
+            tiny_graphs.constant(tmp_path / "words.onnx", {"a": np.zeros(1)}, (("words", ["n", 5]),))
+        )
     with pytest.raises(ChorosError, match="it is not of the family simcc"):
         keypoints_from(f"simcc:{tiny_graphs.heatmaps(tmp_path / 'heat.onnx')}")
 

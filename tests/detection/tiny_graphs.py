@@ -16,9 +16,12 @@ OPSET, IR_VERSION = 17, 8  # of 2022: known to every onnxruntime that choros may
 def write(path, nodes, inputs, outputs, constants=None):
     """A graph of these nodes; ports are (name, shape) or (name, shape, type), with words for free sides."""
     infos = [
-        [helper.make_tensor_value_info(port[0], port[2] if len(port) > 2 else TensorProto.FLOAT, port[1]) for port in ports]
+        [
+            helper.make_tensor_value_info(name, *(kind or [TensorProto.FLOAT]), shape)
+            for name, shape, *kind in ports
+        ]
         for ports in (inputs, outputs)
-    ]  # fmt: skip
+    ]
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()]
     graph = helper.make_graph(nodes, "tiny", *infos, tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -185,7 +188,10 @@ def suppressed(path):
     dets = np.concatenate([PEOPLE, SCORES[:, None]], -1)
     dets = np.concatenate([dets, [[0, 0, 9, 9, 0.99]]]).astype(np.float32)[None]
     return constant(
-        path, {"dets": dets, "labels": np.array([[0, 0, 2]])}, FIXED, {"dets": [1, "k", 5], "labels": [1, "k"]}
+        path,
+        {"dets": dets, "labels": np.array([[0, 0, 2]])},
+        FIXED,
+        {"dets": [1, "k", 5], "labels": [1, "k"]},
     )
 
 
