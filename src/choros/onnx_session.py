@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnxruntime
 from numpy.typing import NDArray
@@ -20,6 +20,18 @@ Tensors = Mapping[str, NDArray[Any]]
 
 # Whoever imported onnxruntime before choros has its reports to its maker on (see `choros`); this ends what it can.
 onnxruntime.disable_telemetry_events()
+
+
+class Port(NamedTuple):
+    """What goes into a network or comes out of it."""
+
+    name: str
+    shape: tuple[int | None, ...]  # None where it is free
+    kind: str  # of its numbers, as onnxruntime says it: "float", "float16", "int64"
+
+    def __str__(self) -> str:
+        sides = ", ".join("?" if side is None else str(side) for side in self.shape)
+        return f"{self.name} ({sides}) {self.kind}"
 
 
 class Network:
@@ -37,7 +49,8 @@ class Network:
         self._made_of = path, threads, weights, device
         self._session: onnxruntime.InferenceSession | None = _session(*self._made_of)
         self._opening = threading.Lock()
-        self.input = str(self._session.get_inputs()[0].name)
+        self.inputs, self.outputs = _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
+        self.input = self.inputs[0].name
         _networks.add(self)
 
     @property
@@ -77,6 +90,17 @@ def _forked() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
+
+
+def _ports(told: Sequence[Any]) -> tuple[Port, ...]:
+    return tuple(
+        Port(
+            str(one.name),
+            tuple(side if isinstance(side, int) else None for side in one.shape),
+            str(one.type).removeprefix("tensor(").removesuffix(")"),
+        )
+        for one in told
+    )
 
 
 def _session(

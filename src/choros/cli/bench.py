@@ -12,7 +12,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from choros import systems
 from choros.cli.arguments import Flag, OptionalFile, OptionalFolder
-from choros.cli.networks import Networks, with_flags
+from choros.cli.networks import PARTS, Networks, with_flags
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -111,7 +111,7 @@ class Bench:
     """For real: only these rows (pose2sim, pictures3d, lsp_extended, coco_bysa, fixtures, vtest)."""
     clips: Annotated[tuple[Path, ...], arg(metavar="FILE...", help_behavior_hint="")] = ()
     """For real: any videos, for agreement with MoveNet Thunder's keypoints and jitter."""
-    eyes: OptionalFile = None
+    remember: OptionalFile = None
     """For real: file that keeps what was seen in every picture, so that a run with other weights is quicker."""
     explain: Flag = False
     """For real: why identities switched on vtest, one line a switch, and the causes counted."""
@@ -191,6 +191,8 @@ class Bench:
         told = [Path(weights).stem] if weights else []
         for option, value in self.networks.given().items():
             told.append(option if value is True else f"{option} {value}")
+        for part, text in self.networks.parts().items():
+            told.append(f"{PARTS[part].flag} {Path(text).stem}")
         return ", ".join([name, *told]), self.networks.loaded(name, weights_path=weights or None)
 
 

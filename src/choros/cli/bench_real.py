@@ -47,7 +47,7 @@ def bench_real(options: Bench, asked: Mapping[str, System | Recorded]) -> None:
             options.footage,
             rows=options.rows,
             clips=options.clips,
-            eyes=options.eyes,
+            remember=options.remember,
             keep=options.keep,
             world=options.world,
             progress=tell,

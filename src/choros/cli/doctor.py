@@ -76,7 +76,10 @@ class Doctor:
         for row in traces():
             written.add_row(*row)
         console.print(written)
-        console.print("nothing is sent: no machine is asked but those whose addresses you give")
+        console.print(
+            "nothing is sent: no machine is asked but those whose addresses you give, and by `choros eyes get` the one "
+            "that it names"
+        )
         if missing:
             print(
                 f"choros: {missing[0].path} is missing from this installation; install choros again.",

@@ -13,6 +13,7 @@ from choros.cli.completion import Completion
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
+from choros.cli.eyes import Eyes
 from choros.cli.grammar import as_spelled_today, check_options
 from choros.cli.live import Live
 from choros.cli.networks import check_names
@@ -38,6 +39,7 @@ Command = (
     | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Eyes, tyro.conf.subcommand("eyes")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Scenes, tyro.conf.subcommand("scenes")]

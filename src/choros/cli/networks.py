@@ -30,7 +30,8 @@ from tyro.conf import arg
 
 from choros import systems
 from choros.cli.arguments import Flag, Heights, OptionalFile, heights_of
-from choros.devices import DTYPES
+from choros.cli.eyes import detector_named, eyes_named, path_named
+from choros.devices import DTYPES, Device
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -56,6 +57,21 @@ _WRITTEN = {
 }
 
 
+class Part(NamedTuple):
+    """How a part of a system is named on the command line."""
+
+    flag: str
+    what: str
+    made: Callable[[str, Device], Any]
+
+
+PARTS = {
+    "keypoints": Part("eyes", "What reads keypoints: lightning, thunder", eyes_named),
+    "detector": Part("detector", "What finds people: nanodet", detector_named),
+}
+PartName = Annotated[str | None, arg(metavar="NAME|FILE.onnx", constructor=str, help_behavior_hint="")]
+
+
 @dataclass
 class Networks:
     """What systems are told, and where their networks run."""
@@ -74,9 +90,15 @@ class Networks:
                 found[name] = written.value(value)
         return found
 
+    def parts(self) -> dict[str, str]:
+        """The parts of systems that were asked for, by their names in the library, as they were written."""
+        written = {part: getattr(self, called.flag, None) for part, called in PARTS.items()}
+        return {part: text for part, text in written.items() if text is not None}
+
     def files(self) -> list[Path]:
-        """The files among them."""
-        return [value for value in self.given().values() if isinstance(value, Path)]
+        """The files among both."""
+        parts = [path_named(text, PARTS[part].flag) for part, text in self.parts().items()]
+        return [value for value in (*self.given().values(), *parts) if isinstance(value, Path)]
 
     @property
     def body_file(self) -> Path | None:
@@ -89,15 +111,19 @@ class Networks:
         flags = _flags(systems.entries())
         for name in self.given():
             systems.check_option(entry, name, "--" + flags[name].flag.replace("_", "-"))
+        for part in self.parts():
+            systems.check_option(entry, part, "--" + PARTS[part].flag)
         for file in self.files():
             if not file.is_file():
                 raise ChorosError(f"{file}: no such file; check the path.")
 
     def loaded(self, system: str | None = None, **more: Any) -> System:
         """The chosen system, or the one of that name, with all that was given and ``more``."""
-        return systems.load(
-            system or self.system, device=self.device, dtype=self.dtype, **(self.given() | more)
-        )
+        system, device = system or self.system, Device(self.device, self.dtype)
+        for part in self.parts():  # refused before its network is opened
+            systems.check_option(systems.entry_of(system), part, "--" + PARTS[part].flag)
+        parts = {part: PARTS[part].made(text, device) for part, text in self.parts().items()}
+        return systems.load(system, device=self.device, dtype=self.dtype, **parts, **(self.given() | more))
 
 
 def with_flags(command: type[Command], without: tuple[str, ...] = ()) -> type[Command]:
@@ -119,6 +145,10 @@ def _with_flags(command: Any, without: tuple[str, ...], entries: tuple[systems.E
     ]
     for name, written in _flags(entries).items():
         made.append((written.flag, Annotated[written.kind, arg(help=_help(name, entries))], written.default))
+    for part, flag in PARTS.items():
+        if having := [entry.name for entry in entries if part in entry.parts]:
+            what = f"{flag.what}, one of `choros eyes list`, or a file of yours ({', '.join(having)})."
+            made.append((flag.flag, Annotated[PartName, arg(help=what)], None))
     where = "Where networks run: auto (a CUDA GPU if there is one), cpu, cuda, cuda:1 or mps."
     numbers = "What networks compute in; less than float32 for image features alone, of systems that can."
     made.append(("device", Annotated[str, arg(help=where, metavar="DEVICE")], systems.AUTO))
@@ -133,7 +163,8 @@ def _with_flags(command: Any, without: tuple[str, ...], entries: tuple[systems.E
 
 def check_names(*commands: type) -> None:
     """Raise ``ChorosError`` where an option of a system has the name of one that a command has by itself."""
-    own = {field.name for command in commands for field in fields(command)} | {"system", "device", "dtype"}
+    own = {field.name for command in commands for field in fields(command)}
+    own |= {"system", "device", "dtype", *(called.flag for called in PARTS.values())}
     for option, written in _flags(systems.entries()).items():
         if written.flag in own:
             raise ChorosError(

@@ -23,6 +23,7 @@ def keep_out_of_home() -> None:
 
 def traces() -> list[tuple[str, str, str]]:
     """Whose, what it would write or send, and what becomes of it with choros."""
+    from choros.cli.eyes import eyes_folder
     from choros.compiled import kept_in
 
     code = kept_in() or "nowhere, since no folder can be written: compiled anew each time"
@@ -34,6 +35,7 @@ def traces() -> list[tuple[str, str, str]]:
         ("viser", "the page of `choros view`", "at this machine's own address; nothing is fetched for it"),
         ("tensorboard", "curves of `choros train --tensorboard`", "in the folder that is named"),
         ("python", "its compiled sources", "beside the sources, where these can be written"),
+        ("choros", "networks that `choros eyes get` fetches", str(eyes_folder())),
         ("others", "nothing", "nothing"),
     ]
 

@@ -1,5 +1,6 @@
 """People in one picture: boxes, COCO-17 keypoints, and the protocols to plug other networks in."""
 
+from choros.detection.eyes.recognise import detector_from, keypoints_from
 from choros.detection.finder import Detections, FinderOptions, PersonFinder
 from choros.detection.movenet import MoveNet
 from choros.detection.nanodet import NanoDet
@@ -13,4 +14,6 @@ __all__ = [
     "MoveNet",
     "NanoDet",
     "PersonFinder",
+    "detector_from",
+    "keypoints_from",
 ]

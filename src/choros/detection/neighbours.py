@@ -23,8 +23,11 @@ def estimate_apart(
     """Keypoints of everyone, each seen without what only the others' boxes hold.
 
     People with nobody near are estimated in one call on the whole image; each of the others in a call of
-    its own, on a copy of the surroundings. Raises `ChorosError` where the estimator breaks its protocol.
+    its own, on a copy of the surroundings. An estimator that ``tells_people_apart`` is asked about all at once.
+    Raises `ChorosError` where the estimator breaks its protocol.
     """
+    if getattr(estimator, "tells_people_apart", False):
+        return checked_keypoints(estimator, image, boxes_px)
     keypoints = np.empty((len(boxes_px), 17, 3), np.float32)
     near = _near(boxes_px)
     alone = ~near.any(-1)

@@ -59,7 +59,8 @@ class KeypointEstimator(Protocol):
     keypoint is right, because fitting weighs by it.
 
     ``estimate`` is called from several threads at once and must not depend on earlier calls. It may be called
-    with a part of the picture in which neighbours are painted over, at any size from 1 x 1 up.
+    with a part of the picture in which neighbours are painted over, at any size from 1 x 1 up; one that has an
+    attribute ``tells_people_apart`` that is true is asked about everybody at once, in the picture as it is.
 
     The smallest estimator there is, useful for testing a detector::
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from choros import detection
 from choros.detection import Detector, KeypointEstimator, PersonFinder
 from choros.errors import ChorosError
+from choros.run_identity import part_identity
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -68,7 +69,7 @@ class Memory:
     def _key(self, network: Any, question: Arrays) -> bytes:
         plain = {name: value for name, value in vars(network).items() if not name.startswith("_")}
         key = hashlib.sha256(self._code)
-        key.update(f"{type(network).__module__}.{type(network).__qualname__} {plain}".encode())
+        key.update(f"{part_identity(network)} {plain}".encode())
         for array in question:
             key.update(f"{array.dtype} {array.shape}".encode())
             key.update(np.ascontiguousarray(array).data)
@@ -87,6 +88,7 @@ class _Detector:
 class _Keypoints:
     def __init__(self, network: KeypointEstimator, memory: Memory) -> None:
         self._network, self._memory = network, memory
+        self.tells_people_apart = getattr(network, "tells_people_apart", False)
 
     def estimate(self, image: NDArray[np.uint8], boxes_px: NDArray[Any]) -> NDArray[Any]:
         if not len(boxes_px):

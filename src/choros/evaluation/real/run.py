@@ -117,7 +117,7 @@ def run_real(
     *,
     rows: Sequence[str] = (),
     clips: Sequence[Path] = (),
-    eyes: Path | None = None,
+    remember: Path | None = None,
     keep: Path | None = None,
     seconds: float = 12.0,
     world: bool = False,
@@ -126,7 +126,7 @@ def run_real(
     """Every row of every system; row by row, so that systems stand side by side.
 
     root: the folder of the footage; None measures the clips alone. rows: keys of ``ROWS``, none for all. clips: any
-    videos, of which the first ``seconds`` are looked at. eyes: a file that keeps what the systems' person finders
+    videos, of which the first ``seconds`` are looked at. remember: a file that keeps what the systems' person finders
     say of every picture (see ``remembered``), for this run's other systems and for other runs. keep: a folder for
     the predicted motions of clips, SYSTEM/CLIP/motion.npz. world: also bring vtest into one world, which takes a
     while, and compare places on the ground. Rows whose footage is missing come back with ``needs``.
@@ -136,8 +136,8 @@ def run_real(
         if name not in ROWS:
             raise ChorosError(f"there is no row called {name!r}; choose among: {', '.join(ROWS)}.")
     judge = PersonFinder.default()
-    if eyes:
-        memory = Memory(eyes)
+    if remember:
+        memory = Memory(remember)
         judge = memory.finder(judge)
         for system in systems.values():
             if isinstance(finder := getattr(system, "finder", None), PersonFinder):
