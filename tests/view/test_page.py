@@ -127,7 +127,6 @@ def drawn(picture: np.ndarray, person: int) -> np.ndarray:
     return (abs(hsv[..., 0].astype(int) - hue) <= 3) & (hsv[..., 1] > 110)
 
 
-@pytest.mark.slow
 def test_a_browser_shows_people_and_the_slider_moves_them(tmp_path):
     """One page for all, since to start a browser takes longest."""
     motion = walkers(camera_moves=False)
@@ -196,7 +195,6 @@ LONGEST = """(() => {
 })()"""  # noqa: E501
 
 
-@pytest.mark.slow
 def test_trails_and_the_cameras_path_end_at_a_cut(tmp_path):
     write_page([("m", walkers_after_a_cut())], tmp_path / "m.html")
     text = (tmp_path / "m.html").read_text()
@@ -213,7 +211,6 @@ def test_trails_and_the_cameras_path_end_at_a_cut(tmp_path):
     assert 0 < min(longest_m) <= max(longest_m) < 1 < AWAY_M
 
 
-@pytest.mark.slow
 def test_a_browser_says_what_is_wrong_with_a_page(tmp_path):
     write_page([("m", walkers())], tmp_path / "m.html")
     text = (tmp_path / "m.html").read_text()
