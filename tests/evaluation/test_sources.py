@@ -43,7 +43,9 @@ def test_named_sets_are_ten_clips_of_their_own(assets):
     }
 
 
-@pytest.mark.parametrize("name", TEST_SETS)
+@pytest.mark.parametrize(  # the first of these reads all the captured clips
+    "name", [pytest.param(n, marks=pytest.mark.slow if n.endswith("_mocap") else []) for n in TEST_SETS]
+)
 def test_named_sets_are_what_they_were(name):
     """Known answers of the first clip; ``named_sets.py`` tells how to write them anew."""
     known = json.loads(KNOWN.read_text())

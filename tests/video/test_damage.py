@@ -23,7 +23,6 @@ def read(path: Path) -> tuple[list[Frame], list[Gap]]:
         return list(reader), reader.gaps
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_corpus(tmp_path: Path) -> None:
     files = delivered = same = 0

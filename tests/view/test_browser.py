@@ -148,7 +148,6 @@ CANVAS = "JSON.stringify(document.querySelector('canvas').getBoundingClientRect(
 END = "document.querySelector('[role=slider]').dispatchEvent(new KeyboardEvent('keydown', {key: 'End', bubbles: true}))"
 
 
-@pytest.mark.slow
 def test_a_browser_shows_people_and_the_slider_moves_them(tmp_path):
     """Person 5 is there at first and not at the end, person 2 the other way round; frame k of the video is 8 k."""
     pytest.importorskip("viser")

@@ -138,7 +138,6 @@ def drawn(picture: np.ndarray, person: int) -> np.ndarray:
     return (abs(hsv[..., 0].astype(int) - hue) <= 3) & (hsv[..., 1] > 110)
 
 
-@pytest.mark.slow
 def test_a_browser_shows_people_and_the_slider_moves_them(tmp_path):
     """One page for all, since to start a browser takes longest."""
     motion = walkers(camera_moves=False)
@@ -216,7 +215,6 @@ def write_watched(motion: Motion, path: Path) -> None:
     )
 
 
-@pytest.mark.slow
 def test_trails_and_the_cameras_path_end_at_a_cut(tmp_path):
     write_watched(walkers_after_a_cut(), tmp_path / "m.html")
     with Page(tmp_path / "profile", 800, 640) as page:
@@ -235,7 +233,6 @@ def test_spells_in_which_the_camera_is_not_known(tmp_path):
     assert known["camera_unknown_s"] == []
 
 
-@pytest.mark.slow
 def test_a_camera_that_is_not_known_is_not_drawn_and_it_is_said(tmp_path):
     write_watched(walkers_whose_camera_is_lost(), tmp_path / "m.html")
     drawn_now = "watched.motions[0].camera.drawn[0].visible"
@@ -257,7 +254,6 @@ def test_a_camera_that_is_not_known_is_not_drawn_and_it_is_said(tmp_path):
         assert page.troubles == []
 
 
-@pytest.mark.slow
 def test_a_browser_says_what_is_wrong_with_a_page(tmp_path):
     write_page([("m", walkers())], tmp_path / "m.html")
     text = (tmp_path / "m.html").read_text()

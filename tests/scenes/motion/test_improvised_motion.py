@@ -184,7 +184,6 @@ def test_weights_say_what_they_are():
     assert sum(p.numel() for p in MotionModel().flow.parameters()) < 1_050_000
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not MOCAP.is_dir(), reason="needs the captured clips")
 def test_motion_is_new():
     """Half-second pieces of what is performed lie away from every piece of the clips that were learned from."""

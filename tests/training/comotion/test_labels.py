@@ -69,7 +69,6 @@ def test_a_system_teaches_what_it_saw(body):
     assert not clip.shaped.any()
 
 
-@pytest.mark.slow
 def test_a_scene_tells_the_truth_of_hidden_people_too(body):
     from choros.scenes import SceneConfig, StreamConfig, stream
 

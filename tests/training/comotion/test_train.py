@@ -137,7 +137,6 @@ def test_a_step_that_would_spoil_the_run_is_left_out(options, tmp_path, monkeypa
     assert all(tensor.isfinite().all() for tensor in stored.values())
 
 
-@pytest.mark.slow
 def test_pictures_and_numbers_of_held_out_clips(options, tmp_path):
     told = []
     watched = recipe(stage(), held_out_clips=2, held_out_every=4)
@@ -165,7 +164,6 @@ def _one_of_two(rank, folder):
     dist.destroy_process_group()
 
 
-@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     torch.multiprocessing.spawn(_one_of_two, (tmp_path,), nprocs=2)
     assert [step for step, *_ in losses_of(tmp_path / "run")] == [1, 2, 3]

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 
 from choros.comotion.network import ComotionNetwork
@@ -65,7 +64,6 @@ def test_padding_changes_no_loss():
         torch.testing.assert_close(alone[name], both[name], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_it_learns_a_clip_by_heart():
     network = ComotionNetwork(TINY)
     clip = drawn_clip(1, frames=3)

@@ -63,7 +63,6 @@ def test_learning_gets_better(tmp_path):
     assert np.mean(told[50:]) < 0.5 * np.mean(told[:50])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", ["infiller", "trajectory"])
 def test_the_papers_networks_take_a_step_and_every_weight_gets_a_gradient(what):
     clips = [clip(seconds=5.0, speed_m_s=1.0)]

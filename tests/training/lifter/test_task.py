@@ -16,7 +16,6 @@ from tests.training.captured import SWINGING
 from tests.training.stopping import killed_at, stop_after
 
 
-@pytest.mark.slow
 def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
     recipe = LifterRecipe(steps=6, warmup=2, checkpoint_every=3)
 

@@ -49,7 +49,6 @@ def test_what_is_trained_moves_like_its_clips(tmp_path):
     assert np.abs(following - past[:, 10:-2]).mean() < 0.6 * np.abs(apart - past[:, 10:-2]).mean()
 
 
-@pytest.mark.slow
 def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
     run = MotionModelRecipe(
         steps=100, batch=8, warmup=2, checkpoint_every=20, tempos=(1.0,), component_windows=100
