@@ -142,8 +142,10 @@ def rotmat_slerp(a: Array, b: Array, share: Array) -> Array:
 
 def rotvec_slerp(a: Floats, b: Floats, share: Floats) -> Floats:
     """Rotation vectors ``share`` (n,) of the shortest way from a to b, (n, ..., 3); 0 gives a, and 1 gives b."""
-    way = rotvec_composition(-a, b)
-    return rotvec_composition(a, share.reshape(-1, *[1] * (a.ndim - 1)) * way)
+    start, end = (Rotation.from_rotvec(v.reshape(-1, 3)) for v in (a, b))
+    way = (start.inv() * end).as_rotvec().reshape(a.shape)
+    part = share.reshape(-1, *[1] * (a.ndim - 1)) * way
+    return (start * Rotation.from_rotvec(part.reshape(-1, 3))).as_rotvec().reshape(a.shape)
 
 
 def rotmat_between(a: Floats, b: Floats) -> Floats:
@@ -178,13 +180,13 @@ def rotmat_about(axis: str, angle_rad: Any) -> Any:
     if not isinstance(angle_rad, (np.ndarray, np.number, float)):
         import torch as module
     cos, sin = module.cos(angle_rad), module.sin(angle_rad)
-    zero, one = module.zeros_like(cos), module.ones_like(cos)
-    rows = {
-        "x": [one, zero, zero, zero, cos, -sin, zero, sin, cos],
-        "y": [cos, zero, sin, zero, one, zero, -sin, zero, cos],
-        "z": [cos, -sin, zero, sin, cos, zero, zero, zero, one],
-    }
-    return module.stack(rows[axis], -1).reshape(*cos.shape, 3, 3)
+    this = "xyz".index(axis)
+    following, last = (this + 1) % 3, (this + 2) % 3
+    rotmat = module.zeros((*cos.shape, 3, 3), dtype=cos.dtype, device=cos.device)
+    rotmat[..., this, this] = 1
+    rotmat[..., following, following] = rotmat[..., last, last] = cos
+    rotmat[..., last, following], rotmat[..., following, last] = sin, -sin
+    return rotmat
 
 
 # --- small turns ------------------------------------------------------------------------------------

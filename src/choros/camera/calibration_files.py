@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from choros.camera.calibration import Calibration, rows_of
 from choros.camera.lens import COEFFICIENTS, TO_CENTRES, Lens, LensModel
 from choros.errors import ChorosError
+from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 Cameras = dict[str, Callable[[], Calibration]]  # made only if asked for: a lens that we lack spoils no other
@@ -253,7 +254,7 @@ def _pose(table: Mapping[str, Any]) -> Any:
     )
     try:
         turn, t = _array(rotation), _array(translation).ravel()
-        R = cv2.Rodrigues(turn.reshape(3, 1))[0] if turn.size == 3 else turn.reshape(3, 3)
+        R = rotvec_to_rotmat(turn.reshape(3)) if turn.size == 3 else turn.reshape(3, 3)
         if t.size != 3 or not (np.isfinite(R).all() and np.isfinite(t).all()):
             return None
     except (KeyError, TypeError, ValueError):
