@@ -9,7 +9,7 @@ from choros.scenes.motion.gait import Manner, animate
 from choros.scenes.motion.rest_skeleton import JOINT, about, bend_leg, facing
 from choros.scenes.motion.routes import Leg, walk
 from choros.skeleton import PARENTS
-from choros.training.motion_model.windows import open_figure
+from choros.training.motion_model.windows import open_skeleton
 
 BALLS = [JOINT["left_foot"], JOINT["right_foot"]]
 TIMES = np.arange(0, 4, 1 / 30)
@@ -17,7 +17,7 @@ TIMES = np.arange(0, 4, 1 / 30)
 
 def walking():
     """R_local and pelvis of our own gait, whose feet do not slide."""
-    body = open_figure()
+    body = open_skeleton()
     poses = animate(walk((Leg(((-3.0, 0.0), (3.0, 0.0))),), 1.1, 5, (0, 0.5, 2.0)), body, Manner(), TIMES)
     rotvec = np.concatenate([poses.global_orient, poses.body_pose], axis=1).reshape(-1, 3)
     R_local = Rotation.from_rotvec(rotvec).as_matrix().reshape(-1, 24, 3, 3)
@@ -73,7 +73,7 @@ def test_somebody_in_the_air_is_only_kept_off_the_floor():
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_leg_reaches(side):
-    body = open_figure()
+    body = open_skeleton()
     rng = np.random.default_rng(0)
     R_local = np.tile(np.eye(3), (50, 24, 1, 1))
     R_local[:, 0] = facing(rng.uniform(-3, 3, 50)) @ about("x", rng.uniform(-0.5, 0.5, 50))
@@ -102,7 +102,7 @@ def test_a_walker_whose_contacts_are_missed_now_and_then_still_stands():
 
 
 def test_toes_bend_where_the_heel_is_up():
-    body = open_figure()
+    body = open_skeleton()
     R_local = np.tile(np.eye(3), (30, 24, 1, 1))
     R_local[:, 0] = facing(np.full(30, 0.3))
     for side in ("left", "right"):

@@ -23,7 +23,7 @@ from choros.scenes.motion.motion_model import (
     shipped_model,
 )
 from choros.scenes.motion.rest_skeleton import JOINT, RestSkeleton
-from choros.training.motion_model.windows import open_figure, rows_of
+from choros.training.motion_model.windows import open_skeleton, rows_of
 
 TIMES = np.arange(0, 12, 1 / 30)
 BALLS = [JOINT["left_foot"], JOINT["right_foot"]]
@@ -32,7 +32,7 @@ MOCAP = Path(__file__).parents[4] / "shared/assets/mocap"
 
 @pytest.fixture(scope="module")
 def performances():
-    body = open_figure()
+    body = open_skeleton()
     return [improvise(np.random.default_rng(seed), body, TIMES) for seed in range(8)]
 
 
@@ -44,14 +44,14 @@ def placed(poses, body):
 
 
 def test_the_same_seed_acts_the_same(performances):
-    again = improvise(np.random.default_rng(3), open_figure(), TIMES)
+    again = improvise(np.random.default_rng(3), open_skeleton(), TIMES)
     np.testing.assert_array_equal(again.body_pose, performances[3].body_pose)
     np.testing.assert_array_equal(again.transl, performances[3].transl)
     assert np.abs(performances[2].body_pose - performances[3].body_pose).mean() > 0.02
 
 
 def test_people_stay_about_the_origin_and_on_their_feet(performances):
-    body = open_figure()
+    body = open_skeleton()
     for poses in performances:
         R_local, joints = placed(poses, body)
         assert np.linalg.norm(joints[:, :, :2], axis=-1).max() < 3
@@ -63,7 +63,7 @@ def test_people_stay_about_the_origin_and_on_their_feet(performances):
 
 def test_feet_hold_and_stay_above_the_floor(performances):
     """In each moment at which somebody is on the floor a foot holds: most of the time wholly, else nearly."""
-    body = open_figure()
+    body = open_skeleton()
     height = body.joints_rest[BALLS, 1] - body.sole_m
     for poses in performances:
         balls = placed(poses, body)[1][:, BALLS]
@@ -92,7 +92,7 @@ def test_joints_turn_as_far_as_people_s_did(performances):
 
 def test_people_act(performances):
     """Hands move, and people differ."""
-    body = open_figure()
+    body = open_skeleton()
     hands = []
     for poses in performances:
         joints = placed(poses, body)[1]
@@ -104,7 +104,7 @@ def test_people_act(performances):
 
 def test_the_frame_rate_does_not_change_who_acts():
     """Before the feet are planted, motion is the same curve at any rate."""
-    body = open_figure()
+    body = open_skeleton()
     fast = improvise(np.random.default_rng(5), body, np.arange(0, 5.01, 1 / 50))
     slow = improvise(np.random.default_rng(5), body, np.arange(0, 5.01, 1 / 25))
     elbow = slice(3 * JOINT["left_elbow"] - 3, 3 * JOINT["left_elbow"])
@@ -112,7 +112,7 @@ def test_the_frame_rate_does_not_change_who_acts():
 
 
 def test_a_child_acts_in_its_own_size():
-    body = open_figure()
+    body = open_skeleton()
     child = RestSkeleton(0.6 * body.joints_rest, 0.6 * body.sole_m)
     poses = improvise(np.random.default_rng(1), child, TIMES)
     joints = placed(poses, child)[1]
@@ -165,7 +165,7 @@ def test_roll_outs_are_long_enough_and_stay():
     rows = roll_out(shipped_model(), np.random.default_rng(0), 60)
     assert len(rows) >= 60
     assert rows.shape[1] == N_FEATURES
-    assert np.linalg.norm(path(rows)[1], axis=1).max() * open_figure().leg_m < 3
+    assert np.linalg.norm(path(rows)[1], axis=1).max() * open_skeleton().leg_m < 3
 
 
 def test_weights_of_something_else_are_refused(tmp_path):
@@ -192,7 +192,7 @@ def test_motion_is_new():
 
     model, piece = shipped_model(), int(FPS / 2)
     sources = ["cmu-expmap", "deepmimic"]
-    clips = [rows_of(clip, open_figure()) for clip in load_folder(MOCAP, sources=sources)]
+    clips = [rows_of(clip, open_skeleton()) for clip in load_folder(MOCAP, sources=sources)]
     made = [roll_out(model, np.random.default_rng(seed), 90) for seed in range(4)]
 
     def pieces(rows, step):

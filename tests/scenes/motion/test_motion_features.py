@@ -18,7 +18,7 @@ from choros.scenes.motion.motion_features import (
 )
 from choros.scenes.motion.rest_skeleton import JOINT, about
 from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
-from choros.training.motion_model.windows import open_figure
+from choros.training.motion_model.windows import open_skeleton
 
 N = 40
 #: From the captures' world (x, y up, z) to ours (z up), such that facing +z there is facing +y here.
@@ -38,7 +38,7 @@ def wandering(seed=0):
 
 
 def test_there_and_back():
-    body = open_figure()
+    body = open_skeleton()
     R_local, pelvis = wandering()
     rows = encode(R_local, pelvis, body)
     assert rows.shape == (N - 1, N_FEATURES)
@@ -50,7 +50,7 @@ def test_there_and_back():
 
 
 def test_rows_do_not_know_where_or_which_way():
-    body = open_figure()
+    body = open_skeleton()
     R_local, pelvis = wandering()
     elsewhere = R_local.copy()
     elsewhere[:, 0] = about("y", 1.9) @ R_local[:, 0]
@@ -59,7 +59,7 @@ def test_rows_do_not_know_where_or_which_way():
 
 
 def test_mirrored_rows_are_those_of_a_mirrored_person():
-    body = open_figure()
+    body = open_skeleton()
     rest = body.joints_rest
     symmetric = (rest + rest[list(MIRROR_JOINTS)] * [-1, 1, 1]) / 2
     body = type(body)(symmetric, body.sole_m)
@@ -81,7 +81,7 @@ def test_a_turning_walker_goes_in_a_circle():
 
 
 def test_feet_that_stand():
-    body = open_figure()
+    body = open_skeleton()
     R_local = np.tile(np.eye(3), (30, 24, 1, 1))
     pelvis = np.tile(body.joints_rest[0] - [0, body.sole_m, 0], (30, 1))
     lifted = R_local.copy()
