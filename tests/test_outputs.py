@@ -91,7 +91,10 @@ def killed(code, *arguments):
 
 
 def test_parts_of_a_killed_run_go_with_the_next_and_those_of_a_running_one_stay(tmp_path):
-    killed("import sys; from choros.outputs import *; p = Part(Path(sys.argv[1]))", tmp_path / "overlay.mp4")
+    killed(
+        "import sys; from choros.outputs import *; p = PartialFile(Path(sys.argv[1]))",
+        tmp_path / "overlay.mp4",
+    )
     assert len(names(tmp_path)) == 1
     running = PartialFile(tmp_path / "other.mp4")
     with atomic_write(tmp_path / "m.npz"):

@@ -1,8 +1,8 @@
-"""By what a clip is known again when a run goes on: not by its name, under which another one may lie by then.
+"""The identity of a clip, for resuming a run: by content, since another file may by then have its name.
 
-A file is known by its size and a hash of blocks spread over it, the first and the last among them; a folder by the
-names, sizes and such blocks of its files. When it was changed is told as well, but a copy is the same clip. What
-cannot be read twice (pipes, cameras, streams) has no identity.
+A file is identified by its size and a hash of blocks spread over it, the first and the last among them; a folder by
+the names, sizes and such blocks of its files. The time of its last change is kept too, but a copy is the same clip.
+What cannot be read twice (pipes, cameras, streams) has no identity.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where networks run and in which numbers: one name, as PyTorch and as onnxruntime know it.
+"""Device and dtype of networks: one name for PyTorch and onnxruntime alike.
 
-A device that is asked for by its name is there or refused. ``auto`` is CUDA for whichever of the two libraries has it
-and the CPU else; the GPU of a Mac, on which nobody measured anything yet, must be asked for.
+A device that is asked for by its name is used or refused. ``auto`` is CUDA for whichever of the two libraries has it
+and the CPU else; the GPU of a Mac, which has not been measured yet, must be asked for.
 """
 
 from __future__ import annotations

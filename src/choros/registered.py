@@ -1,7 +1,7 @@
-"""What a room offers of rooms above it, which it does not know: by name, and imported when it is first asked for.
+"""Functions of rooms above that a room offers to its users, by name, imported when they are first called for.
 
-A ``Motion`` gives joints and vertices and shows itself in a notebook, though bodies and drawing are above it. Where
-each of these is done stands in ``choros/__init__.py``, which runs before any room is opened.
+A ``Motion`` has joints, vertices and a picture for notebooks, though bodies and drawing are rooms above it. Where each
+of these functions is defined is registered in ``choros/__init__.py``, which runs before any room is imported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""By what a run is known again when it goes on: its system, the system's files and options, and what it tracks.
+"""The identity of a run, for resuming it: its system with its files and options, and the input that it tracks.
 
-All of it stands in the header of a motion and of its journal, where ``difference`` finds what two runs do not share.
-Of options only those are told that are not as they come; a file is told by the SHA-256 of its bytes, not by its name.
+It is part of the header of a motion and of its journal, where ``difference`` finds what two runs do not share. Only
+options that differ from their defaults are kept; a file is identified by the SHA-256 of its bytes, not by its name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""People as whoever uses them thinks of them: where somebody's right wrist is, in metres. NumPy alone.
+"""Joints and keypoints of the people in rows, by name: where somebody's right wrist is, in metres. NumPy alone.
 
-Over rows of a motion or a running stream, without torch: a few people take a third of a millisecond.
+For rows of a motion or a running stream, without torch: a few people take a third of a millisecond.
 """
 
 from __future__ import annotations

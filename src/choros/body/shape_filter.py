@@ -1,8 +1,8 @@
 """Shape as eleven numbers to be estimated: ten betas and the open body's child axis, with what is known of them.
 
-A body's points are linear in its shape once its pose is given, so every sight is a linear measurement of the
-shape. ``Knowledge`` adds them up as an information filter does: a matrix and a vector a person, whatever the
-number of sights. What a sight cannot tell apart from the pose (a shin that looks short may be short or point at
+A body's points are linear in its shape once its pose is given, so every observation is a linear measurement of the
+shape. Measurements add up as in an information filter: a matrix and a vector a person, whatever their number.
+What one of them cannot tell apart from the pose (a shin that looks short may be short or point at
 the camera) is taken out of it by a Schur complement, so that a limb seen from the side says how long it is and
 one seen end-on says next to nothing.
 

@@ -1,4 +1,4 @@
-"""Rows of a motion as parameters of a body, and everybody's skin."""
+"""Rows of a motion as parameters and skinned vertices of a body model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""After the network: bodies put on the keypoints that the heatmaps show near them.
+"""Bodies fitted to the peaks of the keypoint heatmaps after the network's update.
 
-The network says who is where and in which pose to about the width of a limb; how far its joints then are from the
-heatmaps' peaks can be read off, and least squares take it from there. That is ours, for the small size, whose
+The network gives poses to about the width of a limb; the distances of its joints from the heatmaps' peaks can be
+measured, and least squares reduce them. That is ours, for the small size, whose
 heatmaps are better than its update. Each peak counts for those who are nearest to it, so nobody is drawn onto
 somebody else's body; who shows nothing stays as the network says.
 """

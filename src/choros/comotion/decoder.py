@@ -1,4 +1,7 @@
-"""People's tokens ask the image, then each other (CoMotion, A.3): what initialisation and update share."""
+"""The transformer decoder that initialisation and update share (CoMotion, A.3).
+
+Tokens of each person attend to the image, then to those of other people, then to each other, some rounds of it.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """All rounds, from what is known of each person to tokens that have seen the image and the others."""
+    """All rounds of `DecoderLayer`: each person's encoded state to tokens that have attended to image and others."""
 
     def __init__(self, config: ComotionConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which tracks are on one person, and which of those is to go."""
+"""Tracks that follow the same person, and which of them ends."""
 
 from __future__ import annotations
 

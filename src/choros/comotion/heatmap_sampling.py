@@ -1,7 +1,7 @@
-"""Where a person's keypoints are to be seen, near where they are thought to be: heatmaps read through windows.
+"""Keypoint heatmaps sampled near a person's predicted keypoints, through Gaussian windows.
 
-For each keypoint and each of some Gaussian windows about its predicted place: the mean place of the heatmap there,
-its spread and its height, all measured by the person. That is ours, for the small size: the paper's tokens learn to
+For each keypoint and window: the mean position of the heatmap there, its spread and its height, in units of the
+person's size. That is ours, for the small size: the paper's tokens learn to
 find the joints by attention alone, in many steps; here they are told, by a product of small matrices that costs next
 to nothing, and attention is left with what keypoints do not say.
 """

@@ -1,7 +1,7 @@
 """Every number of GLAMR's two networks, with its source; the defaults are the paper's, "small" is for the CPU.
 
 The sizes differ in numbers only: there is one code path. Both networks speak of motion at ``FPS`` frames a
-second, the rate they learn at; ``windows.py`` goes there and back.
+second, the rate they learn at; ``network_inputs.py`` goes there and back.
 """
 
 from __future__ import annotations

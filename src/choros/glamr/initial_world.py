@@ -1,4 +1,4 @@
-"""Where the global optimisation begins (GLAMR, section 3.3)."""
+"""The initial values of the global optimisation (GLAMR, section 3.3)."""
 
 from __future__ import annotations
 

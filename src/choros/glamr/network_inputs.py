@@ -1,6 +1,6 @@
-"""Motion over time as the networks take it: at their own frame rate, and the straight way across what is missing.
+"""Motion resampled for the networks: to their own frame rate, with missing frames interpolated.
 
-Rotations go between times along the shortest arc, places in a line.
+Rotations are interpolated along the shortest arc, positions linearly.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From what a system saw of each person to a whole motion: no gaps, one shape, and a path predicted from it.
+"""Each person's tracked motion completed: gaps infilled, one shape, and a trajectory predicted from the poses.
 
 Stages I to III of GLAMR (figure 2) for everybody in a video; what is left to the global optimisation is where
-these people are (``stage``).
+these people are (``pipeline``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The trajectory predictor (GLAMR, section 3.2, appendix D): where people go, from how their bodies move.
 
 A CVAE over time with bidirectional LSTMs; it sees joints about the pelvis and says the egocentric trajectory
-of ``ego.py``. Beyond the paper it also sees how fast the joints move. Its two ablations (table 4) are options.
+of ``egocentric.py``. Beyond the paper it also sees how fast the joints move. Its two ablations (table 4) are options.
 """
 
 from __future__ import annotations

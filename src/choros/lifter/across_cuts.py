@@ -1,6 +1,6 @@
-"""Those who were followed when a shot ended, so that somebody who looks alike in a later one can go on as they.
+"""People of earlier shots, kept so that somebody who looks alike after a cut can get their identity back.
 
-Nothing else goes over a cut: neither place nor pose, and nothing that was learned of the camera.
+Nothing else is carried over a cut: neither position nor pose, and nothing that was learned of the camera.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _KEPT = ("id", "shape_information", "shape_pull", "outlines")
 
 
 def set_aside(left: NDArray[np.void], tracks: NDArray[np.void]) -> NDArray[np.void]:
-    """Those kept so far, the newest last, with the named people of a shot that ended."""
+    """The named tracks of a shot that ended after those ``left`` of earlier ones; the ``MOST`` last of them all."""
     named = tracks[tracks["id"] > 0]
     return np.concatenate([left, named[np.argsort(named["seen_s"], kind="stable")]])[-MOST:]
 
 
 def go_on(tracks: NDArray[np.void], unnamed: NDArray[np.intp], left: NDArray[np.void]) -> NDArray[np.void]:
-    """Give the tracks ``unnamed`` the identity of whom they are clearly alike; those who are left still."""
+    """Give ``unnamed`` tracks, in place, the identity of whom they clearly look like; returns the rest of ``left``."""
     which, who = recognised(_appearance(tracks[unnamed]), _appearance(left))
     for name in _KEPT:
         tracks[name][unnamed[which]] = left[name][who]

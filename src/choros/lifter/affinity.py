@@ -1,4 +1,4 @@
-"""What one picture shows, and how it goes together with the people who were expected in it."""
+"""Detections of one frame, and the affinity between each of them and each predicted track."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Unseen people beside seen ones: who is whose ghost, and who is hidden behind whom.
+"""Unseen tracks beside seen ones: which of them are ghosts, and which are hidden behind somebody.
 
-A ghost is a track of somebody who is seen again as another track: it goes on where its person no longer is.
+A ghost is a track whose person is detected again under another track, while it goes on where nobody is any more.
 """
 
 from __future__ import annotations

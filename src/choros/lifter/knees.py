@@ -1,9 +1,9 @@
-"""Knees as they most likely are: straight, unless something says that they are bent.
+"""A prior for knees: straight, unless the evidence says that they are bent.
 
-Bent knees towards the camera look like legs a little shorter, so of a straight leg that is seen from the front the
-network says that it is bent by about as much as it cannot tell: the middle of what may be, and nobody's stance. People
-in pictures mostly stand on straight legs, and bend them plainly or not at all. That is a prior with a peak at straight
-and wide tails (Cauchy's); with the network's word and its doubt it gives the likeliest bend.
+A knee that bends towards the camera looks like a slightly shorter leg. Of a straight leg seen from the front the
+network therefore predicts a bend of about its own uncertainty: the mean of what is possible, and nobody's stance.
+People in pictures mostly stand on straight legs, and bend them plainly or not at all. The prior has its peak at
+straight and wide tails (Cauchy); with the network's prediction and its uncertainty it gives the most likely bend.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the lifter keeps of one live track, and what that remembers of a sight: box, keypoints in it, appearance."""
+"""The fields of a lifter track, and what is stored of each detection in it: box, keypoints within it, appearance."""
 
 from __future__ import annotations
 

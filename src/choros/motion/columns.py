@@ -1,4 +1,4 @@
-"""What everybody's rows and one person's are read by: the columns of ``ROW``, and the bodies that these speak of."""
+"""What ``Motion`` and ``Person`` share: the columns of ``ROW``, and the joints and vertices of their bodies."""
 
 from __future__ import annotations
 

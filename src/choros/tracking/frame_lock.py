@@ -1,4 +1,4 @@
-"""How a stream's methods are called: frames by one thread at a time, and with few threads of the libraries below."""
+"""How a stream's methods may be called: by one thread at a time, and with few threads of the numeric libraries."""
 
 from __future__ import annotations
 

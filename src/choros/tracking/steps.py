@@ -1,4 +1,4 @@
-"""What every stream asks of the next frame, so that all systems give the same answer to what is no next frame."""
+"""Checks of a frame and its time before a stream takes a step, so that all systems refuse the same."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people look at: the software rasteriser and the overlay of bodies on the video."""
+"""Motions as pictures: overlays on the video, the world from beside and above, pages, plots and a browser view."""

@@ -1,7 +1,7 @@
-"""People of a picture as a system sees them, against people as they are labelled.
+"""Predicted people of one picture matched with labelled ones, and the errors of their keypoints.
 
-A system answers with rows; what is scored is the body's own keypoints in the picture, and beside them the eyes':
-``keypoints_px``, the evidence that the system read. Everything takes and gives arrays.
+A system answers with rows. Scored are the COCO-17 keypoints of the predicted body, projected into the picture, and
+beside them ``keypoints_px``, the 2D keypoints that the system detected. All functions take and return arrays.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What the networks of the eyes said of a picture, kept in a file, so that other weights need not ask them again.
+"""Answers of the detector and the keypoint network kept in a file, so that other lifting weights can reuse them.
 
-Finding people takes most of the time of a bench, and does not depend on what lifts them. A `Memory` wraps detector
-and keypoint network of a `PersonFinder`; answers are kept by the pixels (and boxes) that were asked about, by what
-the network is called and set to, and by the code and networks of `choros.detection`: when any of these changes, the
-answers are made anew.
+Detection takes most of the time of a bench, and does not depend on the weights that lift. A `Memory` wraps detector
+and keypoint network of a `PersonFinder`; answers are kept by the pixels (and boxes) that were asked about, by the
+network's name and settings, and by the code and networks of `choros.detection`: when any of these changes, the
+answers are computed anew.
 """
 
 from __future__ import annotations

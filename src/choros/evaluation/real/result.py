@@ -1,4 +1,4 @@
-"""What a system made of one row of the bench: numbers, their parts, and pictures to look at."""
+"""Results of one row of the bench for one system: metrics, their parts, and pictures to look at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody looks like, in words and colours; ``dressing`` makes it."""
+"""A person's appearance in a scene as attributes: garments, colours, hair; ``dressing`` makes the meshes."""
 
 from __future__ import annotations
 

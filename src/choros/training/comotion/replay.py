@@ -1,7 +1,7 @@
-"""Clips are dear and are used several times: the newest of a stream, kept, and drawn from at random.
+"""A replay buffer of clips, which are expensive to make: the newest of a stream, each drawn several times at random.
 
-Which clips a draw gives follows from the seed and the draw's number alone, however often the run was stopped: on
-resuming, the kept ones are made again.
+Which clips a draw gives depends on the seed and the draw's number alone, however often the run was stopped: on
+resuming, the clips that were kept are made again.
 """
 
 from __future__ import annotations

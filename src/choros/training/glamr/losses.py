@@ -1,4 +1,4 @@
-"""The losses of GLAMR's two networks: how far a reconstruction is off, and its code from what is likely."""
+"""The losses of GLAMR's two CVAEs: reconstruction errors, and the KL divergence of posterior and prior."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from choros.training.glamr.recipe import InfillerRecipe, TrajectoryRecipe
 
 
 class Reconstruction(NamedTuple):
-    """What a variational autoencoder makes of motion that it is shown."""
+    """Output of a conditional variational autoencoder in training."""
 
     motion: Tensor  # (B, T, ...)
-    divergence: Tensor  # () of the code by the motion itself from what is likely by what was seen of it, nats
+    divergence: Tensor  # () KL divergence of the posterior of the latent code from its prior, nats
 
 
 def infiller_loss(
@@ -27,7 +27,8 @@ def infiller_loss(
 ) -> Tensor:
     """Equation 2, and the joints' error, over all frames after the ``context``.
 
-    The divergence counts in full from half of the run on (``share``); before, codes learn to mean something.
+    The divergence counts in full from half of the run on (``share``) and rises linearly before, so that the latent
+    code is not ignored.
     """
     after = slice(context, None)
     error = pose_error(found.motion, batch.truth[:, after], batch.exists[:, after], recipe.joints)

@@ -1,4 +1,4 @@
-"""What GLAMR's two networks learn, for the training loop: to tell captured motion from what was seen of it."""
+"""The tasks of GLAMR's two networks for the training loop: reconstructing motion capture from its visible frames."""
 
 from __future__ import annotations
 

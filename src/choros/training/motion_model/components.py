@@ -1,4 +1,4 @@
-"""The principal components that the motion model speaks in, and how far joints turn in what it learned from."""
+"""Principal components in which the motion model codes its windows, and the range of joints in its training data."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from torch import Tensor
 
 
 def on_the_way(noise: Tensor, codes: Tensor, time: Tensor) -> Tensor:
-    """Where a straight path from noise to codes (B, C) is at a time (B, 1), 0 to 1."""
+    """The point at ``time`` (B, 1), 0 to 1, of the straight path from ``noise`` to ``codes``, both (B, C)."""
     return (1 - time) * noise + time * codes
 
 
 def flow_loss(velocity: Tensor, noise: Tensor, codes: Tensor, importance: Tensor) -> Tensor:
-    """Squared error of a velocity (B, C): the true one is the difference of codes and noise wherever on the way."""
+    """Weighted squared error of a velocity (B, C); the true one is ``codes - noise`` at every point of the path."""
     miss = velocity - (codes - noise)
     return (miss.square() * importance).mean()

@@ -1,4 +1,4 @@
-"""What the motion model learns, for the training loop: which way noise goes to become a window's codes."""
+"""The motion model's task for the training loop: the velocity from noise to a window's codes (flow matching)."""
 
 from __future__ import annotations
 
