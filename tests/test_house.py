@@ -34,7 +34,7 @@ FLOORS = {
 WINGS = tuple(room for room, floor in FLOORS.items() if floor == 4 and "." not in room)
 
 #: Names that files of weights and the networks to train have, which are other things of the same name.
-NAMES_OF_FILES = ("systems.py", "weights.py", "checkpoints/", "cli/train.py", "training/")
+NAMES_OF_FILES = ("systems.py", "weights.py", "checkpoints/", "cli/grammar.py", "cli/train.py", "training/")
 
 #: What no other way is there to: a library's reports to its maker (`choros`), threads after a fork (`choros.threads`).
 EXCEPTIONS = {("__init__.py", "environ"), ("threads.py", "set_num_threads")}

@@ -207,8 +207,8 @@ def test_ctrl_c_while_tracking_leaves_what_resume_goes_on_with(tmp_path):
 @pytest.mark.parametrize(
     ("line", "work", "written"),
     [
-        ("view m.npz --html new/m.html", "choros.view.page.write_glb", "new/m.html"),
-        ("plot m.npz -o r.html", "choros.view.curves.timeline", "r.html"),
+        ("view m.npz --html new/m.html", "choros.view.html_page.write_glb", "new/m.html"),
+        ("plot m.npz -o r.html", "choros.view.motion_report.timeline", "r.html"),
         ("world m.npz -o w.npz", "choros.glamr.pipeline.world_of", "w.npz"),
     ],
 )
