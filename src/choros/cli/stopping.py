@@ -1,4 +1,4 @@
-"""Ctrl-C: a training run is stopped after the step in hand and can go on; a file that is written at once is as it was."""
+"""Ctrl-C: a training run ends after the step in hand and can go on; a file that is written at once is as it was."""
 
 from __future__ import annotations
 

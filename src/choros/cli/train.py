@@ -28,7 +28,7 @@ class FromMocap:
     mocap: Annotated[Path, arg(metavar="DIR")]
     """Folder of motion capture: BVH, asf/amc, exponential maps, DeepMimic; or a packed .npz of clips."""
     output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
-    """File to write: the weights; NETWORK.safetensors if not given. Run the same command again to go on after a stop."""
+    """File to write: weights; NETWORK.safetensors if not given. Run the same command again to go on after a stop."""
     steps: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
     """Gradient steps; the schedule is scaled to them. Those of the recipe if not given."""
     seed: int = 1

@@ -55,7 +55,7 @@ class OverTime(nn.Module):
         if self.attention is not None:
             time = time_encoding(T, x.shape[-1]).to(x).expand(len(x), -1, -1)
             return self.attention(
-                self.out(torch.cat([x, time], -1)), src_key_padding_mask=~inside(lengths, T)
+                self.out(torch.cat([x, time], -1)), src_key_padding_mask=~inside(lengths, T).to(x.device)
             )
         assert self.recurrent is not None
         if bool((lengths == T).all()):  # several times as fast
@@ -73,8 +73,8 @@ class LatentHead(nn.Module):
         self.out = nn.Linear(config.mlp[-1], 2 * config.latent)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Gaussian:
-        shown = inside(lengths, tokens.shape[1])[..., None]
-        pooled = (tokens * shown).sum(1) / lengths[:, None]
+        shown = inside(lengths, tokens.shape[1])[..., None].to(tokens.device)
+        pooled = (tokens * shown).sum(1) / lengths[:, None].to(tokens.device)
         mean, log_std = self.out(self.into(pooled)).chunk(2, -1)
         return Gaussian(mean, log_std.clamp(-6, 3))
 
@@ -150,17 +150,17 @@ class TrajectoryPredictor(nn.Module):
                 )
         if not people:
             return []
-        dtype = self.out.weight.dtype
+        weight = self.out.weight  # whose type and device the network computes in
         lengths = torch.tensor([len(joints) for joints in people])
-        seen = pad_sequence([look(joints.to(dtype)) for joints in people], batch_first=True)
+        seen = pad_sequence([look(joints.to(weight)) for joints in people], batch_first=True)
         context = self.context(seen, lengths)
         prior = self.prior(context, lengths)
         noise = torch.randn(
             samples, len(people), self.config.latent, generator=torch.Generator().manual_seed(seed)
         )
         noise[0] = 0
-        said = torch.stack([self.decode(context, prior.draw(z.to(dtype))) for z in noise], 1)
-        return [paths[:, : len(joints)].to(joints.dtype) for paths, joints in zip(said, people, strict=True)]
+        said = torch.stack([self.decode(context, prior.draw(z.to(weight))) for z in noise], 1)
+        return [paths[:, : len(joints)].to(joints) for paths, joints in zip(said, people, strict=True)]
 
 
 def look(joints: Tensor) -> Tensor:
