@@ -57,7 +57,7 @@ class Device:
         """As PyTorch knows it. Raises ``ChorosError`` where PyTorch has no such device."""
         import torch
 
-        there = _of_torch()
+        there = torch_devices()
         if self.name == AUTO:
             return torch.device(next((name for name in there if name.startswith("cuda")), "cpu"))
         if self.name not in there:
@@ -112,7 +112,7 @@ class Device:
 CPU = Device()
 
 
-def _of_torch() -> list[str]:
+def torch_devices() -> list[str]:
     """The devices that PyTorch has here, by their names."""
     import torch
 

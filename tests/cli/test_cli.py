@@ -168,7 +168,17 @@ def test_doctor_names_every_weight_and_licence(capsys, monkeypatch):
     code = run("doctor")
     said = capsys.readouterr()
     assert code == 0
-    for word in ("nanodet", "movenet-thunder", "body-light", "CC0", "Apache-2.0", "torch", "libavcodec"):
+    for word in (
+        "nanodet",
+        "movenet-thunder",
+        "body-light",
+        "CC0",
+        "Apache-2.0",
+        "torch",
+        "libavcodec",
+        "devices of PyTorch: cpu",
+        "devices of onnxruntime: cpu",
+    ):
         assert word in said.out
 
 

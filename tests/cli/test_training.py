@@ -248,3 +248,29 @@ def test_ctrl_c_keeps_a_run_that_ends_with_the_same_weights(mocap, tmp_path):
         assert process.returncode == 0
     one, two = (load_file(tmp_path / f"{name}.safetensors") for name in ("a", "b"))
     assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_a_run_goes_on_with_its_own_seed_and_with_more_steps(mocap, tmp_path, capsys):
+    def training(*options):
+        line = [
+            "train",
+            "infiller",
+            "--mocap",
+            str(mocap),
+            "--any-licence",
+            "-o",
+            str(tmp_path / "a.safetensors"),
+        ]
+        main([*line, *options])
+
+    training("--steps", "2")
+    for options, said in (
+        (["--seed", "2", "--steps", "2"], "with --seed 1, not 2"),
+        (["--steps", "1"], "step 2 already"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            training(*options)
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err
+    training("--steps", "3")
+    assert "step 3 of 3" in capsys.readouterr().out

@@ -40,6 +40,8 @@ def test_poses_from_a_file(motion, tmp_path, capsys):
         (["--camera", "sideways"], "sideways is neither a file or folder nor one of: auto"),
         (["--camera", "short.json"], "4 poses and walkers.mp4 16 frames"),
         (["-o", "motion.npz"], "written over itself"),
+        (["--device", "cuda:99"], "no device cuda:99 here"),
+        (["--device", "gpu"], "no device called 'gpu'"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_sentence(motion, tmp_path, capsys, monkeypatch, options, says):

@@ -4,16 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from choros import devices
 from choros.body import BodyModel
 from choros.camera_motion.camera_path import CameraPath
 from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
 from choros.errors import ChorosError
 from choros.evaluation.bodies import joints_m
 from choros.evaluation.metrics.pose import apply_similarity, similarity_transform
+from choros.glamr.infiller import MotionInfiller
 from choros.glamr.observations import places_of
 from choros.glamr.options import Sigmas, WorldOptions
 from choros.glamr.pipeline import world_of
+from choros.glamr.trajectory import TrajectoryPredictor
 from choros.motion import Motion
 from choros.rotation import rotvec_to_rotmat
 
@@ -279,3 +283,25 @@ def test_a_shot_from_where_an_earlier_one_was_filmed_goes_on_in_its_world():
     alone = world(cut, Known(T), "static", evidence=CameraEvidence(still, np.ones(119)))
     first, third = (pelvises(part, 2, 40) for part in (alone[:40], alone[80:]))
     assert np.linalg.norm(first - third, axis=-1).max() > 0.5
+
+
+def test_networks_run_where_it_is_asked(monkeypatch):
+    moved = []
+    for network in (MotionInfiller, TrajectoryPredictor):
+        monkeypatch.setattr(network, "to", lambda self, device: moved.append(device) or self)
+    monkeypatch.setattr(devices, "torch_devices", lambda: ["cpu", "cuda:0"])
+    T, camera = walkers(10), camera_path(10)
+    made = world_of(seen_motion(T, camera), WorldOptions("static", optimise=False, device="cuda"))
+    assert moved == [torch.device("cuda:0")] * 2
+    assert made.header.provenance["world"]["device"] == "cuda:0"
+    made = world_of(seen_motion(T, camera), WorldOptions("static", optimise=False, device="cpu"))
+    assert "device" not in made.header.provenance["world"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_a_gpu_says_what_the_cpu_says():
+    T, camera = walkers(40), camera_path(40)
+    motion = seen_only(seen_motion(T, camera, hidden=[(0, 5, 9)]))
+    cpu, gpu = (world_of(motion, WorldOptions("static", device=device)) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(gpu.rows["transl"], cpu.rows["transl"], atol=0.01)
+    np.testing.assert_allclose(gpu.rows["body_pose"], cpu.rows["body_pose"], atol=0.01)

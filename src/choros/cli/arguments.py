@@ -32,6 +32,7 @@ Numbers = Annotated[tuple[float, ...], arg(metavar="NUMBER...", help_behavior_hi
 Metres = Annotated[float | None, arg(metavar="METRES", constructor=float, help_behavior_hint="")]
 Name = Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")]
 Port = Annotated[int, arg(metavar="NUMBER")]
+Device = Annotated[str, arg(metavar="DEVICE")]
 FileOrNumbers = Annotated[tuple[str, ...], arg(metavar="FILE|NUMBER...", help_behavior_hint="")]
 
 

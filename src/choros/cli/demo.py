@@ -90,5 +90,5 @@ class Demo:
         if self.world:
             from choros.cli.world import World
 
-            World(done.path, str(video), output=self.output / "world.npz").run()
+            World(done.path, str(video), output=self.output / "world.npz", device=self.networks.device).run()
         print(f"look at {self.output / 'overlay.mp4'}")

@@ -70,7 +70,8 @@ class Doctor:
         console.print("body: the open body ships; give your own SMPL file with --body (its licence is yours)")
 
         console.print(f"video: {_codecs()}")
-        console.print(f"accelerator: {_accelerator()}")
+        for library, devices in _devices():
+            console.print(f"devices of {library}: {', '.join(devices)}")
         where = Column("where, with choros", overflow="fold")
         written = Table("of", "what", where, title="written and sent", title_justify="left")
         for row in traces():
@@ -109,11 +110,17 @@ def _codecs() -> str:
     return f"libavcodec {ffmpeg}; {', '.join(have)}"
 
 
-def _accelerator() -> str:
+def _devices() -> list[tuple[str, list[str]]]:
+    """What --device may name here, of each library that networks run in."""
+    import onnxruntime
     import torch
 
-    if torch.cuda.is_available():
-        return f"CUDA, {torch.cuda.get_device_name(0)}"
-    if torch.backends.mps.is_available():
-        return "Apple GPU (mps)"
-    return "none; everything runs on the CPU"
+    from choros.devices import PROVIDERS, torch_devices
+
+    there = [
+        f"{name} ({torch.cuda.get_device_name(name)})" if name.startswith("cuda") else name
+        for name in torch_devices()
+    ]
+    names = {provider: name for name, provider in PROVIDERS.items()}
+    found = [names[one] for one in reversed(onnxruntime.get_available_providers()) if one in names]
+    return [("PyTorch", there), ("onnxruntime", found)]

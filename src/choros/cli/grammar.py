@@ -16,10 +16,10 @@ from choros.errors import ChorosError
 
 #: Flags by what commands once called them.
 RENAMED = {
-    ("track",): {"--camera": "--camera-name"},
-    ("live",): {"--camera": "--camera-name"},
-    ("train", "comotion"): {"--steps": "--until"},
-    ("train", "pseudo-label"): {"--pictures": "--photos"},
+    "track": {"--camera": "--camera-name"},
+    "live": {"--camera": "--camera-name"},
+    "train comotion": {"--steps": "--until"},
+    "train pseudo-label": {"--pictures": "--photos"},
 }
 WITH_VIDEO = ("show", "view", "world")
 
@@ -27,7 +27,7 @@ WITH_VIDEO = ("show", "view", "world")
 def as_spelled_today(arguments: Sequence[str]) -> list[str]:
     """The arguments with flags by their names of today."""
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
-    names = next((names for words, names in RENAMED.items() if tuple(arguments[: len(words)]) == words), {})
+    names = RENAMED.get(" ".join(arguments[:2])) or RENAMED.get(" ".join(arguments[:1]), {})
     flags = (word.partition("=") for word in arguments[:end])
     return ["".join((names.get(flag, flag), *value)) for flag, *value in flags] + list(arguments[end:])
 

@@ -168,4 +168,6 @@ class Track:
         motion_path, output = self.output / "motion.npz", self.output / "world.npz"
         stays = Path(self.input).is_file() or Path(self.input).is_dir()  # no camera or stream
         video = str(spool.kept()) if spool is not None else self.input if stays else None
-        World(motion_path, video, output=output, body=self.tracking.body_file).run()
+        World(
+            motion_path, video, output=output, device=self.tracking.device, body=self.tracking.body_file
+        ).run()

@@ -8,10 +8,11 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.arguments import Device, Flag, OptionalFile
 from choros.cli.grammar import check_places
 from choros.cli.motions import motion_file
 from choros.cli.stopping import whole_or_not
+from choros.devices import AUTO
 
 
 @dataclass
@@ -32,6 +33,8 @@ class World:
     """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
     anew: Flag = False
     """Say poses anew also where people were seen, as the paper's program does: smoother, further from the picture."""
+    device: Device = AUTO
+    """Where networks run: auto (a CUDA GPU if there is one), cpu, cuda, cuda:1 or mps; in float32."""
     body: OptionalFile = None
     """Your own SMPL file, if the motion was tracked with it."""
 
@@ -59,7 +62,7 @@ class World:
 
             made = world(
                 self.motion, self.video, camera=self.camera, seed=self.seed,
-                keep_visible=not self.anew, body=self.body, report=report,
+                keep_visible=not self.anew, body=self.body, device=self.device, report=report,
             )  # fmt: skip
         made.save(self.output)
         said = made.header.provenance["world"]["camera"]

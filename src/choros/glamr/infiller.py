@@ -137,7 +137,7 @@ class MotionInfiller(nn.Module):
         def draw(context: Tensor, window: Window, start: int, backwards: bool) -> Tensor:
             noise = torch.randn(samples, self.config.latent, generator=generator)
             noise[0] = 0
-            return self.prior(context, window).draw(noise)
+            return self.prior(context, window).draw(noise.to(context.device))
 
         return self._whole(rotations, visible, samples, keep_visible, draw)
 
@@ -147,12 +147,15 @@ class MotionInfiller(nn.Module):
 
         For evaluation (table 3, "reconstructed"): the posterior's mean instead of the prior's.
         """
-        truth = rotmat_to_columns(rotations).flatten(-2).to(self.seen_in.weight.dtype)[None]
+        truth = rotmat_to_columns(rotations).flatten(-2).to(self.seen_in.weight)[None]
 
         def draw(context: Tensor, window: Window, start: int, backwards: bool) -> Tensor:
             motion = truth.flip(1) if backwards else truth
             whole, known = _cut(
-                motion, torch.ones(motion.shape[:2], dtype=torch.bool), start, self.config.window
+                motion,
+                torch.ones(motion.shape[:2], dtype=torch.bool).to(motion.device),
+                start,
+                self.config.window,
             )
             return self.posterior(context, window, straight_way(whole, known)[0]).mean
 
@@ -174,19 +177,19 @@ class MotionInfiller(nn.Module):
             )
         if not visible.any():
             raise ChorosError("Nobody is visible in any frame of this motion; leave it out.")
-        seen = rotmat_to_columns(rotations).flatten(-2).to(self.seen_in.weight.dtype)
-        seen = seen.expand(samples, T, POSE)
+        seen = rotmat_to_columns(rotations).flatten(-2).to(self.seen_in.weight)
+        seen, shown = seen.expand(samples, T, POSE), visible.to(seen.device)
         first = int(visible.nonzero()[0, 0])
-        filled = self._onward(seen, visible, first, keep_visible, partial(draw, backwards=False))
+        filled = self._onward(seen, shown, first, keep_visible, partial(draw, backwards=False))
         if first > 0:  # before anybody was seen: the same, backwards in time
-            later = torch.arange(T) >= first
+            later = torch.arange(T, device=seen.device) >= first
             back = self._onward(
                 filled.flip(1), later.flip(0), 0, keep_visible, partial(draw, backwards=True)
             ).flip(1)
             filled = torch.cat([back[:, :first], filled[:, first:]], 1)
         if keep_visible:
-            filled = _met(filled, seen, visible, self.config.seam)
-        whole = _rotations(filled).to(rotations.dtype)
+            filled = _met(filled, seen, shown, self.config.seam)
+        whole = _rotations(filled).to(rotations)
         return torch.where(visible[:, None, None, None] & keep_visible, rotations, whole)
 
     def _onward(
@@ -247,7 +250,7 @@ def _rotations(poses: Tensor) -> Tensor:
 def _cut(poses: Tensor, known: Tensor, start: int, length: int) -> tuple[Tensor, Tensor]:
     """``length`` frames of (B, T, POSE) and (B, T) from ``start`` on; what is beyond either end is not known."""
     T = known.shape[-1]
-    frame = torch.arange(start, start + length)
+    frame = torch.arange(start, start + length, device=poses.device)
     inside = frame.clamp(0, T - 1)
     return poses[:, inside], known[:, inside] & (frame >= 0) & (frame < T)
 
@@ -255,7 +258,7 @@ def _cut(poses: Tensor, known: Tensor, start: int, length: int) -> tuple[Tensor,
 def _met(said: Tensor, seen: Tensor, visible: Tensor, seam: int) -> Tensor:
     """What was said (B, T, POSE), bent over ``seam`` frames beside each visible one to what was seen there."""
     T = len(visible)
-    frame = torch.arange(T)
+    frame = torch.arange(T, device=visible.device)
     before, after = known_neighbours(visible)
     ago = torch.where(before < 0, T, frame - before)
     soon = torch.where(after == T, T, after - frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from choros.devices import AUTO, Device
 from choros.errors import ChorosError
 from choros.motion import Motion
 
@@ -24,6 +25,7 @@ def world(
     seed: int = 0,
     keep_visible: bool = True,
     body: BodyModel | str | Path | None = None,
+    device: str = AUTO,
     report: Report = lambda what, done, total: None,
 ) -> Motion:
     """Bring everyone into one world: z up, the floor at 0, nobody missing where they were hidden (GLAMR).
@@ -34,7 +36,8 @@ def world(
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``seed`` 0 fills
     gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
     said anew also where people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion
-    was tracked with. ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
+    was tracked with. ``device`` is where GLAMR's two networks run, in float32, as of ``choros.load``.
+    ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
@@ -47,6 +50,7 @@ def world(
         raise ChorosError(
             f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
         )
+    Device(device).torch_device()  # refused before the background is followed
     given, model = solved_camera(camera), None if body is None else model_of(body)
     evidence = None
     if video is not None and given is None and camera != "static" and motion.visible.any():
@@ -56,7 +60,7 @@ def world(
     moves = camera if given is None else "auto"
     return world_of(
         motion,
-        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible),  # type: ignore[arg-type]
+        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible, device=device),  # type: ignore[arg-type]
         evidence=evidence,
         given=given,
         given_in_metres=not Path(camera).is_dir(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from choros.devices import AUTO
+
 #: What the camera does: stands still, turns where it stands, goes about; or that is known.
 CameraMoves = Literal["static", "turning", "moving", "given"]
 
@@ -63,3 +65,6 @@ class WorldOptions:
     sigmas: Sigmas = field(default_factory=Sigmas)
     egocentric: bool = True  # False: people are held to predicted places, not steps (the paper's ablation)
     optimise: bool = True  # False: as initialised
+    device: str = (
+        AUTO  # where the two networks run, see `choros.devices`; in float32, and all else on the CPU
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from choros.body import BodyModel
 from choros.camera_motion.camera_path import CameraPath
 from choros.camera_motion.evidence import CameraEvidence
+from choros.devices import Device
 from choros.errors import ChorosError
 from choros.glamr.camera_from_people import in_metres
 from choros.glamr.initial_world import first_world
@@ -46,14 +47,16 @@ def world_of(
 ) -> Motion:
     """The same people in a world with z up and the floor at 0, from the first to the last frame they were seen in.
 
-    Networks are those that ship unless given. ``given`` is a camera path in such a world, which is then kept;
-    one of any scale and any way up (``given_in_metres`` False) is brought there first. Each person gets one shape.
-    Every shot is a world of its own, with its own floor, origin and camera, unless ``evidence`` recognises where an
-    earlier one was filmed; nobody is filled in over a cut. Of a motion in which nobody was seen, the world is empty.
+    Networks are those that ship, on the device of the options, unless given. ``given`` is a camera path in such a
+    world, which is then kept; one of any scale and any way up (``given_in_metres`` False) is brought there first. Each
+    person gets one shape. Every shot is a world of its own, with its own floor, origin and camera, unless ``evidence``
+    recognises where an earlier one was filmed; nobody is filled in over a cut. Of a motion in which nobody was seen,
+    the world is empty.
     Raises ``ChorosError`` if motion, body, camera and evidence are not of the same frames.
     """
     options = options or WorldOptions()
     body = body or BodyModel.load()
+    device = Device(options.device).torch_device()
     _check(motion, body, evidence, given)
     shots = list(shots_of(motion, evidence, given))
     if not motion.visible.any():
@@ -61,11 +64,11 @@ def world_of(
     if infiller is None:
         from choros.glamr.infiller import MotionInfiller
 
-        infiller = MotionInfiller.load()
+        infiller = MotionInfiller.load().to(device)
     if predictor is None:
         from choros.glamr.trajectory import TrajectoryPredictor
 
-        predictor = TrajectoryPredictor.load()
+        predictor = TrajectoryPredictor.load().to(device)
     worlds: list[Motion] = []
     for shot in shots:
         if evidence is not None:

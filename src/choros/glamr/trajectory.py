@@ -56,7 +56,7 @@ class OverTime(nn.Module):
         if self.attends:
             time = time_encoding(T, x.shape[-1]).to(x).expand(len(x), -1, -1)
             return self.attention(
-                self.out(torch.cat([x, time], -1)), src_key_padding_mask=~inside(lengths, T)
+                self.out(torch.cat([x, time], -1)), src_key_padding_mask=~inside(lengths, T).to(x.device)
             )
         if bool((lengths == T).all()):  # several times as fast
             return self.recurrent(x)[0]
@@ -74,8 +74,8 @@ class LatentHead(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Gaussian:
         """Tokens (B, T, n), of which ``lengths`` (B,) count in each row, to a diagonal Gaussian (B, latent)."""
-        shown = inside(lengths, tokens.shape[1])[..., None]
-        pooled = (tokens * shown).sum(1) / lengths[:, None]
+        shown = inside(lengths, tokens.shape[1])[..., None].to(tokens.device)
+        pooled = (tokens * shown).sum(1) / lengths[:, None].to(tokens.device)
         mean, log_std = self.out(self.into(pooled)).chunk(2, -1)
         return Gaussian(mean, log_std.clamp(-6, 3))
 
@@ -151,17 +151,17 @@ class TrajectoryPredictor(nn.Module):
                 )
         if not people:
             return []
-        dtype = self.out.weight.dtype
+        weight = self.out.weight  # whose type and device the network computes in
         lengths = torch.tensor([len(joints) for joints in people])
-        seen = pad_sequence([joint_features(joints.to(dtype)) for joints in people], batch_first=True)
+        seen = pad_sequence([joint_features(joints.to(weight)) for joints in people], batch_first=True)
         context = self.context(seen, lengths)
         prior = self.prior(context, lengths)
         noise = torch.randn(
             samples, len(people), self.config.latent, generator=torch.Generator().manual_seed(seed)
         )
         noise[0] = 0
-        said = torch.stack([self.decode(context, prior.draw(z.to(dtype))) for z in noise], 1)
-        return [paths[:, : len(joints)].to(joints.dtype) for paths, joints in zip(said, people, strict=True)]
+        said = torch.stack([self.decode(context, prior.draw(z.to(weight))) for z in noise], 1)
+        return [paths[:, : len(joints)].to(joints) for paths, joints in zip(said, people, strict=True)]
 
 
 def joint_features(joints: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.camera import project_in_front
+from choros.devices import Device
 from choros.glamr.observations import Observations, places_of
 from choros.glamr.options import WorldOptions
 from choros.glamr.person_trajectories import PersonTrajectory
@@ -51,7 +52,9 @@ def motion_of(
 
 
 def _header(motion: Motion, options: WorldOptions, kind: str) -> Header:
+    device = Device(options.device)
     said = {"camera": kind, "seed": options.seed, "keep_visible": options.keep_visible}
+    said |= device.identity(str(device.torch_device()))
     return replace(motion.header, space="world", provenance=motion.header.provenance | {"world": said})
 
 

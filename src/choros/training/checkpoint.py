@@ -26,6 +26,7 @@ class TrainingState:
     average: nn.Module  # the slow average of the network's weights, which ships
     optimiser: torch.optim.Optimizer
     step: int = 0  # steps taken
+    seed: int | None = None  # of the run; None where a checkpoint of an older choros does not tell
 
     @classmethod
     def begin(cls, network: nn.Module, optimiser: torch.optim.Optimizer, step: int = 0) -> TrainingState:
@@ -40,15 +41,20 @@ def save_checkpoint(path: Path, system: str, state: TrainingState) -> None:
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    weights.save(path, tensors, {"system": f"{system}-checkpoint", "step": state.step})
+    weights.save(path, tensors, {"system": f"{system}-checkpoint", "step": state.step, "seed": state.seed})
 
 
 def load_checkpoint(path: Path, system: str, state: TrainingState) -> None:
     """Put ``state`` to where ``save_checkpoint`` found it.
 
-    Raises ``ChorosError`` if the file is no checkpoint of ``system``, or of another network than the run's.
+    Raises ``ChorosError`` if the file is no checkpoint of ``system``, or of another network or seed than the run's.
     """
     tensors, metadata = weights.load(path, f"{system}-checkpoint")
+    seed = metadata.get("seed")
+    if None not in (seed, state.seed) and seed != state.seed:
+        raise ChorosError(
+            f"{path} is of a run with --seed {seed}, not {state.seed}; give that seed to go on, or another output."
+        )
     try:
         for prefix, module in (("model", state.network), ("average", state.average)):
             module.load_state_dict(_below(prefix, tensors))

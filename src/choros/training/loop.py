@@ -107,11 +107,18 @@ def train(
 
     Goes on from ``checkpoint`` if there is one; it is written every so many steps and at the end. ``report`` is told of
     every step: "step" of "steps", the losses, and what was measured. Of several processes the first alone writes and
-    tells. Raises ``ChorosError`` if the checkpoint is of something else, and whatever the task's batches raise.
+    tells. Raises ``ChorosError`` if the checkpoint is of something else, another
+    seed or more steps, and whatever the task's batches raise.
     """
     state = TrainingState.begin(task.network, task.optimiser, task.first_step)
+    state.seed = config.seed
     if checkpoint.is_file():
         load_checkpoint(checkpoint, task.system, state)
+        if state.step > config.steps:
+            raise ChorosError(
+                f"{checkpoint} has come to step {state.step} already, and the whole run is to have {config.steps}; "
+                "give as many steps or more, or another output."
+            )
     last = config.steps if until is None else min(until, config.steps)
     teller = _Teller(task, last, Log(log_path, state.step, tensorboard), report) if rank() == 0 else None
     stopped = False
