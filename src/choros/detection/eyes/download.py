@@ -40,8 +40,6 @@ def fetch(offer: Offer, folder: Path, progress: Progress = lambda done, total: N
             part = folder / f"{offer.name}.part"
             _download(offer, part, progress)
             digest = _unpacked(offer, part, path)
-            with atomic_write(_note(path)) as note:
-                note.write(f"{digest}  {path.name}\n".encode())
             for used in (part, _validator(part)):
                 used.unlink(missing_ok=True)
             if offer.sha256 is None:
@@ -154,6 +152,8 @@ def _unpacked(offer: Offer, part: Path, path: Path) -> str:
                     digest = _digested(source, file)
             if offer.sha256 is not None and digest != offer.sha256:
                 raise _other(offer, f"its SHA-256 is {digest}, and it should be {offer.sha256}")
+            with atomic_write(_note(path)) as note:  # before the network, which is never there without it
+                note.write(f"{digest}  {path.name}\n".encode())
     except (ChorosError, zipfile.BadZipFile) as error:
         part.unlink(missing_ok=True)
         if isinstance(error, zipfile.BadZipFile):
