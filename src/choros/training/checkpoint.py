@@ -41,7 +41,8 @@ def save_checkpoint(path: Path, system: str, state: TrainingState) -> None:
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    weights.save(path, tensors, {"system": f"{system}-checkpoint", "step": state.step, "seed": state.seed})
+    about = {"system": f"{system}-checkpoint", "step": state.step}
+    weights.save(path, tensors, about if state.seed is None else about | {"seed": state.seed})
 
 
 def load_checkpoint(path: Path, system: str, state: TrainingState) -> None:
