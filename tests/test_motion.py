@@ -214,6 +214,14 @@ def test_people_are_found_by_identity():
         make_motion(people=()).person(1)
 
 
+def test_a_person_is_told_in_one_line():
+    rows = np.zeros(3, ROW)
+    rows["frame"], rows["person"], rows["visible"] = [0, 1, 2], 7, [True, False, True]
+    person = Person(7, rows, np.array([0.0, 0.5, 1.0]))
+    assert repr(person) == "<person 7: 3 frames from 0.00 to 1.00 s, seen in 2>"
+    assert repr(Person(7, rows[:0], np.zeros(0))) == "<person 7: 0 frames, seen in 0>"
+
+
 def test_a_person_has_every_column_by_its_name():
     """What completion and type checkers see, without asking an object: properties of the class."""
     person = make_motion().person(2)

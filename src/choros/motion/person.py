@@ -26,6 +26,10 @@ class Person(Columns):
     pts_s: NDArray[np.float64]  # (n,) seconds
     body: str = "open"  # whose shape it is: ``Header.body``
 
+    def __repr__(self) -> str:
+        when = f" from {self.pts_s[0]:.2f} to {self.pts_s[-1]:.2f} s" if len(self) else ""
+        return f"<person {self.id}: {len(self)} frames{when}, seen in {int(self.visible.sum())}>"
+
     def __len__(self) -> int:
         return len(self.rows)
 
