@@ -13,7 +13,7 @@ class ComotionOptions:
     """Raises ``ChorosError`` on choices that exclude each other."""
 
     accurate: bool = False
-    """People found in finer pictures, slower."""
+    """People found in finer pictures, and better keypoints; slower."""
     fast: bool = False
     """Image features in eight bits, a little less exact; on the CPU alone."""
     strict: bool = False
