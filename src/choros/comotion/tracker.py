@@ -243,10 +243,12 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         visible = moment.time_s - some["seen_s"] <= self._config.visible_s + 1e-9
         rows["visible"], rows["confidence"] = visible, some["agreement"]
         rows["box_px"] = np.where(visible[:, None], _cut(some["box_px"], moment), some["box_px"])
-        rows["keypoints_px"][visible] = self._evidence(tracks, moment)[shown][visible]
-        mine, theirs = seen_as(some)
         if moment.found.keypoints is not None:
+            mine, theirs = seen_as(some)
             rows["keypoints_px"][mine] = moment.found.keypoints[theirs]
+            visible[mine] = False  # of the others the heatmaps show something
+        if visible.any():
+            rows["keypoints_px"][visible] = self._evidence(tracks, moment)[shown][visible]
 
     # ----------------------------------------------------------------------------------------------
 
