@@ -45,7 +45,7 @@ def put_on_keypoints(
     prior: PosePrior,
     people: PersonStates,
     keypoints_px: Floats,
-    K: Floats,
+    K: NDArray[np.float64],
     rules: KeypointFitRules,
 ) -> PersonStates:
     """``people`` (1, n) of one frame on their ``keypoints_px`` (n, 17, 3), in the picture of ``K`` (3, 3).
@@ -57,7 +57,8 @@ def put_on_keypoints(
     if not plain.any():
         return people
     some = people.chosen(which[0])
-    said = BodyParams(*(None if part is None else part[0].cpu() for part in some.params(body)))
+    orient, pose, betas, transl = (part[0].cpu() for part in some.params(body)[:4])
+    said = BodyParams(orient, pose, betas, transl)
     depth_m = said.transl[:, 2:].clamp_min(rules.nearest_m)
     begun = said._replace(transl=torch.cat([said.transl[:, :2], depth_m], -1))
     fitted = fit_to_keypoints(body, begun, keypoints_px[plain], K, prior, rules.fit).params
