@@ -231,7 +231,7 @@ def test_it_is_made_with_what_was_asked_for(clip, tmp_path):
         ({"name": "toy", "away": 1}, "toy has no option away; did you mean away_m?"),
         ({"name": "toy", "away_m": 1, "strict": True}, "toy has no strict; leave it out, or take comotion"),
         ({"name": "toy", "detector": object()}, "toy has no detector of yours; .* take lifter or comotion"),
-        ({"name": "comotion", "keypoints": object()}, "comotion has no keypoints of yours; .* take lifter"),
+        ({"name": "toy", "keypoints": object()}, "toy has no keypoints of yours; .* take lifter or comotion"),
         ({"name": "lifter", "trunk": object()}, "lifter has no trunk of yours; .* take comotion"),
         ({"detector": object()}, "detector: object has no detect; see docs/detector.md"),
         ({"name": "comotion", "trunk": torch.nn.ReLU}, "trunk: ReLU is a class"),

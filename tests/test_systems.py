@@ -286,9 +286,15 @@ def test_what_the_systems_are_known_by(tmp_path):
     assert identity_of(system)["finder"]["detector"] == {"class": f"{__name__}.{Nobody.__qualname__}"}
     assert identity_of(system)["finder"]["keypoints"] == plain["finder"]["keypoints"]
 
-    assert identity_of(load("comotion"))["options"] == {"accurate": False, "fast": False, "strict": False}
-    strict = identity_of(load("comotion", strict=True, fast=True))["options"]
-    assert strict == {"accurate": False, "fast": True, "strict": True}
+    flags = {"accurate": False, "fast": False, "strict": False, "pixels_alone": False}
+    assert identity_of(load("comotion"))["options"] == flags
+    strict = identity_of(load("comotion", strict=True, fast=True))
+    assert strict["options"] == flags | {"fast": True, "strict": True}
+    assert "crop_px" in strict["finder"]["keypoints"]
+    bare = identity_of(load("comotion", strict=True, pixels_alone=True))  # no keypoints have a part in it
+    assert bare["options"] == flags | {"strict": True, "pixels_alone": True}
+    assert "finder" not in bare
+    assert bare["detector"] == strict["finder"]["detector"]
 
 
 def test_part_of_a_video_keeps_its_times(clip, tmp_path):

@@ -90,7 +90,7 @@ _ENTRIES: dict[str, Entry] = {
         "choros.comotion.options:ComotionOptions",
         what="updates everyone's pose from the pixels of each frame; for people who hide each other",
         licence="Apache-2.0",
-        parts=("detector", "trunk"),
+        parts=("detector", "keypoints", "trunk"),
         dtypes=DTYPES,
     ),
 }
@@ -196,7 +196,7 @@ def load(
     """A system ready to track. ``names()`` are those that there are; two ship.
 
     ``detector``, ``keypoints`` and ``trunk`` are parts of your own (docs/detector.md): the lifter has the first two,
-    CoMotion a detector and a trunk. ``device`` is where networks run: cpu, cuda, cuda:1, mps, or auto, which is CUDA
+    CoMotion all three. ``device`` is where networks run: cpu, cuda, cuda:1, mps, or auto, which is CUDA
     where it is there. ``dtype`` is what they compute in: float32 or, of CoMotion's image features, bfloat16 or float16.
     ``threads`` is how many PyTorch, NumPy's linear algebra and OpenCV have while a frame is worked on, in whichever
     thread does that; afterwards they have as many as before, and None leaves them alone. Those of the last two are the
@@ -206,6 +206,7 @@ def load(
 
     - ``accurate``: slower and better networks.
     - ``fast``: CoMotion's image features in eight bits, on the CPU (the lifter is fast unless it is accurate).
+    - ``pixels_alone``: nobody is put on keypoints that are found in their box, as in the paper (CoMotion).
     - ``strict``: only people whom the detector is certain of (CoMotion).
     - ``heights_m``: statures that somebody measured, metres by person (the lifter).
     - ``same_people``: whoever is dressed like one person of an earlier shot, and like no other, goes on under their

@@ -36,6 +36,7 @@ _DETECTION = PACKAGE / "detection/data"
 SHIPPED = (
     Shipped("body", PACKAGE / "body/data/open_body.npz", "open body, full detail", BODY_LICENCE),
     Shipped("body-light", PACKAGE / "body/data/open_body_light.npz", "open body, light", BODY_LICENCE),
+    Shipped("pose-prior", PACKAGE / "body/data/pose_prior.npz", "likely poses of the body", "Apache-2.0"),
     Shipped("nanodet", _DETECTION / "nanodet_g.onnx", "person detector NanoDet-g", "Apache-2.0"),
     Shipped(
         "movenet-lightning",

@@ -32,7 +32,7 @@ from choros.tracking.stream import GivenStream
 from choros.training.comotion.labelled_clip import in_square
 from choros.training.comotion.labels import clip_of_samples
 from choros.video import VideoWriter
-from tests.tracking.every_system import TINY, Bright, Glance, Told, walkers
+from tests.tracking.every_system import TINY, Bright, Glance, Standing, Told, walkers
 
 WIDTH, HEIGHT = 640, 480
 PICTURE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
@@ -66,7 +66,8 @@ def lively():
 
 
 def stream_of(network, detector, config=None, K=None):
-    return Comotion(config, detector=detector, network=network).stream(K)
+    """Without keypoints; those have a part of their own below."""
+    return Comotion((config or TrackerConfig()).pixels_alone(), detector=detector, network=network).stream(K)
 
 
 def life(network, times_s, seen_until_s, boxes=(LEFT,), **options):
@@ -387,6 +388,81 @@ def test_one_more_person_far_away_hardly_matters():
     assert np.abs(projected(rows, K) - projected(more[:2], K)).max() < 0.05 * (LEFT[3] - LEFT[1])
 
 
+# --- keypoints ----------------------------------------------------------------------------------------
+
+
+class Leaning(Standing):
+    """Everybody leans, and counts how often they were looked at."""
+
+    looks, confidence = 0, 0.9
+
+    def estimate(self, image, boxes_px):
+        self.looks += 1
+        found = super().estimate(image, boxes_px)
+        width = boxes_px[:, 2] - boxes_px[:, 0]
+        found[..., 0] += 0.3 * width[:, None] * (0.5 - (found[..., 1] - boxes_px[:, 1:2]) / width[:, None])
+        found[..., 2] = self.confidence
+        return found
+
+
+def fitting(network, detector, keypoints, config=None):
+    return Comotion(config, detector=detector, keypoints=keypoints, network=network).stream()
+
+
+def off_px(rows, K):
+    """How far bodies are from the keypoints that rows tell, px, (n,)."""
+    return np.linalg.norm(projected(rows, K) - rows["keypoints_px"][..., :2], axis=-1).mean(-1)
+
+
+def test_who_is_detected_is_on_their_keypoints(still):
+    K, eyes = intrinsics(WIDTH, HEIGHT), Leaning()
+    bare = stream_of(still, Told(LEFT, RIGHT)).update(PICTURE, 0.0).rows
+    stream = fitting(still, Told(LEFT, RIGHT), eyes)
+    for i in range(3):
+        rows = stream.update(PICTURE, i / 10).rows
+        boxes = np.array([LEFT, RIGHT], np.float32)
+        np.testing.assert_array_equal(rows["keypoints_px"], eyes.estimate(PICTURE, boxes))
+        told = bare.copy()
+        told["keypoints_px"] = rows["keypoints_px"]
+        assert (off_px(rows, K) < 0.5 * off_px(told, K)).all()
+        assert (rows["betas"] == bare["betas"]).all()
+
+
+def test_who_is_hidden_stays_as_the_network_says(still):
+    """One is hidden and the other goes on leaning; this network leaves everybody where they are, upright."""
+    detector, eyes = Told(LEFT, RIGHT), Leaning()
+    upright = stream_of(still, Told(LEFT)).update(PICTURE, 0.0).rows
+    stream = fitting(still, detector, eyes, replace(TrackerConfig(), alignment=None))
+    before = stream.update(PICTURE, 0.0).rows
+    detector.boxes = (np.add(RIGHT, [20, 0, 20, 0]),)
+    after = stream.update(PICTURE, 0.1).rows
+    for name in ("global_orient", "body_pose"):
+        np.testing.assert_allclose(after[name][0], upright[name][0], atol=1e-5)
+        assert np.abs(after[name][1] - upright[name][0]).max() > 0.05
+    np.testing.assert_allclose(after["transl"][0], before["transl"][0], atol=1e-5)
+    assert np.abs(after["transl"][1] - before["transl"][1]).max() > 0.05
+
+
+def test_pixels_alone_look_at_no_keypoints(still):
+    eyes = Leaning()
+    stream = fitting(still, Told(LEFT), eyes, TrackerConfig().pixels_alone())
+    stream.update(PICTURE, 0.0)
+    assert eyes.looks == 0
+
+
+def test_the_first_frame_shows_who_is_likely_there(still):
+    for score, confidence, shown in ((0.39, 0.9, 1), (0.39, 0.3, 0), (0.31, 0.9, 0), (0.5, 0.9, 1)):
+        eyes = Leaning()
+        eyes.confidence = confidence
+        stream = fitting(still, Told(LEFT, score=score), eyes)
+        assert len(stream.update(PICTURE, 0.0).rows) == shown
+        detector = Told(score=score)
+        stream = fitting(still, detector, eyes)
+        stream.update(PICTURE, 0.0)
+        detector.boxes = (LEFT,)
+        assert len(stream.update(PICTURE, 0.04).rows) == 0  # a second frame is still to come
+
+
 # --- streams and their state --------------------------------------------------------------------------
 
 
@@ -469,7 +545,7 @@ def test_systems_load_it_with_weights_of_the_users_own(tmp_path):
     system = systems.load("comotion", strict=True, weights_path=tmp_path / "tiny.safetensors")
     assert system.name == "comotion"
     assert system.config.life.birth_score == 0.7
-    system._detector = Told(LEFT)
+    system.finder = replace(system.finder, detector=Told(LEFT), keypoints=Standing())
     assert len(system.stream().update(PICTURE, 0.0).rows) == 1
     with pytest.raises(ChorosError, match="strict"):
         systems.load("lifter", strict=True)

@@ -102,7 +102,7 @@ def lively() -> ComotionNetwork:
 
 MAKERS = {
     "lifter": lambda detector: LifterSystem(finder=PersonFinder(detector, Standing())),
-    "comotion": lambda detector: Comotion(detector=detector, network=lively()),
+    "comotion": lambda detector: Comotion(detector=detector, keypoints=Standing(), network=lively()),
     "toy": ToySystem,
 }
 

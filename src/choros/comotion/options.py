@@ -13,11 +13,13 @@ class ComotionOptions:
     """Raises ``ChorosError`` on choices that exclude each other."""
 
     accurate: bool = False
-    """People found in finer pictures, slower."""
+    """People found in finer pictures, and better keypoints; slower."""
     fast: bool = False
     """Image features in eight bits, a little less exact; on the CPU alone."""
     strict: bool = False
     """Only people whom the detector is certain of."""
+    pixels_alone: bool = False
+    """As in the paper: nobody is put on keypoints that are found in their box."""
     body_path: str | Path | None = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights_path: str | Path | None = None

@@ -17,7 +17,7 @@ from choros.body import BodyModel
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.options import ComotionOptions
 from choros.comotion.tracker import BoxAgreement, ComotionTracker, FrameDetections, TrackerConfig
-from choros.detection import Detector, NanoDet
+from choros.detection import Detector, KeypointEstimator, NanoDet, PersonFinder
 from choros.devices import CPU, Device
 from choros.run_identity import Identity, changed, class_identity, file_identity, part_identity
 from choros.tracking.online import OnlineStream
@@ -33,12 +33,12 @@ def _tensors(module: torch.nn.Module) -> Identity:
 
 
 class Comotion:
-    """CoMotion's network with a detector and the rules of `TrackerConfig`.
+    """CoMotion's network with a finder of people and the rules of `TrackerConfig`.
 
-    Without a ``detector`` it is the embedded one, which ``accurate`` lets see finer; ``fast`` lets the trunk round
-    (`frozen`). A ``trunk`` takes the place of that which the weights were made with, and must give maps of the same
-    channels and strides. Everything runs on ``device``, the image features in its ``dtype``; what is known of people
-    stays in single precision, for millimetres need it.
+    The finder's ``detector`` and ``keypoints`` are the embedded ones unless they are given; ``accurate`` lets it see
+    finer, and ``fast`` lets the trunk round (`frozen`). A ``trunk`` takes the place of that which the weights were
+    made with, and must give maps of the same channels and strides. Everything runs on ``device``, the image features
+    in its ``dtype``; what is known of people stays in single precision, for millimetres need it.
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
     None the weights that ship; a ``network`` is one made already, whose trunk is taken as it is now; ``threads`` as of
     `systems.load`. Raises `ChorosError` where one of the files is missing or unfit.
@@ -51,6 +51,7 @@ class Comotion:
         config: TrackerConfig | None = None,
         *,
         detector: Detector | None = None,
+        keypoints: KeypointEstimator | None = None,
         accurate: bool = False,
         fast: bool = False,
         body_path: str | Path | None = None,
@@ -84,25 +85,32 @@ class Comotion:
         self._trunk = frozen(network.encoder.trunk, rounded=fast, lower=device.torch_dtype())
         self._place = device.identity(str(place))
         threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
-        self._detector = detector or NanoDet(
+        detector = detector or NanoDet(
             (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30, threads=threads, device=device
+        )
+        self.finder = PersonFinder.default(
+            not accurate, detector=detector, keypoints=keypoints, device=device
         )
 
     def identity(self) -> Identity:
         """By what its results are decided; see `stream.IdentifiedSystem`."""
-        strict = self.config == TrackerConfig().strict()
-        plain = self.config if strict else TrackerConfig()
+        strict = self.config.life == TrackerConfig().strict().life
+        pixels_alone = self.config.keypoint_fit is None
+        plain = TrackerConfig().pixels_alone() if pixels_alone else TrackerConfig()
+        plain = plain.strict() if strict else plain
+        flags = {"strict": strict, "pixels_alone": pixels_alone}
+        finder = self.finder.detector if pixels_alone else self.finder
         return {
-            "options": self._choices | {"strict": strict} | changed(self.config, plain),
+            "options": self._choices | flags | changed(self.config, plain),
             **(self._files or {"weights": _tensors(self.network), "body": _tensors(self.body)}),
             **self._place,
-            "detector": part_identity(self._detector),
+            "detector" if pixels_alone else "finder": part_identity(finder),
         }
 
     def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[FrameDetections, BoxAgreement]:
         """A new video. Streams of one system share its network and nothing else."""
         config = self.config
-        tracker = ComotionTracker(self.network, self._trunk, self._detector, config)
+        tracker = ComotionTracker(self.network, self._trunk, self.finder, config)
         return OnlineStream(
             tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background
         )
@@ -110,8 +118,9 @@ class Comotion:
 
 def make(options: ComotionOptions, *, device: Device, threads: int | None, **parts: Any) -> Comotion:
     """The system with what a user chose; for the registry."""
+    config = TrackerConfig().pixels_alone() if options.pixels_alone else TrackerConfig()
     return Comotion(
-        TrackerConfig().strict() if options.strict else TrackerConfig(),
+        config.strict() if options.strict else config,
         accurate=options.accurate,
         fast=options.fast,
         body_path=options.body_path,

@@ -1,7 +1,8 @@
 """CoMotion as a tracker (paper 3, algorithm 1): everyone's pose updated from the pixels of every frame, online.
 
 Detected boxes begin tracks and end them, by whether they agree with where the network says people are; they never
-move anybody. `ComotionTracker` says what is CoMotion's own in a frame; the rest is `choros.tracking.online`'s.
+move anybody. Keypoints found in them do, unless that is switched off (`choros.comotion.keypoint_fit`).
+`ComotionTracker` says what is CoMotion's own in a frame; the rest is `choros.tracking.online`'s.
 """
 
 from __future__ import annotations
@@ -14,20 +15,23 @@ import torch
 from numpy.typing import NDArray
 
 from choros.backbones.trunk import COARSEST_PX, ImageTrunk
+from choros.body.pose_prior import shipped_pose_prior
 from choros.camera_motion.background import BackgroundRules
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.duplicates import lesser_of, on_one_person
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import peaks
+from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
 from choros.comotion.tracks import fields, people_of, remember, turn_with_camera
 from choros.crops import Letterbox
-from choros.detection import Detector
+from choros.detection import PersonFinder
 from choros.detection.finder import FinderOptions
+from choros.detection.neighbours import estimate_apart
 from choros.detection.protocols import checked_detections
 from choros.keypoints import box_area, box_iou
-from choros.tracking.lifecycle import LifeRules
+from choros.tracking.lifecycle import LifeRules, likely
 from choros.tracking.online import (
     Affinity,
     Flags,
@@ -80,6 +84,8 @@ class TrackerConfig:
     finest: float = 1.5
     best_height_px: float = 180.0
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)  # ours, after every update
+    # Ours, of who is detected; None is the paper's system, which no keypoints move.
+    keypoint_fit: KeypointFitRules | None = field(default_factory=KeypointFitRules)
     cuts: CutRules = field(default_factory=CutRules)  # ours: nobody is followed into another shot
     background: BackgroundRules = field(
         default_factory=BackgroundRules
@@ -87,6 +93,10 @@ class TrackerConfig:
     # Ours: evidence of a keypoint is the heatmap's peak within so many sizes of the person, and higher than this.
     evidence_reach: float = 0.15
     least_logit: float = -2.0
+
+    def pixels_alone(self) -> TrackerConfig:
+        """The same without keypoints."""
+        return replace(self, keypoint_fit=None)
 
     def strict(self) -> TrackerConfig:
         """The same for certain people only (paper 5)."""
@@ -99,6 +109,7 @@ class FrameDetections(NamedTuple):
     image: ImageTokens
     boxes_px: Floats  # (m, 4) xyxy as detected, also those that are too small to count
     scores: Floats  # (m,)
+    keypoints: Floats | None  # (m, 17, 3) x_px, y_px, confidence; None where nobody is put on them
 
 
 @dataclass(frozen=True)
@@ -116,20 +127,17 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     """
 
     def __init__(
-        self, network: ComotionNetwork, trunk: ImageTrunk, detector: Detector, config: TrackerConfig
+        self, network: ComotionNetwork, trunk: ImageTrunk, finder: PersonFinder, config: TrackerConfig
     ) -> None:
-        self._network, self._trunk, self._detector, self._config = network, trunk, detector, config
+        self._network, self._trunk, self._finder, self._config = network, trunk, finder, config
         self.fields = fields(network.config.hidden_width if network.config.hidden_state else 0)
 
     @torch.inference_mode()
     def detect(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
     ) -> FrameDetections:
-        """A picture encoded, and its people's boxes."""
-        if boxes_px is None:
-            boxes, scores = checked_detections(self._detector, image)
-        else:
-            boxes, scores = boxes_px, np.ones(len(boxes_px), np.float32)
+        """A picture encoded, and its people's boxes, with keypoints if they count."""
+        boxes, scores, keypoints = self._found(image, boxes_px)
         height, width = image.shape[:2]
         config = self._network.config
         finer = self._finer(boxes * config.image_size_px / max(width, height), scores)
@@ -139,7 +147,7 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
         tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
-        return FrameDetections(tokens, boxes, scores)
+        return FrameDetections(tokens, boxes, scores, keypoints)
 
     @torch.inference_mode()
     def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
@@ -162,17 +170,21 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         wanted = overlap + config.loyalty * tracks["agreement"][:, None]
         return BoxAgreement(np.where((overlap >= config.min_iou) & counts, wanted, -np.inf), overlap, counts)
 
+    @torch.inference_mode()
     def measure(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> None:
-        """Note how boxes agree with the tracks; they move nobody."""
+        """Note how boxes agree with the tracks, and put who is detected on their keypoints."""
         mine, theirs = seen_as(tracks)
         now = np.zeros(len(tracks))
         now[mine] = affinity.overlap[mine, theirs]
         share = 1 - np.exp(-moment.dt_s / self._config.agreement_memory_s)
         tracks["agreement"] += share * (now - tracks["agreement"])
+        seen = tracks[mine]
+        self._put_on_keypoints(seen, theirs, moment)
+        tracks[mine] = seen
 
     def newcomers(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> Flags:
-        """Faint boxes only keep who is there."""
-        return affinity.counts & (moment.found.scores >= self._config.begin_score)
+        """Faint boxes only keep who is there, but for plain skeletons at the beginning."""
+        return affinity.counts & ((moment.found.scores >= self._config.begin_score) | self._likely(moment))
 
     @torch.inference_mode()
     def begin(
@@ -197,9 +209,13 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         born["apart_s"] = moment.time_s
         born["crowded"] = (affinity.overlap[:, new] > self._config.crowded_iou).any(0)
         born["agreement"] = np.diagonal(box_iou(_cut(born["box_px"], moment), boxes_px))
+        self._put_on_keypoints(born, new, moment)
 
     def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
-        """Who is confirmed is shown; of two tracks that are on one person for a while, one ends."""
+        """Who is confirmed is shown, or likely there in a shot's first frame.
+
+        Of two tracks that are on one person for a while, one ends.
+        """
         config, now_s = self._config, moment.time_s
         same = on_one_person(
             tracks["keypoints_px"], tracks["box_px"], tracks["pelvis_cam"],
@@ -208,13 +224,16 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         lesser = lesser_of(tracks, same)
         tracks["apart_s"][~lesser] = now_s
         double = lesser & ((tracks["id"] == 0) | (now_s - tracks["apart_s"] > config.merge_s + 1e-9))
-        return Verdict(tracks["in_picture"].mean(-1) > config.min_inside, sure, ~double)
+        mine, theirs = seen_as(tracks)
+        shown = sure.copy()
+        shown[mine] |= self._likely(moment)[theirs]
+        return Verdict(tracks["in_picture"].mean(-1) > config.min_inside, shown, ~double)
 
     @torch.inference_mode()
     def describe(
         self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[FrameDetections]
     ) -> None:
-        """Bodies of the shown; keypoints as the heatmaps show them."""
+        """Bodies of the shown; keypoints as they were found in their boxes, else as the heatmaps show them."""
         some = tracks[shown]
         if len(some):
             body = self._network.body
@@ -224,9 +243,47 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         visible = moment.time_s - some["seen_s"] <= self._config.visible_s + 1e-9
         rows["visible"], rows["confidence"] = visible, some["agreement"]
         rows["box_px"] = np.where(visible[:, None], _cut(some["box_px"], moment), some["box_px"])
-        rows["keypoints_px"][visible] = self._evidence(tracks, moment)[shown][visible]
+        if moment.found.keypoints is not None:
+            mine, theirs = seen_as(some)
+            rows["keypoints_px"][mine] = moment.found.keypoints[theirs]
+            visible[mine] = False  # of the others the heatmaps show something
+        if visible.any():
+            rows["keypoints_px"][visible] = self._evidence(tracks, moment)[shown][visible]
 
     # ----------------------------------------------------------------------------------------------
+
+    def _found(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None
+    ) -> tuple[Floats, Floats, Floats | None]:
+        """Boxes (m, 4) and scores (m,) of a picture's people, and keypoints (m, 17, 3) if they count."""
+        fits = self._config.keypoint_fit is not None
+        if boxes_px is not None:
+            keypoints = estimate_apart(self._finder.keypoints, image, boxes_px) if fits else None
+            return boxes_px, np.ones(len(boxes_px), np.float32), keypoints
+        if not fits:
+            return *checked_detections(self._finder.detector, image), None
+        people = self._finder.find(image)
+        return people.boxes_px, people.scores, people.keypoints
+
+    def _put_on_keypoints(self, tracks: Tracks, detections: Indices, moment: Moment[FrameDetections]) -> None:
+        """Move the ``tracks`` (k,) onto the keypoints of the ``detections`` (k,) that they are, if that is wanted."""
+        keypoints, rules = moment.found.keypoints, self._config.keypoint_fit
+        if keypoints is None or rules is None or not len(tracks):
+            return
+        body = self._network.body
+        people = people_of(tracks, body.device)
+        remember(
+            tracks,
+            put_on_keypoints(body, shipped_pose_prior(), people, keypoints[detections], moment.K, rules),
+        )
+        self._place(tracks, moment)
+
+    def _likely(self, moment: Moment[FrameDetections]) -> Flags:
+        """Who of the detections (m,) need not be seen again: in the first frame of a shot, and by keypoints alone."""
+        found = moment.found
+        if found.keypoints is None or not moment.begins_shot:
+            return np.zeros(len(found.scores), bool)
+        return likely(self._config.life, found.scores, found.keypoints[..., 2].mean(-1))
 
     def _finer(self, boxes_px: Floats, scores: Floats) -> float:
         """How many times finer than its square the network is to see a picture with people in these boxes of it."""

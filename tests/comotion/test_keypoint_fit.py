@@ -1,0 +1,86 @@
+"""Known people, seen without error, are where their keypoints are after the fit, whatever the network said."""
+
+import numpy as np
+import pytest
+import torch
+
+from choros.body import BodyModel
+from choros.body.gauss_newton import PosePrior
+from choros.camera import project
+from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
+from choros.comotion.person_states import PersonStates
+from tests.comotion.test_alignment import K as K_OF_FRAMES
+from tests.comotion.test_alignment import people_at, shifted
+
+K = K_OF_FRAMES[0].double().numpy()
+
+
+@pytest.fixture(scope="module")
+def body():
+    return BodyModel.load(detail="light")
+
+
+def keypoints_of(body, people, confidence=0.95):
+    """COCO's keypoints of people (1, n), (n, 17, 3)."""
+    points_px = project(body.keypoints(people.params(body))[0].double().numpy(), K)
+    return np.concatenate([points_px, np.full((*points_px.shape[:2], 1), confidence)], -1)
+
+
+def fitted(body, people, keypoints_px, rules=None):
+    return put_on_keypoints(body, PosePrior.none(), people, keypoints_px, K, rules or KeypointFitRules())
+
+
+def off_px(body, people, keypoints_px):
+    return np.linalg.norm(keypoints_of(body, people)[..., :2] - keypoints_px[..., :2], axis=-1)
+
+
+@pytest.mark.parametrize("way", [(0.1, -0.05, 0.0), (-0.6, 0.2, 0.3), (0.0, 0.0, -1.0)])
+def test_a_body_goes_to_its_keypoints(body, way):
+    truth = people_at((0.2, 0.1, 4.0), (-0.8, 0.0, 5.0))
+    keypoints_px = keypoints_of(body, truth)
+    begun = shifted(truth, turn=0.2, way=way)
+    ended = fitted(body, begun, keypoints_px)
+    before, after = off_px(body, begun, keypoints_px).mean(), off_px(body, ended, keypoints_px)
+    assert before > 10
+    assert after.mean() < 1.5
+    for part in ("betas", "hidden", "present"):
+        assert torch.equal(getattr(ended, part), getattr(begun, part))
+
+
+def test_who_is_on_their_keypoints_stays(body):
+    truth = people_at((0.2, 0.1, 4.0))
+    ended = fitted(body, truth, keypoints_of(body, truth))
+    assert (
+        ended.pelvis_cam - truth.pelvis_cam
+    ).norm() < 0.03  # the fit leaves out how skin gives as joints bend
+    assert (ended.rotations - truth.rotations).abs().max() < 0.1
+
+
+def test_who_shows_too_little_stays_as_the_network_says(body):
+    truth = people_at((0.2, 0.1, 4.0), (-0.8, 0.0, 5.0))
+    begun, keypoints_px = shifted(truth), keypoints_of(body, truth)
+    keypoints_px[0, 4:, 2] = 0.1
+    ended = fitted(body, begun, keypoints_px)
+    for part in PersonStates._fields:
+        assert torch.equal(getattr(ended, part)[:, 0], getattr(begun, part)[:, 0])
+    assert not torch.equal(ended.rotations[:, 1], begun.rotations[:, 1])
+    keypoints_px[1, 4:, 2] = 0.1
+    assert fitted(body, begun, keypoints_px) is begun
+
+
+def test_nobody_knows_of_another(body):
+    truth = people_at((0.2, 0.1, 4.0), (0.3, 0.1, 4.4))
+    begun, keypoints_px = shifted(truth), keypoints_of(body, truth)
+    both = fitted(body, begun, keypoints_px)
+    for person in (0, 1):
+        alone = fitted(body, begun.chosen(torch.tensor([person])), keypoints_px[[person]])
+        torch.testing.assert_close(alone.rotations[0, 0], both.rotations[0, person], rtol=0, atol=1e-6)
+        torch.testing.assert_close(alone.pelvis_cam[0, 0], both.pelvis_cam[0, person], rtol=0, atol=1e-6)
+
+
+def test_who_is_said_to_be_behind_the_camera_comes_before_it(body):
+    truth = people_at((0.2, 0.1, 2.0))
+    begun = truth._replace(pelvis_cam=torch.tensor([[[0.2, 0.1, -1.0]]]))
+    ended = fitted(body, begun, keypoints_of(body, truth))
+    assert ended.pelvis_cam[0, 0, 2] > 0.3
+    assert torch.isfinite(ended.rotations).all()
