@@ -18,8 +18,8 @@ class ComotionOptions:
     """Image features in eight bits, a little less exact; on the CPU alone."""
     strict: bool = False
     """Only people whom the detector is certain of."""
-    pixels_alone: bool = False
-    """As in the paper: nobody is put on keypoints that are found in their box."""
+    fit_keypoints: bool = False
+    """Whoever is detected is put on the keypoints found in their box: for real footage; made-up crowds lose by it."""
     body_path: str | Path | None = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights_path: str | Path | None = None

@@ -98,7 +98,7 @@ class Comotion:
         pixels_alone = self.config.keypoint_fit is None
         plain = TrackerConfig().pixels_alone() if pixels_alone else TrackerConfig()
         plain = plain.strict() if strict else plain
-        flags = {"strict": strict, "pixels_alone": pixels_alone}
+        flags = {"strict": strict, "fit_keypoints": not pixels_alone}
         finder = self.finder.detector if pixels_alone else self.finder
         return {
             "options": self._choices | flags | changed(self.config, plain),
@@ -117,8 +117,9 @@ class Comotion:
 
 
 def make(options: ComotionOptions, *, device: Device, threads: int | None, **parts: Any) -> Comotion:
-    """The system with what a user chose; for the registry."""
-    config = TrackerConfig().pixels_alone() if options.pixels_alone else TrackerConfig()
+    """The system with what a user chose; for the registry. Keypoints of one's own are there to be fitted to."""
+    fitted = options.fit_keypoints or "keypoints" in parts
+    config = TrackerConfig() if fitted else TrackerConfig().pixels_alone()
     return Comotion(
         config.strict() if options.strict else config,
         accurate=options.accurate,
