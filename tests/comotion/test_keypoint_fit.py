@@ -53,7 +53,7 @@ def test_who_is_on_their_keypoints_stays(body):
     assert (
         ended.pelvis_cam - truth.pelvis_cam
     ).norm() < 0.03  # the fit leaves out how skin gives as joints bend
-    assert (ended.rotations - truth.rotations).abs().max() < 0.1
+    assert (ended.rotations - truth.rotations).abs().max() < 0.15
 
 
 def test_who_shows_too_little_stays_as_the_network_says(body):

@@ -152,6 +152,7 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     @torch.inference_mode()
     def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
         """Everybody as the network sees them in this frame's pixels; boxes have no part in it."""
+        tracks["on_keypoints"] = False
         if not len(tracks):
             return
         if moment.turn is not None:
@@ -172,15 +173,17 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
 
     @torch.inference_mode()
     def measure(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> None:
-        """Note how boxes agree with the tracks, and put who is detected on their keypoints."""
+        """Note how boxes agree with the tracks, and put who is detected and by themselves on their keypoints."""
         mine, theirs = seen_as(tracks)
         now = np.zeros(len(tracks))
         now[mine] = affinity.overlap[mine, theirs]
         share = 1 - np.exp(-moment.dt_s / self._config.agreement_memory_s)
         tracks["agreement"] += share * (now - tracks["agreement"])
-        seen = tracks[mine]
-        self._put_on_keypoints(seen, theirs, moment)
-        tracks[mine] = seen
+        others = box_iou(tracks["box_px"][mine], tracks["box_px"]) * (mine[:, None] != np.arange(len(tracks)))
+        alone = others.max(-1, initial=0) <= self._config.crowded_iou
+        seen = tracks[mine[alone]]
+        self._put_on_keypoints(seen, theirs[alone], moment)
+        tracks[mine[alone]] = seen
 
     def newcomers(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> Flags:
         """Faint boxes only keep who is there, but for plain skeletons at the beginning."""
@@ -209,7 +212,10 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         born["apart_s"] = moment.time_s
         born["crowded"] = (affinity.overlap[:, new] > self._config.crowded_iou).any(0)
         born["agreement"] = np.diagonal(box_iou(_cut(born["box_px"], moment), boxes_px))
-        self._put_on_keypoints(born, new, moment)
+        alone = ~born["crowded"]
+        seen = born[alone]
+        self._put_on_keypoints(seen, new[alone], moment)
+        born[alone] = seen
 
     def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
         """Who is confirmed is shown, or likely there in a shot's first frame.
@@ -233,8 +239,16 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     def describe(
         self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[FrameDetections]
     ) -> None:
-        """Bodies of the shown; keypoints as they were found in their boxes, else as the heatmaps show them."""
+        """Bodies of the shown; keypoints as they were found in their boxes, else as the heatmaps show them.
+
+        Who is in a crowd is put on their keypoints here alone, so that another's cannot lead the network astray.
+        """
         some = tracks[shown]
+        mine, theirs = seen_as(some)
+        crowded = ~some["on_keypoints"][mine]
+        seen = some[mine[crowded]]
+        self._put_on_keypoints(seen, theirs[crowded], moment)
+        some[mine[crowded]] = seen
         if len(some):
             body = self._network.body
             params = people_of(some, body.device).params(body)
@@ -244,7 +258,6 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         rows["visible"], rows["confidence"] = visible, some["agreement"]
         rows["box_px"] = np.where(visible[:, None], _cut(some["box_px"], moment), some["box_px"])
         if moment.found.keypoints is not None:
-            mine, theirs = seen_as(some)
             rows["keypoints_px"][mine] = moment.found.keypoints[theirs]
             visible[mine] = False  # of the others the heatmaps show something
         if visible.any():
@@ -276,6 +289,7 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
             tracks,
             put_on_keypoints(body, shipped_pose_prior(), people, keypoints[detections], moment.K, rules),
         )
+        tracks["on_keypoints"] = True
         self._place(tracks, moment)
 
     def _likely(self, moment: Moment[FrameDetections]) -> Flags:
