@@ -19,7 +19,7 @@ class ComotionOptions:
     strict: bool = False
     """Only people whom the detector is certain of."""
     fit_keypoints: bool = False
-    """Whoever is detected is put on the keypoints found in their box: for real footage; poses in made-up scenes lose by it."""
+    """Put whoever is detected on the keypoints in their box: for real footage; made-up scenes lose by it."""
     body_path: str | Path | None = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights_path: str | Path | None = None
