@@ -120,10 +120,6 @@ def test_a_run_goes_on_with_the_same_files_only(capsys, clip, tmp_path):
         (("--eyes", "simcc:none.onnx"), "none.onnx: no such file"),
         (("--eyes", "yolox-s"), "--eyes takes a file (.onnx) or one of lightning, thunder, rtmpose-t"),
         (("--detector", "rtmpose-m"), "--detector takes a file (.onnx) or one of nanodet, rtmo-s"),
-        (
-            ("--system", "comotion", "--eyes", "thunder"),
-            "comotion has no --eyes; leave it out, or take lifter.",
-        ),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_work(capsys, clip, own_folder, words, sentence):
