@@ -18,6 +18,7 @@ from choros.body import BodyModel, BodyParams
 from choros.camera import intrinsics, project
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
+from choros.comotion.person_states import standing_rotations
 from choros.comotion.system import Comotion
 from choros.comotion.tracker import TrackerConfig
 from choros.crops import Letterbox
@@ -441,6 +442,21 @@ def test_who_is_hidden_stays_as_the_network_says(still):
         assert np.abs(after[name][1] - upright[name][0]).max() > 0.05
     np.testing.assert_allclose(after["transl"][0], before["transl"][0], atol=1e-5)
     assert np.abs(after["transl"][1] - before["transl"][1]).max() > 0.05
+
+
+@pytest.mark.parametrize(("away_px", "crowd"), [(60, True), (300, False)])
+def test_in_a_crowd_the_network_goes_on_from_its_own_bodies(still, away_px, crowd):
+    """What is shown is on the keypoints all the same."""
+    K, eyes = intrinsics(WIDTH, HEIGHT), Leaning()
+    stream = fitting(still, Told(LEFT, np.add(LEFT, [away_px, 0, away_px, 0])), eyes)
+    for i in range(3):
+        rows = stream.update(PICTURE, i / 10).rows
+    assert len(rows) == 2
+    tracks = stream.state()["tracks"]
+    assert (tracks["on_keypoints"] == (not crowd)).all()
+    upright = np.abs(tracks["rotations"] - standing_rotations().numpy()).max(axis=(1, 2, 3)) < 1e-5
+    assert (upright == crowd).all()
+    assert (off_px(rows, K) < 20).all()
 
 
 def test_pixels_alone_look_at_no_keypoints(still):

@@ -84,7 +84,8 @@ class TrackerConfig:
     finest: float = 1.5
     best_height_px: float = 180.0
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)  # ours, after every update
-    # Ours, of who is detected; None is the paper's system, which no keypoints move.
+    # Ours, of who is detected; None is the paper's system, which no keypoints move. The network goes on from there,
+    # but in a crowd, where it knows better who is who.
     keypoint_fit: KeypointFitRules | None = field(default_factory=KeypointFitRules)
     cuts: CutRules = field(default_factory=CutRules)  # ours: nobody is followed into another shot
     background: BackgroundRules = field(
