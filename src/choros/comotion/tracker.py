@@ -180,6 +180,8 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         now[mine] = affinity.overlap[mine, theirs]
         share = 1 - np.exp(-moment.dt_s / self._config.agreement_memory_s)
         tracks["agreement"] += share * (now - tracks["agreement"])
+        if moment.found.keypoints is None:
+            return
         others = box_iou(tracks["box_px"][mine], tracks["box_px"]) * (mine[:, None] != np.arange(len(tracks)))
         alone = others.max(-1, initial=0) <= self._config.crowded_iou
         seen = tracks[mine[alone]]
