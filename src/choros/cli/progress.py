@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -120,6 +121,7 @@ class RunProgress:
         self._teller = threading.Thread(target=self._keep_telling, name="choros-progress", daemon=True)
         self._began = clock()
         self._first: tuple[float, int] | None = None  # when the run was told of its first step, and which
+        self._told = -math.inf
         self._now: dict[str, Any] = {}
         self._losses: dict[str, list[float]] = {}  # since the last line
 
@@ -195,10 +197,12 @@ class RunProgress:
 
     def _keep_telling(self) -> None:
         while not self._ended.wait(self._every_s):
-            self._tell()
+            if time.monotonic() - self._told > 0.2 * self._every_s:  # not right after another line
+                self._tell()
 
     def _tell(self) -> None:
         if self._lines:
+            self._told = time.monotonic()
             self._print(self.line())
 
     def _print(self, line: str) -> None:

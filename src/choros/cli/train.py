@@ -71,7 +71,7 @@ class FromMocap(RunOptions):
             progress.say(f"preparing {about['frames']} frames of motion")
             task = self.task(found)
             if not held_out:
-                progress.note("held-out figures: off, for no activity could be held out of so little motion")
+                progress.note("held-out figures: off, for nothing of this motion can be held out")
             self.show(task, held_out or found, bool(held_out))
             state = train_from_mocap(
                 task, output, about, progress.update, stop, until=self.until, tensorboard=self.tensorboard,

@@ -49,13 +49,17 @@ class RunOptions:
     """Also write the log for TensorBoard."""
 
     def check_run(self) -> None:
-        """Raise ``ChorosError`` for numbers that no run has."""
+        """Raise ``ChorosError`` for numbers that no run has, and where TensorBoard is not there."""
         if self.seed < 0 or min(n for n in (self.steps, self.until, 1) if n is not None) < 1:
             raise ChorosError(
                 "--seed is 0 or more, --steps and --until are 1 or more; leave them out for the recipe's."
             )
         if self.minutes is not None and not self.minutes > 0:
             raise ChorosError(f"--minutes {self.minutes} trains nothing; give more than 0.")
+        if self.tensorboard:
+            from choros.training.log import check_tensorboard
+
+            check_tensorboard()  # not after a minute of reading
 
     def said(self) -> str:
         """The options among these that make the weights what they are, as they are written."""

@@ -27,7 +27,7 @@ class Log:
         path.write_text("".join(line for line in lines if _step_of(line) <= step))
         self._parts: list[Mapping[str, float]] = []
         board = path.parent / "tensorboard" if path.name == "log.jsonl" else path.with_suffix(".tensorboard")
-        self._board: Any = _summary_writer(board, step) if tensorboard else None
+        self._board: Any = check_tensorboard()(str(board), purge_step=step) if tensorboard else None
 
     def count(self, parts: Mapping[str, float]) -> None:
         """Numbers of one step, whose means the next line tells."""
@@ -61,11 +61,12 @@ def _step_of(line: str) -> int:
         return 1 << 62
 
 
-def _summary_writer(folder: Path, step: int) -> Any:
+def check_tensorboard() -> Any:
+    """What writes for TensorBoard. Raises ``ChorosError`` where that is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ChorosError(
             "TensorBoard is not installed; pip install choros[train], or do without."
         ) from error
-    return SummaryWriter(str(folder), purge_step=step)
+    return SummaryWriter

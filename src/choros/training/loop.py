@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +92,10 @@ class Task(ABC):
     def keep(self, average: nn.Module, step: int) -> None:
         """Called with every checkpoint, for files of the task's own."""
         return
+
+    def unchanged(self) -> Sequence[str]:
+        """How the names of weights begin that are as the network was made: no checkpoint needs to hold them."""
+        return ()
 
     def write(self, path: Path, average: nn.Module, step: int) -> None:
         """The file of weights as it would ship after ``step`` steps."""
@@ -220,7 +224,7 @@ def move_average(average: nn.Module, network: nn.Module, ema: float, step: int) 
 
 def _keep(task: Task, state: TrainingState, checkpoint: Path) -> None:
     if rank() == 0:
-        save_checkpoint(checkpoint, task.system, state)
+        save_checkpoint(checkpoint, task.system, state, task.unchanged())
         task.keep(state.average, state.step)
 
 

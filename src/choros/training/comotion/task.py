@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -115,6 +115,10 @@ class ComotionTask(Task):
         if step == 0:
             return sheet if self._held_out.draw(network, step) else {}
         return self._held_out.measure(network, step) | sheet
+
+    def unchanged(self) -> Sequence[str]:
+        """The trunk, while nothing learned in it."""
+        return (TRUNK,) if self.network.has_shipped_trunk() else ()
 
     def keep(self, average: nn.Module, step: int) -> None:
         """Write the weights so far."""
