@@ -138,15 +138,7 @@ def train(
     ``ChorosError`` if the checkpoint is of something else, another seed or more steps, and whatever the task's batches
     raise.
     """
-    state = TrainingState.begin(task.network, task.optimiser, task.first_step)
-    state.seed = config.seed
-    if checkpoint.is_file():
-        load_checkpoint(checkpoint, task.system, state)
-        if state.step > config.steps:
-            raise ChorosError(
-                f"{checkpoint} has come to step {state.step} already, and the whole run is to have {config.steps}; "
-                "give as many steps or more, or another output."
-            )
+    state = _begun(task, config, checkpoint)
     last = config.steps if until is None else min(until, config.steps)
     teller = None
     if rank() == 0:
@@ -179,6 +171,20 @@ def train(
                 _keep(task, state, checkpoint)
             if teller:
                 teller.look(state, plan, ends)
+    return state
+
+
+def _begun(task: Task, config: LoopConfig, checkpoint: Path) -> TrainingState:
+    """A new run, or where the one of the checkpoint stands."""
+    state = TrainingState.begin(task.network, task.optimiser, task.first_step)
+    state.seed = config.seed
+    if checkpoint.is_file():
+        load_checkpoint(checkpoint, task.system, state)
+        if state.step > config.steps:
+            raise ChorosError(
+                f"{checkpoint} has come to step {state.step} already, and the whole run is to have {config.steps}; "
+                "give as many steps or more, or another output."
+            )
     return state
 
 
