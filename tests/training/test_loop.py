@@ -13,8 +13,10 @@ from torch import nn
 
 import choros
 from choros.errors import ChorosError
+from choros.training import log as log_module
 from choros.training import loop
 from choros.training.checkpoint import TrainingState
+from choros.training.log import Log
 from choros.training.loop import LoopConfig, StepPlan, Task, Watch, move_average, take_step, train
 from tests.training.stopping import killed_at, stop_after
 
@@ -217,6 +219,37 @@ def test_figures_come_by_the_clock_and_at_the_end(tmp_path, monkeypatch):
     asked.clear()
     run(tmp_path, "b", watch=Watch(measure, 1e9), stop=stop_after(2))
     assert len(asked) == 1  # stopped: what has come of it until now
+
+
+class Board:
+    """What stands in for TensorBoard's writer, and remembers."""
+
+    def __init__(self, folder, purge_step):
+        self.folder, self.scalars = folder, {}
+        boards.append(self)
+
+    def add_scalar(self, name, value, step):
+        self.scalars.setdefault(name, []).append((step, value))
+
+    def flush(self):
+        pass
+
+
+boards = []
+
+
+def test_curves_are_of_losses_and_of_all_that_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "check_tensorboard", lambda: Board)
+    watch = Watch(lambda path: {"real/pck": 0.25}, 1e9)
+    _, log = run(tmp_path, "a.b", Line(), replace(SHORT, sample_every=3), tensorboard=True, watch=watch)
+    board = boards.pop()
+    assert board.folder == str(tmp_path / "a.b.tensorboard")
+    assert board.scalars["real/pck"] == [(7, 0.25)]
+    for name, measured in (("held_out/squares", [0, 3, 6, 7]), ("loss", range(1, 8))):
+        assert [step for step, _ in board.scalars[name]] == list(measured)
+        assert board.scalars[name] == [(record["step"], record[name]) for record in log if name in record]
+    Log(tmp_path / "folder" / "log.jsonl", 0, tensorboard=True)
+    assert boards.pop().folder == str(tmp_path / "folder" / "tensorboard")
 
 
 def test_what_comes_before_the_first_step_is_told(tmp_path):
