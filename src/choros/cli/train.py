@@ -55,7 +55,11 @@ class FromMocap(RunOptions):
         with claimed(output), stopping(self.minutes) as stop, RunProgress(on_terminal=True) as progress:
             progress.say(f"reading {self.mocap}")
             watch = self.watched(progress, stop)
-            found, held_out = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
+            found, held_out = learned_and_held_out(
+                self.mocap,
+                shippable_only=not self.any_licence,
+                tell=lambda clips: progress.count(clips, None, what="clips"),
+            )
             if not found:
                 raise ChorosError(
                     f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
