@@ -114,7 +114,7 @@ def trained_autoencoder(
         network.load_state_dict(weights.load(path, "autoencoder")[0])
         return network.eval()
     recipe = InfillerRecipe(steps=steps, lr=1e-3)
-    average = train_from_mocap(AutoencoderTask(clips, recipe, config), path, {})
+    average = train_from_mocap(AutoencoderTask(clips, recipe, config), path, {}).average
     assert isinstance(average, MotionInfiller)
     return average
 

@@ -23,9 +23,9 @@ from choros.body.kinematics import posed_joints
 from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.lifter.lift import LiftConfig, Lifting, Past
-from choros.training.lifter.batch import Batch, ClipConfig, sample
+from choros.training.lifter.batch import Batch, ClipConfig, as_captured, sample
 from choros.training.lifter.keypoint_noise import CLEAN
-from choros.training.lifter.poses import NOTHING_MIXED, PoseClip
+from choros.training.lifter.poses import PoseClip
 
 UP = np.array([0.0, -1.0, 0.0])
 
@@ -117,9 +117,7 @@ def main() -> None:
         "network alone": lambda b: lifted_joints(plain, b),
         "network and fit (choros)": lambda b: lifted_joints(full, b),
     }
-    captured = dataclasses.replace(
-        ClipConfig(), variety=NOTHING_MIXED, cut_off_rate=0, rolled_rate=0, tilt_rad=(0.1, 1.0)
-    )
+    captured = as_captured(ClipConfig())
     frames = sum(len(clip.transl) for clip in clips)
     table = Table(title=f"lift: {len(clips)} held-out clips, {frames} frames", title_justify="left")
     for column in (

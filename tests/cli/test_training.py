@@ -16,11 +16,14 @@ import pytest
 from safetensors.torch import load_file
 
 import choros
+from choros import weights
 from choros.backbones import trunk
 from choros.cli import stopping as stopping_module
+from choros.cli.grammar import as_spelled_today
 from choros.cli.main import main
 from choros.cli.progress import EVERY_S, RunProgress
 from choros.cli.stopping import Stop, stopping
+from choros.evaluation.real import watched as watched_footage
 from choros.exporters.bvh import write_bvh
 from choros.training.comotion import train as comotion
 from choros.training.comotion.feed import Options
@@ -80,7 +83,7 @@ def test_what_was_measured_and_the_last_steps_are_told_at_once(clock, capsys):
             told.update({"step": step, "steps": 3, "loss": float(step)})
             clock[0] += 1
     assert capsys.readouterr().out.splitlines() == [
-        "step 0 of 3, held-out clips: mpjpe_seen_mm 412.3; drawn in samples/0000000.png",
+        "step 0 of 3, held out: mpjpe_seen_mm 412.3; drawn in samples/0000000.png",
         "step 1 of 3, loss 1",
         "step 3 of 3, loss 2.5, 1.5 s a step, 0 s left",
     ]
@@ -110,17 +113,44 @@ def test_lines_come_by_the_clock_and_not_by_steps(capsys):
     assert EVERY_S <= 5
 
 
-def test_nothing_in_lines_on_a_terminal_nor_by_torchruns_other_processes(monkeypatch, capsys):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_terminal_has_a_bar_and_of_trainings_lines_above_it(monkeypatch, training):
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setattr(sys, "stderr", Terminal())
-    with RunProgress() as told:
+    monkeypatch.setenv("TERM", "xterm")
+    with RunProgress(on_terminal=training) as told:
+        told.say("reading [mocap]")
         told.update({"step": 1, "steps": 3, "loss": 1.0})
+        told.update({"step": 1, "steps": 3, "real/lsp_pck_10": 0.8})
     assert sys.stdout.getvalue() == ""
-    monkeypatch.undo()
+    drawn = sys.stderr.getvalue()
+    for line in ("reading [mocap], 0 s", "step 1 of 3, loss 1", "step 1 of 3, real footage: lsp_pck_10 0.8"):
+        assert (line in drawn) == training
+    assert "1/3" in drawn
+
+
+def test_what_is_measured_meanwhile_is_told_until_the_next_step(clock, capsys):
+    with progress(clock) as told:
+        told.update({"step": 1, "steps": 9, "loss": 1.0})
+        told.say("real: lsp_extended")
+        told.count(7, 183, what="pictures")
+        clock[0] += 3
+        assert told.line() == "real: lsp_extended, 7 of 183 pictures, 3 s"
+        told.update({"step": 1, "steps": 9, "real/lsp_pck_10": 0.8125, "sample": "1.png"})
+        assert told.line().startswith("step 1 of 9")
+        told.note("a line of its own")
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "step 1 of 9, real footage: lsp_pck_10 0.8125; drawn in 1.png",
+        "a line of its own",
+    ]
+
+
+def test_nothing_in_lines_by_torchruns_other_processes(monkeypatch, capsys):
     monkeypatch.setenv("RANK", "1")
     with RunProgress() as told:
         told.say("making")
@@ -148,11 +178,75 @@ def test_every_training_from_mocap_tells_of_its_steps(mocap, tmp_path, capsys):
         main(["train", network, "--mocap", str(mocap), "--any-licence", "--steps", "3", "-o", str(output)])
         said = capsys.readouterr().out.splitlines()
         assert said[0].startswith(f"reading {mocap}")
+        assert "held-out figures: off, for nothing of this motion can be held out" in said
+        assert any(line.startswith("making the first batch") for line in said)
+        sheet = f"{output}.samples/0000000.png"
+        assert f"step 0 of 3, drawn in {sheet}" in said
+        assert Path(sheet).stat().st_size > 1000
         assert any(re.fullmatch(r"step 1 of 3, loss -?[\d.e+-]+", line) for line in said), said
-        assert said[-2].startswith("step 3 of 3, loss ")
+        assert any(line.startswith("step 3 of 3, loss ") for line in said)
         assert said[-1].startswith(f"{output}: trained on ")
         logged = [json.loads(line) for line in Path(f"{output}.jsonl").read_text().splitlines()]
-        assert [record["step"] for record in logged] == [3]
+        assert [record["step"] for record in logged] == [0, 3, 3]
+
+
+def test_every_training_stops_at_a_step_or_after_minutes_and_goes_on(mocap, tmp_path, capsys):
+    def training(name, *options):
+        line = ["train", "infiller", "--mocap", str(mocap), "--any-licence", "--steps", "4"]
+        main([*line, "-o", str(tmp_path / name), *options])
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert training("run", "--until", "1").endswith(", 1 of 4 steps; the same command goes on")
+    assert weights.load(tmp_path / "run/weights.safetensors", "infiller")[1]["steps"] == 1
+    assert training("run", "--minutes", "1e-9").endswith(", 2 of 4 steps; the same command goes on")
+    assert training("run").endswith("frames of motion")
+    names = ["checkpoint.safetensors", "log.jsonl", "samples", "weights.safetensors"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == names
+    training("whole.safetensors")
+    one, two = (load_file(tmp_path / name) for name in ("run/weights.safetensors", "whole.safetensors"))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_resume_is_what_happens_anyway():
+    spelled = as_spelled_today(["train", "comotion", "-o", "run", "--resume", "--steps", "90"])
+    assert spelled == ["train", "comotion", "-o", "run", "--steps", "90"]
+    assert as_spelled_today(["track", "clip.mp4", "--resume"]) == ["track", "clip.mp4", "--resume"]
+    assert as_spelled_today(["train", "comotion", ""]) == ["train", "comotion", ""]
+
+
+def test_figures_on_real_footage_are_told_while_a_system_learns(mocap, tmp_path, monkeypatch, capsys):
+    """And Ctrl-C while they are measured ends the run after one more step, which waits for no figures."""
+    monkeypatch.setattr(watched_footage.PARTS["lsp"][0].__class__, "missing", lambda part, root: None)
+    asked = []
+
+    def measure(self, weights):
+        asked.append(weights)
+        self._progress("real: lsp", 3, 9)
+        if len(asked) == 3:
+            signal.raise_signal(signal.SIGINT)
+            self._progress("real: lsp", 4, 9)
+        return {"real/lsp_pck_10": 0.5}
+
+    monkeypatch.setattr(watched_footage.WatchedFootage, "measure", measure)
+    line = [
+        "train",
+        "lifter",
+        "--mocap",
+        str(mocap),
+        "--any-licence",
+        "--steps",
+        "30",
+        "-o",
+        str(tmp_path / "run"),
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main([*line, "--real", str(tmp_path), "--real-every", "1e-9"])
+    assert ended.value.code == 130
+    said = capsys.readouterr().out.splitlines()
+    assert "step 2 of 30, real footage: lsp_pck_10 0.5" in said
+    logged = [json.loads(text) for text in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in logged if "real/lsp_pck_10" in record] == [1, 2]
+    assert weights.load(tmp_path / "run/weights.safetensors", "lifter")[1]["steps"] == 4
 
 
 @pytest.fixture
@@ -160,6 +254,7 @@ def watched(monkeypatch):
     """A small run with held-out clips that are measured in no time."""
     monkeypatch.setitem(trunk.TRUNKS, "dots", Dots)
     monkeypatch.setattr(HeldOut, "measure", lambda self, network, step: {"held_out/mpjpe_seen_mm": 1.0})
+    monkeypatch.setattr(HeldOut, "draw", lambda self, network, step: True)
     return recipe(stage(steps=6), held_out_clips=2, held_out_every=4, log_every=5)
 
 
@@ -167,13 +262,13 @@ def test_a_sample_comes_before_the_first_step_and_steps_stop_a_run(watched, tmp_
     options = Options(network=TINY, footage={"drawn": drawn_footage}, workers=0)
     told = []
     assert not comotion.train(watched, tmp_path / "a", options, {}, until=3, report=told.append)
-    measured = [record["step"] for record in told if "held_out/mpjpe_seen_mm" in record]
-    assert measured == [0, 3]
+    assert [record["step"] for record in told if "held_out/mpjpe_seen_mm" in record] == [3]
+    assert told[0]["step"] == 0
     assert told[0]["sample"].endswith("0000000.png")
     assert [record["step"] for record in told if "loss" in record] == [1, 2, 3]
     assert {record["steps"] for record in told} == {3}
     told.clear()
-    assert comotion.train(watched, tmp_path / "a", options, {}, resume=True, report=told.append)
+    assert comotion.train(watched, tmp_path / "a", options, {}, report=told.append)
     assert [record["step"] for record in told if "held_out/mpjpe_seen_mm" in record] == [4, 6]
     # The schedule is the whole recipe's: in two parts it ends where it ends at once.
     assert comotion.train(watched, tmp_path / "b", replace(options), {})
@@ -242,7 +337,7 @@ def test_ctrl_c_keeps_a_run_that_ends_with_the_same_weights(mocap, tmp_path):
     _, error = stopped.communicate(timeout=120)
     assert (stopped.returncode, error) == (130, "choros: stopped; what was done until now is written.\n")
     assert (tmp_path / "a.safetensors.checkpoint").exists()
-    assert not (tmp_path / "a.safetensors").exists()
+    assert 0 < weights.load(tmp_path / "a.safetensors", "infiller")[1]["steps"] < 12
     for process in [training("a"), training("b")]:
         process.communicate(timeout=120)
         assert process.returncode == 0

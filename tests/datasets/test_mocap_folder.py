@@ -49,7 +49,9 @@ def test_clips_come_at_the_rate_asked_for(folder: Path):
 
 def test_a_packed_file_is_all_to_learn_and_a_folder_is_split(folder: Path, tmp_path: Path):
     clips = list(load_folder(folder, shippable_only=False))
-    learned, held_out = learned_and_held_out(folder, shippable_only=False)
+    read = []
+    learned, held_out = learned_and_held_out(folder, shippable_only=False, tell=read.append)
+    assert read == list(range(1, len(clips) + 1))
     assert {clip.name for clip in learned + held_out} < {clip.name for clip in clips}  # copies count once
     pack(clips, tmp_path / "clips.npz")
     learned, held_out = learned_and_held_out(tmp_path / "clips.npz")

@@ -16,6 +16,7 @@ from choros.body.smpl_file import MAX_BYTES
 from choros.cli.progress import EVERY_S
 from choros.cli.scenes import SceneOptions
 from choros.cli.train import Infiller, Lifter, MotionModel, Trajectory
+from choros.cli.train_options import EVERY_MINUTES
 from choros.comotion.tracker import TrackerConfig
 from choros.detection import FinderOptions
 from choros.evaluation.real.fixtures import _MIN_HEIGHT_PX
@@ -80,6 +81,7 @@ TOLD_ONCE = [
     ("body.md", f"Files over {MAX_BYTES >> 20} MB are refused"),
     ("train.md", f"prints a line at once and then every {EVERY_S:g} s"),
     ("train.md", f"the first before the first step, then every {SMALL.held_out_every} steps"),
+    ("train.md", f"`--real DIR`, `--real-every {EVERY_MINUTES:g}`"),
     ("train.md", f"that ship took {int(metadata('infiller')['steps']):,}"),
 ]
 

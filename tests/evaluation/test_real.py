@@ -1,6 +1,7 @@
 """The bench of real footage on answers that are known: the truth itself, shifted, scaled, or nobody at all."""
 
 import json
+import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,7 @@ from choros.evaluation.real.result import Result, ResultPicture, mean_of
 from choros.evaluation.real.run import ROWS, run_real
 from choros.evaluation.real.sheets import write_sheets
 from choros.evaluation.real.table import tables
+from choros.evaluation.real.watched import WatchedFootage
 from choros.motion import ROW, FrameResult
 
 from .truths import HEIGHT, WIDTH, standing
@@ -304,6 +306,57 @@ def test_the_four_cameras_see_the_truth_where_the_networks_do():
         px = pose2sim.distorted(known.keypoints_cam(number), known.K[number], known.lens[number])
         apart = np.linalg.norm(px - thunder[:, number, :, :2], axis=-1)[:, pose2sim.LIMBS]
         assert np.median(apart) < 15
+
+
+# While a system learns ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def some_footage(tmp_path):
+    """A folder in which all that is asked for is there, by name."""
+    for part in (footage.LSP_EXTENDED, footage.COCO_BYSA, footage.POSE2SIM):
+        for name in part.files:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_figures_for_a_system_that_learns_are_those_of_its_rows(
+    some_footage, picture, body, truth, monkeypatch
+):
+    loaded, told, asked = [], [], {}
+
+    def load(path):
+        loaded.append(path)
+        return Same(truth.in_frame(0), body)
+
+    def views(name, system, videos, truth_file, progress, end_s):
+        asked.update(videos=[path.name for path in videos], end_s=end_s)
+        return Result(
+            "pose2sim", "Pose2Sim", name, {"pa_mpjpe_mm": 61.0, "mpjpe_mm": math.nan, "missed": 4.0}
+        )
+
+    monkeypatch.setattr(pictures, "labelled_pictures", lambda row, root: [picture])
+    monkeypatch.setattr(pose2sim, "measure", views)
+    watched = WatchedFootage(some_footage, load, lambda *where: told.append(where))
+    assert not watched.lacks
+    figures = watched.measure(Path("weights.safetensors"))
+    assert figures == {
+        "real/lsp_pck_05": 1, "real/lsp_pck_10": 1, "real/coco_pck_05": 1, "real/coco_pck_10": 1,
+        "real/coco_oks": pytest.approx(1), "real/pose2sim_pa_mpjpe_mm": 61, "real/pose2sim_missed": 4,
+    }  # fmt: skip
+    assert loaded == [Path("weights.safetensors")]
+    assert asked == {"videos": ["single_cam01.mp4", "single_cam02.mp4"], "end_s": 1.0}
+    assert told == [("real: lsp_extended", 0, 1), ("real: coco_bysa", 0, 1)]
+
+
+def test_footage_that_is_not_there_is_left_out_and_said(some_footage, tmp_path):
+    (some_footage / footage.POSE2SIM.files[0]).unlink()
+    watched = WatchedFootage(some_footage, nothing, nothing)
+    assert watched.lacks == ["real/single_cam01.mp4: demo of pose2sim 0.10.49 on PyPI"]
+    assert watched._there == ["lsp", "coco"]
+    with pytest.raises(ChorosError, match="holds none of the real footage"):
+        WatchedFootage(tmp_path / "elsewhere", nothing, nothing)
 
 
 # Clips ----------------------------------------------------------------------------------------------

@@ -6,6 +6,11 @@ from torch import nn
 
 from choros import weights
 from choros.errors import ChorosError
+from choros.glamr.config import INFILLER_PRESETS, TRAJECTORY_PRESETS
+from choros.glamr.infiller import MotionInfiller
+from choros.glamr.trajectory import TrajectoryPredictor
+from choros.lifter.network import Lifter
+from choros.scenes.motion.motion_model import MotionModel
 from choros.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 
 
@@ -53,3 +58,34 @@ def test_a_checkpoint_of_another_network_is_refused_in_one_sentence(tmp_path):
     weights.save(tmp_path / "d", {"model.weight": torch.zeros(3, 2)}, {"system": "net-checkpoint"})
     with pytest.raises(ChorosError, match="another network"):
         load_checkpoint(tmp_path / "d", "net", state())
+
+
+def test_what_is_as_the_network_was_made_can_be_left_out(tmp_path):
+    run, other = state(steps=2), state()
+    with torch.no_grad():
+        run.network.bias.copy_(other.network.bias)
+        run.average.bias.copy_(other.network.bias)
+    save_checkpoint(tmp_path / "c", "net", run, ["bias"])
+    assert not any("bias" in name for name in weights.load(tmp_path / "c", "net-checkpoint")[0])
+    load_checkpoint(tmp_path / "c", "net", other)
+    assert torch.equal(other.network.weight, run.network.weight)
+    weights.save(
+        tmp_path / "d",
+        weights.load(tmp_path / "c", "net-checkpoint")[0],
+        {"system": "net-checkpoint", "step": 2},
+    )
+    with pytest.raises(ChorosError, match="another network"):  # nothing says that it may be missing
+        load_checkpoint(tmp_path / "d", "net", state())
+
+
+def test_checkpoints_of_what_learns_from_motion_capture_are_small():
+    """Weights, average and two moments, four bytes each."""
+    for network in (
+        Lifter(),
+        MotionModel(),
+        MotionInfiller(INFILLER_PRESETS["small"]),
+        TrajectoryPredictor(TRAJECTORY_PRESETS["small"]),
+    ):
+        kept = sum(tensor.numel() for tensor in network.state_dict().values())
+        learned = sum(parameter.numel() for parameter in network.parameters())
+        assert 8 * kept + 8 * learned < 100e6

@@ -13,8 +13,11 @@ from torch import nn
 
 import choros
 from choros.errors import ChorosError
+from choros.training import log as log_module
+from choros.training import loop
 from choros.training.checkpoint import TrainingState
-from choros.training.loop import LoopConfig, StepPlan, Task, move_average, take_step, train
+from choros.training.log import Log
+from choros.training.loop import LoopConfig, StepPlan, Task, Watch, move_average, take_step, train
 from tests.training.stopping import killed_at, stop_after
 
 SHORT = LoopConfig(steps=7, ema=0.9, clip_norm=1e9, log_every=1, checkpoint_every=3)
@@ -178,6 +181,81 @@ def test_samples_come_before_the_first_step_at_intervals_and_at_the_end(tmp_path
     assert [
         record["step"] for record in told if "loss" in record and "held_out/squares" not in record
     ] == list(range(1, 8))
+
+
+def test_watched_ends_with_the_same_bits_and_the_same_lines(tmp_path):
+    """Whoever measures draws random numbers too, and the network has dropout."""
+    asked = []
+
+    def measure(path):
+        asked.append(load_file(path))
+        torch.randn(5)
+        return {"real/pck": 0.5} if len(asked) != 2 else {}  # the second time it is broken off
+
+    told = []
+    plain, log = run(tmp_path, "plain")
+    watched, again = run(tmp_path, "watched", watch=Watch(measure, 0.0), report=told.append)
+    for name in ("network", "average"):
+        one, two = (getattr(state, name).state_dict() for state in (plain, watched))
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    assert [(r["step"], r["loss"]) for r in log] == [(r["step"], r["loss"]) for r in again if "loss" in r]
+    measured = [{"step": step, "real/pck": 0.5} for step in (1, 3, 4, 5, 6, 7)]
+    assert [record for record in again if "real/pck" in record] == measured
+    assert [record for record in told if "real/pck" in record] == [one | {"steps": 7} for one in measured]
+    assert all(torch.equal(asked[-1][key], tensor) for key, tensor in watched.average.state_dict().items())
+
+
+def test_figures_come_by_the_clock_and_at_the_end(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+
+    def a_minute_later(record):
+        clock[0] += 60 * ("loss" in record)
+
+    asked = []
+    measure = lambda path: asked.append(clock[0]) or {"real/pck": 1.0}  # noqa: E731
+    run(tmp_path, "a", watch=Watch(measure, 150.0), report=a_minute_later)
+    assert asked == [180.0, 360.0, 420.0]
+    asked.clear()
+    run(tmp_path, "b", watch=Watch(measure, 1e9), stop=stop_after(2))
+    assert len(asked) == 1  # stopped: what has come of it until now
+
+
+class Board:
+    """What stands in for TensorBoard's writer, and remembers."""
+
+    def __init__(self, folder, purge_step):
+        self.folder, self.scalars = folder, {}
+        boards.append(self)
+
+    def add_scalar(self, name, value, step):
+        self.scalars.setdefault(name, []).append((step, value))
+
+    def flush(self):
+        pass
+
+
+boards = []
+
+
+def test_curves_are_of_losses_and_of_all_that_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "check_tensorboard", lambda: Board)
+    watch = Watch(lambda path: {"real/pck": 0.25}, 1e9)
+    _, log = run(tmp_path, "a.b", Line(), replace(SHORT, sample_every=3), tensorboard=True, watch=watch)
+    board = boards.pop()
+    assert board.folder == str(tmp_path / "a.b.tensorboard")
+    assert board.scalars["real/pck"] == [(7, 0.25)]
+    for name, measured in (("held_out/squares", [0, 3, 6, 7]), ("loss", range(1, 8))):
+        assert [step for step, _ in board.scalars[name]] == list(measured)
+        assert board.scalars[name] == [(record["step"], record[name]) for record in log if name in record]
+    Log(tmp_path / "folder" / "log.jsonl", 0, tensorboard=True)
+    assert boards.pop().folder == str(tmp_path / "folder" / "tensorboard")
+
+
+def test_what_comes_before_the_first_step_is_told(tmp_path):
+    said = []
+    run(tmp_path, "a", Line(), replace(SHORT, sample_every=3), tell=said.append)
+    assert said == ["drawing the first sample", "making the first batch"]
 
 
 def test_what_makes_batches_is_let_go_of_however_it_ends(tmp_path):

@@ -14,11 +14,11 @@ from pathlib import Path
 from choros.cli.motions import is_motion
 from choros.errors import ChorosError
 
-#: Flags by what commands once called them.
+#: Flags by what commands once called them; nothing for one that says what happens anyway.
 RENAMED = {
     "track": {"--camera": "--camera-name"},
     "live": {"--camera": "--camera-name"},
-    "train comotion": {"--steps": "--until"},
+    "train comotion": {"--resume": ""},
     "train pseudo-label": {"--pictures": "--photos"},
 }
 WITH_VIDEO = ("show", "view", "world")
@@ -29,7 +29,10 @@ def as_spelled_today(arguments: Sequence[str]) -> list[str]:
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     names = RENAMED.get(" ".join(arguments[:2])) or RENAMED.get(" ".join(arguments[:1]), {})
     flags = (word.partition("=") for word in arguments[:end])
-    return ["".join((names.get(flag, flag), *value)) for flag, *value in flags] + list(arguments[end:])
+    spelled = ["".join((names.get(flag, flag), *value)) for flag, *value in flags]
+    return [word for word, old in zip(spelled, arguments, strict=False) if word or not old] + list(
+        arguments[end:]
+    )
 
 
 def check_options(arguments: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from choros.track_video import Progress
 
 EVERY_S = 5.0  # between lines
-HELD_OUT = "held_out/"
+HELD_OUT, REAL = "held_out/", "real/"
 NO_LOSSES = ("step", "steps", "stage")
 
 
@@ -76,6 +77,10 @@ class TrackProgress:
         """Progress of something that has only frames."""
         self._bar.update(self._task, completed=done, total=total)
 
+    def line(self, text: str) -> None:
+        """A line above the bar."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def summary(self, path: Path) -> None:
         """Print how many frames were tracked and how fast; ``path`` is what was written."""
         if self._last is None:
@@ -93,7 +98,8 @@ class TrackProgress:
 class RunProgress:
     """Where a run stands: a bar on a terminal; into a file or a pipe a line at once and every few seconds.
 
-    Lines come as often while a step takes long, or the first is yet to come. Under ``torchrun`` the first process
+    With ``on_terminal`` lines come there too, above the bar. They come as often while a step takes long, or the first
+    is yet to come. Under ``torchrun`` the first process
     alone says anything. ``stream`` is where lines go: standard error if results stand in the output.
     """
 
@@ -103,16 +109,19 @@ class RunProgress:
         every_s: float = EVERY_S,
         clock: Callable[[], float] = time.monotonic,
         stream: Literal["stdout", "stderr"] = "stdout",
+        on_terminal: bool = False,
     ) -> None:
-        self._doing, self._done, self._every_s, self._clock = what, "", every_s, clock
+        self._doing: str | None = what
+        self._done, self._every_s, self._clock = "", every_s, clock
         self._bar = TrackProgress(what)
         self._stream = stream
-        terminal = all(s is not None and s.isatty() for s in (getattr(sys, stream), sys.stderr))
-        self._lines = not terminal and os.environ.get("RANK", "0") == "0"
+        self._terminal = all(s is not None and s.isatty() for s in (getattr(sys, stream), sys.stderr))
+        self._lines = (on_terminal or not self._terminal) and os.environ.get("RANK", "0") == "0"
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._teller = threading.Thread(target=self._keep_telling, name="choros-progress", daemon=True)
         self._began = clock()
         self._first: tuple[float, int] | None = None  # when the run was told of its first step, and which
+        self._told = -math.inf
         self._now: dict[str, Any] = {}
         self._losses: dict[str, list[float]] = {}  # since the last line
 
@@ -139,26 +148,31 @@ class RunProgress:
         self._bar.say(doing)
         self._tell()
 
-    def count(self, done: int, total: int | None) -> None:
-        """How far that has come, in frames."""
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        self._print(text)
+
+    def count(self, done: int, total: int | None, what: str = "frames") -> None:
+        """How far that has come."""
         with self._lock:
-            self._done = f", {done} frames" if total is None else f", {done} of {total} frames"
+            self._done = f", {done} {what}" if total is None else f", {done} of {total} {what}"
         self._bar.count(done, total)
 
     def update(self, record: Mapping[str, Any]) -> None:
-        """A step: "step", how many there are in all ("steps"), its losses; or what was measured on held-out clips."""
+        """A step: "step", how many there are in all ("steps"), its losses; or what was measured, or drawn."""
         step, steps = int(record["step"]), int(record["steps"])
-        measured = {name: value for name, value in record.items() if name.startswith(HELD_OUT)}
+        measured = {name: value for name, value in record.items() if name.startswith((HELD_OUT, REAL))}
+        looked = bool(measured) or "sample" in record
         with self._lock:
             begins, self._now = self._first is None, dict(record)
-            if not measured:
+            self._doing, self._done = (self._doing, self._done) if looked and begins else (None, "")
+            if not looked:
                 self._first = self._first or (self._clock(), step)
                 for name, value in record.items():
                     if name not in NO_LOSSES:
                         self._losses.setdefault(name, []).append(float(value))
-        if measured:
-            sample = f"; drawn in {record['sample']}" if "sample" in record else ""
-            self._print(f"step {step} of {steps}, held-out clips: {_numbers(measured)}{sample}")
+        if looked:
+            self._print(f"step {step} of {steps}, {_looked_at(measured, record)}")
         elif begins:
             self._tell()
         self._bar.count(step, steps)
@@ -168,7 +182,7 @@ class RunProgress:
     def line(self) -> str:
         """Where the run stands. Losses are means since the last line."""
         with self._lock:
-            if self._first is None:
+            if self._doing is not None or self._first is None:
                 return f"{self._doing}{self._done}, {_duration(self._clock() - self._began)}"
             (began_s, first), step, steps = self._first, int(self._now["step"]), int(self._now["steps"])
             stage = f" ({self._now['stage']})" if "stage" in self._now else ""
@@ -183,14 +197,18 @@ class RunProgress:
 
     def _keep_telling(self) -> None:
         while not self._ended.wait(self._every_s):
-            self._tell()
+            if time.monotonic() - self._told > 0.2 * self._every_s:  # not right after another line
+                self._tell()
 
     def _tell(self) -> None:
         if self._lines:
+            self._told = time.monotonic()
             self._print(self.line())
 
     def _print(self, line: str) -> None:
-        if self._lines:
+        if self._lines and self._terminal:
+            self._bar.line(line)
+        elif self._lines:
             with suppress(OSError):  # whoever read along is gone; the run goes on
                 print(line, file=getattr(sys, self._stream), flush=True)
 
@@ -200,8 +218,21 @@ def _unit(now: Progress) -> str:
     return "pictures" if now.info.pictures else "frames"
 
 
+def _looked_at(measured: Mapping[str, float], record: Mapping[str, Any]) -> str:
+    """What was measured, on what, and where it is drawn."""
+    said = []
+    for prefix, of_what in ((HELD_OUT, "held out"), (REAL, "real footage")):
+        if mine := {name: value for name, value in measured.items() if name.startswith(prefix)}:
+            said.append(f"{of_what}: {_numbers(mine)}")
+    if "sample" in record:
+        said.append(f"drawn in {record['sample']}")
+    return "; ".join(said)
+
+
 def _numbers(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name.removeprefix(HELD_OUT)} {value:.4g}" for name, value in values.items())
+    return ", ".join(
+        f"{name.removeprefix(HELD_OUT).removeprefix(REAL)} {value:.4g}" for name, value in values.items()
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -33,7 +33,7 @@ def traces() -> list[tuple[str, str, str]]:
         ("numba", "compiled loops", code),
         ("torch", "an empty folder torchinductor_USER", tempfile.gettempdir()),
         ("viser", "the page of `choros view`", "at this machine's own address; nothing is fetched for it"),
-        ("tensorboard", "curves of `choros train --tensorboard`", "in the folder that is named"),
+        ("tensorboard", "curves of `choros train --tensorboard`", "beside the weights"),
         ("python", "its compiled sources", "beside the sources, where these can be written"),
         ("choros", "networks that `choros eyes get` fetches", str(eyes_folder())),
         ("others", "nothing", "nothing"),

@@ -9,37 +9,35 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
 
 from tyro.conf import arg, subcommand
 
-from choros.cli.arguments import Flag, OptionalFile, commit
+from choros.cli.arguments import Flag, commit
 from choros.cli.train_comotion import Comotion
+from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions
 from choros.cli.train_pseudo_label import PseudoLabel
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
+    from choros.cli.progress import RunProgress
+    from choros.cli.stopping import Stop
     from choros.datasets.mocap import MocapClip
+    from choros.training.loop import Watch
     from choros.training.mocap import MocapRecipe, MocapTask
 
 AnyRecipe = TypeVar("AnyRecipe", bound="MocapRecipe")
 
 
-@dataclass
-class FromMocap:
+@dataclass(kw_only=True)
+class FromMocap(RunOptions):
     """What the networks have in common that learn from motion capture."""
 
     mocap: Annotated[Path, arg(metavar="DIR")]
     """Folder of motion capture: BVH, asf/amc, exponential maps, DeepMimic; or a packed .npz of clips."""
-    output: Annotated[OptionalFile, arg(aliases=["-o"])] = None
-    """File to write: the weights; NETWORK.safetensors if not given. The same command again goes on after a stop."""
-    steps: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
-    """Gradient steps; the schedule is scaled to them. Those of the recipe if not given."""
-    seed: int = 1
-    """Another seed gives another run; the same one, the same weights."""
     any_licence: Flag = False
     """Also train on clips whose licence forbids giving the weights away."""
 
     network: ClassVar[str]
 
     def run(self) -> None:
-        """Train on the clips of motion capture until the steps are done or Ctrl-C, and write the weights.
+        """Train on the clips of motion capture until the steps are done or it is stopped; the weights are kept.
 
         Raises ``ChorosError`` for a seed or number of steps that cannot be.
         """
@@ -48,14 +46,20 @@ class FromMocap:
         from choros.datasets.mocap import learned_and_held_out
         from choros.outputs import check_output, claimed
         from choros.training.mocap import train_from_mocap
+        from choros.training.run_files import RunFiles
 
+        self.check_run()
         output = self.output or Path(f"{self.network}.safetensors")
-        if self.seed < 0 or (self.steps is not None and self.steps < 1):
-            raise ChorosError("--seed is 0 or more, and --steps 1 or more; leave them out for the recipe's.")
-        check_output(output, self.mocap if self.mocap.is_file() else None)
-        with claimed(output), stopping() as stop, RunProgress() as progress:
+        weights = RunFiles.of(output).weights
+        check_output(weights, self.mocap if self.mocap.is_file() else None)
+        with claimed(output), stopping(self.minutes) as stop, RunProgress(on_terminal=True) as progress:
             progress.say(f"reading {self.mocap}")
-            found, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
+            watch = self.watched(progress, stop)
+            found, held_out = learned_and_held_out(
+                self.mocap,
+                shippable_only=not self.any_licence,
+                tell=lambda clips: progress.count(clips, None, what="clips"),
+            )
             if not found:
                 raise ChorosError(
                     f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
@@ -68,18 +72,34 @@ class FromMocap:
                 "commit": commit(),
                 "command": self._command(),
             }
-            progress.say("preparing the first batch")
-            train_from_mocap(self.task(found), output, about, progress.update, stop)
-        print(f"{output}: trained on {about['frames']} frames of motion")
+            progress.say(f"preparing {about['frames']} frames of motion")
+            task = self.task(found)
+            if not held_out:
+                progress.note("held-out figures: off, for nothing of this motion can be held out")
+            self.show(task, held_out or found, bool(held_out))
+            state = train_from_mocap(
+                task, output, about, progress.update, stop, until=self.until, tensorboard=self.tensorboard,
+                watch=watch, tell=progress.say,
+            )  # fmt: skip
+        more = (
+            ""
+            if state.step == task.recipe.steps
+            else f", {state.step} of {task.recipe.steps} steps; {GOES_ON}"
+        )
+        print(f"{weights}: trained on {about['frames']} frames of motion{more}")
+
+    def watched(self, progress: RunProgress, stop: Stop) -> Watch | None:
+        """What measures the weights on real footage; None where they are no system's."""
+        return None
+
+    def show(self, task: MocapTask, clips: Sequence[MocapClip], held_out: bool) -> None:
+        """Give the task the clips that samples are made of."""
+        task.show(clips, held_out)
 
     def _command(self) -> str:
         """What makes the same weights again, from a folder of that name."""
-        said = [f"choros train {self.network} --mocap {self.mocap.name} --seed {self.seed}"]
-        if self.steps is not None:
-            said.append(f"--steps {self.steps}")
-        if self.any_licence:
-            said.append("--any-licence")
-        return " ".join(said)
+        said = f"choros train {self.network} --mocap {self.mocap.name} {self.said()}"
+        return said + (" --any-licence" if self.any_licence else "")
 
     def task(self, found: Sequence[MocapClip]) -> MocapTask:
         """What the network learns from the clips that were found."""
@@ -90,11 +110,21 @@ class FromMocap:
         return replace(recipe, seed=self.seed, steps=recipe.steps if self.steps is None else self.steps)
 
 
-@dataclass
-class Lifter(FromMocap):
+@dataclass(kw_only=True)
+class Lifter(WatchOptions, FromMocap):
     """From 2D keypoints to bodies, for the lifter system: one core, an hour."""
 
     network = "lifter"
+
+    def watched(self, progress: RunProgress, stop: Stop) -> Watch | None:
+        """Figures of the lifter system with these weights."""
+        return self.watch(self.network, progress, stop)
+
+    def show(self, task: MocapTask, clips: Sequence[MocapClip], held_out: bool) -> None:
+        """As matrices, which the lifter learns from."""
+        from choros.training.lifter.poses import PoseClip
+
+        task.show([PoseClip.of(clip) for clip in clips], held_out)
 
     def task(self, found: Sequence[MocapClip]) -> MocapTask:
         """The lifter on clips of bodies, with the losses and noise of its recipe."""
@@ -108,7 +138,7 @@ class Lifter(FromMocap):
         return LifterTask(clips, self.as_asked(LifterRecipe()), LifterConfig(), ClipConfig())
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MotionModel(FromMocap):
     """What moves people in synthetic scenes: two cores, a quarter of an hour."""
 
@@ -123,7 +153,7 @@ class MotionModel(FromMocap):
         return MotionModelTask(found, self.as_asked(MotionModelRecipe()), MotionModelConfig())
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FromMocapForGlamr(FromMocap):
     """What GLAMR's two networks have in common."""
 
@@ -134,7 +164,7 @@ class FromMocapForGlamr(FromMocap):
         return super()._command() + ("" if self.size == "small" else f" --size {self.size}")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Infiller(FromMocapForGlamr):
     """The poses of people whom nobody saw for a while, for GLAMR: one core, a few minutes."""
 
@@ -149,7 +179,7 @@ class Infiller(FromMocapForGlamr):
         return InfillerTask(found, self.as_asked(InfillerRecipe()), INFILLER_PRESETS[self.size])
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Trajectory(FromMocapForGlamr):
     """Where people go, from how their bodies move, for GLAMR: one core, a few minutes."""
 

@@ -1,7 +1,6 @@
 """``choros train comotion``: a recipe of CoMotion, on the CPU, a GPU, or several under ``torchrun``.
 
-Ctrl-C and the end of ``--minutes`` or ``--until`` stop a run after the step in hand; the same command with
-``--resume`` goes on.
+What it has in common with the other trainings is in ``train_options``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import arg
 
 from choros.cli.arguments import Flag, OptionalFile, OptionalFolder, commit
+from choros.cli.train_options import GOES_ON, OptionalCount, RunOptions, WatchOptions
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -24,27 +24,19 @@ if TYPE_CHECKING:
     from choros.training.comotion.recipe import Recipe
 
 
-@dataclass
-class Comotion:
+@dataclass(kw_only=True)
+class Comotion(WatchOptions, RunOptions):
     """Everyone's motion straight from pixels, taught in three stages of longer and longer clips."""
 
-    output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")]
-    """Folder to write to: weights, checkpoint, log and sample pictures."""
     recipe: Literal["small", "paper"] = "small"
     """small: the embedded size, on synthetic scenes. paper: everything as published, on the sets of --data."""
-    resume: Flag = False
-    """Go on with the run in the folder, if there is one."""
     weights: OptionalFile = None
     """Begin with the weights that an earlier run wrote, at the step they are of."""
-    minutes: Annotated[float | None, arg(metavar="MINUTES", constructor=float, help_behavior_hint="")] = None
-    """Stop after that time; --resume goes on."""
-    until: Annotated[int | None, arg(metavar="STEP", constructor=int, help_behavior_hint="")] = None
-    """Stop when the run has come to this step; its schedule stays the whole recipe's, and --resume goes on."""
     stages: Annotated[tuple[int, ...], arg(metavar="1..3")] = (1, 2, 3)
     """Which stages of the recipe."""
     share: float = 1.0
-    """Of the recipe's steps, in each stage."""
-    frames: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
+    """Of the recipe's steps, in each stage; instead of --steps."""
+    frames: OptionalCount = None
     """Of the clips of the last stage, instead of the recipe's (paper, table 6)."""
     trunk: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
     """Another image trunk than the recipe's."""
@@ -52,8 +44,6 @@ class Comotion:
     """Without memory but for the last pose (paper, A.2.1)."""
     standing_start: Flag = False
     """Everyone begins as somebody who stands in their box (paper, A.2.1)."""
-    seed: int = 1
-    """Another seed gives another run."""
     workers: int = 1
     """Processes that render scenes, for each kind of clip."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -72,8 +62,6 @@ class Comotion:
     """Of the clips that a stage learns from, for the folders of --data together."""
     licence: Annotated[str | None, arg(metavar="TEXT", constructor=str, help_behavior_hint="")] = None
     """Of the weights; Apache-2.0 for those of choros's own scenes, else unknown."""
-    tensorboard: Flag = False
-    """Also write the log for TensorBoard."""
 
     def run(self) -> None:
         """Train from scenes, and footage if given, until the steps are done or Ctrl-C; a checkpoint is kept."""
@@ -81,12 +69,16 @@ class Comotion:
 
         from choros.cli.progress import RunProgress
         from choros.cli.stopping import stopping
+        from choros.comotion.network import SYSTEM
         from choros.outputs import claimed
         from choros.scenes import SceneConfig
         from choros.training.comotion.feed import Options
         from choros.training.comotion.footage import with_footage
         from choros.training.comotion.train import train
+        from choros.training.run_files import RunFiles
 
+        self.check_run()
+        output = self.output or Path(SYSTEM)
         footage, labelled = self._data()
         recipe = with_footage(self._recipe(), labelled, self.data_share)
         device = self._join(torch.cuda.is_available() if self.device == "auto" else self.device == "cuda")
@@ -114,24 +106,23 @@ class Comotion:
             "command": self._command(),
         }
         leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started: it writes
-        with claimed(self.output) if leads else nullcontext(), stopping(self.minutes) as stop:
-            with RunProgress() as progress:
-                progress.say("making the first clips")
+        with claimed(output) if leads else nullcontext(), stopping(self.minutes) as stop:
+            with RunProgress(on_terminal=True) as progress:
+                progress.say("making the network")
+                watch = self.watch(SYSTEM, progress, stop, device) if leads else None
                 ended = train(
-                    recipe, self.output, options, about, resume=self.resume, start=self.weights,
-                    until=self.until, stop=stop, report=progress.update,
+                    recipe, output, options, about, start=self.weights, until=self.until, stop=stop,
+                    report=progress.update, watch=watch, tell=progress.say,
                 )  # fmt: skip
-            more = "" if ended else "; not at its end: give --resume to go on"
-            print(f"{self.output / 'weights.safetensors'}: trained{more}")
+            more = "" if ended else f"; not at its end: {GOES_ON}"
+            print(f"{RunFiles.of(output).weights}: trained{more}")
 
     def _command(self) -> str:
         """What makes such weights again, from folders of these names."""
-        said = [f"choros train comotion --recipe {self.recipe} --seed {self.seed}"]
+        said = [f"choros train comotion --recipe {self.recipe} {self.said()}"]
         said.append(f"--stages {' '.join(map(str, self.stages))} --share {self.share:g}")
         said += [
-            f"--{name} {value}"
-            for name in ("frames", "trunk", "until")
-            if (value := getattr(self, name)) is not None
+            f"--{name} {value}" for name in ("frames", "trunk") if (value := getattr(self, name)) is not None
         ]
         said += [
             f"--{name} {folder.name}"
@@ -150,15 +141,13 @@ class Comotion:
         return " ".join(said)
 
     def _recipe(self) -> Recipe:
-        from choros.training.comotion.recipe import RECIPES
+        from choros.training.comotion.recipe import RECIPES, scaled
 
         whole = RECIPES[self.recipe]
-        if min(n for n in (self.until, self.frames, 1) if n is not None) < 1:
-            raise ChorosError("--until and --frames are 1 or more; leave them out for the recipe's.")
-        if self.minutes is not None and not self.minutes > 0:
-            raise ChorosError(f"--minutes {self.minutes} trains nothing; give more than 0.")
-        if min(self.seed, self.workers) < 0:
-            raise ChorosError("--seed and --workers are 0 or more.")
+        if self.frames is not None and self.frames < 1:
+            raise ChorosError("--frames is 1 or more; leave it out for the recipe's.")
+        if self.workers < 0:
+            raise ChorosError("--workers is 0 or more.")
         if (
             not self.stages
             or not set(self.stages) <= set(range(1, len(whole.stages) + 1))
@@ -169,9 +158,12 @@ class Comotion:
         if self.frames is not None:
             sources = tuple(replace(source, frames=self.frames) for source in chosen[-1].sources)
             chosen[-1] = replace(chosen[-1], sources=sources)
-        return replace(
-            whole, stages=tuple(replace(s, steps=max(1, round(self.share * s.steps))) for s in chosen)
-        )
+        recipe = replace(whole, stages=tuple(chosen))
+        if self.steps is None:
+            return scaled(recipe, max(len(chosen), round(self.share * recipe.steps)))
+        if self.share != 1:
+            raise ChorosError("--steps and --share say the same in two ways; give one of them.")
+        return scaled(recipe, self.steps)
 
     def _network(self, recipe: Recipe) -> ComotionConfig:
         from choros.comotion.config import PRESETS

@@ -105,14 +105,20 @@ class ComotionNetwork(nn.Module):
         A trunk that ships with choros and was not trained on is left out.
         """
         state = self.state_dict()
-        trunk = self.encoder.trunk
-        if isinstance(trunk, MoveNetTrunk) and self.config.trunk in SHIPPED_TRUNKS and trunk.is_pretrained():
+        if self.has_shipped_trunk():
             state = {name: tensor for name, tensor in state.items() if not name.startswith(TRUNK)}
         tensors = {
             name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()
         }
         config = dataclasses.asdict(self.config)
         weights.save(path, tensors, {**metadata, "system": SYSTEM, "config": config})
+
+    def has_shipped_trunk(self) -> bool:
+        """Whether the trunk is one that ships with choros, as it ships."""
+        trunk = self.encoder.trunk
+        return (
+            isinstance(trunk, MoveNetTrunk) and self.config.trunk in SHIPPED_TRUNKS and trunk.is_pretrained()
+        )
 
     def restore(self, tensors: Mapping[str, Tensor], whole_trunk: bool = False) -> None:
         """Take the weights that `save` wrote. Raises `RuntimeError` if they are another network's.

@@ -8,6 +8,7 @@ the run's seed and the step (`choros.seeding`).
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +35,23 @@ class TrainingState:
         return cls(network, copy.deepcopy(network).requires_grad_(False).eval(), optimiser, step)
 
 
-def save_checkpoint(path: Path, system: str, state: TrainingState) -> None:
-    """Write the run of ``system`` as it stands; the file appears whole or not at all."""
+def save_checkpoint(path: Path, system: str, state: TrainingState, without: Sequence[str] = ()) -> None:
+    """Write the run of ``system`` as it stands; the file appears whole or not at all.
+
+    Weights whose names begin as ``without`` says are left out: they are still as the network was made.
+    """
     tensors: dict[str, Tensor] = {}
     for prefix, module in (("model", state.network), ("average", state.average)):
-        tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
+        tensors |= {
+            f"{prefix}.{name}": tensor
+            for name, tensor in module.state_dict().items()
+            if not name.startswith(tuple(without))
+        }
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    about = {"system": f"{system}-checkpoint", "step": state.step}
+    about = {"system": f"{system}-checkpoint", "step": state.step} | (
+        {"without": list(without)} if without else {}
+    )
     weights.save(path, tensors, about if state.seed is None else about | {"seed": state.seed})
 
 
@@ -58,7 +68,10 @@ def load_checkpoint(path: Path, system: str, state: TrainingState) -> None:
         )
     try:
         for prefix, module in (("model", state.network), ("average", state.average)):
-            module.load_state_dict(_below(prefix, tensors))
+            missing, unknown = module.load_state_dict(_below(prefix, tensors), strict=False)
+            left_out = tuple(metadata.get("without", ()))
+            if unknown or any(not name.startswith(left_out) for name in missing):
+                raise KeyError(f"{prefix}: {len(missing)} tensors missing, {len(unknown)} unknown")
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _below("optimiser", tensors).items():
             index, moment = name.split(".")

@@ -16,7 +16,8 @@ class Log:
     """Numbers of a run, appended to ``path``.
 
     Lines past ``step``, which a run that was killed has left behind its last checkpoint, are cut off; a run that
-    begins anew begins its log anew.
+    begins anew begins its log anew. TensorBoard's curves go beside it: into ``tensorboard`` where the log has a folder
+    to itself (``log.jsonl``), else into ``NAME.tensorboard``.
     """
 
     def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
@@ -25,7 +26,8 @@ class Log:
         lines = path.read_text().splitlines(keepends=True) if path.exists() and step else []
         path.write_text("".join(line for line in lines if _step_of(line) <= step))
         self._parts: list[Mapping[str, float]] = []
-        self._board: Any = _summary_writer(path.parent / "tensorboard", step) if tensorboard else None
+        board = path.parent / "tensorboard" if path.name == "log.jsonl" else path.with_suffix(".tensorboard")
+        self._board: Any = check_tensorboard()(str(board), purge_step=step) if tensorboard else None
 
     def count(self, parts: Mapping[str, float]) -> None:
         """Numbers of one step, whose means the next line tells."""
@@ -35,8 +37,12 @@ class Log:
         """Add a line with a ``record`` and the means since the last one; returns all of it."""
         names = dict.fromkeys(name for parts in self._parts for name in parts)
         means = {n: float(np.mean([parts[n] for parts in self._parts if n in parts])) for n in names}
-        whole = {**record, **means}
         self._parts.clear()
+        return self.add({**record, **means})
+
+    def add(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a line with a ``record`` alone; the means are left to the next one."""
+        whole = dict(record)
         with open(self.path, "a") as file:
             file.write(json.dumps(whole) + "\n")
         if self._board is not None:
@@ -55,11 +61,12 @@ def _step_of(line: str) -> int:
         return 1 << 62
 
 
-def _summary_writer(folder: Path, step: int) -> Any:
+def check_tensorboard() -> Any:
+    """What writes for TensorBoard. Raises ``ChorosError`` where that is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ChorosError(
             "TensorBoard is not installed; pip install choros[train], or do without."
         ) from error
-    return SummaryWriter(str(folder), purge_step=step)
+    return SummaryWriter

@@ -1,15 +1,17 @@
 """The training loop, one for all networks: on the CPU, a GPU, or several processes of torch.distributed.
 
 A `Task` supplies a network, batches and losses; here are accumulation, mixed precision, clipping, the average of the
-weights, the log, samples, checkpoints and stopping. What a step does follows from the seed, the step and the last
-checkpoint, so that a run which was stopped and resumed ends with the weights of one that was not, bit for bit.
+weights, the log, samples, figures by the clock, checkpoints and stopping. What a step does follows from the seed, the
+step and the last checkpoint, so that a run which was stopped and resumed, or watched, ends with the weights of one that
+was not, bit for bit.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +20,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from choros import weights
 from choros.errors import ChorosError
 from choros.seeding import seeded
 from choros.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from choros.training.distributed import anyone, average_gradients, rank
 from choros.training.log import Log
 
-#: Is told of every step, and of what was measured on held-out clips.
+#: Is told of every step, and of what was measured.
 Report = Callable[[dict[str, Any]], None]
+
+#: Is told, in a few words, what is being done before the first step.
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,28 @@ class Task(ABC):
         """Called with every checkpoint, for files of the task's own."""
         return
 
+    def unchanged(self) -> Sequence[str]:
+        """How the names of weights begin that are as the network was made: no checkpoint needs to hold them."""
+        return ()
+
+    def write(self, path: Path, average: nn.Module, step: int) -> None:
+        """The file of weights as it would ship after ``step`` steps."""
+        weights.save(path, average.state_dict(), {"system": self.system, "steps": step})
+
     def close(self) -> None:
         """Let go of whoever makes batches."""
         return
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is measured by the clock while a run goes on, and at its end.
+
+    ``measure`` is given a file of weights as they would ship, and returns figures by name; none if it was broken off.
+    """
+
+    measure: Callable[[Path], Mapping[str, float]]
+    every_s: float
 
 
 def train(
@@ -102,31 +127,30 @@ def train(
     tensorboard: bool = False,
     stop: Callable[[], bool] = lambda: False,
     report: Report = lambda _: None,
+    watch: Watch | None = None,
+    tell: Tell = lambda _: None,
 ) -> TrainingState:
     """Take steps to the end of the schedule or to step ``until``; or until ``stop`` says so, asked after each.
 
     Goes on from ``checkpoint`` if there is one; it is written every so many steps and at the end. ``report`` is told of
-    every step: "step" of "steps", the losses, and what was measured. Of several processes the first alone writes and
-    tells. Raises ``ChorosError`` if the checkpoint is of something else, another
-    seed or more steps, and whatever the task's batches raise.
+    every step: "step" of "steps", the losses, and what was measured, on held-out data and by ``watch``. Of several
+    processes the first alone writes and tells; ``tell`` is told what comes before the first step. Raises
+    ``ChorosError`` if the checkpoint is of something else, another seed or more steps, and whatever the task's batches
+    raise.
     """
-    state = TrainingState.begin(task.network, task.optimiser, task.first_step)
-    state.seed = config.seed
-    if checkpoint.is_file():
-        load_checkpoint(checkpoint, task.system, state)
-        if state.step > config.steps:
-            raise ChorosError(
-                f"{checkpoint} has come to step {state.step} already, and the whole run is to have {config.steps}; "
-                "give as many steps or more, or another output."
-            )
+    state = _begun(task, config, checkpoint)
     last = config.steps if until is None else min(until, config.steps)
-    teller = _Teller(task, last, Log(log_path, state.step, tensorboard), report) if rank() == 0 else None
+    teller = None
+    if rank() == 0:
+        teller = _Teller(task, last, Log(log_path, state.step, tensorboard), report, watch)
     stopped = False
     with closing(task):
+        if state.step == 0 and config.sample_every and teller:
+            tell("drawing the first sample")
+            teller.sample(state, task.prepare(0))
+        tell("making the first batch")
         while state.step < last and not stopped:
             plan = task.prepare(state.step)
-            if state.step == 0 and config.sample_every and teller:
-                teller.sample(state, plan)
             began = time.monotonic()
             try:
                 losses = take_step(task, state, config, plan)
@@ -145,6 +169,22 @@ def train(
                     teller.sample(state, plan)
             if state.step % config.checkpoint_every == 0 or ends:
                 _keep(task, state, checkpoint)
+            if teller:
+                teller.look(state, plan, ends)
+    return state
+
+
+def _begun(task: Task, config: LoopConfig, checkpoint: Path) -> TrainingState:
+    """A new run, or where the one of the checkpoint stands."""
+    state = TrainingState.begin(task.network, task.optimiser, task.first_step)
+    state.seed = config.seed
+    if checkpoint.is_file():
+        load_checkpoint(checkpoint, task.system, state)
+        if state.step > config.steps:
+            raise ChorosError(
+                f"{checkpoint} has come to step {state.step} already, and the whole run is to have {config.steps}; "
+                "give as many steps or more, or another output."
+            )
     return state
 
 
@@ -190,7 +230,7 @@ def move_average(average: nn.Module, network: nn.Module, ema: float, step: int) 
 
 def _keep(task: Task, state: TrainingState, checkpoint: Path) -> None:
     if rank() == 0:
-        save_checkpoint(checkpoint, task.system, state)
+        save_checkpoint(checkpoint, task.system, state, task.unchanged())
         task.keep(state.average, state.step)
 
 
@@ -202,6 +242,10 @@ class _Teller:
     last: int
     log: Log
     report: Report
+    watch: Watch | None
+
+    def __post_init__(self) -> None:
+        self._looked = time.monotonic()
 
     def step(self, state: TrainingState, plan: StepPlan, losses: dict[str, float]) -> None:
         """A step was taken."""
@@ -217,6 +261,20 @@ class _Teller:
         """Have held-out data measured."""
         told = self.log.write(self._where(state, plan) | self.task.sample(state.average, state.step))
         self.report(told | {"steps": self.last})
+
+    def look(self, state: TrainingState, plan: StepPlan, ends: bool) -> None:
+        """Have the weights measured if it is time. Whoever measures draws from torch's generators as if alone."""
+        watch = self.watch
+        if watch is None or not (ends or time.monotonic() - self._looked >= watch.every_s):
+            return
+        with tempfile.TemporaryDirectory(prefix="choros-") as folder, seeded(0):
+            path = Path(folder) / "weights.safetensors"
+            self.task.write(path, state.average, state.step)
+            figures = watch.measure(path)
+        if figures:
+            record = self.log.add(self._where(state, plan) | dict(figures))
+            self.report(record | {"steps": self.last})
+        self._looked = time.monotonic()
 
     def _where(self, state: TrainingState, plan: StepPlan) -> dict[str, Any]:
         return {"step": state.step} | ({} if plan.stage is None else {"stage": plan.stage})

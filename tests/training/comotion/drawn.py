@@ -111,4 +111,4 @@ def stage(name="one", **changes):
 
 def recipe(*stages, **changes):
     kept = {"held_out_clips": 0, "log_every": 1, "checkpoint_every": 2, "people": 2}
-    return Recipe("small", stages, held_out=ClipSource("drawn", 3), **(kept | changes))
+    return Recipe("small", stages, **({"held_out": ClipSource("drawn", 3)} | kept | changes))

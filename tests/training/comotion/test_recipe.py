@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from choros.errors import ChorosError
 from choros.scenes import StreamConfig, stream
 from choros.training.comotion import task
 from choros.training.comotion.feed import Options
-from choros.training.comotion.recipe import RECIPES, LossWeights
+from choros.training.comotion.recipe import RECIPES, LossWeights, scaled
 from tests.training.comotion.drawn import stage
 
 
@@ -27,6 +28,21 @@ def test_recipes_are_the_papers():
     assert paper.stage_at(300_000) == (1, 300_000)
     assert paper.stage_at(749_999) == (2, 600_000)
     assert LossWeights().betas_norm == 0.005
+
+
+@pytest.mark.parametrize(
+    ("steps", "each"), [(1450, [600, 600, 250]), (14_500, [6000, 6000, 2500]), (3, [1, 1, 1]), (7, [3, 3, 1])]
+)
+def test_stages_keep_their_shares_of_other_numbers_of_steps(steps, each):
+    shorter = scaled(RECIPES["small"], steps)
+    assert [stage.steps for stage in shorter.stages] == each
+    assert replace(shorter, stages=RECIPES["small"].stages) == RECIPES["small"]
+
+
+def test_every_number_of_steps_is_kept_to():
+    assert all(scaled(RECIPES["paper"], steps).steps == steps for steps in range(3, 200))
+    with pytest.raises(ChorosError, match="2 steps are too few for 3 stages"):
+        scaled(RECIPES["small"], 2)
 
 
 def test_clips_of_every_source_fit_into_a_scene():

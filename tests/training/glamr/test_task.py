@@ -33,12 +33,12 @@ def test_stopped_and_resumed_is_as_never_stopped(what, tmp_path):
     def learn(path, **how):
         train_from_mocap(task(what, clips, steps=6, checkpoint_every=3, batch=2), path, {}, **how)
 
-    learn(tmp_path / "whole")
-    stopped = tmp_path / "stopped"
+    learn(tmp_path / "whole.safetensors")
+    stopped = tmp_path / "stopped.safetensors"
     with pytest.raises(KeyboardInterrupt):
         learn(stopped, report=killed_at(5))
     learn(stopped)
-    a, b = load_file(tmp_path / "whole"), load_file(stopped)
+    a, b = load_file(tmp_path / "whole.safetensors"), load_file(stopped)
     assert a.keys() == b.keys()
     assert all((a[name] == b[name]).all() for name in a)
     loaded = (MotionInfiller if what == "infiller" else TrajectoryPredictor).load(stopped)
@@ -80,3 +80,82 @@ def test_the_papers_networks_take_a_step_and_every_weight_gets_a_gradient(what):
     assert without == []
     torch.optim.Adam(network.parameters()).step()
     assert all(p.isfinite().all() for p in network.parameters())
+
+
+def held_out_walks():
+    return [clip(name=f"walk_{n}", seconds=5.0, speed_m_s=0.5 + 0.2 * n) for n in range(3)]
+
+
+def test_samples_of_the_infiller_know_the_truth_when_they_see_it(tmp_path):
+    """An infiller that says the truth is off by nothing; one that keeps every joint straight by as much as it is."""
+    learner = task("infiller", held_out_walks())
+    learner.show(held_out_walks(), held_out=True)
+    window, truth, exists = learner._gaps
+
+    class Knows(MotionInfiller):
+        def fill(self, context, window, z):
+            return truth[:, TINY.context :]
+
+    figures, pictures = learner.look(Knows(TINY).eval())
+    assert figures == {"hidden_mpjpe_mm": pytest.approx(0, abs=1e-3)}
+    assert len(pictures) == 12
+    hidden = ~window.seen & exists
+    assert hidden.any(1).all()  # every window has a gap to be told
+
+    class Stiff(MotionInfiller):
+        def fill(self, context, window, z):
+            return torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(23).expand_as(truth)[:, TINY.context :]
+
+    assert learner.look(Stiff(TINY).eval())[0]["hidden_mpjpe_mm"] > 20
+
+
+def test_samples_of_paths_know_the_truth_when_they_see_it():
+    learner = task("trajectory", held_out_walks(), frames=(50,))
+    learner.show(held_out_walks(), held_out=True)
+    ego = learner._stretches.ego
+
+    class Knows(TrajectoryPredictor):
+        def predict_all(self, people):
+            return list(ego)
+
+    class Stays(TrajectoryPredictor):
+        def predict_all(self, people):
+            still = ego.clone()
+            still[:, 1:, :2] = 0
+            return list(still)
+
+    figures, pictures = learner.look(Knows(TINY_PATH))
+    assert figures == {"path_error_m": pytest.approx(0, abs=1e-6)}
+    assert len(pictures) == 12
+    # Whoever walks at v m/s for T frames is v T / 60 m away on average; speeds are .5, .7 and .9 m/s.
+    assert 0.5 * 49 / 60 < learner.look(Stays(TINY_PATH))[0]["path_error_m"] < 0.9 * 49 / 60
+
+
+@pytest.mark.parametrize("what", ["infiller", "trajectory"])
+def test_samples_change_nothing_and_tell_what_was_held_out_alone(what, tmp_path):
+    told = {}
+    for name, shown, held_out in (
+        ("plain", [], True),
+        ("a", held_out_walks(), True),
+        ("b", held_out_walks(), False),
+    ):
+        learner = task(what, [clip(seconds=5.0, speed_m_s=1.0)], steps=3, batch=2, sample_every=2)
+        learner.show(shown, held_out)
+        told[name] = []
+        train_from_mocap(learner, tmp_path / name, {}, told[name].append)
+    one, two, three = (load_file(tmp_path / name / "weights.safetensors") for name in told)
+    assert all(torch.equal(one[name], two[name]) and torch.equal(one[name], three[name]) for name in one)
+    sheets = [path.name for path in sorted((tmp_path / "a" / "samples").iterdir())]
+    assert sheets == ["0000000.png", "0000002.png", "0000003.png"]
+    measured = [
+        [any(key.startswith("held_out/") for key in record) for record in told[name]] for name in told
+    ]
+    assert [sum(each) for each in measured] == [0, 3, 0]
+    assert [sum("sample" in record for record in told[name]) for name in told] == [0, 3, 3]
+
+
+def test_clips_too_short_to_be_shown_make_no_sample(tmp_path):
+    for what in ("infiller", "trajectory"):
+        learner = task(what, [clip(seconds=5.0, speed_m_s=1.0)])
+        learner.show([clip(seconds=0.5)], held_out=True)
+        assert learner.sample(learner.network, 0) == {}

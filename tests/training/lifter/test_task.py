@@ -7,9 +7,10 @@ from safetensors.torch import load_file
 
 from choros import weights
 from choros.errors import ChorosError
-from choros.lifter.network import LifterConfig
+from choros.lifter.network import Hypotheses, LifterConfig
 from choros.training.lifter.batch import ClipConfig
 from choros.training.lifter.recipe import LifterRecipe
+from choros.training.lifter.samples import likeliest
 from choros.training.lifter.task import LifterTask
 from choros.training.mocap import train_from_mocap
 from tests.training.captured import SWINGING
@@ -29,7 +30,7 @@ def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
     told = []
     for steps in (2, 1):  # now it is asked to stop, between checkpoints, and goes on where it was
         learn("b.safetensors", report=told.append, stop=stop_after(steps))
-        assert (tmp_path / "b.safetensors").exists() == (steps == 1)
+        assert weights.load(tmp_path / "b.safetensors", "lifter")[1]["steps"] == 7 - steps
     assert [record["step"] for record in told] == [4, 5, 6]
     whole, resumed = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "b.safetensors")
     assert whole.keys() == resumed.keys()
@@ -66,3 +67,46 @@ def test_weights_of_something_else_are_refused(tmp_path):
             weights.load(tmp_path / name, "lifter")
     with pytest.raises(ChorosError, match="missing"):
         weights.load(tmp_path / "missing", "lifter")
+
+
+def test_the_likeliest_of_several_bodies_is_taken_frame_by_frame():
+    found = Hypotheses(
+        torch.arange(4.0).reshape(1, 2, 2, 1, 1, 1).expand(1, 2, 2, 24, 3, 3),
+        torch.zeros(1, 2, 10),
+        torch.arange(4.0).reshape(1, 2, 2, 1).expand(1, 2, 2, 3),
+        *(torch.zeros(1, 2, 2, 24),) * 2,
+        torch.zeros(1, 2, 2),
+        torch.tensor([[[0.0, 1.0], [3.0, 2.0]]]),
+    )
+    answers = likeliest(found)
+    assert answers.rotations[0, :, 5, 0, 0].tolist() == [1, 2]
+    assert answers.pelvis_cam[0, :, 2].tolist() == [1, 2]
+
+
+def test_samples_of_a_lifter_that_knows_the_truth(tmp_path):
+    task = LifterTask([SWINGING], LifterRecipe(), LifterConfig(width=16), ClipConfig(batch=2, frames=3))
+    task.show([SWINGING], held_out=True)
+    seen = task._seen
+
+    class Knows(torch.nn.Module):
+        config = LifterConfig(width=16)
+
+        def forward(self, view, hidden):
+            one, parts = torch.ones(64, 3, 1), (seen.rotations[:, :, None], seen.joints_cam[:, :, None, 0])
+            rotations, pelvis = (torch.as_tensor(part).float() for part in parts)
+            betas = torch.as_tensor(seen.betas).float()[:, None].expand(64, 3, 10)
+            each = one[..., None].expand(64, 3, 1, 24)
+            return Hypotheses(rotations, betas, pelvis, each, each, one, one), hidden
+
+    figures, pictures = task.look(Knows())
+    assert figures == {"mpjpe_mm": pytest.approx(0, abs=1e-2), "pa_mpjpe_mm": pytest.approx(0, abs=1e-2)}
+    assert len(pictures) == 24
+    # Truth and answer stand in the same pixels, in other colours.
+    paper = pictures[0][0, 0]
+    for truth, answer in zip(pictures[1::3], pictures[2::3], strict=True):
+        drawn = [(picture != paper).any(-1) for picture in (truth, answer)]
+        assert drawn[0].sum() > 500
+        assert (drawn[0] != drawn[1]).mean() < 0.002
+        assert (truth != answer).any()
+    figures, _ = task.look(task.network)
+    assert figures["mpjpe_mm"] > figures["pa_mpjpe_mm"] > 50

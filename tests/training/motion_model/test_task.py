@@ -6,11 +6,13 @@ import torch
 from safetensors.torch import load_file
 from scipy.spatial.transform import Rotation
 
+from choros import weights
+from choros.errors import ChorosError
 from choros.scenes.motion.motion_features import mirrored
 from choros.scenes.motion.motion_model import MotionModelConfig, load_model
 from choros.training.mocap import train_from_mocap
 from choros.training.motion_model.recipe import MotionModelRecipe
-from choros.training.motion_model.task import MotionModelTask
+from choros.training.motion_model.task import SAMPLE_SEED, MotionModelTask
 from choros.training.motion_model.windows import open_skeleton, rows_of
 from tests.training.captured import clip
 from tests.training.stopping import killed_at, stop_after
@@ -63,7 +65,9 @@ def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
     told = []
     for steps in (30, 31):
         learn("b.safetensors", report=told.append, stop=stop_after(steps))
-        assert (tmp_path / "b.safetensors").exists() == (steps == 31)
+        assert (
+            weights.load(tmp_path / "b.safetensors", "motion-model")[1]["steps"] == {30: 70, 31: 100}[steps]
+        )
     assert [record["step"] for record in told] == list(range(41, 101))
     whole, resumed = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "b.safetensors")
     assert whole.keys() == resumed.keys()
@@ -79,3 +83,28 @@ def test_joint_ranges_are_those_of_the_clips(tmp_path):
     assert elbow_free.max() < 1.0  # the arms swing by 0.8 rad at most
     assert (elbow_free[0].abs() < 1e-3).all()  # the left hip never turns
     assert Rotation.from_rotvec(model.lowest.numpy()).magnitude().max() < 2.5
+
+
+def test_samples_are_of_windows_that_are_held_out(tmp_path):
+    run = MotionModelRecipe(steps=1, batch=4, tempos=(1.0,), component_windows=100)
+    task = MotionModelTask([clip()], run, SMALL)
+    task.show([clip(name="bending_1", seconds=6.0)], held_out=True)
+    figures, pictures = task.look(task.network.eval())
+    seen = task._begun(
+        task.network.windows.encode(task._unseen),
+        task.network.pasts.encode(task._unseen[:, : SMALL.past]),
+        np.random.default_rng(SAMPLE_SEED),
+    )
+    # A network whose last layer is zero says no velocity: what it misses is the whole way.
+    whole_way = ((seen.codes - seen.noise).square() * task._importance).mean()
+    assert figures == {"loss": pytest.approx(float(whole_way), rel=1e-5)}
+    assert len(pictures) == 12
+    assert task.look(task.network)[0] == figures
+    task = MotionModelTask([clip()], run, SMALL)
+    task.show([clip(lying=True)], held_out=True)
+    assert task.look(task.network) == ({}, [])
+
+
+def test_motion_in_which_nobody_stands_is_refused():
+    with pytest.raises(ChorosError, match="stay on their feet"):
+        MotionModelTask([clip(lying=True)], MotionModelRecipe(tempos=(1.0,)), SMALL)

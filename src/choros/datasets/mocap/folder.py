@@ -7,7 +7,7 @@ not shape published weights is marked, and left out unless asked for.
 import io
 import json
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -267,13 +267,22 @@ def _bandai_motions(path: Path) -> Iterator[SourceMotion]:
             )
 
 
-def learned_and_held_out(path: Path, shippable_only: bool = True) -> tuple[list[MocapClip], list[MocapClip]]:
+def learned_and_held_out(
+    path: Path, shippable_only: bool = True, tell: Callable[[int], None] = lambda clips: None
+) -> tuple[list[MocapClip], list[MocapClip]]:
     """Clips to learn from and clips that `split` holds out: of a folder, or of a packed .npz, which is all to learn.
 
-    What is in a folder twice counts once. Raises ``ChorosError`` as `load_folder` and `load_packed` do, and if test
-    footage is among it (`choros.datasets.test_footage`).
+    What is in a folder twice counts once. ``tell`` is told how many of a folder were read so far. Raises
+    ``ChorosError`` as `load_folder` and `load_packed` do, and if test footage is among it
+    (`choros.datasets.test_footage`).
     """
     refuse_test_footage([path])
     if path.is_file():
         return load_packed(path), []
-    return split(without_duplicates(load_folder(path, shippable_only=shippable_only)))
+
+    def read() -> Iterator[MocapClip]:
+        for count, clip in enumerate(load_folder(path, shippable_only=shippable_only), 1):
+            yield clip
+            tell(count)
+
+    return split(without_duplicates(read()))

@@ -106,6 +106,14 @@ def read_coco_pictures(
     return pictures
 
 
+def labelled_pictures(row: str, root: Path) -> list[LabelledPicture]:
+    """The pictures of ``lsp_extended`` or ``coco_bysa`` under the folder of the footage."""
+    folder = root / "real" / row
+    if row == "lsp_extended":
+        return read_lsp(folder)
+    return read_coco_pictures(folder / "person_keypoints.json", folder / "images")
+
+
 def measure_given(
     row: str,
     label: str,

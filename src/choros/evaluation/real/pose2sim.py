@@ -225,14 +225,18 @@ def measure(
     truth_file: Path,
     progress: ProgressCall,
     tracked: Callable[[str, Motion], None] = lambda clip, motion: None,
+    end_s: float | None = None,
 ) -> Result:
-    """The row of the four views: a part for each, their mean, and how well they agree with one another."""
+    """The row of the four views, or the first of them: a part for each, their mean, and how well they agree.
+
+    ``end_s`` ends each of them there, seconds.
+    """
     truth, body = Pose2SimTruth.load(truth_file), body_of(system)
     views, parts, shots = [], [], []
     for number, video in enumerate(videos):
         progress(f"{name}: {video.name}", number, len(videos))
         K = cast("Matrix", tuple(map(tuple, truth.K[number].tolist())))
-        motion = track(video, system, TrackOptions(K=K))
+        motion = track(video, system, TrackOptions(K=K, end_s=end_s))
         tracked(video.stem, motion)
         view = view_of(motion, truth, number, body)
         views.append(view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -54,19 +55,9 @@ def _pictures3d(job: Job) -> list[Result]:
     return [pictures3d.measure(job.name, job.system, samples, job.progress)]
 
 
-def _lsp(job: Job) -> list[Result]:
-    return _both_ways("lsp_extended", job, pictures.read_lsp(job.root / "real/lsp_extended"))
-
-
-def _coco_bysa(job: Job) -> list[Result]:
-    folder = job.root / "real/coco_bysa"
-    labelled = pictures.read_coco_pictures(folder / "person_keypoints.json", folder / "images")
-    return _both_ways("coco_bysa", job, labelled)
-
-
-def _both_ways(row: str, job: Job, labelled: Sequence[pictures.LabelledPicture]) -> list[Result]:
-    """With boxes given, and found."""
-    label = ROWS[row].label
+def _both_ways(job: Job, row: str) -> list[Result]:
+    """Labelled pictures with boxes given, and found."""
+    label, labelled = ROWS[row].label, pictures.labelled_pictures(row, job.root)
     return [
         way(row, label, job.name, job.system, labelled, job.progress)
         for way in (pictures.measure_given, pictures.measure_found)
@@ -104,8 +95,8 @@ def _vtest(job: Job) -> list[Result]:
 ROWS: dict[str, Row] = {
     "pose2sim": Row("Pose2Sim", footage.POSE2SIM, _pose2sim),
     "pictures3d": Row("8 pictures with 3D", footage.PICTURES_3D, _pictures3d),
-    "lsp_extended": Row("LSP extended", footage.LSP_EXTENDED, _lsp),
-    "coco_bysa": Row("COCO by-sa", footage.COCO_BYSA, _coco_bysa),
+    "lsp_extended": Row("LSP extended", footage.LSP_EXTENDED, partial(_both_ways, row="lsp_extended")),
+    "coco_bysa": Row("COCO by-sa", footage.COCO_BYSA, partial(_both_ways, row="coco_bysa")),
     "fixtures": Row("mmpose's pictures", footage.FIXTURES, _fixtures),
     "vtest": Row("vtest", footage.VTEST, _vtest),
 }

@@ -7,9 +7,9 @@ who are to be seen and once for those who are hidden.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ from choros.training.comotion.batch import batch_of, some_people
 from choros.training.comotion.labelled_clip import LabelledClip, in_square
 from choros.training.comotion.losses import Targets, points_about_pelvis
 from choros.training.comotion.unroll import encode_clip, unroll
+from choros.training.sheets import write_sheet
 from choros.view.overlay import Overlay, OverlayStyle
-from choros.view.sheet import contact_sheet
 
 #: Who shows fewer of the seventeen keypoints than this is hidden.
 SEEN_KEYPOINTS = 3
@@ -47,10 +47,22 @@ class HeldOut:
         """Where the pictures of a step are."""
         return self.folder / f"{step:07d}.png"
 
+    def draw(self, network: ComotionNetwork, step: int) -> bool:
+        """Pictures of the first clip alone, which is soon made; False if nobody is in it."""
+        pictures = [drawn for clip in self._first(1)[:1] for drawn in self._unrolled(network, clip)[1]]
+        if pictures:
+            write_sheet(self.sheet(step), pictures, 6)
+        return bool(pictures)
+
+    def _first(self, count: int | None) -> list[LabelledClip]:
+        """So many of the clips at least, all of them with None; each is made once."""
+        missing = None if count is None else max(0, count - len(self._clips))
+        self._clips += [in_square(clip, self.size) for clip in islice(self._source, missing)]
+        return self._clips
+
     def measure(self, network: ComotionNetwork, step: int) -> dict[str, float]:
         """Means over the clips of `errors`, as ``held_out/...``; pictures of them go to the folder."""
-        if not self._clips:  # only now, for they take a while to make
-            self._clips = [in_square(clip, self.size) for clip in self._source]
+        self._first(None)
         numbers, pictures = [], []
         for clip in self._clips:
             scores, drawn = self._unrolled(network, clip)
@@ -143,10 +155,3 @@ def picture(
         for people in (truth, answers)
         for t in frames
     ]
-
-
-def write_sheet(path: Path, pictures: list[NDArray[np.uint8]], columns: int) -> None:
-    """A PNG of pictures in rows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet = cv2.cvtColor(contact_sheet(pictures, columns), cv2.COLOR_RGB2BGR)
-    path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())

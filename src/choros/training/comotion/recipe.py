@@ -7,10 +7,12 @@ losses are ours. Recipes differ in numbers only: the loop is that of all network
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from choros.comotion.config import TRUNK
+from choros.errors import ChorosError
 
 #: The whole encoder, by the beginning of its parameters' names, as ``TRUNK``.
 ENCODER = "encoder."
@@ -99,6 +101,25 @@ class Recipe:
                 return number, before
             before += stage.steps
         return len(self.stages), before
+
+
+def scaled(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with so many steps in all, each stage's share of them as before and at least one step.
+
+    Raises ``ChorosError`` for fewer steps than stages.
+    """
+    if steps < len(recipe.stages):
+        raise ChorosError(
+            f"{steps} steps are too few for {len(recipe.stages)} stages; give more, or fewer stages."
+        )
+    ends = [0]
+    for number in range(1, len(recipe.stages) + 1):
+        before = sum(stage.steps for stage in recipe.stages[:number])
+        least, most = ends[-1] + 1, steps - (len(recipe.stages) - number)
+        ends.append(min(max(round(steps * before / recipe.steps), least), most))
+    counts = [end - begin for begin, end in pairwise(ends)]
+    stages = (replace(stage, steps=count) for stage, count in zip(recipe.stages, counts, strict=True))
+    return replace(recipe, stages=tuple(stages))
 
 
 #: As published. COCO's and MPII's pseudo-labels are 4DHumans's npz files, as InstaVariety's.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -24,13 +24,14 @@ from choros.training.comotion.recipe import Recipe, TrainingStage
 from choros.training.comotion.unroll import Unrolled, clip_losses, unroll_batch
 from choros.training.distributed import rank
 from choros.training.loop import LoopConfig, StepPlan, Task
+from choros.training.run_files import RunFiles
 from choros.training.schedule import warmup_cosine
 
 
 class ComotionTask(Task):
     """Everyone's motion straight from pixels, taught in stages.
 
-    ``about`` is what the metadata of the weights in the folder ``output`` say beside the network's own. With
+    ``about`` is what the metadata of the weights in ``output`` say beside the network's own. With
     ``start``, weights that an earlier run wrote, it begins at their step. Raises ``ChorosError`` if those are of
     another network.
     """
@@ -46,7 +47,8 @@ class ComotionTask(Task):
         about: Mapping[str, Any],
         start: Path | None = None,
     ) -> None:
-        self.recipe, self.output, self.options, self.about = recipe, output, options, about
+        self.recipe, self.options, self.about = recipe, options, about
+        self.files = RunFiles.of(output)
         self.config = options.network or PRESETS[recipe.network]
         self.network = ComotionNetwork(self.config, seed=options.seed)
         if start is not None:
@@ -55,7 +57,7 @@ class ComotionTask(Task):
         # Of all parameters: those that a stage freezes have no gradient and are passed over.
         self.optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=recipe.weight_decay)
         held_out: Iterator[LabelledClip] = held_out_clips(recipe, options, self.network.body)
-        self._held_out = HeldOut(held_out, output / "samples", self.config.image_size_px, recipe.people)
+        self._held_out = HeldOut(held_out, self.files.samples, self.config.image_size_px, recipe.people)
         self._feed: Feed | None = None
 
     @property
@@ -108,15 +110,24 @@ class ComotionTask(Task):
         return {"clips": self._feed.made} if self._feed is not None else {}
 
     def sample(self, average: nn.Module, step: int) -> dict[str, Any]:
-        """Figures of held-out clips, and where pictures of them are."""
-        return self._held_out.measure(cast(ComotionNetwork, average), step) | {
-            "sample": str(self._held_out.sheet(step))
-        }
+        """Figures of held-out clips, and where pictures of them are; before the first step one clip's picture alone."""
+        network, sheet = cast(ComotionNetwork, average), {"sample": str(self._held_out.sheet(step))}
+        if step == 0:
+            return sheet if self._held_out.draw(network, step) else {}
+        return self._held_out.measure(network, step) | sheet
+
+    def unchanged(self) -> Sequence[str]:
+        """The trunk, while nothing learned in it."""
+        return (TRUNK,) if self.network.has_shipped_trunk() else ()
 
     def keep(self, average: nn.Module, step: int) -> None:
         """Write the weights so far."""
+        self.write(self.files.weights, average, step)
+
+    def write(self, path: Path, average: nn.Module, step: int) -> None:
+        """The file of weights after ``step`` steps."""
         about = {**self.about, "steps": step, "seed": self.options.seed}
-        cast(ComotionNetwork, average).save(self.output / "weights.safetensors", about)
+        cast(ComotionNetwork, average).save(path, about)
 
     def close(self) -> None:
         """End the processes that make clips."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -38,10 +37,14 @@ def infiller_loss(
 def pose_error(said: Tensor, truth: Tensor, exists: Tensor, joints: float) -> Tensor:
     """Squared error of columns (B, T, POSE) and, times ``joints``, of joints' places, over frames that ``exists``."""
     turned = (said - truth).square().sum(-1)
-    place = partial(joints_about_pelvis, rest_joints=rest_joints())
-    at, true_at = (place(columns_to_rotmat(p.unflatten(-1, (23, 6)))) for p in (said, truth))
+    at, true_at = joints_of(said), joints_of(truth)
     error = turned + joints * (at - true_at).square().sum((-1, -2))
     return (error * exists).sum() / exists.sum()
+
+
+def joints_of(columns: Tensor) -> Tensor:
+    """Joints (..., 24, 3) about the pelvis in its own axes, metres, of poses (..., POSE)."""
+    return joints_about_pelvis(columns_to_rotmat(columns.unflatten(-1, (23, 6))), rest_joints())
 
 
 def trajectory_loss(

@@ -12,6 +12,7 @@ class CvaeRecipe(MocapRecipe):
     """What both runs have in common."""
 
     warmup: int = 100
+    sample_every: int = 250
     clip_norm: float = 5.0  # appendices C and D
     ema: float = 0.995
     batch: int = 16  # the paper's is 1024 for the infiller, 256 for trajectories

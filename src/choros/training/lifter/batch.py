@@ -6,7 +6,7 @@ Each batch is a function of the seed and the step alone, so training resumes exa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from choros.body.gauss_newton import Points, place_points
 from choros.body.kinematics import posed_joints
 from choros.training.lifter.keypoint_noise import KeypointNoise, corrupt, log_uniform
-from choros.training.lifter.poses import PoseClip, PoseVariety, poses
+from choros.training.lifter.poses import NOTHING_MIXED, PoseClip, PoseVariety, poses
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +50,11 @@ class ClipConfig:
     rolled_rad: float = 0.8
     cut_off_rate: float = 0.25  # people of whom the picture ends somewhere between head and feet
     noise: KeypointNoise = field(default_factory=KeypointNoise)
+
+
+def as_captured(config: ClipConfig) -> ClipConfig:
+    """The same for clips as they were captured, whole, before cameras held straight: for measuring."""
+    return replace(config, variety=NOTHING_MIXED, cut_off_rate=0, rolled_rate=0, tilt_rad=(0.1, 1.0))
 
 
 def sample(clips: Sequence[PoseClip], points: Points, config: ClipConfig, seed: int, step: int) -> Batch:

@@ -13,6 +13,7 @@ class LifterRecipe(MocapRecipe):
 
     steps: int = 12000
     ema: float = 0.998
+    sample_every: int = 500
     weight_decay: float = 1e-4
     rotation: float = 0.5
     root_rotation: float = 3.0

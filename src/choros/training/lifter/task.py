@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
+from choros.body.kinematics import posed_joints
+from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.lifter.lift import network_metadata
 from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, person_view
 from choros.rotation import rotmat_to_rotvec
-from choros.training.lifter.batch import ClipConfig, sample
+from choros.training.lifter.batch import Batch, ClipConfig, as_captured, sample
 from choros.training.lifter.losses import LifterTargets, losses
 from choros.training.lifter.poses import PoseClip, poses
 from choros.training.lifter.recipe import LifterRecipe
+from choros.training.lifter.samples import lifted_pictures, likeliest
 from choros.training.mocap import MocapTask
+
+#: Clips that samples are made of, and the seed of their cameras and of what is reported of them.
+SHOWN, SAMPLE_SEED = 64, 900_002
 
 
 class LifterBatch(NamedTuple):
@@ -40,6 +49,7 @@ class LifterTask(MocapTask):
     ) -> None:
         super().__init__(recipe, network_metadata(config), lambda: Lifter(config))
         self.clips, self.data = clips, data
+        self.columns = 6
         self.points = Points.of(BodyModel.load())
         self._template = _tensor(self.points.joint_template)
         self._dirs = _tensor(self.points.joint_dirs[..., :10])
@@ -49,7 +59,9 @@ class LifterTask(MocapTask):
 
     def batch(self, step: int, part: int) -> LifterBatch:
         """Clips as a noisy network would report them."""
-        made = sample(self.clips, self.points, self.data, self.recipe.seed, step)
+        return self._batch_of(sample(self.clips, self.points, self.data, self.recipe.seed, step))
+
+    def _batch_of(self, made: Batch) -> LifterBatch:
         B, T = made.dt_s.shape
         view = person_view(_tensor(made.keypoints), torch.eye(3).expand(B, T, 3, 3), _tensor(made.dt_s))
         rotations, joints_cam, betas = map(_tensor, (made.rotations, made.joints_cam, made.betas))
@@ -57,9 +69,7 @@ class LifterTask(MocapTask):
 
     def predict(self, batch: LifterBatch) -> Hypotheses:
         """What it says about whole clips, beginning without memory."""
-        nothing = torch.zeros(len(batch.truth.betas), self.network.config.width)
-        found: Hypotheses = self.network(batch.view, nothing)[0]
-        return found
+        return _said(self.network, batch.view)
 
     def losses(
         self, predicted: Hypotheses, batch: LifterBatch, step: int
@@ -71,10 +81,40 @@ class LifterTask(MocapTask):
 
     def tensors(self, average: nn.Module) -> dict[str, Tensor]:
         """The network, and the prior of poses with which its answers are refined."""
-        prior = pose_prior(self.clips, self.data, self.recipe.seed)
         return super().tensors(average) | {
-            f"prior.{name}": torch.as_tensor(value) for name, value in prior.items()
+            f"prior.{name}": torch.as_tensor(value) for name, value in self._prior.items()
         }
+
+    @cached_property
+    def _prior(self) -> dict[str, np.ndarray[Any, Any]]:
+        return pose_prior(self.clips, self.data, self.recipe.seed)
+
+    @cached_property
+    def _seen(self) -> Batch:
+        """What samples are of: people as they were captured, the same at every step."""
+        config = as_captured(replace(self.data, batch=SHOWN))
+        return sample(self.shown, self.points, config, SAMPLE_SEED, 0)
+
+    @torch.no_grad()
+    def look(self, average: nn.Module) -> tuple[dict[str, float], list[NDArray[np.uint8]]]:
+        """The likeliest bodies, before any fit: their joints' errors; keypoints, truth and answer side by side."""
+        seen = self._seen
+        answers = likeliest(_said(average, self._batch_of(seen).view))
+        B, T = seen.dt_s.shape
+        rotations = answers.rotations.astype(np.float64).reshape(B * T, 24, 3, 3)
+        rest = self.points.shaped(answers.betas.reshape(B * T, 10))[0]
+        joints = posed_joints(rotations, rest)[1].reshape(B, T, 24, 3)
+        figures = {
+            "mpjpe_mm": float(mpjpe_mm(joints, seen.joints_cam).mean()),
+            "pa_mpjpe_mm": float(pa_mpjpe_mm(joints, seen.joints_cam).mean()),
+        }
+        return figures, lifted_pictures(seen, answers, self.points)
+
+
+def _said(network: nn.Module, view: PersonView) -> Hypotheses:
+    nothing = torch.zeros(len(view.inputs), cast(Lifter, network).config.width)
+    found: Hypotheses = network(view, nothing)[0]
+    return found
 
 
 def pose_prior(clips: Sequence[PoseClip], data: ClipConfig, seed: int) -> dict[str, np.ndarray[Any, Any]]:

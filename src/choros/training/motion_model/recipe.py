@@ -14,6 +14,7 @@ class MotionModelRecipe(MocapRecipe):
     steps: int = 6000
     ema: float = 0.998
     checkpoint_every: int = 500
+    sample_every: int = 500
     weight_decay: float = 0.01
     batch: int = 384
     begin_rate: float = 0.12  # windows learned without their past, for how motions begin

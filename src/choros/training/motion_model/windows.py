@@ -52,6 +52,8 @@ def windows_of(
                     window = version[start : start + config.window]
                     if usable(window, recipe):
                         found.setdefault(activity(clip.name), []).append(window.astype(np.float32))
+    if not found:
+        return MotionWindows(torch.zeros(0, config.window, N_FEATURES), np.zeros(0))
     chance = np.concatenate([np.full(len(group), len(group) ** -0.5) for group in found.values()])
     rows = np.concatenate([np.stack(group) for group in found.values()])
     return MotionWindows(torch.from_numpy(rows), chance / chance.sum())
