@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from choros import weights
 from choros.backbones.trunk import ImageTrunk, frozen
 from choros.body import BodyModel
+from choros.comotion.affinity import ComotionAffinity, FrameDetections
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.options import ComotionOptions
-from choros.comotion.tracker import BoxAgreement, ComotionTracker, FrameDetections, TrackerConfig
+from choros.comotion.tracker import ComotionTracker, TrackerConfig
 from choros.detection import Detector, KeypointEstimator, NanoDet, PersonFinder
 from choros.devices import CPU, Device
 from choros.run_identity import Identity, changed, class_identity, file_identity, part_identity
@@ -107,7 +108,7 @@ class Comotion:
             "detector" if pixels_alone else "finder": part_identity(finder),
         }
 
-    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[FrameDetections, BoxAgreement]:
+    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[FrameDetections, ComotionAffinity]:
         """A new video. Streams of one system share its network and nothing else."""
         config = self.config
         tracker = ComotionTracker(self.network, self._trunk, self.finder, config)
