@@ -42,10 +42,10 @@ from choros.tracking.assignment import assign
 from choros.video import open_video
 
 GRID = {
-    "pose_std_rad": (0.15, 0.2, 0.3, 0.4, 0.6, 0.9),
-    "doubt_from": (0.75, 1.5),
+    "agree": ((-2.0, -1.0), (0.01, 0.03), (0.015, 0.035), (0.02, 0.04), (0.03, 0.05)),  # the first: never
+    "agreeing_std_rad": (0.05, 0.1, 0.2),
+    "pose_std_rad": (0.3, 0.6, 0.9, 1.3),
     "depth_std": (0.1, 0.3),
-    "side_std": (0.1, 0.3),
     "prior_weight": (0.05, 0.2),
 }
 EVERY = 3  # frames of scenes
@@ -127,10 +127,11 @@ def settings() -> Iterator[tuple[str, KeypointFitRules]]:
     ships = KeypointFitRules()
     yield "as it ships", ships
     for values in itertools.product(*GRID.values()):
-        *weights, prior_weight = values
-        fit = replace(ships.fit, **dict(zip(GRID, weights, strict=False)))
+        agree, agreeing_std_rad, pose_std_rad, depth_std, prior_weight = values
+        fit = replace(ships.fit, pose_std_rad=pose_std_rad, depth_std=depth_std)
         fit = replace(fit, fit=replace(fit.fit, prior_weight=prior_weight))
-        yield ", ".join(f"{value:g}" for value in values), replace(ships, fit=fit)
+        rules = replace(ships, agree=agree, agreeing_std_rad=agreeing_std_rad, fit=fit)
+        yield ", ".join(map(str, values)), rules
 
 
 def measured(looks: Looks, people: PersonStates, body: BodyModel) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from choros.comotion.affinity import EvidenceRules, by_overlap, lies_on_nobody, observed, walk_on
+from choros.comotion.affinity import EvidenceRules, astray, by_overlap, lies_on_nobody, observed, walk_on
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.system import Comotion
 from choros.comotion.tracker import TrackerConfig
@@ -169,6 +169,36 @@ def test_a_skeleton_by_itself_lies_on_nobody():
     tracks["id"] = 0  # nobody who is shown
     assert lies_on_nobody(tracks, seen, np.array([1, 2]), RULES).all()
     np.testing.assert_array_equal(seen.overlap, overlap_with_others(boxes))
+
+
+def test_who_is_rather_on_another_is_astray():
+    overlap = np.array([[0.6, 0.3, 0.9], [0.5, 0.4, 0.0], [0.0, 0.7, 0.7]])
+    both = np.array([0, 1]), np.array([0, 1])
+    assert astray(overlap, *both).tolist() == [False, True]
+    # What nobody is does not count, nor as much overlap as with one's own.
+    assert astray(overlap, np.array([2, 0]), np.array([1, 2])).tolist() == [False, False]
+    assert astray(overlap, np.zeros(0, int), np.zeros(0, int)).tolist() == []
+
+
+def test_two_skeletons_are_two_people_wherever_the_network_sees_them():
+    """The network's bodies fall together; without keypoints one of them would end."""
+    boxes = box_at(100), box_at(300)
+    for config, left in ((TrackerConfig(), 2), (TrackerConfig().pixels_alone(), 1)):
+        detector = Told(*boxes)
+        stream = stream_of(detector, config=config)
+        image = picture((boxes[0], RED), (boxes[1], GREEN))
+        for i in range(5):
+            stream.update(image, i / FPS)
+        numbers = stream.state()["tracks"]["id"].tolist()
+        for i in range(5, 14):
+            state = dict(stream.state())
+            tracks = state["tracks"].copy()
+            for name in ("rotations", "betas", "pelvis_cam"):
+                tracks[name][0] = tracks[name][1]
+            stream.restore(state | {"tracks": tracks})
+            rows = stream.update(image, i / FPS).rows
+        kept = set(rows["person"].tolist()) & set(numbers)
+        assert len(kept) == left
 
 
 def test_pixels_alone_keep_no_sights():

@@ -65,6 +65,7 @@ def fit_to_keypoints(
     K: Floats,
     prior: PosePrior | None = None,
     config: KeypointFitConfig | None = None,
+    pose_std_rad: Floats | None = None,
 ) -> FittedBodies:
     """The poses and places of n people that put their bodies on their keypoints; shapes are held.
 
@@ -75,6 +76,7 @@ def fit_to_keypoints(
         K: (3, 3) of the picture that they were found in.
         prior: over body poses; none holds any pose for as good as another.
         config: how much ``start`` is trusted.
+        pose_std_rad: (n,) in place of the config's, where some are trusted more than others.
 
     Raises:
         ChorosError: somebody begins at or behind the camera, or numbers of people differ.
@@ -93,13 +95,14 @@ def fit_to_keypoints(
 
     places_px, confidence = np.split(np.asarray(keypoints_px, np.float64), [2], -1)
     confidence = confidence[..., 0]
+    trust = np.full(len(betas), config.pose_std_rad) if pose_std_rad is None else float64(pose_std_rad)
     depth = transl[:, 2]
     std = (HEIGHT_M / depth)[:, None] * keypoint_std(confidence)
     target = Target(
         keypoints_plane=unproject(places_px, np.ones(confidence.shape), K)[..., :2],
         keypoint_std=np.where(confidence >= config.fit.min_confidence, std, np.inf),
         rotations=rotations,
-        rotation_std=np.full((len(betas), 24), config.pose_std_rad),
+        rotation_std=np.tile(trust[:, None], 24),
         previous=rotations,
         previous_std=np.full(len(betas), np.inf),
         transl=transl,

@@ -179,3 +179,10 @@ def lies_on_nobody(tracks: Tracks, seen: Observed, new: Indices, rules: Evidence
     area = AREA_OF_BOX * box_area(seen.boxes_px[new])
     lies_on = oks(seen.keypoints[new], there[tracks["id"] > 0], area).max(-1, initial=0)
     return np.asarray(lies_on < rules.crowded_oks)
+
+
+def astray(overlap: Floats, mine: Indices, theirs: Indices) -> Flags:  # (n, m), (k,), (k,) -> (k,)
+    """Which of the tracks ``mine``, that are the detections ``theirs``, have their body rather on another of these."""
+    among = overlap[np.ix_(mine, theirs)]
+    others = np.where(np.eye(len(mine), dtype=bool), 0, among)
+    return np.asarray(np.diagonal(among) < others.max(-1, initial=0))

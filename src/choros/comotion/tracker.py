@@ -20,6 +20,7 @@ from choros.comotion.affinity import (
     ComotionAffinity,
     EvidenceRules,
     FrameDetections,
+    astray,
     by_evidence,
     by_overlap,
     lies_on_nobody,
@@ -173,7 +174,10 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
 
     @torch.inference_mode()
     def measure(self, tracks: Tracks, affinity: ComotionAffinity, moment: Moment[FrameDetections]) -> None:
-        """Note how boxes agree with the tracks, and put who is detected and by themselves on their keypoints."""
+        """Note how boxes agree with the tracks, and put people on their keypoints.
+
+        Those are they who are detected by themselves, or whom the network sees rather where somebody else is.
+        """
         mine, theirs = seen_as(tracks)
         now = np.zeros(len(tracks))
         now[mine] = affinity.overlap[mine, theirs]
@@ -184,9 +188,10 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
         remember_sights(tracks, mine, affinity.seen, theirs, moment, self._config.evidence)
         others = box_iou(tracks["box_px"][mine], tracks["box_px"]) * (mine[:, None] != np.arange(len(tracks)))
         alone = others.max(-1, initial=0) <= self._config.crowded_iou
-        seen = tracks[mine[alone]]
-        self._put_on_keypoints(seen, theirs[alone], moment)
-        tracks[mine[alone]] = seen
+        moved = mine[alone | astray(affinity.overlap, mine, theirs)]
+        seen = tracks[moved]
+        self._put_on_keypoints(seen, seen["detection"], moment)
+        tracks[moved] = seen
 
     def newcomers(self, tracks: Tracks, affinity: ComotionAffinity, moment: Moment[FrameDetections]) -> Flags:
         """Faint boxes only keep who is there, but for plain skeletons at the beginning."""
@@ -229,17 +234,19 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
     def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
         """Who is confirmed is shown, or likely there in a shot's first frame.
 
-        Of two tracks that are on one person for a while, one ends.
+        Of two tracks that are on one person for a while, one ends; without keypoints also where both have a box.
         """
         config, now_s = self._config, moment.time_s
         same = on_one_person(
             tracks["keypoints_px"], tracks["box_px"], tracks["pelvis_cam"],
             config.same_oks, config.same_m, config.same_share,
         )  # fmt: skip
+        mine, theirs = seen_as(tracks)
+        if moment.found.keypoints is not None:
+            same[np.ix_(mine, mine)] = False  # two skeletons are two people, wherever the network sees them
         lesser = lesser_of(tracks, same)
         tracks["apart_s"][~lesser] = now_s
         double = lesser & ((tracks["id"] == 0) | (now_s - tracks["apart_s"] > config.merge_s + 1e-9))
-        mine, theirs = seen_as(tracks)
         likely_new = np.zeros(len(tracks), bool)
         likely_new[mine] = self._likely(moment)[theirs]
         shown, stays = sure | likely_new, ~double
@@ -259,10 +266,11 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
         """
         some = tracks[shown]
         mine, theirs = seen_as(some)
-        crowded = ~some["on_keypoints"][mine]
-        seen = some[mine[crowded]]
-        self._put_on_keypoints(seen, theirs[crowded], moment)
-        some[mine[crowded]] = seen
+        if moment.found.keypoints is not None:
+            crowded = mine[~some["on_keypoints"][mine]]
+            seen = some[crowded]
+            self._put_on_keypoints(seen, seen["detection"], moment)
+            some[crowded] = seen
         if len(some):
             body = self._network.body
             params = people_of(some, body.device).params(body)
