@@ -26,11 +26,7 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class KeypointFitRules:
-    """All ours. ``agree`` and ``agreeing_std_rad`` were chosen on data to tune on (``benchmarks/keypoint_fit.py``).
-
-    The fit's weights are the best there, too, but were first chosen among 15 settings with Pose2Sim, LSP extended and
-    COCO by-sa in view; PA-MPJPE on Pose2Sim was between 76.8 and 82.7 mm in all of them.
-    """
+    """All ours, chosen on pictures and made-up scenes that may be tuned on, as ``benchmarks/keypoint_fit.py`` says."""
 
     min_keypoints: int = 5  # confident ones, without which somebody stays as the network says; the lifter's
     confident: float = 0.3
@@ -41,7 +37,7 @@ class KeypointFitRules:
     nearest_m: float = 0.5  # whom the network puts nearer, or behind the camera, begins there
     fit: KeypointFitConfig = field(
         default_factory=lambda: KeypointFitConfig(
-            pose_std_rad=0.9, depth_std=0.3, side_std=0.3, fit=FitConfig(steps=8, prior_weight=0.2)
+            pose_std_rad=1.3, depth_std=0.3, side_std=0.3, fit=FitConfig(steps=8, prior_weight=0.1)
         )
     )
 
