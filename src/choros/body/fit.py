@@ -83,16 +83,13 @@ def fit_to_keypoints(
     """
     config = config or KeypointFitConfig()
     points = Points.of(body)
-    betas, transl = float64(start.betas), float64(start.transl)
+    betas, transl = _shapes(start), float64(start.transl)
     if len(betas) != len(keypoints_px):
         raise ChorosError(f"{len(betas)} people and keypoints of {len(keypoints_px)}; give one row for each.")
     if not (transl[:, 2] > 0).all():
         raise ChorosError("a fit begins with people in front of the camera; give transl with positive z.")
-    if start.kid is not None:
-        betas = np.concatenate([betas, float64(start.kid)[:, None]], -1)
     axis_angle = torch.cat([torch.as_tensor(start.global_orient), torch.as_tensor(start.body_pose)], -1)
     rotations = float64(rotation_matrices(axis_angle.double()))
-
     places_px, confidence = np.split(np.asarray(keypoints_px, np.float64), [2], -1)
     confidence = confidence[..., 0]
     trust = np.full(len(betas), config.pose_std_rad) if pose_std_rad is None else float64(pose_std_rad)
@@ -121,6 +118,12 @@ def fit_to_keypoints(
         transl=torch.from_numpy(fitted.transl).to(start.transl),
     )
     return FittedBodies(params, fitted.error)
+
+
+def _shapes(people: BodyParams) -> Floats:
+    """Betas (n, 10), or with kid (n, 11)."""
+    betas = float64(people.betas)
+    return betas if people.kid is None else np.concatenate([betas, float64(people.kid)[:, None]], -1)
 
 
 def fit_doubting(
