@@ -118,11 +118,14 @@ def main() -> None:
     whole_file = args.weights
     if whole_file is None:
         files = {name: trained(args.output / name, name, args.share, args.encoder) for name in VARIATIONS}
-        variations = {name: systems.load("comotion", weights_path=file) for name, file in files.items()}
+        variations = {
+            name: systems.load("comotion", weights_path=file, fit_keypoints=False)
+            for name, file in files.items()
+        }
         found["variations"] = judged(variations, args.data, SHOWN)
         (args.output / "ablations.json").write_text(json.dumps(found, indent=1))
         whole_file = files["all of it"]
-    whole = systems.load("comotion", weights_path=whole_file)
+    whole = systems.load("comotion", weights_path=whole_file, fit_keypoints=False)
     assumed = [AssumedFocal(whole, factor) for factor in FOCAL]
     # Of these the records hold the true K, so nothing can be said of where a wrong one puts them in the picture.
     shown = tuple(name for name in SHOWN if name != "pck_05")

@@ -286,13 +286,13 @@ def test_what_the_systems_are_known_by(tmp_path):
     assert identity_of(system)["finder"]["detector"] == {"class": f"{__name__}.{Nobody.__qualname__}"}
     assert identity_of(system)["finder"]["keypoints"] == plain["finder"]["keypoints"]
 
-    flags = {"accurate": False, "fast": False, "strict": False, "fit_keypoints": False}
+    flags = {"accurate": False, "fast": False, "strict": False, "pixels_alone": False}
     assert identity_of(load("comotion"))["options"] == flags
-    strict = identity_of(load("comotion", strict=True, fast=True, fit_keypoints=True))
-    assert strict["options"] == flags | {"fast": True, "strict": True, "fit_keypoints": True}
+    strict = identity_of(load("comotion", strict=True, fast=True))
+    assert strict["options"] == flags | {"fast": True, "strict": True}
     assert "crop_px" in strict["finder"]["keypoints"]
-    bare = identity_of(load("comotion", strict=True))  # no keypoints have a part in it
-    assert bare["options"] == flags | {"strict": True}
+    bare = identity_of(load("comotion", strict=True, fit_keypoints=False))  # no keypoints have a part in it
+    assert bare["options"] == flags | {"strict": True, "pixels_alone": True}
     assert "finder" not in bare
     assert bare["detector"] == strict["finder"]["detector"]
 

@@ -34,7 +34,7 @@ WORDS = {
     "system.options.accurate": "--accurate",
     "system.options.fast": "--fast",
     "system.options.strict": "--strict",
-    "system.options.fit_keypoints": "--fit-keypoints",
+    "system.options.pixels_alone": "--no-fit-keypoints",
     "system.options.same_people": "--same-people",
     "system.options.heights_m": "--height",
     "system.device": "--device",

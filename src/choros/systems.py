@@ -206,7 +206,7 @@ def load(
 
     - ``accurate``: slower and better networks.
     - ``fast``: CoMotion's image features in eight bits, on the CPU (the lifter is fast unless it is accurate).
-    - ``fit_keypoints``: whoever is detected is put on the keypoints found in their box (CoMotion).
+    - ``fit_keypoints``: False for CoMotion of pixels alone, where nobody is put on the keypoints found in their box.
     - ``strict``: only people whom the detector is certain of (CoMotion).
     - ``heights_m``: statures that somebody measured, metres by person (the lifter).
     - ``same_people``: whoever is dressed like one person of an earlier shot, and like no other, goes on under their

@@ -1,10 +1,13 @@
 """Known people, seen without error, are where their keypoints are after the fit, whatever the network said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from choros.body import BodyModel
+from choros.body.fit import HEIGHT_M, fit_to_keypoints
 from choros.body.gauss_newton import PosePrior
 from choros.camera import project
 from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
@@ -84,3 +87,34 @@ def test_who_is_said_to_be_behind_the_camera_comes_before_it(body):
     ended = fitted(body, begun, keypoints_of(body, truth))
     assert ended.pelvis_cam[0, 0, 2] > 0.3
     assert torch.isfinite(ended.rotations).all()
+
+
+def test_a_body_that_lies_on_its_keypoints_keeps_the_pose_that_the_network_says(body):
+    """One arm is seen bent a little; the same look moves it if the body as a whole lies beside its keypoints."""
+    truth = people_at((0.2, 0.1, 4.0))
+    keypoints_px = keypoints_of(body, truth)
+    keypoints_px[0, [7, 9], 0] += [10, 20]  # left elbow and wrist, px, of a person of some 250
+    near = (truth.rotations - fitted(body, truth, keypoints_px).rotations).abs().max()
+    doubting = replace(KeypointFitRules(), agree=(-2.0, -1.0))
+    far = (truth.rotations - fitted(body, truth, keypoints_px, doubting).rotations).abs().max()
+    assert near < 0.5 * far
+
+
+def test_of_agreement_the_median_decides_and_between_trust_is_shared_out(body):
+    truth = people_at((0.2, 0.1, 4.0), (-0.8, 0.0, 5.0))
+    keypoints_px = keypoints_of(body, truth)
+    keypoints_px[0, [9, 10], 0] += 80  # wrists alone
+    keypoints_px[1, :, 0] += 0.03 * HEIGHT_M * K[0, 0] / float(truth.params(body).transl[0, 1, 2])
+    told = {}
+
+    def asked(body, start, keypoints, K, prior, config, pose_std_rad):
+        told["std"] = pose_std_rad
+        return fit_to_keypoints(body, start, keypoints, K, prior, config, pose_std_rad)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("choros.comotion.keypoint_fit.fit_to_keypoints", asked)
+        fitted(
+            body, truth, keypoints_px, replace(KeypointFitRules(), agree=(0.02, 0.04), agreeing_std_rad=0.1)
+        )
+    loose = KeypointFitRules().fit.pose_std_rad
+    assert told["std"].tolist() == pytest.approx([0.1, (0.1 + loose) / 2], abs=0.01)

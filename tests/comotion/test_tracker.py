@@ -565,6 +565,8 @@ def test_systems_load_it_with_weights_of_the_users_own(tmp_path):
     assert len(system.stream().update(PICTURE, 0.0).rows) == 1
     with pytest.raises(ChorosError, match="strict"):
         systems.load("lifter", strict=True)
+    with pytest.raises(ChorosError, match="nobody looks at keypoints"):
+        systems.load("comotion", fit_keypoints=False, keypoints=Standing())
 
 
 def test_the_weights_that_ship_follow_people():

@@ -11,6 +11,7 @@ from choros.tracking.likelihood import (
     Observed,
     Predicted,
     evidence,
+    learned_belief,
     log_colours,
     log_likelihood_ratio,
     log_place,
@@ -134,3 +135,20 @@ def test_student():
 def test_nobody():
     none = np.zeros((0, 4))
     assert log_likelihood_ratio(expected([HERE], [0.1]), seen(none, []), RULES, BOX).shape == (1, 0)
+
+
+def test_a_depth_that_nobody_knows_says_nothing():
+    who, found = expected([HERE, HERE], [0.1, 0.1]), seen([HERE])
+    known = log_likelihood_ratio(who, found, RULES, BOX)
+    unknown = log_likelihood_ratio(who._replace(depth_m=np.array([np.nan, 8.0])), found, RULES, BOX)
+    std = np.hypot(RULES.log_depth_std, RULES.log_depth_drift * np.sqrt(0.1))
+    gain = log_student(0.0, std, RULES.freedom) - log_student(0.0, RULES.log_depth_std_others, RULES.freedom)
+    assert known[0, 0] - unknown[0, 0] == pytest.approx(gain)
+    assert known[1, 0] == unknown[1, 0]
+
+
+def test_belief_grows_with_what_is_independent_up_to_a_most():
+    belief = learned_belief(np.array([0.0, 3.8, 1.0]), np.array([2.0, 2.0, -5.0]), 0.1, 0.5, 0.2, 4.0)
+    assert belief.tolist() == pytest.approx([0.4, 4.0, 0.0])
+    # One sight after a gap is no more than one of .2 s.
+    assert learned_belief(np.zeros(1), np.ones(1), 30.0, 0.5, 0.2, 4.0).item() == pytest.approx(0.4)

@@ -65,6 +65,7 @@ def fit_to_keypoints(
     K: Floats,
     prior: PosePrior | None = None,
     config: KeypointFitConfig | None = None,
+    pose_std_rad: Floats | None = None,
 ) -> FittedBodies:
     """The poses and places of n people that put their bodies on their keypoints; shapes are held.
 
@@ -75,31 +76,30 @@ def fit_to_keypoints(
         K: (3, 3) of the picture that they were found in.
         prior: over body poses; none holds any pose for as good as another.
         config: how much ``start`` is trusted.
+        pose_std_rad: (n,) in place of the config's, where some are trusted more than others.
 
     Raises:
         ChorosError: somebody begins at or behind the camera, or numbers of people differ.
     """
     config = config or KeypointFitConfig()
     points = Points.of(body)
-    betas, transl = float64(start.betas), float64(start.transl)
+    betas, transl = _shapes(start), float64(start.transl)
     if len(betas) != len(keypoints_px):
         raise ChorosError(f"{len(betas)} people and keypoints of {len(keypoints_px)}; give one row for each.")
     if not (transl[:, 2] > 0).all():
         raise ChorosError("a fit begins with people in front of the camera; give transl with positive z.")
-    if start.kid is not None:
-        betas = np.concatenate([betas, float64(start.kid)[:, None]], -1)
     axis_angle = torch.cat([torch.as_tensor(start.global_orient), torch.as_tensor(start.body_pose)], -1)
     rotations = float64(rotation_matrices(axis_angle.double()))
-
     places_px, confidence = np.split(np.asarray(keypoints_px, np.float64), [2], -1)
     confidence = confidence[..., 0]
+    trust = np.full(len(betas), config.pose_std_rad) if pose_std_rad is None else float64(pose_std_rad)
     depth = transl[:, 2]
     std = (HEIGHT_M / depth)[:, None] * keypoint_std(confidence)
     target = Target(
         keypoints_plane=unproject(places_px, np.ones(confidence.shape), K)[..., :2],
         keypoint_std=np.where(confidence >= config.fit.min_confidence, std, np.inf),
         rotations=rotations,
-        rotation_std=np.full((len(betas), 24), config.pose_std_rad),
+        rotation_std=np.tile(trust[:, None], 24),
         previous=rotations,
         previous_std=np.full(len(betas), np.inf),
         transl=transl,
@@ -118,6 +118,12 @@ def fit_to_keypoints(
         transl=torch.from_numpy(fitted.transl).to(start.transl),
     )
     return FittedBodies(params, fitted.error)
+
+
+def _shapes(people: BodyParams) -> Floats:
+    """Betas (n, 10), or with kid (n, 11)."""
+    betas = float64(people.betas)
+    return betas if people.kid is None else np.concatenate([betas, float64(people.kid)[:, None]], -1)
 
 
 def fit_doubting(

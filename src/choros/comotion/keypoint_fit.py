@@ -15,27 +15,29 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import BodyModel, BodyParams
-from choros.body.fit import KeypointFitConfig, fit_to_keypoints
+from choros.body.fit import HEIGHT_M, KeypointFitConfig, fit_to_keypoints
 from choros.body.gauss_newton import FitConfig, PosePrior
 from choros.body.kinematics import rotation_matrices
-from choros.comotion.person_states import PersonStates
+from choros.camera import project_in_front
+from choros.comotion.person_states import NEAR_M, PersonStates
 
 Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class KeypointFitRules:
-    """All ours. The fit's weights were chosen among 15 settings with Pose2Sim, LSP extended and COCO by-sa in view.
-
-    Those three rows flatter them, by little: PA-MPJPE on Pose2Sim was between 76.8 and 82.7 mm in all of them.
-    """
+    """All ours, chosen on pictures and made-up scenes that may be tuned on, as ``benchmarks/keypoint_fit.py`` says."""
 
     min_keypoints: int = 5  # confident ones, without which somebody stays as the network says; the lifter's
     confident: float = 0.3
+    # Sizes of the person by which keypoints lie beside the network's body (median): up to the first its pose is trusted
+    # to ``agreeing_std_rad``, from the second on to the fit's ``pose_std_rad``.
+    agree: tuple[float, float] = (0.02, 0.04)
+    agreeing_std_rad: float = 0.1
     nearest_m: float = 0.5  # whom the network puts nearer, or behind the camera, begins there
     fit: KeypointFitConfig = field(
         default_factory=lambda: KeypointFitConfig(
-            pose_std_rad=0.9, depth_std=0.3, side_std=0.3, fit=FitConfig(steps=8, prior_weight=0.2)
+            pose_std_rad=1.3, depth_std=0.3, side_std=0.3, fit=FitConfig(steps=8, prior_weight=0.1)
         )
     )
 
@@ -61,9 +63,27 @@ def put_on_keypoints(
     said = BodyParams(orient, pose, betas, transl)
     depth_m = said.transl[:, 2:].clamp_min(rules.nearest_m)
     begun = said._replace(transl=torch.cat([said.transl[:, :2], depth_m], -1))
-    fitted = fit_to_keypoints(body, begun, keypoints_px[plain], K, prior, rules.fit).params
+    seen_px = keypoints_px[plain].astype(np.float64)
+    trust = np.interp(
+        _off(body, begun, seen_px, K, rules.confident),
+        rules.agree,
+        (rules.agreeing_std_rad, rules.fit.pose_std_rad),
+    )
+    fitted = fit_to_keypoints(body, begun, seen_px, K, prior, rules.fit, trust).params
     turns = torch.cat([fitted.global_orient, fitted.body_pose], -1)
     rotations, pelvis_cam = people.rotations.clone(), people.pelvis_cam.clone()
     rotations[which] = rotation_matrices(turns.double()).to(rotations)
     pelvis_cam[which] = some.pelvis_cam[0] + (fitted.transl - said.transl).to(pelvis_cam)
     return people._replace(rotations=rotations, pelvis_cam=pelvis_cam)
+
+
+def _off(
+    body: BodyModel, said: BodyParams, keypoints_px: Floats, K: NDArray[np.float64], confident: float
+) -> Floats:  # (n,)
+    """How far the confident keypoints (n, 17, 3) are from those of the bodies, in sizes of the person: the median."""
+    points_px, _ = project_in_front(body.keypoints(said).double().numpy(), K, NEAR_M)
+    away_px = np.linalg.norm(points_px - keypoints_px[..., :2], axis=-1)
+    size_px = HEIGHT_M * K[0, 0] / said.transl[:, 2].double().numpy()
+    away_px = np.where(np.isnan(away_px), np.inf, away_px)  # behind the camera
+    seen = keypoints_px[..., 2] >= confident
+    return np.asarray(np.nanmedian(np.where(seen, away_px, np.nan), -1) / size_px)

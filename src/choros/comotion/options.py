@@ -18,8 +18,8 @@ class ComotionOptions:
     """Image features in eight bits, a little less exact; on the CPU alone."""
     strict: bool = False
     """Only people whom the detector is certain of."""
-    fit_keypoints: bool = False
-    """Put whoever is detected on the keypoints in their box: for real footage; made-up scenes lose by it."""
+    fit_keypoints: bool = True
+    """Poses from pixels alone, as in the paper, whoever is detected not put on the keypoints in their box."""
     body_path: str | Path | None = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights_path: str | Path | None = None

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from choros import weights
 from choros.backbones.trunk import ImageTrunk, frozen
 from choros.body import BodyModel
+from choros.comotion.affinity import ComotionAffinity, FrameDetections
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.options import ComotionOptions
-from choros.comotion.tracker import BoxAgreement, ComotionTracker, FrameDetections, TrackerConfig
+from choros.comotion.tracker import ComotionTracker, TrackerConfig
 from choros.detection import Detector, KeypointEstimator, NanoDet, PersonFinder
 from choros.devices import CPU, Device
+from choros.errors import ChorosError
 from choros.run_identity import Identity, changed, class_identity, file_identity, part_identity
 from choros.tracking.online import OnlineStream
 
@@ -98,7 +100,7 @@ class Comotion:
         pixels_alone = self.config.keypoint_fit is None
         plain = TrackerConfig().pixels_alone() if pixels_alone else TrackerConfig()
         plain = plain.strict() if strict else plain
-        flags = {"strict": strict, "fit_keypoints": not pixels_alone}
+        flags = {"strict": strict, "pixels_alone": pixels_alone}
         finder = self.finder.detector if pixels_alone else self.finder
         return {
             "options": self._choices | flags | changed(self.config, plain),
@@ -107,7 +109,7 @@ class Comotion:
             "detector" if pixels_alone else "finder": part_identity(finder),
         }
 
-    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[FrameDetections, BoxAgreement]:
+    def stream(self, K: NDArray[np.float64] | None = None) -> OnlineStream[FrameDetections, ComotionAffinity]:
         """A new video. Streams of one system share its network and nothing else."""
         config = self.config
         tracker = ComotionTracker(self.network, self._trunk, self.finder, config)
@@ -117,9 +119,13 @@ class Comotion:
 
 
 def make(options: ComotionOptions, *, device: Device, threads: int | None, **parts: Any) -> Comotion:
-    """The system with what a user chose; for the registry. Keypoints of one's own are there to be fitted to."""
-    fitted = options.fit_keypoints or "keypoints" in parts
-    config = TrackerConfig() if fitted else TrackerConfig().pixels_alone()
+    """The system with what a user chose; for the registry.
+
+    Raises `ChorosError` on keypoints of one's own that nobody would look at.
+    """
+    if "keypoints" in parts and not options.fit_keypoints:
+        raise ChorosError("without fit_keypoints nobody looks at keypoints; leave out those of yours.")
+    config = TrackerConfig() if options.fit_keypoints else TrackerConfig().pixels_alone()
     return Comotion(
         config.strict() if options.strict else config,
         accurate=options.accurate,

@@ -8,7 +8,6 @@ move anybody. Keypoints found in them do, unless that is switched off (`choros.c
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +16,19 @@ from numpy.typing import NDArray
 from choros.backbones.trunk import COARSEST_PX, ImageTrunk
 from choros.body.pose_prior import shipped_pose_prior
 from choros.camera_motion.background import BackgroundRules
+from choros.comotion.affinity import (
+    ComotionAffinity,
+    EvidenceRules,
+    FrameDetections,
+    astray,
+    by_evidence,
+    by_overlap,
+    lies_on_nobody,
+    remember_sights,
+    walk_on,
+)
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.duplicates import lesser_of, on_one_person
-from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import peaks
 from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
 from choros.comotion.network import ComotionNetwork
@@ -31,9 +40,9 @@ from choros.detection.finder import FinderOptions
 from choros.detection.neighbours import estimate_apart
 from choros.detection.protocols import checked_detections
 from choros.keypoints import box_area, box_iou
+from choros.tracking.appearance import read_colours
 from choros.tracking.lifecycle import LifeRules, likely
 from choros.tracking.online import (
-    Affinity,
     Flags,
     Indices,
     Moment,
@@ -87,6 +96,9 @@ class TrackerConfig:
     # Ours, of who is detected; None is the paper's system, which no keypoints move. The network goes on from there,
     # but in a crowd, where it knows better who is who.
     keypoint_fit: KeypointFitRules | None = field(default_factory=KeypointFitRules)
+    evidence: EvidenceRules = field(
+        default_factory=EvidenceRules
+    )  # of who is who, where keypoints are looked at
     cuts: CutRules = field(default_factory=CutRules)  # ours: nobody is followed into another shot
     background: BackgroundRules = field(
         default_factory=BackgroundRules
@@ -104,24 +116,7 @@ class TrackerConfig:
         return replace(self, life=replace(self.life, birth_score=0.7))
 
 
-class FrameDetections(NamedTuple):
-    """What one picture shows by itself."""
-
-    image: ImageTokens
-    boxes_px: Floats  # (m, 4) xyxy as detected, also those that are too small to count
-    scores: Floats  # (m,)
-    keypoints: Floats | None  # (m, 17, 3) x_px, y_px, confidence; None where nobody is put on them
-
-
-@dataclass(frozen=True)
-class BoxAgreement(Affinity):
-    """How detected boxes agree with where the network says that people are."""
-
-    overlap: Floats  # (n, m) IoU in the picture
-    counts: Flags  # (m,) boxes that keep, and perhaps begin, somebody
-
-
-class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
+class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
     """What CoMotion does in a frame; it keeps nothing of a video but its tracks.
 
     ``trunk`` gives the maps of the network's own.
@@ -148,7 +143,8 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
         tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
-        return FrameDetections(tokens, boxes, scores, keypoints)
+        colours = None if keypoints is None else read_colours(image, keypoints.astype(np.float64))
+        return FrameDetections(tokens, boxes, scores, keypoints, colours)
 
     @torch.inference_mode()
     def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
@@ -158,37 +154,46 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
             return
         if moment.turn is not None:
             turn_with_camera(tracks, moment.turn)
+        if moment.found.keypoints is not None:
+            walk_on(tracks, moment, self._config.evidence)
         remember(tracks, self._updated(moment, people_of(tracks, self._network.body.device)))
         self._place(tracks, moment)
 
-    def affinity(self, tracks: Tracks, moment: Moment[FrameDetections]) -> BoxAgreement:
-        """By overlap; of two tracks on one person, the one that boxes agreed with so far keeps them."""
+    def affinity(self, tracks: Tracks, moment: Moment[FrameDetections]) -> ComotionAffinity:
+        """By all that keypoints tell; without them by overlap and the past, for which see ``loyalty``."""
         config, found = self._config, moment.found
         boxes_px = found.boxes_px
         in_picture_px = _cut(boxes_px, moment)
         counts = (found.scores >= config.life.birth_score) & (box_area(in_picture_px) > 0)
         counts &= boxes_px[:, 3] - boxes_px[:, 1] >= config.min_height_px
-        overlap = box_iou(_cut(tracks["box_px"], moment), in_picture_px)
-        wanted = overlap + config.loyalty * tracks["agreement"][:, None]
-        return BoxAgreement(np.where((overlap >= config.min_iou) & counts, wanted, -np.inf), overlap, counts)
+        bodies_px = _cut(tracks["box_px"], moment)
+        if found.keypoints is not None:
+            return by_evidence(tracks, moment, box_iou(bodies_px, in_picture_px), counts, config.evidence)
+        loyalty = config.loyalty * tracks["agreement"]
+        return by_overlap(bodies_px, in_picture_px, loyalty, config.min_iou, counts)
 
     @torch.inference_mode()
-    def measure(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> None:
-        """Note how boxes agree with the tracks, and put who is detected and by themselves on their keypoints."""
+    def measure(self, tracks: Tracks, affinity: ComotionAffinity, moment: Moment[FrameDetections]) -> None:
+        """Note how boxes agree with the tracks, and put people on their keypoints.
+
+        Those are they who are detected by themselves, or whom the network sees rather where somebody else is.
+        """
         mine, theirs = seen_as(tracks)
         now = np.zeros(len(tracks))
         now[mine] = affinity.overlap[mine, theirs]
         share = 1 - np.exp(-moment.dt_s / self._config.agreement_memory_s)
         tracks["agreement"] += share * (now - tracks["agreement"])
-        if moment.found.keypoints is None:
+        if affinity.seen is None:
             return
+        remember_sights(tracks, mine, affinity.seen, theirs, moment, self._config.evidence)
         others = box_iou(tracks["box_px"][mine], tracks["box_px"]) * (mine[:, None] != np.arange(len(tracks)))
         alone = others.max(-1, initial=0) <= self._config.crowded_iou
-        seen = tracks[mine[alone]]
-        self._put_on_keypoints(seen, theirs[alone], moment)
-        tracks[mine[alone]] = seen
+        moved = mine[alone | astray(affinity.overlap, mine, theirs)]
+        seen = tracks[moved]
+        self._put_on_keypoints(seen, seen["detection"], moment)
+        tracks[moved] = seen
 
-    def newcomers(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> Flags:
+    def newcomers(self, tracks: Tracks, affinity: ComotionAffinity, moment: Moment[FrameDetections]) -> Flags:
         """Faint boxes only keep who is there, but for plain skeletons at the beginning."""
         return affinity.counts & ((moment.found.scores >= self._config.begin_score) | self._likely(moment))
 
@@ -197,7 +202,7 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         self,
         tracks: Tracks,
         new: Indices,
-        affinity: BoxAgreement,
+        affinity: ComotionAffinity,
         moment: Moment[FrameDetections],
         born: Tracks,
     ) -> None:
@@ -215,6 +220,12 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         born["apart_s"] = moment.time_s
         born["crowded"] = (affinity.overlap[:, new] > self._config.crowded_iou).any(0)
         born["agreement"] = np.diagonal(box_iou(_cut(born["box_px"], moment), boxes_px))
+        if affinity.seen is not None:
+            certain = moment.found.scores[new] >= self._config.life.certain_score
+            born["crowded"] &= ~(certain & lies_on_nobody(tracks, affinity.seen, new, self._config.evidence))
+            remember_sights(
+                born, np.arange(len(born)), affinity.seen, new, moment, self._config.evidence, first=True
+            )
         alone = ~born["crowded"]
         seen = born[alone]
         self._put_on_keypoints(seen, new[alone], moment)
@@ -223,20 +234,27 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
         """Who is confirmed is shown, or likely there in a shot's first frame.
 
-        Of two tracks that are on one person for a while, one ends.
+        Of two tracks that are on one person for a while, one ends; without keypoints also where both have a box.
         """
         config, now_s = self._config, moment.time_s
         same = on_one_person(
             tracks["keypoints_px"], tracks["box_px"], tracks["pelvis_cam"],
             config.same_oks, config.same_m, config.same_share,
         )  # fmt: skip
+        mine, theirs = seen_as(tracks)
+        if moment.found.keypoints is not None:
+            same[np.ix_(mine, mine)] = False  # two skeletons are two people, wherever the network sees them
         lesser = lesser_of(tracks, same)
         tracks["apart_s"][~lesser] = now_s
         double = lesser & ((tracks["id"] == 0) | (now_s - tracks["apart_s"] > config.merge_s + 1e-9))
-        mine, theirs = seen_as(tracks)
-        shown = sure.copy()
-        shown[mine] |= self._likely(moment)[theirs]
-        return Verdict(tracks["in_picture"].mean(-1) > config.min_inside, shown, ~double)
+        likely_new = np.zeros(len(tracks), bool)
+        likely_new[mine] = self._likely(moment)[theirs]
+        shown, stays = sure | likely_new, ~double
+        if moment.found.keypoints is not None:
+            belief = tracks["belief"]
+            shown &= (tracks["id"] > 0) | likely_new | moment.given | (belief > 0)
+            stays &= (belief >= config.evidence.min_belief) | ~shown | likely_new
+        return Verdict(tracks["in_picture"].mean(-1) > config.min_inside, shown, stays)
 
     @torch.inference_mode()
     def describe(
@@ -248,10 +266,11 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         """
         some = tracks[shown]
         mine, theirs = seen_as(some)
-        crowded = ~some["on_keypoints"][mine]
-        seen = some[mine[crowded]]
-        self._put_on_keypoints(seen, theirs[crowded], moment)
-        some[mine[crowded]] = seen
+        if moment.found.keypoints is not None:
+            crowded = mine[~some["on_keypoints"][mine]]
+            seen = some[crowded]
+            self._put_on_keypoints(seen, seen["detection"], moment)
+            some[crowded] = seen
         if len(some):
             body = self._network.body
             params = people_of(some, body.device).params(body)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from choros.comotion.person_states import PersonStates
+from choros.tracking.sights import SIGHT_FIELDS
 
 Floats = NDArray[np.floating]
 
@@ -26,6 +27,9 @@ def fields(hidden_width: int) -> list[Any]:
         ("apart_s", "f8"),  # last time that no better track was on the same person
         ("agreement", "f8"),  # recent mean of the overlap with boxes, 0 to 1
         ("on_keypoints", "?"),  # put there in this frame, and carried on from there
+        # Filled in where keypoints are looked at:
+        ("belief", "f8"),  # log odds that this is somebody
+        *SIGHT_FIELDS,
         ("rotations", "f4", (24, 3, 3)),
         ("betas", "f4", (10,)),
         ("pelvis_cam", "f4", (3,)),

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from choros.detection import Detections
 from choros.lifter.config import LifterSystemConfig
-from choros.lifter.tracks import overlap_with_others
 from choros.tracking.appearance import Colours
 from choros.tracking.likelihood import Observed, Predicted, evidence, log_likelihood_ratio, log_place
 from choros.tracking.online import Affinity, Flags
+from choros.tracking.sights import overlap_with_others
 
 Floats = NDArray[np.float64]
 

@@ -21,20 +21,14 @@ from choros.lifter.ghosts import end, ghosts_of_the_seen, hand_on_ids, pushed_be
 from choros.lifter.lift import Lifting, Past
 from choros.lifter.shape_estimator import ShapeEstimator
 from choros.lifter.shared_floor import nobody_gone
-from choros.lifter.tracks import (
-    coast,
-    fields,
-    remember_appearance,
-    remember_outlines,
-    remember_speed,
-)
+from choros.lifter.tracks import coast, fields, remember_speed
 from choros.lifter.uprightness import nothing_seen, observe, up
 from choros.rotation import rotmat_to_rotvec
 from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
 from choros.tracking.box_filter import boxes_of
 from choros.tracking.lifecycle import likely
-from choros.tracking.likelihood import Predicted
+from choros.tracking.likelihood import Predicted, learned_belief
 from choros.tracking.online import (
     Flags,
     Indices,
@@ -45,6 +39,7 @@ from choros.tracking.online import (
     seen_as,
     track_type,
 )
+from choros.tracking.sights import remember_appearance, remember_outlines
 
 Floats = NDArray[np.float64]
 
@@ -112,8 +107,10 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
             self._lift(people, seen.keypoints[theirs], moment)
             tracks[mine] = people
         remember_outlines(tracks, mine, seen, theirs, config.box)
-        learned = seen.evidence[theirs] * min(dt_s, config.belief_step_s) / config.belief_s
-        tracks["belief"][mine] = np.minimum(tracks["belief"][mine] + learned, config.max_belief)
+        tracks["belief"][mine] = learned_belief(
+            tracks["belief"][mine], seen.evidence[theirs], dt_s,
+            config.belief_s, config.belief_step_s, config.max_belief,
+        )  # fmt: skip
         self._people_upright = observe(
             self._people_upright, seen.keypoints[theirs], moment.K, dt_s, config.upright
         )

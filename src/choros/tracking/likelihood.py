@@ -59,7 +59,7 @@ class Predicted(NamedTuple):
 
     boxes: NDArray[np.void]  # (n,) BOX_STATE
     shape: Floats  # (n, 17, 3) keypoints in their box when last seen: x, y in heights from its centre; confidence
-    depth_m: Floats  # (n,)
+    depth_m: Floats  # (n,); NaN where it is not known
     colours: Colours
     unseen_s: Floats  # (n,) since last seen
     doubt: Floats  # (n,) log odds against there being such a person: 0 for the confirmed
@@ -70,7 +70,7 @@ class Observed(NamedTuple):
 
     boxes_px: Floats  # (m, 4) xyxy
     keypoints: Floats  # (m, 17, 3) x_px, y_px, confidence
-    depth_m: Floats  # (m,)
+    depth_m: Floats  # (m,); NaN where it is not known
     colours: Colours
     evidence: Floats  # (m,) see ``evidence``
     overlap: Floats  # (m,) IoU with the box nearest to theirs
@@ -92,11 +92,12 @@ def log_place(a: Predicted, b: Observed, rules: LikelihoodRules, box: BoxRules) 
 
 
 def log_depth(a: Predicted, b: Observed, rules: LikelihoodRules) -> Floats:  # (n, m)
-    """log p(depth | person) / p(depth | anybody)."""
+    """log p(depth | person) / p(depth | anybody); 0 where one of the two is not known."""
     farther = np.log(np.maximum(b.depth_m, 0.1))[None] - np.log(np.maximum(a.depth_m, 0.1))[:, None]
     std = np.sqrt(rules.log_depth_std**2 + rules.log_depth_drift**2 * a.unseen_s)
     same = log_student(farther, std[:, None], rules.freedom)
-    return same - log_student(farther, np.array(rules.log_depth_std_others), rules.freedom)
+    anybody = log_student(farther, np.array(rules.log_depth_std_others), rules.freedom)
+    return np.where(np.isnan(farther), 0, same - anybody)
 
 
 def log_pose(
@@ -146,6 +147,21 @@ def evidence(scores: Floats, keypoints: Floats, rules: LikelihoodRules) -> Float
     surest = np.sort(keypoints[..., 2], -1)[..., -rules.evidence_keypoints :].mean(-1)
     constant, of_score, of_keypoints = rules.evidence
     return constant + of_score * scores + of_keypoints * surest
+
+
+def learned_belief(
+    belief: Floats,  # (n,) log odds that each is somebody
+    seen: Floats,  # (n,) the ``evidence`` of one more sight
+    dt_s: float,  # since the frame before
+    independent_s: float,
+    step_s: float,
+    most: float,
+) -> Floats:  # (n,)
+    """``belief`` after another sight, at most ``most``.
+
+    Sights over ``independent_s`` count as one that knows nothing of the others, and one for at most ``step_s`` of it.
+    """
+    return np.minimum(belief + seen * min(dt_s, step_s) / independent_s, most)
 
 
 def shape_of(boxes_px: Floats, keypoints: Floats) -> Floats:  # (n, 17, 3)
