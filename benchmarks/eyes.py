@@ -2,9 +2,11 @@
 
     python benchmarks/eyes.py --footage DIR --eyes lightning thunder tinypose.onnx --detector nanodet picodet.onnx
 
-Keypoint networks are given the boxes of people, and neighbours are not painted over: OKS over all labelled keypoints, PCK
-at .05 and .1 as of ``choros bench real``, and whose keypoints lie on a neighbour (`choros.keypoints.on_a_neighbour`). Of detectors it tells how many of the labelled people of 60 px and more they find, with an
-overlap of a half and a score of .4, and how many boxes they give in all; not everybody in these pictures is labelled.
+Keypoint networks are given the boxes of people, and neighbours are not painted over: OKS over all labelled keypoints,
+PCK at .05 and .1 as of ``choros bench real``, and whose keypoints lie on a neighbour
+(`choros.keypoints.on_a_neighbour`). Of detectors it tells how many of the labelled people of 60 px and more they find,
+with an overlap of a half and a score of .4, and how many boxes they give in all; not everybody in these pictures is
+labelled.
 ``--sheet`` draws the keypoints of each network on two pictures, or on those that ``--pictures`` names.
 """
 
@@ -86,8 +88,8 @@ def keypoints(name: str, sets: dict[str, list[Shot]]) -> None:
         pck = " / ".join(f"{share_within(all_errors, limit):.3f}" for limit in (0.05, 0.1))
         print(
             f"{Path(name).stem:24s} {title:13s} {len(near):4d} people  OKS {np.mean(np.concatenate(alike)):.3f}  "
-            f"PCK@.05 / .1 {pck}  on a neighbour {int(np.concatenate(stolen).sum())} of {int(near.sum())} in whose crop "
-            "others are",
+            f"PCK@.05 / .1 {pck}  on a neighbour "
+            f"{int(np.concatenate(stolen).sum())} of {int(near.sum())} in whose crop others are",
             flush=True,
         )
     print(f"{Path(name).stem:24s} {1000 * float(np.median(spent_s)):6.1f} ms of a core a person", flush=True)

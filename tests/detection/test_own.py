@@ -5,7 +5,7 @@ import pytest
 
 from choros.cli.eyes import eyes_named
 from choros.detection import MoveNet, OwnKeypoints
-from choros.detection.own import _read
+from choros.detection.eyes.top_down import heatmap_keypoints
 from choros.devices import CPU
 from choros.errors import ChorosError
 from choros.keypoints import AREA_OF_BOX, box_area, oks, on_a_neighbour
@@ -32,10 +32,10 @@ def test_maps_are_read_between_their_cells():
         maps[0, joint] = np.outer(
             np.exp(-0.5 * ((y - py / 4) / 2) ** 2), np.exp(-0.5 * ((x - px / 4) / 2) ** 2)
         )
-    found = _read({"maps": maps}, (256, 192))
+    found = heatmap_keypoints({"maps": maps}, (256, 192))
     assert found[0, :2, :2] == pytest.approx(at, abs=0.1)
     assert (found[0, :2, 2] > 0.9).all()
-    assert (found[0, 2:, 2] < 0.15).all()
+    assert not found[0, 2:, 2].any()
 
 
 def test_rows_belong_to_boxes_also_one_by_one(own):
@@ -61,7 +61,7 @@ def test_moving_the_picture_moves_the_keypoints(own, scene):
     image, boxes, _ = scene
     canvas = np.zeros((image.shape[0] + 60, image.shape[1] + 90, 3), np.uint8)
     canvas[40 : 40 + image.shape[0], 70 : 70 + image.shape[1]] = image
-    here, there = own.estimate(image, boxes), own.estimate(canvas, boxes + [70, 40, 70, 40])
+    here, there = own.estimate(image, boxes), own.estimate(canvas, boxes + np.array([70, 40, 70, 40]))
     assert there[..., :2] - [70, 40] == pytest.approx(here[..., :2], abs=0.5)
 
 
@@ -85,5 +85,5 @@ def test_who_lies_on_a_neighbour():
     assert oks(people, people, areas)[0, 1] < 0.1
     assert on_a_neighbour(people, people, areas).tolist() == [False, False]
     assert on_a_neighbour(people[[1, 1]], people, areas).tolist() == [True, False]
-    far = people + [500, 0, 0]
+    far = people + np.array([500, 0, 0])
     assert on_a_neighbour(far, people, areas).tolist() == [False, False]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Keypoints:
-    """Choros's own keypoint network, for --eyes: one core, an hour and a half."""
+    """Choros's own keypoint network, for --eyes: one core, an hour."""
 
     truth: Annotated[tuple[str, ...], arg(metavar="LABELS,IMAGES...", help_behavior_hint="")] = ()
     """People labelled by hand: files of COCO's form, each with the folder of its pictures. A tenth is held back."""

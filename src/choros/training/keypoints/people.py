@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,7 +65,6 @@ def read_people(labels: Path, images: Path) -> dict[str, People]:
     absent = absent_of(labels)
     found = {}
     for sample in read_coco(labels, images):
-        assert sample.image is not None
         points = np.array([to_coco17(person) for person in sample.people]).reshape(-1, 17, 3)
         people = []
         for number, person in enumerate(sample.people):
@@ -74,9 +74,9 @@ def read_people(labels: Path, images: Path) -> dict[str, People]:
                 others = np.delete(points, number, 0)
                 people.append(Person(0, person.box_px, points[number], absent[person.identity], others))
         if people:
-            refuse_test_footage([sample.image])
-            with open_video(sample.image) as reader:
-                found[sample.image.name] = People([next(iter(reader)).image], people)
+            refuse_test_footage([sample.path])
+            with open_video(sample.path) as reader:
+                found[sample.path.name] = People([next(iter(reader)).image], people)
     if not found:
         raise ChorosError(
             f"{labels} has nobody with {LEAST_JOINTS} joints; give a file with labelled people."
@@ -121,21 +121,16 @@ def cut_out(sets: People, most: int = 300) -> NDArray[np.uint8]:
         image = sets.pictures[person.picture]
         outline = segmenter.silhouette(image, person.box_px)
         crop = CROP.around(person.box_px)
-        mask = _at(outline.person, outline.crop.to_crop(_corners(crop)))
+        corners = crop.from_crop(np.array([[0.0, 0.0], [WIDTH_PX, HEIGHT_PX]]))
+        mask = _at(outline.person, outline.crop.to_crop(corners))
         if not 0.1 < (mask > 0.5).mean() < 0.7:
             continue
         cuts.append(np.dstack([crop.cut(image), (mask * 255).astype(np.uint8)]))
     return np.array(cuts, np.uint8).reshape(-1, HEIGHT_PX, WIDTH_PX, 4)
 
 
-def _corners(crop: object) -> Floats:
-    return crop.from_crop(np.array([[0.0, 0.0], [WIDTH_PX, HEIGHT_PX]]))  # type: ignore[attr-defined]
-
-
 def _at(mask: NDArray[np.float32], corners: Floats) -> NDArray[np.float32]:
     """The part of a mask between two corners (2, 2), at the crop's size."""
-    import cv2
-
     (x0, y0), (x1, y1) = corners
     sx, sy = (x1 - x0) / WIDTH_PX, (y1 - y0) / HEIGHT_PX
     matrix = np.array([[sx, 0, x0 + 0.5 * sx - 0.5], [0, sy, y0 + 0.5 * sy - 0.5]])

@@ -32,13 +32,13 @@ class CropVariety:
 class KeypointRecipe(LoopConfig):
     """A run. What is learned from whom: shares of the crops, those of who is not given going to the others."""
 
-    steps: int = 6800
+    steps: int = 6000
     ema: float = 0.997
     bf16: bool = True
     log_every: int = 25
     checkpoint_every: int = 250
     sample_every: int = 250
-    lr: float = 3e-3  # a step, as a share of the weights' size
+    lr: float = 2e-3  # a step, as a share of the weights' size
     warmup: int = 100
     batch: int = 16
     frozen: int = 2  # stages of MobileNetV2, after the stem

@@ -1,4 +1,4 @@
-"""What the keypoint network learns, for the training loop: where a person's joints are, and where a neighbour's are not."""
+"""What the keypoint network learns: where a person's joints are, and that a neighbour's are none of them."""
 
 from __future__ import annotations
 
