@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from choros.cli.eyes import eyes_named
-from choros.detection import MoveNet, OwnKeypoints
+from choros.detection import OwnKeypoints
 from choros.detection.eyes.top_down import heatmap_keypoints
 from choros.devices import CPU
 from choros.errors import ChorosError
@@ -63,11 +63,6 @@ def test_moving_the_picture_moves_the_keypoints(own, scene):
     canvas[40 : 40 + image.shape[0], 70 : 70 + image.shape[1]] = image
     here, there = own.estimate(image, boxes), own.estimate(canvas, boxes + np.array([70, 40, 70, 40]))
     assert there[..., :2] - [70, 40] == pytest.approx(here[..., :2], abs=0.5)
-
-
-def test_everybody_is_seen_in_the_picture_as_it_is(own):
-    assert own.tells_people_apart
-    assert not getattr(MoveNet("lightning", threads=1), "tells_people_apart", False)
 
 
 def test_a_name_or_a_file_of_weights_is_taken():

@@ -1,4 +1,4 @@
-"""choros's own keypoint network: a 3:4 crop of each person, heatmaps, everybody in one run.
+"""choros's own keypoint network: a 3:4 crop of each person, heatmaps, all crops in one run.
 
 MoveNet Lightning's trunk, taught by ``choros train keypoints`` that a crop's maps are of the person in its middle, and
 not of who stands beside them.
@@ -24,13 +24,10 @@ _PIXELS = Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 class OwnKeypoints(TopDownKeypoints):
     """The network that ships, or one in a file that ``choros train keypoints`` wrote.
 
-    It ``tells_people_apart``: it is asked about everybody at once, in the picture as it is. Confidence is the largest
-    value of a map: of 72 people whom training held back it was the chance that a keypoint is right (as of
-    `movenet.chance_of_right`) to .1. Thread-safe and without state. Raises ``ChorosError`` where ``weights_path`` is of
-    something else.
+    Confidence is the largest value of a map: of 72 people whom training held back it was the chance that a keypoint is
+    right (as of `movenet.chance_of_right`) to .1. Thread-safe and without state. Raises ``ChorosError`` where
+    ``weights_path`` is of something else.
     """
-
-    tells_people_apart = True
 
     def __init__(self, threads: int = 2, weights_path: Path | None = None, device: Device = CPU) -> None:
         self.weights_path = weights_path or shipped("keypoints")
