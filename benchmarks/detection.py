@@ -24,7 +24,7 @@ from detection_groups import BODY, Group, annotated_pictures, composed_groups
 
 from choros.detection import Detections, MoveNet, NanoDet, PersonFinder
 from choros.detection.neighbours import estimate_apart
-from choros.keypoints import COCO_SIGMAS, oks
+from choros.keypoints import COCO_SIGMAS, oks, on_a_neighbour
 
 VARIANTS: tuple[Literal["lightning", "thunder"], ...] = ("lightning", "thunder")
 LIMBS = [
@@ -97,8 +97,8 @@ def given_boxes(groups: Sequence[Group], estimate: Callable[[np.ndarray, np.ndar
         found = estimate(group.image, group.boxes_px)
         fit = body_oks(found, group)  # (true, found)
         own = np.diag(fit)
-        others = np.where(np.eye(len(own), dtype=bool), 0, fit).max(0)
-        stolen += int(((others > 0.5) & (others > own + 0.2)).sum())
+        body = found[:, BODY], group.keypoints[:, BODY], group.areas
+        stolen += int(on_a_neighbour(*body, sigmas=COCO_SIGMAS[BODY]).sum())
         own_oks.extend(own)
         error = np.linalg.norm(found[:, BODY, :2] - group.keypoints[:, BODY, :2], axis=-1)
         side = (group.boxes_px[:, 2:] - group.boxes_px[:, :2]).max(-1, keepdims=True)

@@ -2,56 +2,115 @@
 
     python benchmarks/eyes.py --footage DIR --eyes lightning thunder tinypose.onnx --detector nanodet picodet.onnx
 
-Keypoint networks are given the boxes of people, and neighbours are not painted over: PCK at .05 and .1 as of
-``choros bench real``. Of detectors it tells how many of the labelled people of 60 px and more they find, with an
-overlap of a half and a score of .4, and how many boxes they give in all; not everybody in these pictures is labelled.
+Keypoint networks are given the boxes of people, and neighbours are not painted over: OKS over all labelled keypoints,
+PCK at .05 and .1 as of ``choros bench real``, and whose keypoints lie on a neighbour
+(`choros.keypoints.on_a_neighbour`). Of detectors it tells how many of the labelled people of 60 px and more they find,
+with an overlap of a half and a score of .4, and how many boxes they give in all; not everybody in these pictures is
+labelled.
 ``--sheet`` draws the keypoints of each network on two pictures, or on those that ``--pictures`` names.
 """
 
 import argparse
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from detection_groups import annotated_pictures
+from numpy.typing import NDArray
 
 from choros.cli.eyes import detector_named, eyes_named
+from choros.crops import CropSpec
 from choros.devices import CPU
-from choros.evaluation.real.people import relative_errors, share_within
-from choros.evaluation.real.pictures import read_coco_pictures, read_lsp, read_picture
-from choros.keypoints import box_iou
-from choros.video.frame import Picture
+from choros.evaluation.real.people import Floats, likeness_to, relative_errors, share_within
+from choros.evaluation.real.pictures import LabelledPicture, read_coco_pictures, read_lsp, read_picture
+from choros.keypoints import box_iou, box_overlap, on_a_neighbour
 
 LIMBS = [
     (0, 5), (0, 6), (5, 6), (5, 11), (6, 12), (11, 12),
     (5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16),
 ]  # fmt: skip
 SCORE, OVERLAP, LEAST_PX = 0.4, 0.5, 60.0
+CROP = CropSpec((192, 256), 1.25)  # what is taken for somebody's surroundings, whatever a network is shown
 
 
-def keypoints(name: str, sets: dict[str, list[Picture]]) -> None:
-    """One line: PCK on every set, and milliseconds of a core a person."""
-    eyes, cells, spent_s = eyes_named(name, CPU), [], []
-    for pictures in sets.values():
-        errors = []
-        for picture in pictures:
-            image = read_picture(picture.image)
+class Shot(NamedTuple):
+    """A picture and its n labelled people."""
+
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    boxes_px: Floats  # (n, 4)
+    keypoints_px: Floats  # (n, 17, 3) x, y, 1 where labelled
+    areas_px: Floats  # (n,) for OKS
+
+    @property
+    def crowded(self) -> NDArray[np.bool_]:
+        """Whose crop another one's box reaches into, (n,)."""
+        crops = CROP.around(self.boxes_px)
+        cuts = np.concatenate([crops.corner_px, crops.corner_px + crops.extent_px], -1)
+        reached = box_overlap(cuts, self.boxes_px) > 0
+        return np.asarray((reached & ~np.eye(len(reached), dtype=bool)).any(-1))
+
+
+def shots_of(pictures: Iterable[LabelledPicture]) -> Iterator[Shot]:
+    for picture in pictures:
+        asked = picture.asked
+        yield Shot(
+            read_picture(picture.image),
+            picture.boxes_px[asked],
+            picture.keypoints_px[asked],
+            picture.area_px[asked],
+        )
+
+
+def shots_of_fixtures(folder: Path) -> Iterator[Shot]:
+    for group in annotated_pictures(folder):
+        yield Shot(group.image, group.boxes_px.astype(np.float64), group.keypoints, group.areas)
+
+
+def keypoints(name: str, sets: dict[str, list[Shot]]) -> None:
+    """One line for each set: OKS, PCK, and whose keypoints lie on a neighbour; and milliseconds of a core a person."""
+    eyes, spent_s = eyes_named(name, CPU), []
+    for title, shots in sets.items():
+        errors, alike, stolen, crowded = [], [], [], []
+        for shot in shots:
             began = time.process_time()
-            found = eyes.estimate(image, picture.boxes_px)
+            found = eyes.estimate(shot.image, shot.boxes_px)
             spent_s.append((time.process_time() - began) / len(found))
             points = found[..., :2].astype(np.float64)
-            errors.append(relative_errors(points, picture.keypoints_px, picture.size_px)[picture.asked])
-        together = np.concatenate(errors)
-        cells += [f"{share_within(together, limit):.3f}" for limit in (0.05, 0.1)]
-    print(
-        f"{Path(name).stem:24s}",
-        *cells,
-        f"{1000 * float(np.median(spent_s)):6.1f} ms of a core a person",
-        flush=True,
-    )
+            side = (shot.boxes_px[:, 2:] - shot.boxes_px[:, :2]).max(-1)
+            errors.append(relative_errors(points, shot.keypoints_px, side))
+            alike.append(likeness_to(points, shot.keypoints_px, shot.areas_px))
+            stolen.append(on_a_neighbour(found, shot.keypoints_px, shot.areas_px))
+            crowded.append(shot.crowded)
+        near, all_errors = np.concatenate(crowded), np.concatenate(errors)
+        pck = " / ".join(f"{share_within(all_errors, limit):.3f}" for limit in (0.05, 0.1))
+        print(
+            f"{Path(name).stem:24s} {title:13s} {len(near):4d} people  OKS {np.mean(np.concatenate(alike)):.3f}  "
+            f"PCK@.05 / .1 {pck}  on a neighbour "
+            f"{int(np.concatenate(stolen).sum())} of {int(near.sum())} in whose crop others are",
+            flush=True,
+        )
+    print(f"{Path(name).stem:24s} {1000 * float(np.median(spent_s)):6.1f} ms of a core a person", flush=True)
 
 
-def detector(name: str, sets: dict[str, list[Picture]]) -> None:
+def speed(names: list[str], shots: list[Shot], counts: Sequence[int] = (1, 4, 8), times: int = 25) -> None:
+    """Milliseconds of a core a person, the median of runs in turn, for so many people of a picture at once."""
+    networks = {name: eyes_named(name, CPU) for name in names}
+    for count in counts:
+        boxes = np.concatenate([shots[0].boxes_px] * count)[:count]
+        spent: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(times):
+            for name, eyes in networks.items():
+                began = time.process_time()
+                eyes.estimate(shots[0].image, boxes)
+                spent[name].append(time.process_time() - began)
+        line = ", ".join(f"{Path(n).stem} {1000 * float(np.median(t)) / count:.2f}" for n, t in spent.items())
+        print(f"{count} people: {line} ms of a core a person")
+
+
+def detector(name: str, sets: dict[str, list[LabelledPicture]]) -> None:
     """One line: people found and boxes given on every set."""
     finds, cells, spent_s = detector_named(name, CPU), [], []
     for pictures in sets.values():
@@ -75,7 +134,7 @@ def detector(name: str, sets: dict[str, list[Picture]]) -> None:
     )
 
 
-def sheet(names: list[str], pictures: list[Picture], path: Path, side: int = 480) -> None:
+def sheet(names: list[str], pictures: list[LabelledPicture], path: Path, side: int = 480) -> None:
     """A row for each network with its keypoints on the pictures, those that it is sure of brighter."""
     rows = []
     for name in names:
@@ -124,8 +183,12 @@ def main() -> None:
     sets = {"coco_bysa": coco, "lsp_extended": read_lsp(options.footage / "real/lsp_extended")}
     people = {name: sum(int(picture.asked.sum()) for picture in some) for name, some in sets.items()}
     print(", ".join(f"{name}: {count} people" for name, count in people.items()))
-    for name in options.eyes:
-        keypoints(name, sets)
+    if options.eyes:
+        shots = {name: list(shots_of(pictures)) for name, pictures in sets.items()}
+        fixtures = list(shots_of_fixtures(options.footage / "pictures/mmpose_fixtures"))
+        for name in options.eyes:
+            keypoints(name, {"fixtures": fixtures} | shots)
+        speed(options.eyes, shots["coco_bysa"])
     for name in options.detector:
         detector(name, sets)
     if options.sheet:

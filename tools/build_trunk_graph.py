@@ -98,7 +98,7 @@ def convolution(module: nn.Conv2d, weights: str, source: str, output: str) -> li
     return [*nodes, helper.make_node("Clip", [unclipped, "0", "6"], [output])] if clipped else nodes
 
 
-def nodes_of(node: fx.Node, trunk: MoveNetTrunk) -> list[NodeProto]:
+def nodes_of(node: fx.Node, trunk: nn.Module) -> list[NodeProto]:
     """What ONNX does for one node of torch.fx."""
     output = [node.name]
     inputs = [str(argument) for argument in node.args]

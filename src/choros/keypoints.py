@@ -70,6 +70,24 @@ def oks(
     return np.where(shared, likeness, 0.0).sum(-1) / np.maximum(shared.sum(-1), 1)
 
 
+def on_a_neighbour(
+    found: np.ndarray,  # (n, 17, 3) x_px, y_px, confidence
+    labelled: np.ndarray,  # (n, 17, 3) x_px, y_px, 1 where labelled, of the same people
+    areas: np.ndarray,  # (n,) px², of the people
+    sigmas: np.ndarray = COCO_SIGMAS,  # (17,)
+) -> np.ndarray:  # (n,) bool
+    """Whose keypoints lie on somebody else: more than half alike (OKS) to another's, and by .2 more than to their own.
+
+    All keypoints count, whatever their confidence.
+    """
+    shown = np.concatenate([found[..., :2], np.ones_like(found[..., 2:])], -1)
+    alike = oks(labelled, shown, areas, sigmas=sigmas)  # (labelled, found)
+    own = np.diag(alike)
+    others = np.where(np.eye(len(own), dtype=bool), 0, alike).max(0, initial=0)
+    stolen: np.ndarray = (others > 0.5) & (others > own + 0.2)
+    return stolen
+
+
 def box_of_keypoints(
     keypoints: np.ndarray,  # (..., 17, 3) x_px, y_px, confidence
     min_confidence: float = 0.2,

@@ -11,6 +11,7 @@ from tyro.conf import arg, subcommand
 
 from choros.cli.arguments import Flag, commit
 from choros.cli.train_comotion import Comotion
+from choros.cli.train_keypoints import Keypoints, LabelKeypoints
 from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions
 from choros.cli.train_pseudo_label import PseudoLabel
 from choros.errors import ChorosError
@@ -203,6 +204,8 @@ class Train:
         | Annotated[MotionModel, subcommand("motion-model")]
         | Annotated[Infiller, subcommand("infiller")]
         | Annotated[Trajectory, subcommand("trajectory")]
+        | Annotated[Keypoints, subcommand("keypoints")]
+        | Annotated[LabelKeypoints, subcommand("label-keypoints")]
         | Annotated[Comotion, subcommand("comotion")]
         | Annotated[PseudoLabel, subcommand("pseudo-label")],
         arg(name=""),  # no heading of its own in the help

@@ -4,6 +4,7 @@ from choros.detection.eyes.recognise import detector_from, keypoints_from
 from choros.detection.finder import Detections, FinderOptions, PersonFinder
 from choros.detection.movenet import MoveNet
 from choros.detection.nanodet import NanoDet
+from choros.detection.own import OwnKeypoints
 from choros.detection.protocols import Detector, KeypointEstimator
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "KeypointEstimator",
     "MoveNet",
     "NanoDet",
+    "OwnKeypoints",
     "PersonFinder",
     "detector_from",
     "keypoints_from",

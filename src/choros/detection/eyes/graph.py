@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from choros.devices import CPU, Device
 from choros.errors import ChorosError
-from choros.onnx_session import Network, Port
+from choros.onnx_session import Network, Port, Tensors
 from choros.run_identity import Identity, sha256_of
 
 Size = tuple[int, int]  # height, width
@@ -26,15 +26,23 @@ _KINDS = {"float": np.float32, "float16": np.float16}
 class OnnxGraph:
     """A network in ``path`` that takes pictures (n, 3, H, W); may be run from several threads.
 
-    ``free_size`` is what height and width become where the graph leaves them free. Raises ``ChorosError`` where the
+    ``free_size`` is what height and width become where the graph leaves them free; ``weights`` are those that the file
+    only names. Raises ``ChorosError`` where the
     file is missing or no network, takes anything else, or does not run.
     """
 
-    def __init__(self, path: str | Path, free_size: Size, threads: int, device: Device = CPU) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        free_size: Size,
+        threads: int,
+        device: Device = CPU,
+        weights: Tensors | None = None,
+    ) -> None:
         self.path = Path(path)
         if not self.path.is_file():
             raise ChorosError(f"{path}: no such file; check the path.")
-        self.network = Network(self.path, threads, device=device)
+        self.network = Network(self.path, threads, weights, device)
         pictures = [port for port in self.network.inputs if port.name not in (SCALE, SHAPE)]
         if len(pictures) != 1 or not _takes_pictures(pictures[0]):
             raise self.unlike("one input (n, 3, height, width) of floats is needed")
