@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -30,8 +31,8 @@ class PoseDiscriminator(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
-        for row in self.joint_out:  # a layer of its own for each joint
-            nn.init.xavier_uniform_(row[None])
+        bound = math.sqrt(6 / (width + 1))  # Xavier's, of a layer with one answer for each joint
+        nn.init.uniform_(self.joint_out, -bound, bound)
 
     def forward(self, body_pose: Tensor, betas: Tensor) -> Tensor:
         """Rotations (B, 23, 3, 3) and shapes (B, 10) to (B, 25): joints, all together, shape."""

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from choros.datasets.mocap import MocapClip
 from choros.datasets.sample import Samples
 from choros.errors import ChorosError
 from choros.fourdhumans.hmr2.network import normalised
@@ -48,16 +47,17 @@ class Batch(NamedTuple):
 class Feed:
     """Draws people from ``sets``, each the samples of some files, by the names of the recipe's shares.
 
-    Captured bodies are those of ``clips``, whose shapes nobody measured: betas are drawn as SMPL's are spread, of
-    standard deviation 1. ``smpl_shapes`` as of `label_of`. Raises ``ChorosError`` for a set that is not given or empty,
-    and without clips.
+    Captured bodies have the poses ``body_pose`` (N, 69), axis-angle, rad, by which is also told what is ``plausible``.
+    Their shapes nobody measured: betas are drawn as SMPL's are spread, of standard deviation 1. ``smpl_shapes`` as of
+    `label_of`. Raises ``ChorosError`` for a set that is not given or empty.
     """
 
     def __init__(
         self,
         recipe: Recipe,
         sets: Mapping[str, Sequence[Samples]],
-        clips: Sequence[MocapClip],
+        body_pose: NDArray[np.floating],
+        plausible: PosePlausibility,
         *,
         width_px: int,
         smpl_shapes: bool,
@@ -68,11 +68,7 @@ class Feed:
             raise ChorosError(
                 f"this recipe learns from {', '.join(lacking)}; say where each is, or take another recipe."
             )
-        if not clips:
-            raise ChorosError("the adversary and the filter of poses need motion capture; give some.")
-        self.recipe, self.sets = recipe, sets
-        self.plausible = PosePlausibility.of(clips)
-        self._body_pose = np.concatenate([clip.body_pose for clip in clips])
+        self.recipe, self.sets, self.plausible, self._body_pose = recipe, sets, plausible, body_pose
         self._width_px, self._smpl_shapes = width_px, smpl_shapes
         self._threads = ThreadPoolExecutor(threads)
 

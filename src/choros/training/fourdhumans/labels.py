@@ -1,4 +1,4 @@
-"""What a public set tells of a person, as HMR 2.0 learns from it: 44 keypoints, pose and shape, filtered as published."""
+"""What a public set tells of a person, as HMR 2.0 learns from it: 44 keypoints, pose, shape, filtered as published."""
 
 from __future__ import annotations
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from choros.datasets.mocap import MocapClip
 from choros.skeleton import JOINT_NAMES
 
 #: Joints that have a histogram: all but the root and the hands.
@@ -36,11 +33,6 @@ class PosePlausibility:
             counts, _ = np.histogramdd(turns[:, joint], bins=(edges,) * 3, density=True)
             density[:] = gaussian_filter(counts.astype(np.float32), BLUR_BINS, mode="constant")
         self._least = np.array([LEAST_DENSITY[name.split("_")[-1]] for name in JOINTS])
-
-    @classmethod
-    def of(cls, clips: Sequence[MocapClip]) -> PosePlausibility:
-        """Of all frames of motion capture."""
-        return cls(np.concatenate([clip.body_pose for clip in clips]))
 
     def __call__(self, body_pose: NDArray[np.floating]) -> NDArray[np.bool_]:  # (n, 69) rad -> (n,)
         """Whether every joint is turned as people's are."""

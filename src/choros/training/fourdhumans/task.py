@@ -1,7 +1,7 @@
 """What HMR 2.0 learns, for the training loop: bodies from crops, against an adversary that learns beside it (3.3, S.3).
 
-The release takes two optimisers in turn. They have the same rates, neither sees the other's parameters, and both look at
-the answers from before the step: one optimiser over both, one step, is the same.
+The release takes two optimisers in turn. They have the same rates, neither sees the other's parameters, and both look
+at the answers from before the step: one optimiser over both, one step, is the same.
 """
 
 from __future__ import annotations
