@@ -147,6 +147,12 @@ def test_turns_by_more_than_half_are_told_the_short_way(rotvec):
 # Crops --------------------------------------------------------------------------------------------------------
 
 
+def points_of(rotations):
+    """The 44 of somebody of mean shape, (44, 3) metres about the pelvis."""
+    joints = BODY.about_pelvis(torch.from_numpy(rotations).float()[None], torch.zeros(1, 10), POINTS)[1][0]
+    return joints.double().numpy()
+
+
 def spotted(points_px):
     """A dark picture with a bright spot at each point."""
     image = np.zeros((480, 640, 3), np.float32)
@@ -186,11 +192,7 @@ def test_a_label_stays_with_its_picture(turn, mirrored, seed):
     rotations = np.diag([1.0, -1, -1]) @ rotvec_to_rotmat(rng.normal(0, 0.4, (24, 3)))
     rotations[1:] = rotvec_to_rotmat(rng.normal(0, 0.4, (23, 3)))
 
-    def seen(R):
-        joints = BODY.about_pelvis(torch.from_numpy(R).float()[None], torch.zeros(1, 10), POINTS)[1][0]
-        return joints.double().numpy()
-
-    joints = seen(rotations)
+    joints = points_of(rotations)
     pixels = project(joints + FAR, np.diag([5e4, 5e4, 1]))  # from afar, in the middle
     sure = np.ones((44, 1))
     label = Label(
@@ -199,7 +201,7 @@ def test_a_label_stays_with_its_picture(turn, mirrored, seed):
     cos, sin = np.cos(turn), np.sin(turn)
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirrored else 1, 1])
     there = in_crop(label, np.column_stack([linear, [128, 128]]), turn, mirrored)
-    again = seen(there.rotations)
+    again = points_of(there.rotations)
     np.testing.assert_allclose(again, there.joints[:, :3], atol=0.02)  # the body is not quite symmetric
     pixels_again = project(there.joints[:, :3] + FAR, np.diag([5e4, 5e4, 1]))
     np.testing.assert_allclose((there.keypoints[:, :2] + 0.5) * 256 - 128, pixels_again, atol=1e-6)
@@ -209,14 +211,12 @@ def standing_label():
     """Somebody whole, 200 px high."""
     rotations = np.broadcast_to(np.eye(3), (24, 3, 3)).copy()
     rotations[0] = np.diag([1.0, -1, -1])
-    joints = body.about_pelvis(torch.from_numpy(rotations).float()[None], torch.zeros(1, 10), points44(body))[
-        1
-    ][0]
-    pixels = project(joints.double().numpy() + FAR / 100, K)
+    joints = points_of(rotations)
+    pixels = project(joints + FAR / 100, K)
     sure = np.ones((44, 1))
     keypoints = np.hstack([pixels, sure])
     return Label(
-        bounds(keypoints), keypoints, np.hstack([joints.double().numpy(), sure]), rotations, np.zeros(10), True
+        bounds(keypoints), keypoints, np.hstack([joints, sure]), rotations, np.zeros(10), True
     )  # fmt: skip
 
 
