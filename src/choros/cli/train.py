@@ -11,6 +11,7 @@ from tyro.conf import arg, subcommand
 
 from choros.cli.arguments import Flag, OptionalFile, commit
 from choros.cli.train_comotion import Comotion
+from choros.cli.train_hmr2 import Hmr2
 from choros.cli.train_pseudo_label import PseudoLabel
 from choros.errors import ChorosError
 
@@ -174,6 +175,7 @@ class Train:
         | Annotated[Infiller, subcommand("infiller")]
         | Annotated[Trajectory, subcommand("trajectory")]
         | Annotated[Comotion, subcommand("comotion")]
+        | Annotated[Hmr2, subcommand("hmr2")]
         | Annotated[PseudoLabel, subcommand("pseudo-label")],
         arg(name=""),  # no heading of its own in the help
     ]

@@ -55,8 +55,8 @@ class DecoderLayer(nn.Module):
         return x + self.mlp_out(gelu(self.mlp_in(self.mlp_norm(x))))
 
     def _attended(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        parts = (split_heads(part, self.heads) for part in (query, key, value))
-        return merge_heads(scaled_dot_product_attention(*parts))
+        query, key, value = (split_heads(part, self.heads) for part in (query, key, value))
+        return merge_heads(scaled_dot_product_attention(query, key, value))
 
 
 class PoseDecoder(nn.Module):
