@@ -75,8 +75,8 @@ def augmented(
     """A crop of the person, moved, scaled, turned, mirrored, in other colours, at times of a part of them only."""
     box = label.box_px
     if rng.random() < config.extreme_rate:
-        box = part_box(label.keypoints, rng)
-        box = label.box_px if box is None else box
+        part = part_box(label.keypoints, rng)
+        box = label.box_px if part is None else part
     side = float(CROP.around(box).extent_px[0])
     middle = (box[:2] + box[2:]) / 2 + side * config.shift * rng.normal(size=2).clip(-1, 1)
     side *= 1 + config.scale * float(np.clip(rng.normal(), -1, 1))

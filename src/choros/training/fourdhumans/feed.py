@@ -68,7 +68,8 @@ class Feed:
             raise ChorosError(
                 f"this recipe learns from {', '.join(lacking)}; say where each is, or take another recipe."
             )
-        self.recipe, self.sets, self.plausible, self._body_pose = recipe, sets, plausible, body_pose
+        self.recipe, self.sets, self.plausible = recipe, sets, plausible
+        self._body_pose = np.asarray(body_pose, np.float64)
         self._width_px, self._smpl_shapes = width_px, smpl_shapes
         self._threads = ThreadPoolExecutor(threads)
 

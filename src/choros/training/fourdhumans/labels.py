@@ -54,7 +54,7 @@ def label_of(
     joints = np.zeros((len(HMR44), 4))
     if person.joints_m is not None and sample.space == "camera":
         known = np.isfinite(person.joints_m).all(-1)
-        joints = to_44(person.joint_names, np.nan_to_num(person.joints_m), known.astype(np.float64))
+        joints = to_44(person.joint_names, np.nan_to_num(person.joints_m), np.asarray(known, np.float64))
         joints[OPENPOSE_LIMBS, 3] = 0
     smpl = person.smpl if sample.space == "camera" else None
     pose, betas, posed = np.zeros(72), np.zeros(10), False
