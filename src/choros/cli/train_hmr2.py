@@ -77,7 +77,8 @@ class Hmr2:
         """The recipe in the numbers that were asked for."""
         from choros.training.fourdhumans.recipe import RECIPES
 
-        if min(self.steps or 1, self.batch or 1, self.accumulate, self.threads) < 1 or self.seed < 0:
+        asked = [n for n in (self.steps, self.batch, self.accumulate, self.threads) if n is not None]
+        if min(asked) < 1 or self.seed < 0:
             raise ChorosError("--steps, --batch, --accumulate and --threads are 1 or more, --seed 0 or more.")
         whole = RECIPES[self.recipe]
         return replace(
@@ -111,6 +112,8 @@ class Hmr2:
 
         config = Hmr2Config()
         clips, _ = learned_and_held_out(self.mocap, shippable_only=False)
+        if not clips:
+            raise ChorosError(f"{self.mocap} holds no motion capture to learn from; give another folder.")
         poses = np.concatenate([clip.body_pose for clip in clips])
         feed = Feed(
             recipe, sets, poses, PosePlausibility(poses),
