@@ -38,12 +38,12 @@ def files(tmp_path, monkeypatch):
         BodyModel, "load", lambda path=None, **named: load(detail="light") if path else load(**named)
     )
     monkeypatch.setattr(config, "Hmr2Config", lambda: TINY)
-    small = replace(recipe.HMR2A, shares={"instavariety": 1.0})
-    monkeypatch.setitem(recipe.RECIPES, "2.0a", small)
+    small = replace(recipe.HMR2B, shares={"instavariety": 1.0})
+    monkeypatch.setitem(recipe.RECIPES, "2.0b", small)
 
 
 def train(*more, data="instavariety=labels.npz,."):
-    arguments = "train hmr2 --mocap . --body smpl.pkl --recipe 2.0a --batch 2 --device cpu --threads 1 --data"
+    arguments = "train hmr2 --mocap . --body smpl.pkl --batch 2 --device cpu --threads 1 --data"
     main([*arguments.split(), data, *more])
 
 
@@ -61,6 +61,7 @@ def test_weights_are_written_and_a_run_goes_on(files, tmp_path, capsys):
         ((), "labels.npz", "names no set; write it as coco=LABELS,IMAGES"),
         ((), "lsp=labels.npz,.", 'no set called "lsp"; there are: human36m'),
         (("--batch", "0"), "instavariety=labels.npz,.", "are 1 or more"),
+        (("--recipe", "2.0a"), "coco=labels.npz,.", "give ViTPose's checkpoint (--encoder)"),
         ((), "coco=labels.npz,.", "learns from instavariety; say where"),
     ],
 )

@@ -81,6 +81,10 @@ class Hmr2:
         if min(asked) < 1 or self.seed < 0:
             raise ChorosError("--steps, --batch, --accumulate and --threads are 1 or more, --seed 0 or more.")
         whole = RECIPES[self.recipe]
+        if whole.frozen_encoder and self.encoder is None:
+            raise ChorosError(
+                f"the encoder of recipe {self.recipe} stays as it is: give ViTPose's checkpoint (--encoder)."
+            )
         return replace(
             whole,
             steps=self.steps or whole.steps,
