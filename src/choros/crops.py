@@ -261,6 +261,34 @@ class CropSpec:
         return Crop((boxes[..., :2] + boxes[..., 2:] - extent) / 2, extent, self.size_px, self.antialias)
 
 
+def turned_square(
+    image: NDArray[Any],
+    middle_px: Floats,
+    side_px: float,
+    turn_rad: float,
+    mirrored: bool,
+    size_px: int,
+) -> tuple[NDArray[Any], Floats]:
+    """A square of an image (H, W, 3), turned, (size_px, size_px, 3) of its type on black; and where points lie there.
+
+    The square has its middle (2,) and side in the image; what it shows is turned clockwise by ``turn_rad``, after it
+    was mirrored if so asked. The second is the affine map (2, 3) from the image to the square. It is blurred before as
+    `CropSpec` says of "gaussian".
+    """
+    scale = size_px / side_px
+    cos, sin = scale * np.cos(turn_rad), scale * np.sin(turn_rad)
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    affine = np.column_stack([linear, size_px / 2 - linear @ middle_px])
+    factor, kind, moved = 1 / (2 * scale), image.dtype, np.zeros(2)
+    if factor > BLUR_FROM:
+        reach = np.full(2, side_px / np.sqrt(2))  # whatever the turn
+        image, moved = _blurred(image, middle_px - reach, 2 * reach, (factor - 1) / 2)
+    # cv2 counts from the centre of the first pixel, which lies half a pixel inside our origin.
+    shift = affine[:, 2] + linear @ (moved + 0.5) - 0.5
+    cut = cv2.warpAffine(image, np.column_stack([linear, shift]), (size_px, size_px), flags=cv2.INTER_LINEAR)
+    return (cut if kind.kind == "f" else np.rint(cut)).astype(kind), affine
+
+
 def fitted(width: int, height: int, into_width: int, into_height: int) -> tuple[int, int]:
     """The size, px, at which a picture just fits into another one, its shape kept."""
     scale = min(into_width / width, into_height / height)

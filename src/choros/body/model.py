@@ -192,21 +192,39 @@ class BodyModel(nn.Module):
         if isinstance(keypoints, str):
             if keypoints not in self._points:
                 weights = keypoint_weights(keypoints, self._tables.landmarks, self.n_vertices)
-                self._points[keypoints] = self._make_points(*weights)
+                self._points[keypoints] = self.points_of(*weights)
             return self._points[keypoints]
         if keypoints.ndim != 2 or keypoints.shape[1] != self.n_vertices:
             raise ChorosError(
                 f"a keypoint regressor of shape {keypoints.shape} does not fit the {self.n_vertices} vertices "
                 f"of {self.source}; use the body it was made for"
             )
-        return self._make_points(keypoints.astype(np.float64), np.zeros((len(keypoints), N_JOINTS)))
+        return self.points_of(keypoints.astype(np.float64), np.zeros((len(keypoints), N_JOINTS)))
+
+    def about_pelvis(self, rotations: Tensor, betas: Tensor, points: SkinnedPoints) -> tuple[Tensor, Tensor]:
+        """Joints (..., 24, 3) and ``points`` (..., K, 3) of bodies whose pelvis is at the origin, metres.
+
+        ``rotations`` (..., 24, 3, 3) local, ``betas`` (..., 10). As `joints` and `keypoints`, without axis-angle, whose
+        gradient jumps where people stand upright before a camera.
+        """
+        rest = self.rest_joints(betas)
+        turns, shifts = forward_kinematics(rotations, rest)
+        joints = rest + shifts - rest[..., :1, :]
+        offset = points.offset + (betas @ points.offset_betas.flatten(0, 2).mT).unflatten(
+            -1, points.offset.shape
+        )
+        if points.offset_pose is not None:
+            bends = _pose_features(rotations)
+            offset = offset + (bends @ points.offset_pose.flatten(0, 2).mT).unflatten(-1, points.offset.shape)
+        return joints, torch.einsum("...jab,...kjb->...ka", turns, offset) + points.weights @ joints
 
     def keypoint_weights(self, set_name: str) -> tuple[Tensor, Tensor]:
         """Weights of a set's keypoints on vertices (K, V) and on posed joints (K, 24)."""
         on_vertices, on_joints = keypoint_weights(set_name, self._tables.landmarks, self.n_vertices)
         return self._tensor(on_vertices), self._tensor(on_joints)
 
-    def _make_points(self, on_vertices: np.ndarray, on_joints: np.ndarray) -> SkinnedPoints:
+    def points_of(self, on_vertices: np.ndarray, on_joints: np.ndarray) -> SkinnedPoints:
+        """Points that are averages of vertices (K, V) and posed joints (K, 24); rows of both together sum to 1."""
         t = self._tables
         used = np.flatnonzero(on_vertices.any(0))
         spread = on_vertices[:, used, None] * t.skin_weights[used]  # (K, v, 24): r_kv w_vj

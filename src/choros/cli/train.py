@@ -11,6 +11,7 @@ from tyro.conf import arg, subcommand
 
 from choros.cli.arguments import Flag, commit
 from choros.cli.train_comotion import Comotion
+from choros.cli.train_hmr2 import Hmr2
 from choros.cli.train_keypoints import Keypoints, LabelKeypoints
 from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions
 from choros.cli.train_pseudo_label import PseudoLabel
@@ -207,6 +208,7 @@ class Train:
         | Annotated[Keypoints, subcommand("keypoints")]
         | Annotated[LabelKeypoints, subcommand("label-keypoints")]
         | Annotated[Comotion, subcommand("comotion")]
+        | Annotated[Hmr2, subcommand("hmr2")]
         | Annotated[PseudoLabel, subcommand("pseudo-label")],
         arg(name=""),  # no heading of its own in the help
     ]

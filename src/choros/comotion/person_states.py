@@ -14,15 +14,12 @@ from torch import Tensor
 
 from choros.body import BodyModel, BodyParams
 from choros.body.kinematics import forward_kinematics
+from choros.body.standing import standing_rotations
 from choros.camera import project, unproject
-from choros.rotation import rotmat_about, rotmat_to_columns, rotmat_to_rotvec
-from choros.skeleton import JOINT_NAMES
+from choros.rotation import rotmat_to_columns, rotmat_to_rotvec
 
 #: Nearer than this, or behind the camera, a point is seen as if it were this far, metres.
 NEAR_M = 0.1
-
-#: Arms hang this far below SMPL's T when nothing else is known, rad.
-ARMS_DOWN_RAD = 1.1
 
 
 class PersonStates(NamedTuple):
@@ -77,16 +74,6 @@ class PersonStates(NamedTuple):
             rest = body.rest_joints(self.betas)
             _, shifts = forward_kinematics(self.rotations, rest)
             return rest - rest[..., :1, :] + shifts + self.pelvis_cam[..., None, :]
-
-
-def standing_rotations() -> Tensor:
-    """Someone standing and facing the camera, arms hanging: (24, 3, 3) in an OpenCV camera's axes."""
-    rotations = torch.eye(3).repeat(24, 1, 1)
-    rotations[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-    for name, side in (("left_shoulder", -1), ("right_shoulder", 1)):
-        turn = rotmat_about("z", side * ARMS_DOWN_RAD)  # z points forward
-        rotations[JOINT_NAMES.index(name)] = torch.from_numpy(turn)
-    return rotations
 
 
 def standing_columns() -> Tensor:

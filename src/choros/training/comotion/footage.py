@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +32,7 @@ from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.labels import clip_of_motion, clip_of_samples
 from choros.training.comotion.pseudo_labels import ABOUT, MOTION, picture_path
 from choros.training.comotion.recipe import ClipSource, Recipe
+from choros.training.pictures import read_picture, read_rgb
 
 #: Readers by the names that recipes use: from two places, labels and pictures, to samples.
 SETS: dict[str, Callable[[Path, Path], Samples]] = {
@@ -94,7 +94,7 @@ class PseudoLabels:
 
     def clip(self, frames: range, body: BodyModel) -> LabelledClip:
         """Some frames in a row. Whose fit was not believed has keypoints and nothing else there."""
-        images = [_read(picture_path(self.folder, frame)) for frame in frames]
+        images = [read_rgb(picture_path(self.folder, frame)) for frame in frames]
         clip = clip_of_motion(images, self.motion, frames, body)
         some = self.motion[frames.start : frames.stop]
         believed = np.zeros_like(clip.posed)
@@ -160,18 +160,6 @@ def with_footage(recipe: Recipe, sets: Mapping[str, Sequence[PseudoLabels]], sha
         )
         stages.append(replace(stage, sources=stage.sources + mixed))
     return replace(recipe, stages=tuple(stages))
-
-
-def read_picture(sample: Sample) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    """The picture of a sample, the right way up."""
-    return np.ascontiguousarray(np.rot90(_read(sample.image), -sample.quarter_turns_cw))
-
-
-def _read(path: Path | None) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    stored = None if path is None else cv2.imread(str(path))
-    if stored is None:
-        raise ChorosError(f"{path} is no picture that can be read; look whether the set is complete.")
-    return np.ascontiguousarray(stored[..., ::-1]).astype(np.uint8, copy=False)
 
 
 def _pseudo_labelled(source: Official, labels: Path, images: Path) -> Samples | None:

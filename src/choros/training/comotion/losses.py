@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from choros.body import BodyModel
-from choros.body.kinematics import forward_kinematics
 from choros.comotion.person_states import PersonStates, pixels_per_metre, project_safely
 from choros.training.comotion.recipe import LossWeights
 
@@ -62,20 +61,9 @@ class Targets(NamedTuple):
 def points_about_pelvis(rotations: Tensor, betas: Tensor, body: BodyModel) -> Tensor:
     """SMPL's joints and COCO's keypoints of bodies whose pelvis is at the origin, (..., 41, 3) metres.
 
-    ``rotations`` (..., 24, 3, 3) local, ``betas`` (..., 10). As `BodyModel.keypoints`, without axis-angle, whose
-    gradient jumps where people stand upright before a camera.
+    ``rotations`` (..., 24, 3, 3) local, ``betas`` (..., 10).
     """
-    rest = body.rest_joints(betas)
-    turns, shifts = forward_kinematics(rotations, rest)
-    joints = rest + shifts - rest[..., :1, :]
-    skin = body.skinned_points("coco17")
-    offset = skin.offset + (betas @ skin.offset_betas.flatten(0, 2).mT).unflatten(-1, skin.offset.shape)
-    if skin.offset_pose is not None:
-        unturned = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
-        bends = (rotations[..., 1:, :, :] - unturned).flatten(-3)
-        offset = offset + (bends @ skin.offset_pose.flatten(0, 2).mT).unflatten(-1, skin.offset.shape)
-    keypoints = torch.einsum("...jab,...kjb->...ka", turns, offset) + skin.weights @ joints
-    return torch.cat([joints, keypoints], -2)
+    return torch.cat(body.about_pelvis(rotations, betas, body.skinned_points("coco17")), -2)
 
 
 def people_losses(people: PersonStates, K: Tensor, truth: Targets, body: BodyModel) -> dict[str, Tensor]:
