@@ -6,6 +6,7 @@ that they faced there, and of times in seconds from then: so a track may be anyw
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ JOINTS, BETAS, PLACE = 24, 10, 3
 POSE = JOINTS * 6  # two columns of each local rotation
 MOVING = POSE + PLACE  # of a token, what changes from frame to frame
 TOKEN = MOVING + BETAS
+
+CLOSER = 0.8  # of the spacing: clocks are not exact
 
 #: From a camera's axes (x right, y down, z ahead) to x right, y ahead, z up.
 R_UP_CAMERA = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
@@ -116,21 +119,17 @@ def questions(
 
 def _nearest(times_s: Tensor, asked_s: Tensor, room: int, spacing_s: float) -> Tensor:
     """Numbers of at most ``room`` observations: the nearest to an instant that is asked for, and no two too close."""
-    times, asked = times_s.double(), asked_s.double()
-    far = (times[:, None] - asked).abs().amin(1)
-    order = far.argsort(stable=True)
-    kept: list[int] = []
-    taken: set[int] = set()
-    # Slots as long as the spacing, counted from the nearest observation; a hair wide, so that a clip of exactly that
-    # spacing keeps all.
-    slots = ((times - times[order[0]]) / spacing_s + 0.5).floor().long().tolist()
-    for index in order.tolist():
-        if slots[index] not in taken:
-            taken.add(slots[index])
-            kept.append(index)
+    far = (times_s.double()[:, None] - asked_s).abs().amin(1)
+    times, order = times_s.tolist(), far.argsort(stable=True).tolist()
+    kept: list[int] = []  # rising
+    for index in order:
+        place = bisect(kept, index)
+        beside = kept[max(place - 1, 0) : place + 1]
+        if all(abs(times[index] - times[other]) >= CLOSER * spacing_s for other in beside):
+            kept.insert(place, index)
             if len(kept) == room:
                 break
-    return torch.tensor(sorted(kept))
+    return torch.tensor(kept)
 
 
 def window_of(
