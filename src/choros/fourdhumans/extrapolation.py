@@ -24,6 +24,8 @@ MEMORY_S = (0.015, 0.1)
 GOES_ON_S, PLACE_GOES_ON_S = 0.25, 2.0
 
 OFFERS = 3 * len(MEMORY_S) + 1
+#: The shares with which learning begins, of curves and lines alike; in the order of the offers.
+FIRST_SHARES = (0.8, *(0.0, 0.8 / len(MEMORY_S), 0.8 / len(MEMORY_S)) * len(MEMORY_S))
 CLUES = 5 + OFFERS * PARTS
 
 

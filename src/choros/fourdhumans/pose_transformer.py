@@ -20,7 +20,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from choros import weights
 from choros.fourdhumans.config import PoseTransformerConfig
-from choros.fourdhumans.extrapolation import CLUES, OFFERS, PARTS, added, say
+from choros.fourdhumans.extrapolation import CLUES, FIRST_SHARES, OFFERS, PARTS, added, say
 from choros.fourdhumans.pose_tracks import TOKEN, PoseTrack, Window, people_of, questions, window_of
 from choros.layers.attention import TransformerLayer, members_mask, merge_heads, split_heads
 from choros.layers.perceptron import perceptron
@@ -57,6 +57,8 @@ class PoseTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.departure = perceptron(width, width, TOKEN, out_scale=0.01)
         self.shares = perceptron(width, width, OFFERS * PARTS, out_scale=0.01)
+        with torch.no_grad():
+            self.shares[-1].bias.copy_(torch.tensor(FIRST_SHARES).repeat_interleave(PARTS))
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> PoseTransformer:
