@@ -16,15 +16,19 @@ import pytest
 from safetensors.torch import load_file
 
 import choros
+from choros import weights
 from choros.backbones import trunk
 from choros.cli import stopping as stopping_module
 from choros.cli.main import main
 from choros.cli.progress import EVERY_S, RunProgress
 from choros.cli.stopping import Stop, stopping
 from choros.exporters.bvh import write_bvh
+from choros.fourdhumans.config import POSE_TRANSFORMER_PRESETS
+from choros.fourdhumans.pose_transformer import PoseTransformer
 from choros.training.comotion import train as comotion
 from choros.training.comotion.feed import Options
 from choros.training.comotion.held_out import HeldOut
+from choros.training.pose_transformer.recipe import POSE_TRANSFORMER_RECIPES
 from tests.docs.test_docs import waving
 from tests.training.comotion.drawn import TINY, Dots, drawn_footage, recipe, stage
 
@@ -153,6 +157,21 @@ def test_every_training_from_mocap_tells_of_its_steps(mocap, tmp_path, capsys):
         assert said[-1].startswith(f"{output}: trained on ")
         logged = [json.loads(line) for line in Path(f"{output}.jsonl").read_text().splitlines()]
         assert [record["step"] for record in logged] == [3]
+
+
+def test_the_pose_transformer_in_both_sizes(mocap, tmp_path, capsys, monkeypatch):
+    quick = replace(
+        POSE_TRANSFORMER_RECIPES["small"], sizes=((2, 12),), asked=4, improvised=1, improvised_s=1.0
+    )
+    for size in ("small", "paper"):
+        monkeypatch.setitem(POSE_TRANSFORMER_RECIPES, size, quick)
+        output = tmp_path / f"{size}.safetensors"
+        main(["train", "pose-transformer", "--mocap", str(mocap), "--any-licence", "--steps", "2", "--size", size,
+              "-o", str(output)])  # fmt: skip
+        assert capsys.readouterr().out.splitlines()[-1].startswith(f"{output}: trained on ")
+        assert PoseTransformer.load(output).config == POSE_TRANSFORMER_PRESETS[size]
+        command = weights.load(output, "pose-transformer")[1]["command"]
+        assert command.endswith(" --size paper") == (size == "paper")
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ def test_a_tracklet(tmp_path):
     assert read.appearance[:, 0].tolist() == [0, 2, 3, 3]
     assert read.box_px[0].tolist() == [10, 20, 40, 60]
     assert read.size_px[0].tolist() == [400, 300]
+    assert read.pictures == ("a.jpg",) * 4
     assert joined(np.array([5, 8, 9, 12]), read).tolist() == [-1, 1, 2, -1]
 
 
@@ -114,6 +115,7 @@ def test_without_looks_there_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("change", "why"),
     [({"pose_shape": np.zeros((4, 1, 200))}, "cannot reshape"), ({"has_gt": None}, "not in LART's tracklets'"),
+     ({"frame_name": ["a.jpg"]}, "1 names of 4 frames"),
      ({"action_label_psudo": {0: np.zeros((1, 60))}}, "labels of shape")],
 )  # fmt: skip
 def test_another_form_is_refused(tmp_path, change, why):

@@ -50,7 +50,9 @@ def test_between_observations_is_the_straight_way_and_curves_through_lines_are_l
         curve = added(said, shares(EASE, start, end), NOTHING)
         torch.testing.assert_close(curve[0, :MOVING], 0.27 * VELOCITY[:MOVING], atol=2e-4, rtol=0)
         assert said.offered[0, SMOOTH + 3 * memory].abs().max() < 1e-5
-    torch.testing.assert_close(said.way[0, MOVING:], 0.33 * VELOCITY[MOVING:])  # shape: the mean of what was seen
+    torch.testing.assert_close(
+        said.way[0, MOVING:], 0.33 * VELOCITY[MOVING:]
+    )  # shape: the mean of what was seen
 
 
 def test_after_the_last_observation_somebody_stands_or_goes_on_for_a_while():

@@ -11,7 +11,7 @@ from choros.fourdhumans.phalp_predictor import PhalpPredictor, PredictorConfig, 
 from tests.fourdhumans.released import facts, phalp_shapes, written
 
 SMALL = {"width": 32, "depth": 2, "inner": 64, "frames": 25}
-YAML = "configs:\n  in_feat: 256\n  transformer:\n    heads: {heads}  # of 64\n    conv:\n      pad: 1\n      stride: 5\n"
+YAML = "configs:\n  transformer:\n    heads: {heads}  # of 64\n    conv:\n      pad: 1\n      stride: 5\n"
 
 
 def files(folder, drop=(), heads=1, **sizes):
@@ -45,7 +45,9 @@ def test_a_file_of_the_released_names_and_shapes_fits_whole(tmp_path):
     # What the released loader loses, for "encoder." stands in the middle of its names.
     assert (network.pose_in[0].weight == tensors["pose_shape_encoder.0.weight"]).all()
     assert (network.second[0].mlp_out.bias == tensors["transformer2.layers.0.1.fn.net.3.bias"]).all()
-    assert (network.first[5].query_key_value.weight == tensors["transformer1.layers.5.0.fn.to_qkv.weight"]).all()
+    assert (
+        network.first[5].query_key_value.weight == tensors["transformer1.layers.5.0.fn.to_qkv.weight"]
+    ).all()
 
 
 def test_a_file_that_lacks_a_weight_is_refused(tmp_path):
@@ -109,10 +111,9 @@ def test_a_pass_by_hand(tmp_path):
     x = hidden @ t["pose_shape_encoder.2.weight"].T + t["pose_shape_encoder.2.bias"]
     x[~seen] = t["mask_token"]
     x = layer(x + t["pos_embedding_learned1"][0], "transformer1.layers.0", seen)
-    short = torch.stack([
-        torch.einsum("oik,ki->o", t["conv_en.weight"], torch.cat([torch.zeros(1, 32), x, torch.zeros(1, 32)])[s : s + 7])
-        for s in (0, 5)
-    ]) + t["conv_en.bias"]  # fmt: skip
+    padded = torch.cat([torch.zeros(1, 32), x, torch.zeros(1, 32)])
+    short = [torch.einsum("oik,ki->o", t["conv_en.weight"], padded[s : s + 7]) for s in (0, 5)]
+    short = torch.stack(short) + t["conv_en.bias"]
     long = torch.zeros(12, 32)
     for s in (0, 1):
         long[5 * s : 5 * s + 7] += torch.einsum("iok,i->ko", t["conv_de.weight"], short[s])

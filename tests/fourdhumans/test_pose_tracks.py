@@ -46,7 +46,7 @@ def test_tokens_are_people_and_back():
 
 
 def test_whoever_stands_upright_faces_ahead_in_tokens():
-    """Upright in a camera's axes, turned by 40 degrees: the root's columns are left, which is -x ahead of +y, and up."""
+    """Upright in a camera's axes, turned by 40 degrees: the root's columns are its left, which is -x, and up."""
     turn = Rotation.from_euler("y", 40, degrees=True).as_matrix() @ np.diag([1.0, -1, -1])
     one = track([0.0])
     rotations = one.rotations.clone()

@@ -22,4 +22,5 @@ def tracklet(first=0, frames=20, seed=0, looks=6, missed=()):
         box_px=np.tile(np.array([10, 20, 110, 220], np.float32), (frames, 1)),
         size_px=np.tile([400, 300], (frames, 1)),
         score=np.full(frames, 0.9, np.float32),
+        pictures=tuple(f"film/film_{int(k):06d}.jpg" for k in number),
     )

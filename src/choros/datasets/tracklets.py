@@ -60,6 +60,7 @@ class Tracklet:
     box_px: Floats  # (T, 4) x0, y0, x1, y1
     size_px: NDArray[np.int64]  # (T, 2) width, height
     score: Floats  # (T,) the detector's
+    pictures: tuple[str, ...]  # (T,) names of the frames' files, which end with their numbers in the film
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -96,6 +97,8 @@ def read_tracklet(path: Path) -> Tracklet:
         if not isinstance(content, dict):
             raise ValueError("no table of arrays")
         n = len(content["fid"])
+        if len(content["frame_name"]) != n:
+            raise ValueError(f"{len(content['frame_name'])} names of {n} frames")
 
         def of(key: str, *shape: int) -> NDArray[Any]:
             return np.asarray(content[key]).reshape(n, *shape)
@@ -116,6 +119,7 @@ def read_tracklet(path: Path) -> Tracklet:
             box_px=np.concatenate([corner, corner + extent], 1),
             size_px=height_width[:, ::-1],
             score=of("frame_conf").astype(np.float32),
+            pictures=tuple(str(name) for name in content["frame_name"]),
         )
 
 

@@ -54,7 +54,9 @@ class PredictorConfig:
     @classmethod
     def told_by(cls, shapes: Mapping[str, tuple[int, ...]], heads: int, stride: int) -> PredictorConfig:
         """The sizes of weights of these shapes, by their released names without the prefix."""
-        depth = sum(bool(re.fullmatch(r"transformer1\.layers\.\d+\.0\.norm\.weight", name)) for name in shapes)
+        depth = sum(
+            bool(re.fullmatch(r"transformer1\.layers\.\d+\.0\.norm\.weight", name)) for name in shapes
+        )
         kernel = shapes["conv_en.weight"][2]
         return cls(
             width=shapes["mask_token"][0],
@@ -117,7 +119,9 @@ class PhalpPredictor(nn.Module):
         try:
             network = cls(PredictorConfig.told_by(shapes, heads, stride))
         except KeyError as error:
-            raise ChorosError(f"{checkpoint} is no pose predictor of PHALP: it lacks {error}; {MEND}.") from error
+            raise ChorosError(
+                f"{checkpoint} is no pose predictor of PHALP: it lacks {error}; {MEND}."
+            ) from error
         report = load_into(network, checkpoint, rename=_renamed)
         if mean_std is not None:
             mean, std = read_mean_std(mean_std)
@@ -184,7 +188,11 @@ def read_mean_std(path: Path) -> tuple[Tensor, Tensor]:
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
             shape, _, dtype = read(file)
             content: Any = (
                 load_open_pickle(file, path, MEND)

@@ -124,7 +124,10 @@ class PoseHead(nn.Module):
         for last in (self.pose, self.betas, self.camera):
             nn.init.xavier_uniform_(last.weight, gain=0.01)
         self.mean_pose = nn.Buffer(torch.tensor([[1.0, 0, 0, 0, 1, 0]]).repeat(1, 24))
-        self.mean_betas, self.mean_camera = nn.Buffer(torch.zeros(1, BETAS)), nn.Buffer(torch.zeros(1, CAMERA))
+        self.mean_betas, self.mean_camera = (
+            nn.Buffer(torch.zeros(1, BETAS)),
+            nn.Buffer(torch.zeros(1, CAMERA)),
+        )
 
     def forward(self, x: Tensor) -> Body:
         """People of tokens (..., width)."""

@@ -175,7 +175,13 @@ def step(frames):
     assert answers.body.rotations.shape == (1, frames, 5, 24, 3, 3)
     answers.actions.square().mean().backward()
     learned = [n for n, p in network.named_parameters() if p.grad is not None]
-    assert {n.split(".")[0] for n in learned} >= {"blocks", "positions", "pose_in", "appearance_in", "action_head"}
+    assert {n.split(".")[0] for n in learned} >= {
+        "blocks",
+        "positions",
+        "pose_in",
+        "appearance_in",
+        "action_head",
+    }
 
 
 def test_it_is_written_and_read(network, tmp_path):

@@ -1,4 +1,4 @@
-"""Windows of tracklets: whose frames stand where, who is a neighbour, what is said of a whole tracklet, rows for AVA."""
+"""Windows of tracklets: whose frames stand where, who is a neighbour, what is said of a whole one, rows for AVA."""
 
 import numpy as np
 import pytest
@@ -46,9 +46,7 @@ def test_poses_are_normalised_and_cameras_are_not():
     one = tracklet(frames=5)
     mean, std = torch.full((226,), 2.0), torch.full((226,), 4.0)
     tokens = window_tokens(np.arange(5), [one], TINY, mean, std)
-    np.testing.assert_allclose(
-        tokens.pose_shape[0, :, 0, :226], (one.pose_shape[:, :226] - 2) / 4, atol=1e-6
-    )
+    np.testing.assert_allclose(tokens.pose_shape[0, :, 0, :226], (one.pose_shape[:, :226] - 2) / 4, atol=1e-6)
     np.testing.assert_allclose(tokens.pose_shape[0, :, 0, 226:], one.pose_shape[:, 226:], atol=1e-6)
 
 
@@ -69,18 +67,18 @@ def test_every_frame_of_a_tracklet_is_told(length):
 
 
 def test_rows_for_ava():
-    assert second_of(150) == 905
-    one = tracklet(first=100, frames=20)
+    assert second_of("000150") == 905
+    one = tracklet(first=140, frames=20)
     scores = np.zeros((20, 60))
-    scores[4:16, 3] = 1
+    scores[4:16, 3] = 1  # frames 144 to 155
     scores[4, 5] = 1.2
-    row = rows_at(one, scores, 110, 905)
+    row = rows_at(one, scores, "000150")
     assert row.second == 905
     np.testing.assert_allclose(row.box, [10 / 400, 20 / 300, 110 / 400, 220 / 300])
-    assert row.scores[3] == 1  # frames 104 to 115
+    assert row.scores[3] == 1
     assert row.scores[5] == pytest.approx(0.1)
-    assert rows_at(one, scores, 110, 901) is None
-    assert rows_at(one, scores, 99, 905) is None
-    assert rows_at(tracklet(first=100, missed=[110]), scores, 110, 905) is None
+    assert rows_at(one, scores, "000180") is None
+    assert rows_at(tracklet(first=0, frames=20), scores, "000010") is None  # second 900 is not labelled
+    assert rows_at(tracklet(first=140, missed=[150]), scores, "000150") is None
     one.score[10] = 0.7
-    assert rows_at(one, scores, 110, 905) is None
+    assert rows_at(one, scores, "000150") is None

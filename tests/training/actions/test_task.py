@@ -25,7 +25,7 @@ TINY = ActionConfig(
 MEAN, STD = torch.zeros(226), torch.ones(226)
 
 
-def write(folder, name, first, frames, seed=0, by=1):
+def write(folder, name, first, frames, seed=0, by=1, box=(0, 0, 0, 0)):
     """A tracklet of identity rotations that does what its seed says in every frame."""
     made = content()
     pose = np.tile(np.eye(3).reshape(1, 9), (frames, 24)).reshape(frames, 1, 216)
@@ -38,9 +38,10 @@ def write(folder, name, first, frames, seed=0, by=1):
         "action_label_psudo": {0: np.full((1, 80), 0.25)},
         "apperance_index": np.zeros((frames, 1, 1), int), "has_detection": np.ones((frames, 1, 1)),
         "has_gt": np.full((frames, 1, 1), by), "frame_size": np.tile([300, 400], (frames, 1)),
-        "frame_bbox": np.zeros((frames, 4)), "frame_conf": np.ones(frames),
+        "frame_bbox": np.tile(np.array(box, float), (frames, 1)), "frame_conf": np.ones(frames),
+        "frame_name": [f"film_{k:06d}.jpg" for k in range(first, first + frames)],
     }  # fmt: skip
-    (folder / f"ava-train_film_000150_{name}_{frames}.pkl").write_bytes(pickle.dumps(made))
+    (folder / f"ava-val_film_000150_{name}_{frames}.pkl").write_bytes(pickle.dumps(made))
 
 
 @pytest.fixture
@@ -119,7 +120,9 @@ def test_losses_by_hand():
 
 
 def test_layers_learn_at_their_own_rates(folder):
-    task = ActionTask(TrackletWindows([folder], TINY, MEAN, STD), replace(ACTION_RECIPES["fine-tune"], batch=1))
+    task = ActionTask(
+        TrackletWindows([folder], TINY, MEAN, STD), replace(ACTION_RECIPES["fine-tune"], batch=1)
+    )
     share = {p: g["lr_share"] for g in task.optimiser.param_groups for p in g["params"]}
     network = task.network
     assert len(share) == len(list(network.parameters()))

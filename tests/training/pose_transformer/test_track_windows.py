@@ -20,7 +20,9 @@ def test_tracks_stand_upright_before_a_camera():
     head, pelvis = 15, 0
     joints = joints_of(torch.cat([track.rotations[..., 0], track.rotations[..., 1]], -1).flatten(-2))[1]
     assert (joints[:, head, 1] < joints[:, pelvis, 1] - 0.4).all()  # y points down
-    torch.testing.assert_close(track.pelvis[-1, 2] - track.pelvis[0, 2], torch.tensor(-179 / 30))  # y-up's z is -z
+    torch.testing.assert_close(
+        track.pelvis[-1, 2] - track.pelvis[0, 2], torch.tensor(-179 / 30)
+    )  # y-up's z is -z
     slow, fast = captured(WALK, paces=((30.0, 0.85), (25.0, 1.0)))
     assert slow.step_s == pytest.approx(1 / 30)
     assert len(slow.pelvis) > len(track.pelvis) > len(fast.pelvis)
@@ -91,7 +93,7 @@ def test_a_perfect_answer_costs_nothing_and_near_errors_count_more():
 
     def off(which):
         said = batch.truth.clone()
-        said[which, POSE : MOVING] += 0.1
+        said[which, POSE:MOVING] += 0.1
         return completion_loss(said, batch.truth, batch.near_s, RECIPE)[0]
 
     order = batch.near_s.argsort()

@@ -24,19 +24,21 @@ class AvaRows(NamedTuple):
     scores: NDArray[np.float64]  # (actions,)
 
 
-def second_of(keyframe: int) -> int:
-    """The second of the film of a numbered frame from its minute 15 on."""
-    return keyframe // FPS + FIRST_SECOND
+def second_of(instant: str) -> int:
+    """The second of the film of a labelled frame, which is numbered from the film's minute 15 on: 905 of "000150"."""
+    return int(instant) // FPS + FIRST_SECOND
 
 
-def rows_at(tracklet: Tracklet, scores: NDArray[np.floating], frame: int, second: int) -> AvaRows | None:
-    """The person at a labelled instant, frame number ``frame`` of the tracklet, of scores (T, actions).
+def rows_at(tracklet: Tracklet, scores: NDArray[np.floating], instant: str) -> AvaRows | None:
+    """The person of a tracklet at its labelled frame, of scores (T, actions).
 
     None if they were not detected there, or not surely, or the second is none that is labelled.
     """
-    at = int(np.searchsorted(tracklet.frames, frame))
-    there = at < len(tracklet) and tracklet.frames[at] == frame and tracklet.detected[at]
-    if not there or tracklet.score[at] < LEAST_SCORE or second not in LABELLED_SECONDS:
+    second = second_of(instant)
+    at = next((k for k in range(len(tracklet) - 1, -1, -1) if instant in tracklet.pictures[k]), None)
+    if at is None or not tracklet.detected[at] or second not in LABELLED_SECONDS:
+        return None
+    if tracklet.score[at] < LEAST_SCORE:
         return None
     box = tracklet.box_px[at].astype(np.float64) / np.tile(tracklet.size_px[at], 2)
     around = slice(max(0, at - AROUND), at + AROUND)

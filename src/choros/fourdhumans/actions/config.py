@@ -47,6 +47,13 @@ ACTION_PRESETS = {
     "paper": ActionConfig(),
     "pose-only": ActionConfig(joints=0, appearance=0),  # LART-Pose, table 5 of 4DHumans
     "small": ActionConfig(
-        joints=0, appearance=0, pose_hidden=192, depth=4, heads=4, head_width=32, feedforward=256, drop_path=0.1
+        joints=0,
+        appearance=0,
+        pose_hidden=192,
+        depth=4,
+        heads=4,
+        head_width=32,
+        feedforward=256,
+        drop_path=0.1,
     ),
 }

@@ -34,7 +34,12 @@ class TrackletWindows:
     """Windows of everybody in folders of tracklets; which, follows from the generator that is given."""
 
     def __init__(
-        self, folders: Sequence[Path], config: ActionConfig, mean: Tensor, std: Tensor, people_only: bool = False
+        self,
+        folders: Sequence[Path],
+        config: ActionConfig,
+        mean: Tensor,
+        std: Tensor,
+        people_only: bool = False,
     ) -> None:
         """``mean`` and ``std`` are those of mean_std.npy. Raises ``ChorosError`` if a folder holds no tracklets."""
         self.config, self.mean, self.std = config, mean, std
