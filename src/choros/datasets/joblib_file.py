@@ -11,6 +11,7 @@ import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +21,7 @@ from choros.errors import ChorosError
 from choros.restricted_pickle import load_open_pickle
 
 #: How compressed files begin, and what opens them.
-_OPENERS = (
+_OPENERS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
     (b"\x1f\x8b", gzip.decompress), (b"BZh", bz2.decompress), (b"\xfd7zXZ", lzma.decompress),
     (b"\x78", zlib.decompress), (b"\x5d\x00", lzma.decompress),
 )  # fmt: skip
@@ -58,7 +59,8 @@ def load_joblib(path: Path, mend: str) -> Any:
         if isinstance(node, dict):
             return {key: resolved(value) for key, value in node.items()}
         if isinstance(node, list | tuple):
-            return type(node)(map(resolved, node))
+            members = [resolved(member) for member in node]
+            return members if isinstance(node, list) else tuple(members)
         return node
 
     try:

@@ -1,4 +1,4 @@
-"""Every number of the pose transformer, with its source; the defaults are the paper's, "small" is what ships.
+"""Every number of the pose transformer, with its source; the defaults are the paper's, "small" is for one CPU core.
 
 The sizes differ in numbers only: there is one code path.
 """

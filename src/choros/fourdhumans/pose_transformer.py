@@ -42,7 +42,7 @@ class TimedLayer(TransformerLayer):
 
 
 class PoseTransformer(nn.Module):
-    """The network and its use. Get the one that ships with `PoseTransformer.load`."""
+    """The network and its use. Get one with `PoseTransformer.load`."""
 
     def __init__(self, config: PoseTransformerConfig | None = None) -> None:
         super().__init__()
@@ -57,16 +57,14 @@ class PoseTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.departure = perceptron(width, width, TOKEN, out_scale=0.01)
         self.shares = perceptron(width, width, OFFERS * PARTS, out_scale=0.01)
-        with torch.no_grad():
-            self.shares[-1].bias.copy_(torch.tensor(FIRST_SHARES).repeat_interleave(PARTS))
 
     @classmethod
-    def load(cls, path: str | Path | None = None) -> PoseTransformer:
-        """The pose transformer that ships, or a file that ``choros train pose-transformer`` wrote.
+    def load(cls, path: str | Path) -> PoseTransformer:
+        """One that ``choros train pose-transformer`` wrote.
 
         Raises `ChorosError` if the file is missing or holds something else.
         """
-        tensors, metadata = weights.load(weights.shipped(SYSTEM) if path is None else path, SYSTEM)
+        tensors, metadata = weights.load(path, SYSTEM)
         network = cls(PoseTransformerConfig(**metadata["config"]))
         network.load_state_dict(tensors)
         return network.eval()
@@ -81,7 +79,9 @@ class PoseTransformer(nn.Module):
         for layer in self.layers:
             x = layer(x, mask, waves)
         answers = self.norm(x[window.asked])
-        shares = self.shares(answers).unflatten(-1, (OFFERS, PARTS))
+        shares = (
+            self.shares(answers).unflatten(-1, (OFFERS, PARTS)) + answers.new_tensor(FIRST_SHARES)[:, None]
+        )
         return added(said, shares, self.departure(answers))
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ some frame of it may be a neighbour (the released one leaves out those who are t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,9 +58,10 @@ def window_tokens(
 
 def stacked(windows: Sequence[ActionTokens]) -> ActionTokens:
     """Windows of one size as a batch."""
-    return ActionTokens(
-        *(None if parts[0] is None else torch.cat(parts) for parts in zip(*windows, strict=True))
-    )
+    batch: list[Any] = [
+        None if parts[0] is None else torch.cat(parts) for parts in zip(*windows, strict=True)
+    ]
+    return ActionTokens(*batch)
 
 
 @torch.no_grad()

@@ -11,17 +11,17 @@ from choros.training.mocap import MocapRecipe
 class PoseTransformerRecipe(MocapRecipe):
     """A run. The losses are for metres and columns of rotations, means over the instants that are asked for."""
 
-    steps: int = 500
+    steps: int = 1500
     clip_norm: float = 10.0
     lr: float = 1e-3  # S.4
     betas: tuple[float, float] = (0.9, 0.95)  # S.4, of AdamW
     weight_decay: float = 0.01
     warmup: int = 50
-    ema: float = 0.99
+    ema: float = 0.995
     #: Windows of a step and their frames; a step draws one of these. S.4: 64 windows of 128.
     sizes: tuple[tuple[int, int], ...] = ((20, 40), (12, 64), (6, 128))
     asked: int = 24  # instants of a window that are asked for, at most
-    improvised: int = 24  # tracks that the motion model makes up beside the captured ones
+    improvised: int = 60  # tracks that the motion model makes up beside the captured ones
     improvised_s: float = 8.0
 
     joints: float = 4.0  # errors of joints about the pelvis, metres, as the next
