@@ -73,11 +73,12 @@ def action_scores(
     Windows slide by `STEP` frames and are read in their middles. ``mean`` and ``std`` are those of mean_std.npy.
     """
     config, n = network.config, len(person)
+    step = min(STEP, config.frames)
     network.eval()
     scores = torch.zeros(n, config.actions)
-    for begin in range(0, n, STEP):
-        end = min(begin + STEP, n)
-        first = max(0, min(begin - (config.frames - STEP) // 2, n - config.frames))
+    for begin in range(0, n, step):
+        end = min(begin + step, n)
+        first = max(0, min(begin - (config.frames - step) // 2, n - config.frames))
         frames = person.frames[first : first + config.frames]
         near = [others[k] for k in neighbours(frames, others)]
         answers = network(window_tokens(frames, [person, *near], config, mean, std))
