@@ -118,7 +118,10 @@ def test_a_run_goes_on_with_the_same_files_only(capsys, clip, tmp_path):
     [
         (("--eyes", "none.onnx"), "none.onnx: no such file"),
         (("--eyes", "simcc:none.onnx"), "none.onnx: no such file"),
-        (("--eyes", "yolox-s"), "--eyes takes a file (.onnx) or one of lightning, thunder, choros, rtmpose-t"),
+        (
+            ("--eyes", "yolox-s"),
+            "--eyes takes a file (.onnx) or one of lightning, thunder, choros, rtmpose-t",
+        ),
         (("--detector", "rtmpose-m"), "--detector takes a file (.onnx) or one of nanodet, rtmo-s"),
     ],
 )

@@ -25,9 +25,12 @@ from choros.cli.progress import EVERY_S, RunProgress
 from choros.cli.stopping import Stop, stopping
 from choros.evaluation.real import watched as watched_footage
 from choros.exporters.bvh import write_bvh
+from choros.fourdhumans.config import POSE_TRANSFORMER_PRESETS
+from choros.fourdhumans.pose_transformer import PoseTransformer
 from choros.training.comotion import train as comotion
 from choros.training.comotion.feed import Options
 from choros.training.comotion.held_out import HeldOut
+from choros.training.pose_transformer.recipe import POSE_TRANSFORMER_RECIPES
 from tests.docs.test_docs import waving
 from tests.training.comotion.drawn import TINY, Dots, drawn_footage, recipe, stage
 
@@ -247,6 +250,21 @@ def test_figures_on_real_footage_are_told_while_a_system_learns(mocap, tmp_path,
     logged = [json.loads(text) for text in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in logged if "real/lsp_pck_10" in record] == [1, 2]
     assert weights.load(tmp_path / "run/weights.safetensors", "lifter")[1]["steps"] == 4
+
+
+def test_the_pose_transformer_in_both_sizes(mocap, tmp_path, capsys, monkeypatch):
+    quick = replace(
+        POSE_TRANSFORMER_RECIPES["small"], sizes=((2, 12),), asked=4, improvised=1, improvised_s=1.0
+    )
+    for size in ("small", "paper"):
+        monkeypatch.setitem(POSE_TRANSFORMER_RECIPES, size, quick)
+        output = tmp_path / f"{size}.safetensors"
+        main(["train", "pose-transformer", "--mocap", str(mocap), "--any-licence", "--steps", "2", "--size", size,
+              "-o", str(output)])  # fmt: skip
+        assert capsys.readouterr().out.splitlines()[-1].startswith(f"{output}: trained on ")
+        assert PoseTransformer.load(output).config == POSE_TRANSFORMER_PRESETS[size]
+        command = weights.load(output, "pose-transformer")[1]["command"]
+        assert command.endswith(" --size paper") == (size == "paper")
 
 
 @pytest.fixture

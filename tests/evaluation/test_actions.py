@@ -9,6 +9,7 @@ from choros.evaluation.metrics.actions import (
     action_average_precisions,
     action_map,
     average_precision,
+    officially_counted,
 )
 
 HERE, THERE = [0, 0, 10, 10], [50, 50, 60, 60]
@@ -50,3 +51,39 @@ def test_groups():
     assert means["mAP_person_movement"] == 0.75
     assert means["mAP_person_interaction"] == 0.25
     assert np.isnan(means["mAP_object_manipulation"])
+
+
+def test_only_the_surest_of_a_frame_count_officially():
+    """Two of each frame: of frame 1 the first of equal scores stays; frame 9 is not in the truth, 2 is not scored."""
+    counted = officially_counted(
+        [0, 1], [0, 1, 0, 1, 0, 1, 9, 0], [12, 12, 80, 80, 14, 14, 12, 2], [0.1, 0.5, 0.9, 0.7, 0.2, 0.5, 1, 1],
+        capacity=2,
+    )  # fmt: skip
+    assert counted.tolist() == [1, 2, 3, 4]
+    everything = officially_counted([0, 1], [0, 9], [12, 12], [0.1, 1], capacity=0)
+    assert everything.tolist() == [0]
+
+
+def test_as_activitynets_program_counts():
+    """Its rules by hand. Frame 5 has one who stands (12) and talks (80), and one who stands; nobody acts in frame 6.
+
+    Standing, surest first: the first person (.9) right; in frame 6 (.8) wrong; the first again (.7) wrong; the second
+    with half the box (IoU .5, .6) right. Precision 1 at recall 1/2 and 2/4 at 1: AP .75. Talking: somebody elsewhere
+    (.95) wrong, then right (.5): AP .5. Frame 7 is not of the truth and does not count. Sitting (11) nobody does: not
+    in the mean, which is .625. With two rows a frame the second's standing and the right talking are lost: AP .5 and
+    0.
+    """
+    truth = [5, 5, 5], [HERE, HERE, THERE], [12, 80, 12]
+    rows = [
+        (5, HERE, 12, 0.9), (6, HERE, 12, 0.8), (5, HERE, 12, 0.7), (5, [50, 50, 60, 55], 12, 0.6),
+        (5, [20, 20, 30, 30], 80, 0.95), (5, HERE, 80, 0.5), (7, HERE, 12, 0.99), (5, HERE, 11, 0.3),
+    ]  # fmt: skip
+    frame, box, action, score = (np.array(column) for column in zip(*rows, strict=True))
+    for capacity, expected, mean in ((50, (0.75, 0.5), 0.625), (2, (0.5, 0.0), 0.25)):
+        counted = officially_counted([5, 6], frame, action, score, capacity=capacity)
+        found = action_average_precisions(
+            *truth, frame[counted], box[counted], action[counted], score[counted]
+        )
+        assert (found[12], found[80]) == pytest.approx(expected)
+        assert np.isnan(found[11])
+        assert action_map(found)["mAP"] == pytest.approx(mean)

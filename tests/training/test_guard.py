@@ -85,6 +85,7 @@ def test_it_is_known_by_its_content(footage):
         "motion-model --mocap {}",
         "infiller --mocap {}",
         "trajectory --mocap {}",
+        "pose-transformer --mocap {}",
         "comotion -o out --photos {}",
         "comotion -o out --mocap {}",
         "comotion -o out --wardrobe {}",

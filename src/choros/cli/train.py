@@ -156,8 +156,8 @@ class MotionModel(FromMocap):
 
 
 @dataclass(kw_only=True)
-class FromMocapForGlamr(FromMocap):
-    """What GLAMR's two networks have in common."""
+class FromMocapInSizes(FromMocap):
+    """What the networks of GLAMR and 4DHumans have in common."""
 
     size: Literal["small", "paper"] = "small"
     """The network that ships, or the paper's."""
@@ -167,7 +167,7 @@ class FromMocapForGlamr(FromMocap):
 
 
 @dataclass(kw_only=True)
-class Infiller(FromMocapForGlamr):
+class Infiller(FromMocapInSizes):
     """The poses of people whom nobody saw for a while, for GLAMR: one core, a few minutes."""
 
     network = "infiller"
@@ -182,7 +182,7 @@ class Infiller(FromMocapForGlamr):
 
 
 @dataclass(kw_only=True)
-class Trajectory(FromMocapForGlamr):
+class Trajectory(FromMocapInSizes):
     """Where people go, from how their bodies move, for GLAMR: one core, a few minutes."""
 
     network = "trajectory"
@@ -196,6 +196,22 @@ class Trajectory(FromMocapForGlamr):
         return TrajectoryTask(found, self.as_asked(TrajectoryRecipe()), TRAJECTORY_PRESETS[self.size])
 
 
+@dataclass(kw_only=True)
+class PoseTransformer(FromMocapInSizes):
+    """Poses and places of people before, after and between sights, for 4DHumans: one core, an hour."""
+
+    network = "pose-transformer"
+
+    def task(self, found: Sequence[MocapClip]) -> MocapTask:
+        """4DHumans' pose transformer of the chosen size."""
+        from choros.fourdhumans.config import POSE_TRANSFORMER_PRESETS
+        from choros.training.pose_transformer.recipe import POSE_TRANSFORMER_RECIPES
+        from choros.training.pose_transformer.task import PoseTransformerTask
+
+        recipe = self.as_asked(POSE_TRANSFORMER_RECIPES[self.size])
+        return PoseTransformerTask(found, recipe, POSE_TRANSFORMER_PRESETS[self.size])
+
+
 @dataclass
 class Train:
     """Train choros's networks on your own machine."""
@@ -207,6 +223,7 @@ class Train:
         | Annotated[Trajectory, subcommand("trajectory")]
         | Annotated[Keypoints, subcommand("keypoints")]
         | Annotated[LabelKeypoints, subcommand("label-keypoints")]
+        | Annotated[PoseTransformer, subcommand("pose-transformer")]
         | Annotated[Comotion, subcommand("comotion")]
         | Annotated[Hmr2, subcommand("hmr2")]
         | Annotated[PseudoLabel, subcommand("pseudo-label")],

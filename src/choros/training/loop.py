@@ -52,7 +52,7 @@ class LoopConfig:
 class StepPlan:
     """How one step is taken."""
 
-    lr: float
+    lr: float  # of groups of the optimiser that have an "lr_share" this share of it
     accumulate: int = 1  # micro-batches whose gradients are averaged
     stage: str | None = None  # of a recipe that has several, for the log
 
@@ -191,7 +191,7 @@ def _begun(task: Task, config: LoopConfig, checkpoint: Path) -> TrainingState:
 def take_step(task: Task, state: TrainingState, config: LoopConfig, plan: StepPlan) -> dict[str, float]:
     """One step of the optimiser and of the average; gives the losses, means over this process's micro-batches."""
     for group in state.optimiser.param_groups:
-        group["lr"] = plan.lr
+        group["lr"] = plan.lr * group.get("lr_share", 1.0)
     state.optimiser.zero_grad(set_to_none=True)
     device = next(state.network.parameters()).device
     losses: dict[str, float] = {}

@@ -70,6 +70,32 @@ def action_average_precisions(
     return precisions
 
 
+def officially_counted(
+    gt_frame: ArrayLike,  # (N,) int, with the frames in which nobody does anything
+    pred_frame: ArrayLike,  # (M,) int
+    pred_action: ArrayLike,  # (M,) int, AVA label id
+    pred_score: ArrayLike,  # (M,)
+    actions: Iterable[int] = SCORED_ACTIONS,
+    capacity: int = 50,
+) -> NDArray[np.int64]:  # (K,) numbers of predictions, rising
+    """Which predictions ActivityNet's program for AVA evaluates, which `action_average_precisions` then takes.
+
+    Those of the scored actions in frames that the truth names, and of these the ``capacity`` surest of each frame: 50
+    are less than the 60 actions of one person, so that in frames of several people low scores are lost. Of equal
+    scores the first rows stay. 0 takes all, as more than one paper does.
+    """
+    frame, action = np.asarray(pred_frame, np.int64), np.asarray(pred_action, np.int64)
+    known = np.isin(frame, np.asarray(gt_frame, np.int64)) & np.isin(action, list(actions))
+    rows = np.flatnonzero(known)
+    if capacity:
+        score = np.asarray(pred_score, float)[rows]
+        rows = rows[np.lexsort((-score, frame[rows]))]  # stable
+        first = np.flatnonzero(np.diff(frame[rows], prepend=np.iinfo(np.int64).min))
+        place = np.arange(len(rows)) - np.repeat(first, np.diff([*first, len(rows)]))
+        rows = np.sort(rows[place < capacity])
+    return rows
+
+
 def average_precision(right: ArrayLike, positives: int) -> float:
     """Area under precision over recall for predictions from surest to least sure, (M,) bool.
 

@@ -1,0 +1,1 @@
+"""The training of 4DHumans' pose transformer."""
