@@ -25,20 +25,20 @@ def learn(path, recipe=QUICK, **how):
 
 
 def test_stopped_and_resumed_is_as_never_stopped(tmp_path):
-    learn(tmp_path / "whole")
+    learn(tmp_path / "whole.safetensors")
     with pytest.raises(KeyboardInterrupt):
-        learn(tmp_path / "stopped", report=killed_at(5))
-    learn(tmp_path / "stopped")
-    one, other = (load_file(tmp_path / name) for name in ("whole", "stopped"))
+        learn(tmp_path / "stopped.safetensors", report=killed_at(5))
+    learn(tmp_path / "stopped.safetensors")
+    one, other = (load_file(tmp_path / name) for name in ("whole.safetensors", "stopped.safetensors"))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert PoseTransformer.load(tmp_path / "stopped").config == TINY
+    assert PoseTransformer.load(tmp_path / "stopped.safetensors").config == TINY
 
 
 def test_it_learns(tmp_path):
     losses = []
     recipe = replace(QUICK, steps=60, sizes=((8, 30),), warmup=5, lr=5e-3)
-    learn(tmp_path / "poses", recipe, report=lambda told: losses.append(told["loss"]))
+    learn(tmp_path / "poses.safetensors", recipe, report=lambda told: losses.append(told["loss"]))
     assert sum(losses[-15:]) < 0.8 * sum(losses[:15])
 
 
