@@ -72,8 +72,9 @@ def ava_action_map(
                 said += [(k, rows.box, action, score) for action, score in told]
     frame, box, action, score = _columns(said, 4)
     counted = officially_counted(range(len(samples)), frame, action, score, capacity=capacity)
+    true_frame, true_box, true_action = _columns(truth, 3)
     found = action_average_precisions(
-        *_columns(truth, 3), *(column[counted] for column in (frame, box, action, score))
+        true_frame, true_box, true_action, frame[counted], box[counted], action[counted], score[counted]
     )
     return action_map(found)
 
