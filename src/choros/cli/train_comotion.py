@@ -59,7 +59,7 @@ class Comotion:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU if there is one."""
     mocap: OptionalFolder = None
-    """Motion capture for the people of scenes."""
+    """Motion capture for the people of scenes, and for clips that are sketched without pictures."""
     photos: OptionalFolder = None
     """Photographs for backgrounds of scenes."""
     wardrobe: OptionalFolder = None
@@ -169,6 +169,11 @@ class Comotion:
         if self.frames is not None:
             sources = tuple(replace(source, frames=self.frames) for source in chosen[-1].sources)
             chosen[-1] = replace(chosen[-1], sources=sources)
+        if self.mocap is None or self.trunk is not None:  # of whom, and for whom, none can be drawn
+            chosen = [
+                replace(stage, sources=tuple(source for source in stage.sources if source.data != "sketched"))
+                for stage in chosen
+            ]
         return replace(
             whole, stages=tuple(replace(s, steps=max(1, round(self.share * s.steps))) for s in chosen)
         )

@@ -19,6 +19,9 @@ class ComotionConfig:
     trunk: str = "convnextv2-large"  # paper 3; a name of `choros.backbones.trunk.TRUNKS`
     image_size_px: int = 512  # paper 3: images are padded and resized to this square
     padded: bool = True  # paper 3; False: rows and columns of nothing but padding are left out
+    # Paper 3: all stages' features. Else numbers of the trunk's maps, finest first, that the network takes: of a trunk
+    # that was taught keypoints, its answers look alike in all kinds of pictures, features under them do not.
+    maps: tuple[int, ...] = ()
     stride: int = 8  # paper 3: the features of all stages meet at 1/8 of the image
     attention_stride: int = 8  # paper 3: a key and a value for each such cell; a multiple of ``stride``
     image_width: int = 256  # release: channels of the fused features
@@ -45,7 +48,8 @@ class ComotionConfig:
     evidence: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "anchors", tuple(self.anchors))  # a list, where it was read from JSON
+        for name in ("maps", "anchors"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # a list, where it was read from JSON
         if self.anchors and len(self.anchors) != self.tokens:
             raise ValueError(f"{len(self.anchors)} anchors for {self.tokens} tokens")
 
@@ -70,14 +74,15 @@ PRESETS = {
         trunk="movenet-multipose",
         image_size_px=512,
         padded=False,
+        maps=(0,),
         attention_stride=16,
-        image_width=128,
-        attention_width=128,
-        head_width=32,
+        image_width=64,
+        attention_width=96,
+        head_width=24,
         tokens=12,
-        token_width=192,
-        encoder_width=384,
-        hidden_width=256,
+        token_width=144,
+        encoder_width=256,
+        hidden_width=192,
         layers_between_people=1,
         layers_within_person=1,
         expansion=2,

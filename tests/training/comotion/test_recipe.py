@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from choros.cli.train_comotion import Comotion
 from choros.scenes import StreamConfig, stream
 from choros.training.comotion import task
 from choros.training.comotion.feed import Options
@@ -30,7 +31,10 @@ def test_recipes_are_the_papers():
 
 
 def test_clips_of_every_source_fit_into_a_scene():
-    for source in (source for part in RECIPES["small"].stages for source in part.sources):
+    sources = [
+        source for part in RECIPES["small"].stages for source in part.sources if source.data == "scenes"
+    ]
+    for source in sources:
         scene = replace(Options().scene, fps=source.fps)
         config = StreamConfig(scene, frames=source.frames, clips_per_scene=source.clips_per_scene)
         stream(1, config).close()  # raises ChorosError where they do not
@@ -43,3 +47,12 @@ def test_the_learning_rate_rises_and_falls():
     assert max(rates) == pytest.approx(rates[9], rel=0.02)
     assert np.all(np.diff(rates[10:]) <= 0)
     assert rates[-1] == pytest.approx(0.05)
+
+
+def test_sketches_need_motion_capture_and_the_recipes_own_trunk(tmp_path):
+    def kinds(**options):
+        recipe = Comotion(output=tmp_path, **options)._recipe()
+        return [{source.data for source in stage.sources} for stage in recipe.stages]
+
+    assert kinds(mocap=tmp_path) == 3 * [{"scenes", "sketched"}]
+    assert kinds() == kinds(mocap=tmp_path, trunk="convnextv2-tiny") == 3 * [{"scenes"}]
