@@ -30,8 +30,9 @@ class Comotion:
 
     output: Annotated[Path, arg(aliases=["-o"], metavar="DIR")]
     """Folder to write to: weights, checkpoint, log and sample pictures."""
-    recipe: Literal["small", "paper"] = "small"
-    """small: the embedded size, on synthetic scenes. paper: everything as published, on the sets of --data."""
+    recipe: Literal["small", "answers", "paper"] = "small"
+    """small: the embedded size, on synthetic scenes. answers: a smaller one that takes nothing but MoveNet's answers,
+    also on sketches. paper: everything as published, on the sets of --data."""
     resume: Flag = False
     """Go on with the run in the folder, if there is one."""
     weights: OptionalFile = None

@@ -1,4 +1,4 @@
-"""Every number of CoMotion's network, with its source, and the three sizes it comes in.
+"""Every number of CoMotion's network, with its source, and the sizes it comes in.
 
 "Paper" is CoMotion's text, "release" the sizes of the code its authors published later, borrowed where the
 text gives none; the rest is our choice. The sizes differ in numbers only: there is one code path.
@@ -6,7 +6,7 @@ text gives none; the rest is our choice. The sizes differ in numbers only: there
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: How names of the trunk's weights begin.
 TRUNK = "encoder.trunk."
@@ -74,15 +74,14 @@ PRESETS = {
         trunk="movenet-multipose",
         image_size_px=512,
         padded=False,
-        maps=(0,),
         attention_stride=16,
-        image_width=64,
-        attention_width=96,
-        head_width=24,
+        image_width=128,
+        attention_width=128,
+        head_width=32,
         tokens=12,
-        token_width=144,
-        encoder_width=256,
-        hidden_width=192,
+        token_width=192,
+        encoder_width=384,
+        hidden_width=256,
         layers_between_people=1,
         layers_within_person=1,
         expansion=2,
@@ -90,3 +89,14 @@ PRESETS = {
         anchors=("pelvis", "head", *_both("shoulder", "elbow", "wrist", "knee", "ankle")),
     ),
 }
+# Half of the small one, which sees nothing but what MoveNet answers (`choros.training.comotion.sketched`).
+PRESETS["answers"] = replace(
+    PRESETS["small"],
+    maps=(0,),
+    image_width=64,
+    attention_width=96,
+    head_width=24,
+    token_width=144,
+    encoder_width=256,
+    hidden_width=192,
+)

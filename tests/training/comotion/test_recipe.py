@@ -31,9 +31,8 @@ def test_recipes_are_the_papers():
 
 
 def test_clips_of_every_source_fit_into_a_scene():
-    sources = [
-        source for part in RECIPES["small"].stages for source in part.sources if source.data == "scenes"
-    ]
+    stages = [*RECIPES["small"].stages, *RECIPES["answers"].stages]
+    sources = [source for stage in stages for source in stage.sources if source.data == "scenes"]
     for source in sources:
         scene = replace(Options().scene, fps=source.fps)
         config = StreamConfig(scene, frames=source.frames, clips_per_scene=source.clips_per_scene)
@@ -51,7 +50,7 @@ def test_the_learning_rate_rises_and_falls():
 
 def test_sketches_need_motion_capture_and_the_recipes_own_trunk(tmp_path):
     def kinds(**options):
-        recipe = Comotion(output=tmp_path, **options)._recipe()
+        recipe = Comotion(output=tmp_path, recipe="answers", **options)._recipe()
         return [{source.data for source in stage.sources} for stage in recipe.stages]
 
     assert kinds(mocap=tmp_path) == 3 * [{"scenes", "sketched"}]

@@ -91,9 +91,9 @@ def test_clips_follow_from_their_number_and_their_truth_fits(motions, body):
 
 def test_a_network_of_answers_learns_from_them_and_another_is_refused(motions, monkeypatch):
     monkeypatch.setattr(feed, "motions_of", lambda mocap: tuple(motions))
-    network = ComotionNetwork(PRESETS["small"])
+    network = ComotionNetwork(PRESETS["answers"])
     options = Options(scene=SceneConfig(mocap=Path("mocap")))
-    source, stage = ClipSource("sketched", 2, people=(1, 2), aspect=16 / 9), RECIPES["small"].stages[0]
+    source, stage = ClipSource("sketched", 2, people=(1, 2), aspect=16 / 9), RECIPES["answers"].stages[0]
 
     def clips(network, options):
         return encoded_clips(network, options, stage, source, (1, 2), 0)
@@ -109,6 +109,6 @@ def test_a_network_of_answers_learns_from_them_and_another_is_refused(motions, m
 
     with pytest.raises(ChorosError, match="--mocap"):
         next(clips(network, Options()))
-    every_map = ComotionNetwork(PRESETS["small"].__class__(**{**vars(PRESETS["small"]), "maps": ()}))
+    every_map = ComotionNetwork(PRESETS["answers"].__class__(**{**vars(PRESETS["answers"]), "maps": ()}))
     with pytest.raises(ChorosError, match="its own trunk"):
         next(clips(every_map, options))
