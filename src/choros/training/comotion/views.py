@@ -8,7 +8,7 @@ So a camera's roll and a person's nearness can be had from any footage, and moti
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -129,7 +129,8 @@ def again(clip: LabelledClip, T: int) -> LabelledClip:
     """A clip of a single frame, T times that frame. Raises `ValueError` for longer ones."""
     if len(clip) != 1:
         raise ValueError(f"{T} views of {len(clip)} frames")
-    return replace(clip, **{name: np.repeat(getattr(clip, name), T, 0) for name in PER_FRAME})
+    repeated: dict[str, Any] = {name: np.repeat(getattr(clip, name), T, 0) for name in PER_FRAME}
+    return replace(clip, **repeated)
 
 
 def _sampled(image: NDArray[np.uint8], affine: Floats, size: int, border: int) -> NDArray[np.uint8]:
