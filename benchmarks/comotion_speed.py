@@ -49,7 +49,8 @@ def people_table(console: Console, size: str, network: ComotionNetwork, rounds: 
     in_torch = network.encoder.trunk
     trunk = frozen(in_torch)
     image = network.encode(frame)
-    calls: dict[str, Callable[[], object]] = {"encode": lambda: network.encoder.tokens(trunk(frame))}
+    encoder = network.encoder
+    calls: dict[str, Callable[[], object]] = {"encode": lambda: encoder.tokens(encoder.taken(trunk(frame)))}
     if trunk is not in_torch:
         calls |= {"trunk by torch": lambda: in_torch(frame), "trunk by onnxruntime": lambda: trunk(frame)}
     for n in COUNTS:

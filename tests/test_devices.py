@@ -112,7 +112,9 @@ def test_lower_precision_is_for_image_features_and_is_told(weights_path, tmp_pat
     parts = {"detector": Found(), "trunk": Blocks(), "weights_path": weights_path}
     exact = choros.load("comotion", **parts, device="cpu")
     lower = choros.load("comotion", **parts | {"trunk": Blocks()}, device="cpu", dtype="bfloat16")
-    tokens = lower.network.encoder.tokens(lower._trunk(torch.rand(1, 3, 128, 128)))
+    tokens = lower.network.encoder.tokens(
+        lower.network.encoder.taken(lower._trunk(torch.rand(1, 3, 128, 128)))
+    )
     assert {part.dtype for part in tokens} == {torch.float32}
     a, b = rows_of(exact), rows_of(lower)
     assert len(a) == len(b) > 0

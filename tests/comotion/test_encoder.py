@@ -48,8 +48,8 @@ def encoder():
 def test_kept_maps_give_the_same_tokens(encoder):
     images = torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
-        whole, kept = encoder(images), encoder.tokens(encoder.trunk(images))
-    assert whole.key.shape == (2, 4, 4 * 6, 32 + N_WHERE)
+        whole, kept = encoder(images), encoder.tokens(encoder.taken(encoder.trunk(images)))
+    assert whole.key.shape == (2, 4, 4 * 6, encoder.config.head_width + N_WHERE)
     assert all(torch.equal(a, b) for a, b in zip(whole, kept, strict=True))
     assert torch.equal(whole.frames(slice(1, 2)).key[0], whole.key[1])
 
@@ -60,7 +60,7 @@ def test_cells_are_told_apart_where_the_picture_does_not(encoder):
         for c, s in zip(encoder.trunk.channels, encoder.trunk.strides, strict=True)
     ]
     with torch.no_grad():
-        keys = encoder.tokens(maps).key.transpose(1, 2).flatten(2)[0]  # (144, C)
+        keys = encoder.tokens(encoder.taken(maps)).key.transpose(1, 2).flatten(2)[0]  # (144, C)
     distance = torch.cdist(keys, keys) + torch.eye(len(keys))
     assert distance.min() > 1e-3
 
@@ -87,7 +87,7 @@ def test_a_part_of_the_square_gives_the_cells_of_that_part(encoder):
     ]
     part = [m[..., 32 // s : 96 // s, :] for m, s in zip(whole, strides, strict=True)]
     with torch.no_grad():
-        of_whole, of_part = encoder.tokens(whole), encoder.tokens(part, (0, 32))
+        of_whole, of_part = encoder.tokens(encoder.taken(whole)), encoder.tokens(encoder.taken(part), (0, 32))
     rows = slice(8 * 2, 8 * 6)  # of 8 cells
     torch.testing.assert_close(of_part.key, of_whole.key[:, :, rows], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(of_part.value, of_whole.value[:, :, rows], atol=1e-5, rtol=1e-5)
@@ -100,9 +100,30 @@ def test_a_finer_picture_has_more_cells_in_the_same_places(encoder):
     of_twice_the_square = copy.copy(encoder)
     side_px = 2 * encoder.config.image_size_px
     of_twice_the_square.config = replace(encoder.config, image_size_px=side_px)
+    maps = encoder.taken(maps)
     with torch.no_grad():
         finer, larger = encoder.tokens(maps, (8, 16), 2.0), of_twice_the_square.tokens(maps, (16, 32))
     assert finer.cell_px.tolist() == [encoder.config.stride / 2]
     assert finer.origin_px.tolist() == [[8, 16]]
     torch.testing.assert_close(finer.key, larger.key, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(finer.value, larger.value, atol=1e-5, rtol=1e-5)
+
+
+def test_a_network_takes_some_of_the_maps_and_sees_nothing_of_the_others():
+    config = replace(PRESETS["small"], maps=[0, 2])
+    assert config.maps == (0, 2)  # a list, where it was read from JSON
+    encoder = ImageEncoder(config).eval()
+    every = [
+        torch.rand(1, c, 64 // s, 64 // s)
+        for c, s in zip(encoder.trunk.channels, encoder.trunk.strides, strict=True)
+    ]
+    taken = encoder.taken(every)
+    assert [id(features) for features in taken] == [id(every[0]), id(every[2])]
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(
+            encoder(images).key, encoder.tokens([encoder.trunk(images)[i] for i in (0, 2)]).key
+        )
+    assert ImageEncoder(replace(config, maps=())).maps == (0, 1, 2, 3, 4)  # all of them, as in the paper
+    with pytest.raises(ValueError, match="of a trunk that has 5"):
+        ImageEncoder(replace(config, maps=(0, 5)))

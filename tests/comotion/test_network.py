@@ -300,6 +300,21 @@ def test_weights_of_another_version_are_named(network, tmp_path):
             ComotionNetwork.load(tmp_path / "old.safetensors")
 
 
+def test_weights_from_before_maps_were_chosen_take_all_of_them_and_others_are_named(network, tmp_path):
+    path = tmp_path / "old.safetensors"
+    network.save(path, {})
+    tensors, metadata = weights.load(path, "comotion")
+    before = {name: value for name, value in metadata["config"].items() if name != "maps"}
+    weights.save(path, tensors, {**metadata, "config": before})
+    assert ComotionNetwork.load(path).config == SMALL
+    weights.save(path, tensors, {**metadata, "config": {**before, "maps": [0]}})
+    with pytest.raises(ChorosError, match="does not fit this version"):
+        ComotionNetwork.load(path)
+    of_answers = ComotionNetwork(PRESETS["answers"])
+    of_answers.save(path, {})
+    assert ComotionNetwork.load(path).config == of_answers.config  # numbers of maps come back, too
+
+
 def test_large_has_its_size():
     body = BodyModel.load(detail="light").to("meta")
     with torch.device("meta"):

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class Comotion(WatchOptions, RunOptions):
     """Everyone's motion straight from pixels, taught in three stages of longer and longer clips."""
 
-    recipe: Literal["small", "paper"] = "small"
-    """small: the embedded size, on synthetic scenes. paper: everything as published, on the sets of --data."""
+    recipe: Literal["small", "answers", "paper"] = "small"
+    """small: the embedded size, on synthetic scenes. answers: a smaller one that takes nothing but MoveNet's answers,
+    also on sketches. paper: everything as published, on the sets of --data."""
     weights: OptionalFile = None
     """Begin with the weights that an earlier run wrote, at the step they are of."""
     stages: Annotated[tuple[int, ...], arg(metavar="1..3")] = (1, 2, 3)
@@ -49,7 +50,7 @@ class Comotion(WatchOptions, RunOptions):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU if there is one."""
     mocap: OptionalFolder = None
-    """Motion capture for the people of scenes."""
+    """Motion capture for the people of scenes, and for clips that are sketched without pictures."""
     photos: OptionalFolder = None
     """Photographs for backgrounds of scenes."""
     wardrobe: OptionalFolder = None
@@ -158,6 +159,11 @@ class Comotion(WatchOptions, RunOptions):
         if self.frames is not None:
             sources = tuple(replace(source, frames=self.frames) for source in chosen[-1].sources)
             chosen[-1] = replace(chosen[-1], sources=sources)
+        if self.mocap is None or self.trunk is not None:  # of whom, and for whom, none can be drawn
+            chosen = [
+                replace(stage, sources=tuple(source for source in stage.sources if source.data != "sketched"))
+                for stage in chosen
+            ]
         recipe = replace(whole, stages=tuple(chosen))
         if self.steps is None:
             return scaled(recipe, max(len(chosen), round(self.share * recipe.steps)))

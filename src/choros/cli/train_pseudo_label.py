@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag
+from choros.cli.arguments import Flag, OptionalFile
 from choros.errors import ChorosError
 
 
@@ -22,6 +22,8 @@ class PseudoLabel:
     """New folder to write to: pictures, bodies and what became of whom."""
     photos: Flag = False
     """Folders hold photographs that have nothing to do with each other, at any depth."""
+    keypoints: OptionalFile = None
+    """Keypoints that somebody marked, in COCO's form: people of the pictures that it names are lifted from these."""
     licence: Annotated[str, arg(metavar="TEXT", help_behavior_hint="")] = "unknown"
     """Of the footage, and where it is from; kept with the set, and with weights that learn from it."""
 
@@ -29,7 +31,7 @@ class PseudoLabel:
         """Write one set of pseudo-labels for each input. Raises ``ChorosError`` if none is named."""
         from choros.cli.progress import RunProgress
         from choros.cli.threads import leave_cores_to_the_networks
-        from choros.training.comotion.pseudo_labels import write_set
+        from choros.training.comotion.pseudo_labels import Labeller, write_set
 
         if not self.inputs:
             raise ChorosError("nothing was named to label; give videos or pictures.")
@@ -44,8 +46,9 @@ class PseudoLabel:
                 progress.count(frames, None)
 
             about = write_set(
-                self.inputs, self.output, pictures=self.photos, licence=self.licence, report=report
-            )
+                self.inputs, self.output, pictures=self.photos, licence=self.licence,
+                labeller=Labeller(marks=self.keypoints), report=report,
+            )  # fmt: skip
         for line in summary(about):
             print(line)
         print(f"{self.output}: {about['counts']['frames']} frames in {len(about['parts'])} parts")

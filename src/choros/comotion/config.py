@@ -1,4 +1,4 @@
-"""Every number of CoMotion's network, with its source, and the three sizes it comes in.
+"""Every number of CoMotion's network, with its source, and the sizes it comes in.
 
 "Paper" is CoMotion's text, "release" the sizes of the code its authors published later, borrowed where the
 text gives none; the rest is our choice. The sizes differ in numbers only: there is one code path.
@@ -6,7 +6,7 @@ text gives none; the rest is our choice. The sizes differ in numbers only: there
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: How names of the trunk's weights begin.
 TRUNK = "encoder.trunk."
@@ -19,6 +19,9 @@ class ComotionConfig:
     trunk: str = "convnextv2-large"  # paper 3; a name of `choros.backbones.trunk.TRUNKS`
     image_size_px: int = 512  # paper 3: images are padded and resized to this square
     padded: bool = True  # paper 3; False: rows and columns of nothing but padding are left out
+    # Paper 3: all stages' features. Else numbers of the trunk's maps, finest first, that the network takes: of a trunk
+    # that was taught keypoints, its answers look alike in all kinds of pictures, features under them do not.
+    maps: tuple[int, ...] = ()
     stride: int = 8  # paper 3: the features of all stages meet at 1/8 of the image
     attention_stride: int = 8  # paper 3: a key and a value for each such cell; a multiple of ``stride``
     image_width: int = 256  # release: channels of the fused features
@@ -45,7 +48,8 @@ class ComotionConfig:
     evidence: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "anchors", tuple(self.anchors))  # a list, where it was read from JSON
+        for name in ("maps", "anchors"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # a list, where it was read from JSON
         if self.anchors and len(self.anchors) != self.tokens:
             raise ValueError(f"{len(self.anchors)} anchors for {self.tokens} tokens")
 
@@ -85,3 +89,14 @@ PRESETS = {
         anchors=("pelvis", "head", *_both("shoulder", "elbow", "wrist", "knee", "ankle")),
     ),
 }
+# Half of the small one, which sees nothing but what MoveNet answers (`choros.training.comotion.sketched`).
+PRESETS["answers"] = replace(
+    PRESETS["small"],
+    maps=(0,),
+    image_width=64,
+    attention_width=96,
+    head_width=24,
+    token_width=144,
+    encoder_width=256,
+    hidden_width=192,
+)

@@ -6,6 +6,7 @@ comes from and what is asked of the image is for `choros.comotion.decoder`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -49,7 +50,7 @@ class Fusion(nn.Module):
                     nn.Sequential(nn.Conv2d(n_in, width * up * up, 1), nn.PixelShuffle(up))
                 )
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Feature maps of the trunk, fine to coarse, each (B, C_i, H_i, W_i), projected to one size and added."""
         fused = self.projections[0](maps[0])
         for projection, features in zip(self.projections[1:], maps[1:], strict=True):
@@ -71,7 +72,14 @@ class ImageEncoder(nn.Module):
         self.config = config
         self.lower: torch.dtype | None = None  # what to compute in, where single precision is not needed
         self.trunk = make_trunk(config.trunk) if trunk is None else trunk
-        self.fusion = Fusion(self.trunk.channels, self.trunk.strides, config.image_width, config.stride)
+        n_maps = len(self.trunk.channels)
+        if not set(config.maps) <= set(range(n_maps)):
+            raise ValueError(f"maps {config.maps} of a trunk that has {n_maps}")
+        self.maps = config.maps or tuple(range(n_maps))
+        channels, strides = (
+            tuple(of[i] for i in self.maps) for of in (self.trunk.channels, self.trunk.strides)
+        )
+        self.fusion = Fusion(channels, strides, config.image_width, config.stride)
         self.norm = nn.LayerNorm(config.image_width)
         n_token = config.image_width + 2 * (1 + 2 * config.bands)
         self.key = nn.Linear(n_token, config.attention_width)
@@ -80,12 +88,16 @@ class ImageEncoder(nn.Module):
 
     def forward(self, images: Tensor, origin_px: tuple[float, float] = (0, 0)) -> ImageTokens:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of the trunk's coarsest stride; their corner's x, y."""
-        return self.tokens(self.trunk(images), origin_px)
+        return self.tokens(self.taken(self.trunk(images)), origin_px)
+
+    def taken(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Those of the trunk's maps that the network takes (``ComotionConfig.maps``), which `tokens` is given."""
+        return [maps[i] for i in self.maps]
 
     def tokens(
-        self, maps: list[Tensor], origin_px: tuple[float, float] = (0, 0), finer: float = 1.0
+        self, maps: Sequence[Tensor], origin_px: tuple[float, float] = (0, 0), finer: float = 1.0
     ) -> ImageTokens:
-        """The trunk's maps to tokens: all that is left to do where the trunk is frozen and its maps are kept.
+        """The trunk's maps, as `taken`, to tokens: all that is left to do where it is frozen and they are kept.
 
         ``finer`` is how many px of the picture that the trunk saw there are to a px of the square, along a side;
         everything else is told in the square as ever. Heatmaps are an auxiliary signal for training (paper 4.2), and
@@ -95,7 +107,7 @@ class ImageEncoder(nn.Module):
             tokens = self._tokens(maps, origin_px, finer)
         return tokens if self.lower is None else ImageTokens(*(part.float() for part in tokens))
 
-    def _tokens(self, maps: list[Tensor], origin_px: tuple[float, float], finer: float) -> ImageTokens:
+    def _tokens(self, maps: Sequence[Tensor], origin_px: tuple[float, float], finer: float) -> ImageTokens:
         config = self.config
         features = self.norm(self.fusion(maps).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C, h, w)
         heatmaps = self.heatmap_head(features)

@@ -142,7 +142,8 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
         x0, y0, x1, y1 = (0, 0, *square.shape[:2]) if config.padded else letterbox.content_px(COARSEST_PX)
         part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
         maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
-        tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
+        encoder = self._network.encoder
+        tokens = encoder.tokens(encoder.taken(maps), (x0 / finer, y0 / finer), finer)
         colours = None if keypoints is None else read_colours(image, keypoints.astype(np.float64))
         return FrameDetections(tokens, boxes, scores, keypoints, colours)
 

@@ -168,8 +168,8 @@ def test_clips_do_not_reach_over_gaps_and_begin_with_somebody(tmp_path, judge):
     assert read.starts(2).tolist() == [0, 1, 3]
     assert read.starts(3).tolist() == [0]
     assert read.starts(6).tolist() == []
-    with pytest.raises(ChorosError, match="no 4 frames in a row"):
-        next(pseudo_labelled([read])(1, 4, 0))
+    clips = pseudo_labelled([read])
+    assert [len(next(clips(1, frames, 0))) for frames in (2, 4)] == [2, 1]  # no 4 in a row: single pictures
 
 
 class Director:
@@ -205,8 +205,8 @@ def director(judge):
     return Director(judge.lifting)
 
 
-def labeller_of(director, filters=None):
-    return Labeller(filters, PersonFinder(director, director))
+def labeller_of(director, filters=None, marks=None):
+    return Labeller(filters, PersonFinder(director, director), marks)
 
 
 def test_a_video_is_labelled_shot_by_shot(tmp_path, director):
@@ -252,6 +252,38 @@ def test_a_set_counts_what_became_of_whom(tmp_path, director):
         write_set([album], tmp_path / "set", pictures=True, labeller=labeller_of(director))
 
 
+def test_marked_people_are_lifted_from_their_marks_and_nobody_else_is_looked_for(tmp_path, director):
+    """One picture with marks, of which one person has none; another picture without marks."""
+    album = tmp_path / "album"
+    director.shoot(album, 20, (90, 90, 90), [[0, 0, 4], [1, 0, 4]])
+    director.shoot(album, 21, (90, 90, 90), [[0, 0, 5]])
+    marked, unmarked = director.scenes[20]
+    flat = np.where(np.arange(3) < 2, marked["keypoints_px"] - 0.5, 2).ravel().tolist()
+
+    def person(number, box, **more):
+        x0, y0, x1, y1 = box.tolist()
+        about = {"id": number, "image_id": 1, "category_id": 1, "iscrowd": 0}
+        return about | {"bbox": [x0, y0, x1 - x0, y1 - y0]} | more
+
+    content = {
+        "images": [{"id": 1, "file_name": "020.png", "width": WIDTH, "height": HEIGHT}],
+        "annotations": [person(1, marked["box_px"], keypoints=flat), person(2, unmarked["box_px"])],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    (tmp_path / "marks.json").write_text(json.dumps(content))
+    labeller = labeller_of(director, marks=tmp_path / "marks.json")
+    about = write_set([album], tmp_path / "set", pictures=True, labeller=labeller)
+    assert (about["counts"]["detected"], about["counts"]["passed"]) == (3, 2)
+    assert about["counts"]["everyone"] == 1  # in the first picture somebody is not marked
+    (part,) = open_pseudo_labels(tmp_path / "set")
+    row, other = part.motion.rows
+    scale = part.motion.width / WIDTH
+    np.testing.assert_allclose(row["keypoints_px"][:, :2], scale * marked["keypoints_px"][:, :2], atol=1e-3)
+    assert (row["keypoints_px"][:, 2] == 1).all()
+    assert min(row["confidence"], other["confidence"]) > 0  # both fits are believed
+    assert other["keypoints_px"][:, 2].max() < 1  # as the finder says
+
+
 def test_footage_follows_from_its_seed_and_joins_a_recipe(tmp_path, director):
     for number in range(30, 36):
         director.shoot(tmp_path / "walk", number, (90, 90, 90), [[0.02 * number, 0, 4]])
@@ -264,10 +296,13 @@ def test_footage_follows_from_its_seed_and_joins_a_recipe(tmp_path, director):
     assert [next(again).first_box_px[0, 0] for _ in range(2)] == firsts[4:]
 
     mixed = with_footage(SMALL, {"walk": parts}, 0.2)
-    assert [stage.sources[:-1] for stage in mixed.stages] == [stage.sources for stage in SMALL.stages]
-    assert [stage.sources[-1].frames for stage in mixed.stages] == [1, 4, 1]  # there are no 16 in a row
-    for stage in mixed.stages:
-        assert stage.sources[-1].share == pytest.approx(0.2 * sum(source.share for source in stage.sources))
+    assert [stage.sources[:-2] for stage in mixed.stages] == [stage.sources for stage in SMALL.stages]
+    for stage, of_small in zip(mixed.stages, SMALL.stages, strict=True):
+        added = stage.sources[-2:]
+        assert [source.aspect for source in added] == [16 / 9, 9 / 16]  # in the shapes of the others
+        assert {source.frames for source in added} == {max(source.frames for source in of_small.sources)}
+        share = sum(source.share for source in added)
+        assert share == pytest.approx(0.2 * sum(source.share for source in stage.sources))
     assert with_footage(SMALL, {}, 0.2) == SMALL
 
     footage, labelled_sets = Comotion(output=tmp_path, data=(f"walk={tmp_path / 'set'}",))._data()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from choros.cli.train_comotion import Comotion
 from choros.errors import ChorosError
 from choros.scenes import StreamConfig, stream
 from choros.training.comotion import task
@@ -46,7 +47,9 @@ def test_every_number_of_steps_is_kept_to():
 
 
 def test_clips_of_every_source_fit_into_a_scene():
-    for source in (source for part in RECIPES["small"].stages for source in part.sources):
+    stages = [*RECIPES["small"].stages, *RECIPES["answers"].stages]
+    sources = [source for stage in stages for source in stage.sources if source.data == "scenes"]
+    for source in sources:
         scene = replace(Options().scene, fps=source.fps)
         config = StreamConfig(scene, frames=source.frames, clips_per_scene=source.clips_per_scene)
         stream(1, config).close()  # raises ChorosError where they do not
@@ -59,3 +62,12 @@ def test_the_learning_rate_rises_and_falls():
     assert max(rates) == pytest.approx(rates[9], rel=0.02)
     assert np.all(np.diff(rates[10:]) <= 0)
     assert rates[-1] == pytest.approx(0.05)
+
+
+def test_sketches_need_motion_capture_and_the_recipes_own_trunk(tmp_path):
+    def kinds(**options):
+        recipe = Comotion(output=tmp_path, recipe="answers", **options)._recipe()
+        return [{source.data for source in stage.sources} for stage in recipe.stages]
+
+    assert kinds(mocap=tmp_path) == 3 * [{"scenes", "sketched"}]
+    assert kinds() == kinds(mocap=tmp_path, trunk="convnextv2-tiny") == 3 * [{"scenes"}]

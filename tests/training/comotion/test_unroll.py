@@ -78,3 +78,20 @@ def test_it_learns_a_clip_by_heart():
         optimiser.step()
         told.append(loss.item())
     assert told[-1] < 0.3 * told[0]
+
+
+def test_a_still_is_looked_at_once():
+    network, looks = ComotionNetwork(TINY), []
+
+    def trunk(images):
+        looks.append(len(images))
+        return network.encoder.trunk(images)
+
+    trunk.channels, trunk.strides = network.encoder.trunk.channels, network.encoder.trunk.strides
+    moving = drawn_clip(1, frames=3)
+    still = replace(moving, images=np.repeat(moving.images[:1], 3, 0))
+    of_moving, of_still = (encode_clip(network, clip, torch.device("cpu"), trunk) for clip in (moving, still))
+    assert looks == [3, 1]
+    for moved, same in zip(of_moving.maps, of_still.maps, strict=True):
+        assert moved.shape == same.shape
+        torch.testing.assert_close(same[2], moved[0], rtol=1e-2, atol=1e-2)  # half precision

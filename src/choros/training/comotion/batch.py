@@ -12,14 +12,15 @@ from torch import Tensor
 
 from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.losses import Targets
-from choros.training.comotion.variation import Variation, assumed_focal, detected_boxes
+from choros.training.comotion.variation import Variation, assumed_focal, detected_boxes, disturbed
 
 
 class EncodedClip(NamedTuple):
     """A clip whose pictures have been looked at, as far as the trunk is frozen."""
 
     clip: LabelledClip
-    maps: tuple[Tensor, ...]  # of the trunk, (T, C, h, w) half precision; or the frames, (T, 3, H, W) uint8
+    #: Those of the trunk that the network takes, (T, C, h, w) half precision; or the frames, (T, 3, H, W) uint8.
+    maps: tuple[Tensor, ...]
     #: x, y of the frames' corner in the square that everything is measured in.
     origin_px: tuple[int, int] = (0, 0)
 
@@ -63,7 +64,7 @@ def batch_of(
 ) -> Batch:
     """Clips of equal length and shape; nobody is born and nobody dies in them (paper 4).
 
-    Without a variation boxes and K are the labelled ones.
+    Without a variation boxes and K are the labelled ones, and maps are the trunk's.
     """
     clips = [one.clip for one in seen]
     slots = max([1, *map(len, who)])
@@ -92,8 +93,11 @@ def batch_of(
         for name in Targets._fields
     }
     truth["size_px"] = truth["size_px"].clamp_min(1)
+    maps = [torch.stack(of_clips, 1) for of_clips in zip(*(one.maps for one in seen), strict=True)]
+    if variation is not None and maps[0].is_floating_point():
+        maps = [disturbed(features, rng, variation) for features in maps]
     return Batch(
-        tuple(torch.stack(maps, 1).flatten(0, 1) for maps in zip(*(one.maps for one in seen), strict=True)),
+        tuple(features.flatten(0, 1) for features in maps),
         seen[0].origin_px,
         padded(boxes, 0),
         present,

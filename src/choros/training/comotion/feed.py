@@ -26,6 +26,7 @@ from choros.training.comotion.labelled_clip import LabelledClip
 from choros.training.comotion.labels import clip_of_scene
 from choros.training.comotion.recipe import ClipSource, Recipe, TrainingStage
 from choros.training.comotion.replay import Replay, turns
+from choros.training.comotion.sketched import motions_of, sketched_clips
 from choros.training.comotion.unroll import encode_clip
 from choros.training.comotion.variation import Variation, varied
 
@@ -136,12 +137,42 @@ def encoded_clips(
 ) -> Generator[EncodedClip]:
     """A source's clips, each varied in its own way and looked at.
 
-    Instead of the pictures there are the trunk's maps of them if it is frozen, else the frames as tensors.
+    Instead of the pictures there are the trunk's maps of them if it is frozen, else the frames as tensors. Those that
+    are "sketched" have never been pictures.
     """
     size, device = network.config.image_size_px, next(network.parameters()).device
-    trunk = frozen(network.encoder.trunk) if stage.freezes(TRUNK) else None
+    if source.data == "sketched":
+        yield from _sketched(network, options, source, seed, start)
+        return
+    # In turn exactly and in eight bits, as it will be used.
+    trunks = [
+        frozen(network.encoder.trunk, rounded) if stage.freezes(TRUNK) else None for rounded in (False, True)
+    ]
     with closing(clips_of(source, seed, start, options, network.body)) as clips:
         for index, clip in enumerate(clips, start):
             rng = np.random.default_rng([*seed, index])
-            clip = varied(clip, rng, size, options.variation, source.aspect)
-            yield encode_clip(network, clip, device, trunk)
+            clip = varied(clip, rng, size, options.variation, source.aspect, source.frames)
+            yield encode_clip(network, clip, device, trunks[index % 2])
+
+
+def _sketched(
+    network: ComotionNetwork, options: Options, source: ClipSource, seed: tuple[int, ...], start: int
+) -> Generator[EncodedClip]:
+    """Clips of a source of sketched ones; see `choros.training.comotion.sketched`."""
+    config, mocap = network.config, options.scene.mocap
+    if mocap is None or source.aspect is None or (config.trunk, config.maps) != ("movenet-multipose", (0,)):
+        raise ChorosError(
+            "this recipe draws MoveNet's answers for people of motion capture; say where that is, --mocap DIR, and "
+            "take its own trunk."
+        )
+    body = copy.deepcopy(network.body).cpu()
+    yield from sketched_clips(
+        motions_of(mocap),
+        body,
+        config.image_size_px,
+        source.aspect,
+        source.frames,
+        source.people,
+        seed,
+        start,
+    )

@@ -122,19 +122,21 @@ def open_pseudo_labels(folder: str | Path) -> list[PseudoLabels]:
 def pseudo_labelled(parts: Sequence[PseudoLabels]) -> Callable[[int, int, int], Generator[LabelledClip]]:
     """Endless clips of a set, as those of `footage_of`; each place in it is as likely as any other.
 
-    Raises ``ChorosError`` if no clip of the length can be cut from it, or a picture cannot be read.
+    Of parts that have no so many frames in a row there are single pictures, which `variation.varied` makes clips of.
+    Raises ``ChorosError`` if a picture cannot be read.
     """
 
     def clips(seed: int, frames: int, start: int) -> Generator[LabelledClip]:
         body = BodyModel.load(detail="light")
-        places = [(part, int(first)) for part in parts for first in part.starts(frames)]
-        if not places:
-            raise ChorosError(
-                f"{parts[0].folder.parent} has no {frames} frames in a row; label longer videos."
-            )
+        lengths = [frames if len(part.starts(frames)) else 1 for part in parts]
+        places = [
+            (part, range(first, first + length))
+            for part, length in zip(parts, lengths, strict=True)
+            for first in part.starts(length).tolist()
+        ]
         for index in count(start):
-            part, first = places[np.random.default_rng([seed, index]).integers(len(places))]
-            yield part.clip(range(first, first + frames), body)
+            part, chosen = places[np.random.default_rng([seed, index]).integers(len(places))]
+            yield part.clip(chosen, body)
 
     return clips
 
@@ -142,21 +144,17 @@ def pseudo_labelled(parts: Sequence[PseudoLabels]) -> Callable[[int, int, int], 
 def with_footage(recipe: Recipe, sets: Mapping[str, Sequence[PseudoLabels]], share: float) -> Recipe:
     """A recipe with sets of pseudo-labels in each stage, by name; together they are ``share`` of its micro-batches.
 
-    Their clips are as long as the stage's longest, single frames of a set that has none so long, and in the shape of
-    its first source's.
+    Their clips are as long as the stage's longest, and in the shapes of its sources in turn.
     """
     stages = []
     for stage in recipe.stages:
         frames = max(source.frames for source in stage.sources)
-        each = sum(source.share for source in stage.sources) * share / (1 - share) / max(len(sets), 1)
+        total = sum(source.share for source in stage.sources) * share / (1 - share)
+        shapes = list(dict.fromkeys(source.aspect for source in stage.sources))
         mixed = tuple(
-            ClipSource(
-                name,
-                frames if any(len(part.starts(frames)) for part in parts) else 1,
-                each,
-                aspect=stage.sources[0].aspect,
-            )
-            for name, parts in sets.items()
+            ClipSource(name, frames, total / (len(sets) * len(shapes)), aspect=aspect)
+            for name in sets
+            for aspect in shapes
         )
         stages.append(replace(stage, sources=stage.sources + mixed))
     return replace(recipe, stages=tuple(stages))

@@ -45,7 +45,7 @@ def clip_of_scene(clip: SceneClip, body: BodyModel) -> LabelledClip:
     pose = np.concatenate([truth.global_orient, truth.body_pose], -1)
     rotations = rotvec_to_rotmat(pose.reshape(*pose.shape[:2], 24, 3))
     pelvis = truth.joints_cam[:, :, 0].astype(np.float64)
-    about = _about_pelvis(rotations, truth.betas, body)
+    about = about_pelvis(rotations, truth.betas, body)
     about[:, :, :24] = truth.joints_cam - truth.joints_cam[:, :, :1]  # children's too
     grown = truth.kid == 0
 
@@ -100,7 +100,7 @@ def clip_of_samples(
     for t, sample in enumerate(samples):
         for name, person in zip(who[t], sample.people, strict=True):
             p = names.index(name)
-            labels.boxes[t, p] = _box(person)
+            labels.boxes[t, p] = label_box(person)
             if "spine1" in person.keypoint_names and person.keypoints_px is not None:
                 for joint, point in zip(person.keypoint_names, person.keypoints_px, strict=True):
                     labels.points[t, p, JOINT_NAMES.index(joint)] = point
@@ -194,7 +194,7 @@ class _Labels:
             keypoints_px=self.keypoints.astype(np.float32),
             rotations=self.rotations.astype(np.float32),
             betas=self.betas.astype(np.float32),
-            about_pelvis=_about_pelvis(self.rotations, self.betas, body).astype(np.float32),
+            about_pelvis=about_pelvis(self.rotations, self.betas, body).astype(np.float32),
             points_px=self.points[..., :2].astype(np.float32),
             rho=self.rho.astype(np.float32),
             size_px=np.maximum(size, LEAST_SIZE_PX).astype(np.float32),
@@ -205,7 +205,7 @@ class _Labels:
         )
 
 
-def _box(person: PersonLabel) -> Floats:
+def label_box(person: PersonLabel) -> Floats:
     """(4,) xyxy of a label, around the keypoints with a margin if it has no box, NaN if it has neither."""
     if person.box_px is not None:
         return person.box_px
@@ -222,7 +222,7 @@ def _rest_pelvis(betas: NDArray[np.floating], body: BodyModel) -> Floats:  # (10
         return body.rest_joints(torch.as_tensor(betas, dtype=body.dtype))[0].double().numpy()
 
 
-def _about_pelvis(
+def about_pelvis(
     rotations: NDArray[np.float64], betas: NDArray[np.floating], body: BodyModel
 ) -> NDArray[np.float64]:
     """The 24 joints and 17 keypoints of T frames and P people about their pelves, (T, P, 41, 3) metres."""

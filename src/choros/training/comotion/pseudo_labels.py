@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from choros._version import __version__
 from choros.camera import intrinsics, project_in_front
+from choros.datasets.coco import read_coco
+from choros.datasets.sample import Sample, to_coco17
 from choros.datasets.test_footage import refuse_test_footage
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
@@ -30,7 +32,8 @@ from choros.lifter.lift import Lifting
 from choros.lifter.system import LifterSystem
 from choros.motion import FRAME, ROW, Header, Motion
 from choros.outputs import atomic_write, claimed
-from choros.rotation import rotvec_to_rotmat
+from choros.rotation import rotmat_to_rotvec, rotvec_to_rotmat
+from choros.training.comotion.labels import label_box
 from choros.video import Frame, open_video
 from choros.video.numbering import natural_key
 from choros.video.opening import takes_image_fps
@@ -149,9 +152,17 @@ class Judge:
 
 
 class Labeller:
-    """The lifter system with its slower networks, and what its answers are worth."""
+    """The lifter system with its slower networks, and what its answers are worth.
 
-    def __init__(self, filters: Filters | None = None, finder: PersonFinder | None = None) -> None:
+    Of pictures that ``marks``, a file of COCO's form, names, people are lifted from the keypoints marked there, and
+    nobody else is looked for. Raises ``ChorosError`` if it cannot be read, or is a test's.
+    """
+
+    def __init__(
+        self, filters: Filters | None = None, finder: PersonFinder | None = None, marks: Path | None = None
+    ) -> None:
+        refuse_test_footage([marks])
+        self._marked = {} if marks is None else {s.path.name: s for s in read_coco(marks, marks.parent)}
         self._finder = finder or PersonFinder.default()
         self._system = LifterSystem(LifterSystemConfig(accurate=True), finder=self._finder)
         self.judge = Judge(Lifting(self._system.body), filters or Filters())
@@ -172,11 +183,30 @@ class Labeller:
             yield self._label(frame.image, frame.pts, apart, rows, scores, len(people))
             apart = False
 
-    def picture(self, image: NDArray[np.uint8], number: int = 0) -> LabelledFrame:  # (H, W, 3) RGB
-        """A picture that has nothing to do with others; its number stands for its time."""
+    def picture(self, image: NDArray[np.uint8], number: int = 0, name: str = "") -> LabelledFrame:
+        """A picture (H, W, 3) RGB that has nothing to do with others; its number stands for its time."""
+        if name in self._marked:
+            return self._known(image, self._marked[name], number)
         people = self._finder.find(image)
         rows = self._system.stream().begin(image, people.boxes_px, 0.0).rows
         return self._label(image, Fraction(number), True, rows, people.scores, len(people))
+
+    def _known(self, image: NDArray[np.uint8], sample: Sample, number: int) -> LabelledFrame:
+        """Bodies lifted from what somebody marked."""
+        lifting, K = self.judge.lifting, intrinsics(image.shape[1], image.shape[0])
+        keypoints = [to_coco17(person) for person in sample.people]
+        marked = [n for n, points in enumerate(keypoints) if points[:, 2].any()]
+        rows = np.zeros(len(marked), ROW)
+        rows["person"], rows["visible"], rows["confidence"] = np.arange(1, len(marked) + 1), True, 1
+        if marked:
+            rows["keypoints_px"] = [keypoints[n] for n in marked]
+            rows["box_px"] = [label_box(sample.people[n]) for n in marked]
+            lifted = lifting(rows["keypoints_px"].copy(), K)
+            turns = rotmat_to_rotvec(lifted.rotations)
+            rows["global_orient"], rows["body_pose"] = turns[:, 0], turns[:, 1:].reshape(len(marked), 69)
+            rows["betas"], rows["transl"] = lifted.betas[:, :10], lifted.transl
+        people = len(sample.people) + len(sample.ignore_px)
+        return self._label(image, Fraction(number), True, rows, np.ones(len(marked)), people)
 
     def _label(
         self,
@@ -338,7 +368,7 @@ def _pictures(
         except ChorosError:
             counts["unread"] += 1
             continue
-        labelled = labeller.picture(image, done)
+        labelled = labeller.picture(image, done, path.name)
         counts.update(labelled.counts)
         if len(labelled.rows):
             height, width = shrunk(image)[0].shape[:2]

@@ -26,12 +26,12 @@ WIDE, TALL = 16 / 9, 9 / 16
 class ClipSource:
     """Clips of one kind; a micro-batch is drawn from one source."""
 
-    data: str  # "scenes", or the name of footage or of a public set that the user has
+    data: str  # "scenes", "sketched", or the name of footage or of a public set that the user has
     frames: int  # of a clip
     share: float = 1.0  # of the micro-batches, to those of the stage's other sources
     fps: Fraction = Fraction(25)  # of scenes; other data have their own
     clips_per_scene: int = 4  # of scenes: cut from one, because making a scene takes a while
-    people: tuple[int, int] = (1, 8)  # of scenes: at least and at most in one
+    people: tuple[int, int] = (1, 8)  # of scenes and sketches: at least and at most in one
     #: Width over height of all its pictures. A network without padding needs one, that a batch has one shape; None
     #: varies it.
     aspect: float | None = None
@@ -220,4 +220,69 @@ SMALL = Recipe(
     held_out_every=300,
 )
 
-RECIPES = {"paper": PAPER, "small": SMALL}
+
+def sketched(frames: int, share: float) -> tuple[ClipSource, ClipSource]:
+    """Clips of motion capture without pictures (`choros.training.comotion.sketched`), in both shapes."""
+    return (
+        ClipSource("sketched", frames, 0.6 * share, people=(1, 4), aspect=WIDE),
+        ClipSource("sketched", frames, 0.4 * share, people=(1, 4), aspect=TALL),
+    )
+
+
+#: For a network that takes MoveNet's answers alone: sketches beside scenes, and real pictures with ``--data``.
+ANSWERS = Recipe(
+    network="answers",
+    stages=(
+        TrainingStage(
+            "images",
+            (
+                ClipSource("scenes", 1, 0.3, clips_per_scene=24, aspect=WIDE),
+                ClipSource("scenes", 1, 0.1, clips_per_scene=24, aspect=TALL),
+                *sketched(1, 0.6),
+            ),
+            steps=6_000,
+            lr=8e-4,
+            clips=16,
+            kept_clips=400,
+            reuse=10.0,
+        ),
+        TrainingStage(
+            "short clips",
+            (
+                ClipSource("scenes", 4, 0.2, clips_per_scene=10, aspect=WIDE),
+                # Fewer frames: people move further from one to the next.
+                ClipSource("scenes", 4, 0.1, fps=Fraction(25, 3), clips_per_scene=8, aspect=WIDE),
+                ClipSource("scenes", 4, 0.1, fps=Fraction(25, 2), clips_per_scene=10, aspect=TALL),
+                *sketched(4, 0.6),
+            ),
+            steps=6_000,
+            lr=5e-4,
+            clips=6,
+            kept_clips=160,
+            reuse=10.0,
+        ),
+        TrainingStage(
+            "long clips",
+            (
+                # Nobody hides somebody who is alone.
+                ClipSource("scenes", 12, 0.3, people=(3, 8), aspect=WIDE),
+                # Twice the time in as many frames: whoever is hidden for a second is hidden inside a clip.
+                ClipSource("scenes", 12, 0.2, fps=Fraction(25, 2), people=(3, 8), aspect=WIDE),
+                *sketched(12, 0.5),
+            ),
+            steps=2_500,
+            lr=3e-4,
+            clips=3,
+            frozen=(ENCODER,),
+            kept_clips=60,
+            reuse=8.0,
+        ),
+    ),
+    held_out=ClipSource("scenes", 24, clips_per_scene=1, aspect=WIDE),
+    held_out_clips=4,
+    people=4,  # fewer than the paper's, so that few places in a batch stay empty
+    ema=0.998,
+    held_out_every=300,
+)
+
+RECIPES = {"paper": PAPER, "small": SMALL, "answers": ANSWERS}

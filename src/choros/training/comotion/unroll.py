@@ -29,9 +29,13 @@ def encode_clip(
     if clip.content_px is not None and not network.config.padded:
         x0, y0, x1, y1 = clip.content_px
         images, origin_px = images[:, y0:y1, x0:x1], (x0, y0)
-    frames = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
+    still = trunk is not None and len(images) > 1 and bool((images == images[:1]).all())
+    frames = torch.from_numpy(images[:1] if still else images).permute(0, 3, 1, 2).contiguous().to(device)
     bare = replace(clip, images=clip.images[:0])
-    return EncodedClip(bare, (frames,) if trunk is None else trunk_maps(trunk, frames), origin_px)
+    if trunk is None:
+        return EncodedClip(bare, (frames,), origin_px)
+    maps = network.encoder.taken(trunk_maps(trunk, frames))
+    return EncodedClip(bare, tuple(features.expand(len(images), -1, -1, -1) for features in maps), origin_px)
 
 
 @torch.no_grad()

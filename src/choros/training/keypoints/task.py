@@ -55,7 +55,7 @@ class KeypointTask(Task):
     network: KeypointNetwork
 
     def __init__(self, network: KeypointNetwork, sources: Sources, recipe: KeypointRecipe) -> None:
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.sources, self.recipe = sources, recipe
         network.freeze(recipe.frozen)
         learning = [p for p in network.parameters() if p.requires_grad]

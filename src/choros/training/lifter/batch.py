@@ -42,6 +42,7 @@ class ClipConfig:
     variety: PoseVariety = field(default_factory=PoseVariety)
     field_of_view_deg: tuple[float, float] = (15.0, 110.0)  # across the longer side of the image
     height_share: tuple[float, float] = (0.08, 1.3)  # of the person in the image
+    aspects: tuple[float, float] = (0.56, 1.8)  # width over height of the image
     pitch_rad: float = 0.22
     tilted_rate: float = 0.3  # cameras that look down from above, up to a right angle and a half, or up
     tilt_rad: tuple[float, float] = (-0.5, 1.0)  # down is positive
@@ -114,7 +115,7 @@ def _cameras(rng: np.random.Generator, config: ClipConfig) -> tuple[Floats, Floa
     turn = Rotation.from_euler("ZXY", np.stack([roll, pitch, yaw], -1)).as_matrix()
     narrow, wide = (0.5 / np.tan(np.deg2rad(fov) / 2) for fov in config.field_of_view_deg)
     focal = log_uniform(rng, (wide, narrow), B)
-    aspect = log_uniform(rng, (0.56, 1.8), B)
+    aspect = log_uniform(rng, config.aspects, B)
     return np.diag([1.0, -1.0, -1.0]) @ turn, focal, aspect
 
 
