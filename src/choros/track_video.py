@@ -29,7 +29,7 @@ from choros.outputs import check_output, claimed
 from choros.run_identity import identity_of as identity_of_system
 from choros.systems import DEFAULT, load
 from choros.tracking.photo_stream import PhotoStream
-from choros.tracking.stream import BatchStream, MeasuringStream, Stream, System, cut_before
+from choros.tracking.stream import BatchStream, MeasuringStream, PacedStream, Stream, System, cut_before
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 
 
@@ -161,20 +161,23 @@ ENCODERS = 2  # frames looked at side by side; more would only wait for cores
 def _encode_ahead(reader: VideoReader, stream: Stream, skip: int) -> Iterator[tuple[Frame, Any]]:
     """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead."""
     size, overlap = (stream.batch, stream.overlap) if isinstance(stream, BatchStream) else (1, 0)
+    pace = stream.pace() if isinstance(stream, PacedStream) else None
 
-    def encode(frames: list[Frame], before: list[Frame]) -> list[tuple[Frame, Any]]:
+    def encode(frames: list[Frame], before: list[Frame], due: bool) -> list[tuple[Frame, Any]]:
         images = [frame.image for frame in frames]
         if isinstance(stream, BatchStream):
             said = stream.encode_many(images, [frame.image for frame in before])
         else:
-            said = [stream.encode(image) for image in images]
+            look = stream.glance if isinstance(stream, PacedStream) and not due else stream.encode
+            said = [look(image) for image in images]
         return [pair for pair in zip(frames, said, strict=True) if pair[0].index >= skip]
 
     with ThreadPoolExecutor(ENCODERS) as pool:
         waiting: deque[Future[list[tuple[Frame, Any]]]] = deque()
         try:
             for frames, before in _batches(reader, size, overlap, skip):
-                waiting.append(pool.submit(encode, frames, before))
+                due = pace is None or pace.due(frames[-1].pts_s)
+                waiting.append(pool.submit(encode, frames, before, due))
                 if len(waiting) > ENCODERS:
                     yield from waiting.popleft().result()
             while waiting:

@@ -112,8 +112,9 @@ class Comotion:
         config = self.config
         tracker = ComotionTracker(self.network, self._trunk, self.finder, config)
         return OnlineStream(
-            tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background
-        )
+            tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background,
+            search_s=0.0 if self._choices["accurate"] else config.search_s,
+        )  # fmt: skip
 
 
 def make(options: ComotionOptions, *, device: Device, threads: int | None, **parts: Any) -> Comotion:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from choros.backbones.trunk import COARSEST_PX, ImageTrunk
+from choros.backbones.trunk import ImageTrunk
 from choros.body.pose_prior import shipped_pose_prior
 from choros.camera_motion.background import BackgroundRules
 from choros.comotion.alignment import AlignmentConfig
@@ -22,6 +22,7 @@ from choros.comotion.duplicates import lesser_of, on_one_person
 from choros.comotion.encoder import ImageTokens
 from choros.comotion.heatmap_sampling import peaks
 from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
+from choros.comotion.look import Look
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
 from choros.comotion.tracks import fields, people_of, remember, turn_with_camera
@@ -30,6 +31,7 @@ from choros.detection import PersonFinder
 from choros.detection.finder import FinderOptions
 from choros.detection.neighbours import estimate_apart
 from choros.detection.protocols import checked_detections
+from choros.journal import State
 from choros.keypoints import box_area, box_iou
 from choros.tracking.lifecycle import LifeRules, likely
 from choros.tracking.online import (
@@ -45,9 +47,6 @@ from choros.tracking.online import (
 from choros.video.cuts import CutRules
 
 Floats = NDArray[np.floating]
-
-#: Pictures of few sizes, of sides that the trunk's strides divide: onnxruntime plans each size anew.
-FINER_STEP = 0.25
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class TrackerConfig:
     )
     # Ours: of a box that begins somebody; fainter ones only keep. What the embedded detector is tuned for.
     begin_score: float = 0.4
+    search_s: float = 0.2  # ours: see `tracking.pace`; between, the pixels alone keep people
     min_height_px: float = FinderOptions.min_height_px  # of a box that counts
     min_iou: float = 0.3  # ours: of a box and a body that agree; a half hidden person has half a box
     loyalty: float = 0.2  # ours: how much the past of a track weighs when two could have a box
@@ -111,6 +111,7 @@ class FrameDetections(NamedTuple):
     boxes_px: Floats  # (m, 4) xyxy as detected, also those that are too small to count
     scores: Floats  # (m,)
     keypoints: Floats | None  # (m, 17, 3) x_px, y_px, confidence; None where nobody is put on them
+    finer: float = 1.0  # times the network's square that it was shown
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class BoxAgreement(Affinity):
 
 
 class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
-    """What CoMotion does in a frame; it keeps nothing of a video but its tracks.
+    """What CoMotion does in a frame; it keeps nothing of a video but its tracks and how finely it looks.
 
     ``trunk`` gives the maps of the network's own.
     """
@@ -130,8 +131,10 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     def __init__(
         self, network: ComotionNetwork, trunk: ImageTrunk, finder: PersonFinder, config: TrackerConfig
     ) -> None:
-        self._network, self._trunk, self._finder, self._config = network, trunk, finder, config
+        self._network, self._finder, self._config = network, finder, config
         self.fields = fields(network.config.hidden_width if network.config.hidden_state else 0)
+        self._look = Look(network, trunk)
+        self._finer = 1.0  # as in the last frame that was searched
 
     @torch.inference_mode()
     def detect(
@@ -139,20 +142,35 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     ) -> FrameDetections:
         """A picture encoded, and its people's boxes, with keypoints if they count."""
         boxes, scores, keypoints = self._found(image, boxes_px)
-        height, width = image.shape[:2]
-        config = self._network.config
-        finer = self._finer(boxes * config.image_size_px / max(width, height), scores)
-        letterbox = Letterbox(width, height, round(config.image_size_px * finer))
-        square = letterbox.cut(image)
-        x0, y0, x1, y1 = (0, 0, *square.shape[:2]) if config.padded else letterbox.content_px(COARSEST_PX)
-        part = torch.tensor(square[y0:y1, x0:x1], device=self._network.body.device)
-        maps = self._trunk(part.permute(2, 0, 1)[None].float() / 255)
-        tokens = self._network.encoder.tokens(maps, (x0 / finer, y0 / finer), finer)
-        return FrameDetections(tokens, boxes, scores, keypoints)
+        config = self._config
+        finer = self._look.finer(
+            image, boxes[scores >= config.begin_score], config.best_height_px, config.finest
+        )
+        return FrameDetections(self._look.tokens(image, finer), boxes, scores, keypoints, finer)
+
+    @torch.inference_mode()
+    def glance(self, image: NDArray[np.uint8], ahead: FrameDetections | None = None) -> FrameDetections:
+        """A picture encoded, as finely as the last that was searched; ahead of its turn that is a guess."""
+        finer = self._finer
+        if ahead is not None and ahead.finer == finer:
+            return ahead
+        nobody = self._found(image, np.zeros((0, 4), np.float32))
+        return FrameDetections(self._look.tokens(image, finer), *nobody, finer)
+
+    def read(
+        self, tracks: Tracks, which: Indices, moment: Moment[FrameDetections]
+    ) -> tuple[FrameDetections, Indices]:
+        """Everybody is where the network says; with keypoints there, if they count."""
+        which = which[box_area(tracks["box_px"][which]) > 0]
+        boxes_px = tracks["box_px"][which].astype(np.float32)
+        keypoints = self._found(moment.image, boxes_px)[2]
+        scores = tracks["searched_score"][which]
+        return moment.found._replace(boxes_px=boxes_px, scores=scores, keypoints=keypoints), which
 
     @torch.inference_mode()
     def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
         """Everybody as the network sees them in this frame's pixels; boxes have no part in it."""
+        self._finer = moment.found.finer
         tracks["on_keypoints"] = False
         if not len(tracks):
             return
@@ -176,10 +194,12 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
     def measure(self, tracks: Tracks, affinity: BoxAgreement, moment: Moment[FrameDetections]) -> None:
         """Note how boxes agree with the tracks, and put who is detected and by themselves on their keypoints."""
         mine, theirs = seen_as(tracks)
-        now = np.zeros(len(tracks))
-        now[mine] = affinity.overlap[mine, theirs]
-        share = 1 - np.exp(-moment.dt_s / self._config.agreement_memory_s)
-        tracks["agreement"] += share * (now - tracks["agreement"])
+        if moment.searched:
+            now = np.zeros(len(tracks))
+            now[mine] = affinity.overlap[mine, theirs]
+            share = 1 - np.exp(-(moment.time_s - tracks["agreed_s"]) / self._config.agreement_memory_s)
+            tracks["agreement"] += share * (now - tracks["agreement"])
+            tracks["agreed_s"] = moment.time_s
         if moment.found.keypoints is None:
             return
         others = box_iou(tracks["box_px"][mine], tracks["box_px"]) * (mine[:, None] != np.arange(len(tracks)))
@@ -212,7 +232,7 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         updated = self._updated(moment, everyone)
         remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
         self._place(born, moment)
-        born["apart_s"] = moment.time_s
+        born["apart_s"] = born["agreed_s"] = moment.time_s
         born["crowded"] = (affinity.overlap[:, new] > self._config.crowded_iou).any(0)
         born["agreement"] = np.diagonal(box_iou(_cut(born["box_px"], moment), boxes_px))
         alone = ~born["crowded"]
@@ -266,6 +286,14 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         if visible.any():
             rows["keypoints_px"][visible] = self._evidence(tracks, moment)[shown][visible]
 
+    def state(self) -> State:
+        """How finely it looks."""
+        return {"finer": np.array(self._finer)}
+
+    def restore(self, state: State) -> None:
+        """Continue from a larger state that `state` is part of."""
+        self._finer = float(state["finer"])
+
     # ----------------------------------------------------------------------------------------------
 
     def _found(
@@ -301,15 +329,6 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         if found.keypoints is None or not moment.begins_shot:
             return np.zeros(len(found.scores), bool)
         return likely(self._config.life, found.scores, found.keypoints[..., 2].mean(-1))
-
-    def _finer(self, boxes_px: Floats, scores: Floats) -> float:
-        """How many times finer than its square the network is to see a picture with people in these boxes of it."""
-        config = self._config
-        sure = boxes_px[scores >= config.begin_score]
-        if not len(sure) or not self._network.config.evidence:
-            return 1.0
-        wanted = config.best_height_px / max(float(np.median(sure[:, 3] - sure[:, 1])), 1.0)
-        return min(max(1.0, round(wanted / FINER_STEP) * FINER_STEP), config.finest)
 
     def _letterbox(self, moment: Moment[FrameDetections]) -> Letterbox:
         return Letterbox(moment.width, moment.height, self._network.config.image_size_px)

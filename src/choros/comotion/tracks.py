@@ -25,6 +25,7 @@ def fields(hidden_width: int) -> list[Any]:
     return [
         ("apart_s", "f8"),  # last time that no better track was on the same person
         ("agreement", "f8"),  # recent mean of the overlap with boxes, 0 to 1
+        ("agreed_s", "f8"),  # last frame that was searched for boxes
         ("on_keypoints", "?"),  # put there in this frame, and carried on from there
         ("rotations", "f4", (24, 3, 3)),
         ("betas", "f4", (10,)),

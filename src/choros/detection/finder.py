@@ -115,8 +115,16 @@ class PersonFinder:
         tall = boxes[order, 3] - boxes[order, 1] >= self.options.min_height_px
         order = order[tall & (scores[order] >= self.options.min_score)]
         boxes, scores = boxes[order], scores[order]
-        people = Detections(boxes, scores, estimate_apart(self.keypoints, image, boxes))
-        return people[skeletons_to_keep(boxes, scores, people.keypoints, self.options.same_skeleton)]
+        people = self.read(image, boxes, scores)
+        return people[self.apart(people)]
+
+    def read(self, image: np.ndarray, boxes_px: np.ndarray, scores: np.ndarray) -> Detections:
+        """Those whose boxes (n, 4) xyxy px and scores (n,) are known, with their keypoints; nothing is searched."""
+        return Detections(boxes_px, scores, estimate_apart(self.keypoints, image, boxes_px))
+
+    def apart(self, people: Detections) -> np.ndarray:
+        """Who (n,) has a skeleton of their own, and not a worse one on somebody else."""
+        return skeletons_to_keep(people.boxes_px, people.scores, people.keypoints, self.options.same_skeleton)
 
     def find_all(self, images: Iterable[np.ndarray], workers: int = 2) -> Iterator[Detections]:
         """`find` on every image, in order and bit for bit, ``workers`` images at a time.

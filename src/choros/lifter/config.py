@@ -20,6 +20,7 @@ class LifterSystemConfig:
     """Everything the lifter system can be told. ``accurate`` takes MoveNet Thunder instead of Lightning."""
 
     accurate: bool = False
+    search_s: float = 0.2  # see `tracking.pace`; ``accurate`` searches every frame
     lift: LiftConfig = field(default_factory=LiftConfig)
     life: LifeRules = field(default_factory=LifeRules)
     box: BoxRules = field(default_factory=BoxRules)

@@ -72,8 +72,9 @@ class LifterSystem:
         config = self.config
         tracker = LifterTracker(self.finder, self._lifting, config, self._segmenter)
         return OnlineStream(
-            tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background
-        )
+            tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background,
+            search_s=0.0 if config.accurate else config.search_s,
+        )  # fmt: skip
 
 
 def make(options: LifterOptions, *, device: Device, threads: int | None, **parts: Any) -> LifterSystem:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from choros.camera import project_in_front
 from choros.detection import Detections, PersonFinder
-from choros.detection.neighbours import estimate_apart
 from choros.detection.silhouette import Segmenter
 from choros.journal import State
 from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
@@ -22,6 +23,7 @@ from choros.lifter.lift import Lifting, Past
 from choros.lifter.shape_estimator import ShapeEstimator
 from choros.lifter.shared_floor import nobody_gone
 from choros.lifter.tracks import (
+    boxes_around,
     coast,
     fields,
     remember_appearance,
@@ -70,12 +72,20 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
     ) -> FrameDetections:
         """People with keypoints and the colours of their clothes."""
         if boxes_px is None:
-            people = self._finder.find(image)
-        else:
-            keypoints = estimate_apart(self._finder.keypoints, image, boxes_px)
-            people = Detections(boxes_px, np.ones(len(boxes_px), np.float32), keypoints)
-        colours = read_colours(image, people.keypoints.astype(np.float64), self._config.confident)
-        return FrameDetections(people, colours, image)
+            return self._dressed(self._finder.find(image), image)
+        return self._dressed(self._finder.read(image, boxes_px, np.ones(len(boxes_px), np.float32)), image)
+
+    def read(
+        self, tracks: Tracks, which: Indices, moment: Moment[FrameDetections]
+    ) -> tuple[FrameDetections, Indices]:
+        """Keypoints where the boxes are predicted, and the boxes as the keypoints have moved."""
+        expected, image = tracks[which], moment.image
+        boxes_px = boxes_of(expected["box"]).astype(np.float32)
+        people = self._finder.read(image, boxes_px, expected["searched_score"].astype(np.float32))
+        apart = self._finder.apart(people)
+        moved = boxes_around(people.keypoints, expected["shape"], boxes_px, self._config.confident)
+        people = replace(people, boxes_px=moved)[apart]
+        return self._dressed(people, image), which[apart]
 
     def begin_shot(self, left: Tracks) -> None:
         """Nothing is known of camera and floor; who is followed may be known again, if that is wanted."""
@@ -229,6 +239,10 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         self._left = state["left"].astype(self._left.dtype)
 
     # ----------------------------------------------------------------------------------------------
+
+    def _dressed(self, people: Detections, image: NDArray[np.uint8]) -> FrameDetections:
+        colours = read_colours(image, people.keypoints.astype(np.float64), self._config.confident)
+        return FrameDetections(people, colours, image)
 
     def _turn(self, tracks: Tracks, turn: Floats, K: Floats) -> None:
         """The camera turned: everybody is, and walks and faces, where ``turn`` (3, 3) takes them."""

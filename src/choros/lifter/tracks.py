@@ -18,6 +18,10 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
+#: Keypoints that tell where a box went, and how much it may change from frame to frame.
+FEWEST, STRETCH = 4, 1.25
+
+
 def fields(hidden_width: int) -> list[Any]:
     """The lifter's own fields of a track; ``hidden_width`` is the network's memory of a person."""
     return [
@@ -33,6 +37,31 @@ def fields(hidden_width: int) -> list[Any]:
         ("appearance_weight", "f8", (len(PARTS),)),
         ("hidden", "f4", (hidden_width,)),
     ]
+
+
+def boxes_around(
+    keypoints: NDArray[np.floating],  # (n, 17, 3) x_px, y_px, confidence
+    shape: Floats,  # (n, 17, 3) see `shape_of`, when last seen
+    expected_px: NDArray[np.floating],  # (n, 4) xyxy boxes
+    confident: float,
+) -> NDArray[np.float32]:  # (n, 4)
+    """Boxes that lie around keypoints as boxes did when last seen: each side has moved as the outermost keypoint there.
+
+    Only keypoints count that are ``confident`` now and were then; with fewer than `FEWEST` the box is as expected.
+    """
+    height = (expected_px[:, 3] - expected_px[:, 1])[:, None, None]
+    middle = 0.5 * (expected_px[:, None, :2] + expected_px[:, None, 2:])
+    then, now = middle + height * shape[..., :2], keypoints[..., :2]
+    sure = (keypoints[..., 2:] >= confident) & (shape[..., 2:] >= confident)
+    enough = sure.sum(1, keepdims=True) >= FEWEST
+    sure |= ~enough
+    low_moved = np.where(sure, now, np.inf).min(1) - np.where(sure, then, np.inf).min(1)
+    high_moved = np.where(sure, now, -np.inf).max(1) - np.where(sure, then, -np.inf).max(1)
+    moved = np.where(enough[:, 0], np.concatenate([low_moved, high_moved], -1), 0) + expected_px
+    size = expected_px[:, 2:] - expected_px[:, :2]
+    half = 0.5 * np.clip(moved[:, 2:] - moved[:, :2], size / STRETCH, size * STRETCH)
+    middle = 0.5 * (moved[:, :2] + moved[:, 2:])
+    return np.concatenate([middle - half, middle + half], -1).astype(np.float32)
 
 
 def overlap_with_others(boxes_px: Floats) -> Floats:

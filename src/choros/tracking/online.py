@@ -3,106 +3,52 @@
 `OnlineStream` is the shell. It keeps the clock, the camera, the shots and the tracks, one record a person, and takes
 every frame through the same steps: predict, compare with what was detected, assign, measure, begin the new, end the
 lost, number those who are shown. What it cannot know it asks its `OnlineTracker`, which a system supplies; neither
-keeps anything of a video but what its live tracks need.
+keeps anything of a video but what its live tracks need. Not every frame need be searched for people (`Pace`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from copy import copy
+from dataclasses import replace
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.camera_motion.background import Background, BackgroundMotion, BackgroundRules, background
+from choros.camera_motion.background import BackgroundMotion, BackgroundRules, background
 from choros.errors import ChorosError
 from choros.journal import State
 from choros.motion import ROW, FrameResult
 from choros.tracking.assignment import assign
+from choros.tracking.frame import (
+    COMMON_FIELDS,
+    A,
+    Affinity,
+    D,
+    Detected,
+    Flags,
+    Floats,
+    FrameFeatures,
+    Indices,
+    Moment,
+    Tracks,
+    Verdict,
+    seen_as,
+    track_type,
+)
 from choros.tracking.frame_lock import FrameLock, in_turn, with_few_threads
 from choros.tracking.lifecycle import LifeRules, confirmed, ended
+from choros.tracking.pace import Pace
 from choros.tracking.steps import checked_boxes, checked_picture, checked_step, first_K, stream_K
-from choros.video.cuts import CutDetector, CutRules, Sketch, sketch
+from choros.video.cuts import CutDetector, CutRules, sketch
 
-Floats = NDArray[np.floating]
-Flags = NDArray[np.bool_]
-Indices = NDArray[np.intp]
-Tracks = NDArray[np.void]
-
-#: What every track has, whatever the system.
-COMMON_FIELDS = [
-    ("id", "i4"),  # 0 until the person is shown
-    ("detection", "i4"),  # which of this frame's detections they are, -1 for none
-    ("sights", "i4"),  # frames with a detection
-    ("crowded", "?"),  # first seen where somebody else was
-    ("score", "f8"),  # of the best detection so far
-    ("born_s", "f8"),  # first sight
-    ("seen_s", "f8"),  # last sight
-    ("inside_s", "f8"),  # last time in view, seen or predicted
-]
-
-
-class Detected(Protocol):
-    """What a system finds in one picture by itself: m detections, and anything else that it wants of the picture."""
-
-    @property
-    def boxes_px(self) -> Floats:
-        """(m, 4) xyxy."""
-
-    @property
-    def scores(self) -> Floats:
-        """(m,) 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Affinity:
-    """How well tracks and detections go together; a system may add what it wants to use again in this frame."""
-
-    similarity: (
-        Floats  # (n, m); pairs below 0, and NaN, are forbidden, of the others the greatest sum is taken
-    )
-
-
-D = TypeVar("D", bound=Detected)
-A = TypeVar("A", bound=Affinity)
-
-
-@dataclass(frozen=True)
-class FrameFeatures(Generic[D]):
-    """What one picture says by itself."""
-
-    found: D
-    width: int
-    height: int
-    behind: Background | None = None  # the people; without it the camera counts as standing still
-    sketch: Sketch | None = None  # by which a cut is told, if wanted
-
-
-@dataclass(frozen=True)
-class Moment(Generic[D]):
-    """The frame in hand, as the shell gives it to a tracker."""
-
-    found: D
-    time_s: float
-    dt_s: float  # since the frame before; 0 in the first of a shot
-    K: NDArray[np.float64]  # (3, 3)
-    width: int
-    height: int
-    turn: (
-        NDArray[np.float64] | None
-    )  # (3, 3): what is thought to be at p is at ``turn`` p; None: nothing turned
-    begins_shot: bool  # no frame before this one tells anything of it
-    given: bool  # the people of the first frame were given, and stay the only ones
-
-
-class Verdict(NamedTuple):
-    """What a tracker says of all its tracks (n,) at the end of a frame."""
-
-    inside: Flags  # where they are is in view, seen or not
-    shown: Flags  # who may be shown; who was shown before is anyhow
-    stays: Flags  # False ends a track for a reason of the system's own
+#: A system needs no more than this module.
+__all__ = [
+    "COMMON_FIELDS", "Affinity", "Detected", "Flags", "FrameFeatures", "Indices", "Moment", "OnlineStream",
+    "OnlineTracker", "Tracks", "Verdict", "seen_as", "track_type",
+]  # fmt: skip
 
 
 class OnlineTracker(ABC, Generic[D, A]):
@@ -120,6 +66,22 @@ class OnlineTracker(ABC, Generic[D, A]):
 
         With ``boxes_px`` (m, 4) these are the detections, of score 1, in this order.
         """
+
+    def glance(self, image: NDArray[np.uint8], ahead: D | None = None) -> D:
+        """What a picture shows beside its people, of a frame that is not searched for them.
+
+        Called as `detect` is, and once more in the frame's turn, then with what it said ``ahead`` of that, if it was
+        called.
+        """
+        return self.detect(image, np.zeros((0, 4), np.float32)) if ahead is None else ahead
+
+    def read(self, tracks: Tracks, which: Indices, moment: Moment[D]) -> tuple[D, Indices]:
+        """The predicted tracks ``which`` (k,), as they are found where they are predicted, in a frame not searched.
+
+        Returns detections (m,) and the tracks (m,) that they are: those of ``which`` who may be there still. Asked
+        only with a `Pace`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} searches every frame")
 
     def begin_shot(self, left: Tracks) -> None:
         """Forget camera and place, for another shot begins; ``left`` were followed until now."""
@@ -182,7 +144,8 @@ class OnlineStream(Generic[D, A]):
     """One video, frame by frame: a ``stream.GivenStream`` that also knows cuts and statures.
 
     ``K`` None assumes the default focal length of ``camera`` from the first frame's size; ``threads`` as of
-    `systems.load`.
+    `systems.load`. Frames are searched for people every ``search_s`` (`Pace`), all of them for 0, and whenever a shot
+    begins.
     """
 
     def __init__(
@@ -194,6 +157,7 @@ class OnlineStream(Generic[D, A]):
         life: LifeRules | None = None,
         cuts: CutRules | None = None,
         background: BackgroundRules | None = None,
+        search_s: float = 0.0,
     ) -> None:
         self.turn, self.threads = FrameLock(), threads
         self._tracker, self._life = tracker, life or LifeRules()
@@ -207,16 +171,32 @@ class OnlineStream(Generic[D, A]):
             BackgroundMotion(self._background_rules),
         )
         self.cut_before = False  # whether another shot began with the last frame
+        self._pace = Pace(search_s)
+        self._people_px = np.zeros((0, 4), np.float32)  # boxes in the last frame
 
     @with_few_threads
     def encode(self, image: NDArray[np.uint8]) -> FrameFeatures[D]:
         """What a picture, (H, W, 3) uint8 RGB, shows; needs nothing of other frames."""
         return self._features(checked_picture(image))
 
+    @with_few_threads
+    def glance(self, image: NDArray[np.uint8]) -> FrameFeatures[D]:
+        """The same without a search for people, for `step` at times at which none is due (`pace`)."""
+        image = checked_picture(image)
+        found = self._tracker.glance(image)
+        seen = sketch(image, self._cut_rules)
+        return FrameFeatures(found, image.shape[1], image.shape[0], None, seen, image, searched=False)
+
+    def pace(self) -> Pace:
+        """By which `step` will tell, of the times of the frames to come, which of them are searched."""
+        return copy(self._pace)
+
     @in_turn
     def update(self, image: NDArray[np.uint8], time_s: float) -> FrameResult:
-        """The people of the next frame, camera axes: ``step`` of ``encode``."""
-        return self.step(self.encode(image), time_s)
+        """The people of the next frame, camera axes: ``step`` of ``encode``, which does no more than it must."""
+        size, before_s = checked_picture(image).shape[1::-1], self._now_s if self._frame >= 0 else None
+        due = self.pace().due(checked_step(size, time_s, self._size, before_s))
+        return self.step(self.encode(image) if due else self.glance(image), time_s)
 
     @in_turn
     @with_few_threads
@@ -241,16 +221,25 @@ class OnlineStream(Generic[D, A]):
         moment = self._next(features, time_s)
         tracker, tracks = self._tracker, self._tracks.copy()  # states that were given out stay as they are
         tracker.predict(tracks, moment)
+        of = None
+        if not moment.searched:
+            found, of = tracker.read(tracks, np.flatnonzero(tracks["searched_score"] > 0), moment)
+            moment = replace(moment, found=found)
         affinity = tracker.affinity(tracks, moment)
-        mine, theirs = assign(affinity.similarity, 0.0)
+        mine, theirs = assign(affinity.similarity if of is None else _of(affinity, of), 0.0)
         tracks["detection"] = -1
         tracks["detection"][mine] = theirs
         tracker.measure(tracks, affinity, moment)
-        tracks["sights"][mine] += 1
         tracks["seen_s"][mine] = moment.time_s
-        tracks["score"][mine] = np.maximum(tracks["score"][mine], moment.found.scores[theirs])
+        if moment.searched:
+            tracks["sights"][mine] += 1
+            tracks["searched_score"] = 0
+            tracks["searched_score"][mine] = moment.found.scores[theirs]
+            tracks["score"] = np.maximum(tracks["score"], tracks["searched_score"])
         if moment.given:  # everybody of the first frame, and nobody later
             new = np.arange(len(moment.found.scores) if self._frame == 0 else 0)
+        elif not moment.searched:
+            new = np.arange(0)
         else:
             fresh = tracker.newcomers(tracks, affinity, moment)
             fresh[theirs] = False
@@ -258,9 +247,11 @@ class OnlineStream(Generic[D, A]):
         if len(new):
             born = np.zeros(len(new), tracks.dtype)
             born["detection"], born["sights"], born["score"] = new, 1, moment.found.scores[new]
+            born["searched_score"] = born["score"]
             born["born_s"] = born["seen_s"] = born["inside_s"] = moment.time_s
             tracker.begin(tracks, new, affinity, moment, born)
             tracks = np.concatenate([tracks, born])
+        self._people_px = moment.found.boxes_px
         return self._finish(tracks, moment)
 
     @in_turn
@@ -273,6 +264,8 @@ class OnlineStream(Generic[D, A]):
             "K": self.K,
             "size": self._size,
             "given": np.array(self._given),
+            "searched_s": np.array(self._pace.searched_s),
+            "people_px": self._people_px,
             **self._cuts.state(),
             **self._background.state(),
             **self._tracker.state(),
@@ -288,6 +281,8 @@ class OnlineStream(Generic[D, A]):
         self._size = state["size"].copy()
         self._frame, self._last_id = (int(v) for v in state["clock"])
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
+        self._pace.searched_s = float(state["searched_s"])
+        self._people_px = state["people_px"].copy()
         self._cuts.restore(state)
         self._background.restore(state)
         self._tracker.restore(state)
@@ -303,7 +298,20 @@ class OnlineStream(Generic[D, A]):
     ) -> FrameFeatures[D]:
         found = self._tracker.detect(image, boxes_px)
         behind = background(image, found.boxes_px, self._background_rules)
-        return FrameFeatures(found, image.shape[1], image.shape[0], behind, sketch(image, self._cut_rules))
+        seen = sketch(image, self._cut_rules)
+        kept = image if self._pace.every_s else None
+        return FrameFeatures(found, image.shape[1], image.shape[0], behind, seen, kept)
+
+    def _searched_or_not(self, features: FrameFeatures[D], due: bool) -> FrameFeatures[D]:
+        """The features of a picture that is searched if that is ``due``, and else not, whatever was done ahead."""
+        image = features.image
+        if image is None or (due and features.searched):
+            return features
+        if due:
+            return self._features(image)
+        found = self._tracker.glance(image, None if features.searched else features.found)
+        behind = background(image, self._people_px, self._background_rules)
+        return replace(features, found=found, behind=behind, searched=False)
 
     def _next(self, features: FrameFeatures[D], time_s: float) -> Moment[D]:
         """The clock goes on to the next frame, and perhaps to another shot."""
@@ -320,10 +328,14 @@ class OnlineStream(Generic[D, A]):
             self._tracks = self._tracks[:0]
             self._background = BackgroundMotion(self._background_rules)
         begins_shot = self.cut_before or self._frame < 0
+        features = self._searched_or_not(features, self._pace.due(time_s) or begins_shot)
         dt_s = 0.0 if begins_shot else time_s - self._now_s
         self._frame, self._now_s = self._frame + 1, time_s
         turn = None if features.behind is None else self._background.step(features.behind, self.K, time_s)
-        return Moment(features.found, time_s, dt_s, self.K, width, height, turn, begins_shot, self._given)
+        return Moment(
+            features.found, time_s, dt_s, self.K, width, height, turn, begins_shot, self._given,
+            features.image, features.searched,
+        )  # fmt: skip
 
     def _finish(self, tracks: Tracks, moment: Moment[D]) -> FrameResult:
         """End what must end, number who is new, and write the rows of this frame."""
@@ -355,14 +367,9 @@ class OnlineStream(Generic[D, A]):
         return FrameResult(rows[order], extras={name: values[order] for name, values in extras.items()})
 
 
-def track_type(fields: Sequence[Any]) -> np.dtype[np.void]:
-    """The type of a track with these fields beside the common ones."""
-    return np.dtype(
-        [*COMMON_FIELDS, *fields], align=True
-    )  # torch takes no field that lies across its own size
-
-
-def seen_as(tracks: Tracks) -> tuple[Indices, Indices]:
-    """The tracks (k,) that are seen in this frame, in order, and the detections (k,) that they are."""
-    which = np.flatnonzero(tracks["detection"] >= 0)
-    return which, tracks["detection"][which].astype(np.intp)
+def _of(affinity: Affinity, tracks: Indices) -> Floats:
+    """The similarity (n, m) of affinities in which each detection is of its own of the ``tracks`` (m,) or of nobody."""
+    only = np.full_like(affinity.similarity, -np.inf)
+    own = tracks, np.arange(len(tracks))
+    only[own] = affinity.similarity[own]
+    return only

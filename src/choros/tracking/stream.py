@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from choros.journal import State
 from choros.motion import FrameResult
+from choros.tracking.pace import Pace
 
 
 class Stream(Protocol):
@@ -68,6 +69,21 @@ class BatchStream(Stream, Protocol):
         self, images: Sequence[NDArray[np.uint8]], before: Sequence[NDArray[np.uint8]]
     ) -> Sequence[Any]:
         """The features of each of ``images``, (H, W, 3) uint8 RGB; may be called from several threads."""
+
+
+@runtime_checkable
+class PacedStream(Stream, Protocol):
+    """A stream that searches some frames only for people; a system need not have one.
+
+    ``step`` searches by the times that it is told, and takes what ``encode`` or ``glance`` says of any frame: that the
+    right one was asked ahead saves time alone.
+    """
+
+    def pace(self) -> Pace:
+        """Told the times of the frames to come, one after another, which of them are searched."""
+
+    def glance(self, image: NDArray[np.uint8]) -> Any:
+        """``encode`` without a search for people."""
 
 
 @runtime_checkable
