@@ -68,7 +68,10 @@ def lively():
 
 def stream_of(network, detector, config=None, K=None):
     """Without keypoints; those have a part of their own below."""
-    return Comotion((config or TrackerConfig()).pixels_alone(), detector=detector, network=network).stream(K)
+    config = replace(
+        config or TrackerConfig(), search_s=0.0
+    ).pixels_alone()  # boxes come and go with every frame
+    return Comotion(config, detector=detector, network=network).stream(K)
 
 
 def life(network, times_s, seen_until_s, boxes=(LEFT,), **options):
@@ -407,6 +410,7 @@ class Leaning(Standing):
 
 
 def fitting(network, detector, keypoints, config=None):
+    config = replace(config or TrackerConfig(), search_s=0.0)
     return Comotion(config, detector=detector, keypoints=keypoints, network=network).stream()
 
 

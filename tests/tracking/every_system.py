@@ -58,10 +58,13 @@ class Standing:
 
 
 class Painted:
-    """Keypoints of somebody who stands where most of a box is red, green or blue; faint ones where nothing is.
+    """Keypoints of somebody who stands where most of a box is red, green or blue, else in the box, or faint ones.
 
     A quarter of the box's height around it is looked at, too, so that whoever walks on is followed.
     """
+
+    def __init__(self, else_faint=False):
+        self.else_faint = else_faint
 
     def estimate(self, image, boxes_px):
         people = Standing().estimate(image, boxes_px)
@@ -73,7 +76,7 @@ class Painted:
             if len(x) > 20:
                 box = np.array([[x.min(), y.min(), x.max() + 1, y.max() + 1]]) + np.tile(low, 2)
                 person[:] = Standing().estimate(image, box.astype(np.float32))[0]
-            else:
+            elif self.else_faint:
                 person[:, 2] = 0.05
         return people
 

@@ -107,7 +107,7 @@ def test_a_file_is_searched_no_oftener_than_a_stream(tmp_path):
         for i in range(20):
             writer.write(walkers(i), Fraction(i, 25))
     detector = Counting(Bright())
-    motion = track(tmp_path / "clip.mp4", lifter_of(detector, Painted()))
+    motion = track(tmp_path / "clip.mp4", lifter_of(detector, Painted(else_faint=True)))
     assert detector.asked == 4  # frames 0, 6, 12, 18
     assert len(motion) == 20
     assert (motion.rows["visible"].sum(), len(motion.ids)) == (40, 2)
@@ -133,7 +133,7 @@ def test_birth_is_at_most_so_much_later(fps):
 def test_who_walks_is_seen_in_every_frame(fps):
     """One who walks at a third of their height a second, and whose keypoints only their pixels tell."""
     told = Told()
-    stream = lifter_of(told, Painted()).stream()
+    stream = lifter_of(told, Painted(else_faint=True)).stream()
     for i in range(2 * fps):
         image = np.full((240, 480, 3), 60, np.uint8)
         left = 30 + 50 * i / fps
@@ -149,7 +149,7 @@ def test_who_walks_is_seen_in_every_frame(fps):
 def test_who_has_gone_is_not_seen_until_the_next_search():
     """Nothing where somebody is expected is nobody, though the detector was not asked."""
     told = Told((60, 30, 100, 190))
-    stream = lifter_of(told, Painted()).stream()
+    stream = lifter_of(told, Painted(else_faint=True)).stream()
     seen = []
     for i in range(9):
         image = np.full((240, 320, 3), 60, np.uint8)
