@@ -158,12 +158,12 @@ class ComotionTracker(OnlineTracker[FrameDetections, BoxAgreement]):
         return FrameDetections(self._look.tokens(image, finer), *nobody, finer)
 
     def read(
-        self, tracks: Tracks, which: Indices, moment: Moment[FrameDetections]
+        self, tracks: Tracks, which: Indices, image: NDArray[np.uint8], moment: Moment[FrameDetections]
     ) -> tuple[FrameDetections, Indices]:
         """Everybody is where the network says; with keypoints there, if they count."""
         which = which[box_area(tracks["box_px"][which]) > 0]
         boxes_px = tracks["box_px"][which].astype(np.float32)
-        keypoints = self._found(moment.image, boxes_px)[2]
+        keypoints = self._found(image, boxes_px)[2]
         scores = tracks["searched_score"][which]
         return moment.found._replace(boxes_px=boxes_px, scores=scores, keypoints=keypoints), which
 

@@ -76,10 +76,10 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         return self._dressed(self._finder.read(image, boxes_px, np.ones(len(boxes_px), np.float32)), image)
 
     def read(
-        self, tracks: Tracks, which: Indices, moment: Moment[FrameDetections]
+        self, tracks: Tracks, which: Indices, image: NDArray[np.uint8], moment: Moment[FrameDetections]
     ) -> tuple[FrameDetections, Indices]:
         """Keypoints where the boxes are predicted, and the boxes as the keypoints have moved."""
-        expected, image = tracks[which], moment.image
+        expected = tracks[which]
         boxes_px = boxes_of(expected["box"]).astype(np.float32)
         people = self._finder.read(image, boxes_px, expected["searched_score"].astype(np.float32))
         apart = self._finder.apart(people)

@@ -84,7 +84,6 @@ class Moment(Generic[D]):
     )  # (3, 3): what is thought to be at p is at ``turn`` p; None: nothing turned
     begins_shot: bool  # no frame before this one tells anything of it
     given: bool  # the people of the first frame were given, and stay the only ones
-    image: NDArray[np.uint8] | None = None  # (H, W, 3) RGB; None if every frame is searched
     searched: bool = True  # for people; if not, nobody is found until some are read (`OnlineTracker.read`)
 
 

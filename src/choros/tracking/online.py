@@ -75,7 +75,9 @@ class OnlineTracker(ABC, Generic[D, A]):
         """
         return self.detect(image, np.zeros((0, 4), np.float32)) if ahead is None else ahead
 
-    def read(self, tracks: Tracks, which: Indices, moment: Moment[D]) -> tuple[D, Indices]:
+    def read(
+        self, tracks: Tracks, which: Indices, image: NDArray[np.uint8], moment: Moment[D]
+    ) -> tuple[D, Indices]:
         """The predicted tracks ``which`` (k,), as they are found where they are predicted, in a frame not searched.
 
         Returns detections (m,) and the tracks (m,) that they are: those of ``which`` who may be there still. Asked
@@ -222,8 +224,9 @@ class OnlineStream(Generic[D, A]):
         tracker, tracks = self._tracker, self._tracks.copy()  # states that were given out stay as they are
         tracker.predict(tracks, moment)
         of = None
-        if not moment.searched:
-            found, of = tracker.read(tracks, np.flatnonzero(tracks["searched_score"] > 0), moment)
+        if not moment.searched and features.image is not None:
+            there = np.flatnonzero(tracks["searched_score"] > 0)
+            found, of = tracker.read(tracks, there, features.image, moment)
             moment = replace(moment, found=found)
         affinity = tracker.affinity(tracks, moment)
         mine, theirs = assign(affinity.similarity if of is None else _of(affinity, of), 0.0)
@@ -334,7 +337,7 @@ class OnlineStream(Generic[D, A]):
         turn = None if features.behind is None else self._background.step(features.behind, self.K, time_s)
         return Moment(
             features.found, time_s, dt_s, self.K, width, height, turn, begins_shot, self._given,
-            features.image, features.searched,
+            features.searched,
         )  # fmt: skip
 
     def _finish(self, tracks: Tracks, moment: Moment[D]) -> FrameResult:
