@@ -36,6 +36,7 @@ WORDS = {
     "system.options.strict": "--strict",
     "system.options.fit_keypoints": "--fit-keypoints",
     "system.options.same_people": "--same-people",
+    "system.options.search_s": "--search-every",
     "system.options.heights_m": "--height",
     "system.device": "--device",
     "system.dtype": "--dtype",

@@ -208,6 +208,8 @@ def load(
     - ``fast``: CoMotion's image features in eight bits, on the CPU (the lifter is fast unless it is accurate).
     - ``fit_keypoints``: whoever is detected is put on the keypoints found in their box (CoMotion).
     - ``strict``: only people whom the detector is certain of (CoMotion).
+    - ``search_s``: seconds of the video from one search for people to the next, such as 0.2; in between those who are
+      there are followed. None and 0 search every frame.
     - ``heights_m``: statures that somebody measured, metres by person (the lifter).
     - ``same_people``: whoever is dressed like one person of an earlier shot, and like no other, goes on under their
       number after a cut (the lifter).

@@ -176,6 +176,8 @@ def _encode_ahead(reader: VideoReader, stream: Stream, skip: int) -> Iterator[tu
         waiting: deque[Future[list[tuple[Frame, Any]]]] = deque()
         try:
             for frames, before in _batches(reader, size, overlap, skip):
+                if pace is not None and isinstance(stream, PacedStream):
+                    pace.next = stream.pace().next  # as it was a few frames ago
                 due = pace is None or pace.due(frames[-1].pts_s)
                 waiting.append(pool.submit(encode, frames, before, due))
                 if len(waiting) > ENCODERS:

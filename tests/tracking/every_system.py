@@ -10,7 +10,9 @@ from choros.body import BodyModel
 from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.system import Comotion
+from choros.comotion.tracker import TrackerConfig
 from choros.detection import PersonFinder
+from choros.lifter.config import LifterSystemConfig
 from choros.lifter.system import LifterSystem
 from tests.tracking.toy import ToySystem
 
@@ -142,6 +144,15 @@ def registered() -> set[str]:
 
 
 NAMES = sorted({*registered(), "toy"})
+
+
+def paced(name: str, detector, search_s: float) -> object:
+    """The same, which searches frames for people that often; the toy cannot."""
+    if name == "lifter":
+        return LifterSystem(LifterSystemConfig(search_s=search_s), finder=PersonFinder(detector, Painted()))
+    return Comotion(
+        TrackerConfig(search_s=search_s), detector=detector, keypoints=Painted(), network=lively()
+    )
 
 
 def system_of(name: str, detector) -> object:

@@ -9,14 +9,15 @@ from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.lifter.config import LifterSystemConfig
 from choros.lifter.system import LifterSystem
+from choros.systems import load
 from choros.track_video import track
 from choros.tracking.pace import Pace
 from choros.tracking.stream import PacedStream
-from choros.video import VideoWriter
+from choros.video import VideoWriter, open_video
 from tests.scenery import scenery
-from tests.tracking.every_system import Bright, Painted, Standing, Told, system_of, walkers
+from tests.tracking.every_system import Bright, Painted, Standing, Told, paced, system_of, walkers
 
-SEARCH_S = LifterSystemConfig().search_s
+SEARCH_S = 0.2
 BOX = (60, 30, 100, 110)
 
 
@@ -31,8 +32,10 @@ class Counting:
         return self.detector.detect(image)
 
 
-def lifter_of(detector, keypoints=None, **config):
-    return LifterSystem(LifterSystemConfig(**config), finder=PersonFinder(detector, keypoints or Standing()))
+def lifter_of(detector, keypoints=None, search_s=SEARCH_S):
+    return LifterSystem(
+        LifterSystemConfig(search_s=search_s), finder=PersonFinder(detector, keypoints or Standing())
+    )
 
 
 def searched(times_s, every_s=SEARCH_S):
@@ -68,7 +71,7 @@ def test_without_a_pace_every_frame_is_searched():
 @pytest.mark.parametrize("name", ["lifter", "comotion"])
 def test_a_stream_searches_by_its_pace_and_in_every_new_shot(name):
     detector = Counting(Told(BOX))
-    stream = system_of(name, detector).stream()
+    stream = paced(name, detector, SEARCH_S).stream()
     asked = []
     for i in range(18):
         stream.update(scenery(1 if i < 10 else 9, 160, 120), i / 10)
@@ -77,18 +80,39 @@ def test_a_stream_searches_by_its_pace_and_in_every_new_shot(name):
     assert np.flatnonzero(np.diff([0, *asked])).tolist() == [0, 3, 6, 9, 10, 12, 15]
 
 
-def test_accurate_searches_every_frame():
-    detector = Counting(Told(BOX))
-    stream = lifter_of(detector, accurate=True).stream()
-    for i in range(7):
-        stream.update(walkers(i), i / 10)
-    assert detector.asked == 7
+@pytest.mark.parametrize("name", ["lifter", "comotion"])
+def test_systems_search_every_frame_unless_they_are_told_otherwise(name):
+    for every_s, told in ((0.0, {}), (0.3, {"search_s": 0.3}), (0.3, {"search_s": 0.3, "accurate": True})):
+        system = load(name, detector=Told(BOX), keypoints=Standing(), **told)
+        assert system.stream().pace().every_s == every_s
+    for wrong in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(ChorosError, match="give seconds, or 0 for every frame"):
+            load(name, search_s=wrong)
+
+
+def test_a_crowd_is_searched_in_every_frame():
+    """While two overlap, from the frame after that is seen; before and afterwards by the clock."""
+    told = Told()
+    detector = Counting(told)
+    stream = lifter_of(detector).stream()
+    searched_in, close = [], []
+    for i in range(40):
+        left = 110 - 4 * np.clip(i - 6, 0, 7) + 4 * np.clip(i - 20, 0, 7)
+        told.boxes = (BOX, (left, 30, left + 40, 110))
+        asked = detector.asked
+        close.append(stream.pace().next)
+        stream.update(walkers(0), i / 20)
+        searched_in.append(detector.asked > asked)
+    assert searched_in == [now or i % 5 == 0 for i, now in enumerate(close)]
+    assert not any(close[:9])
+    assert all(close[17:21])
+    assert not any(close[32:])
 
 
 @pytest.mark.parametrize("name", ["lifter", "comotion"])
 def test_what_was_asked_ahead_does_not_matter(name):
     """To the last bit, whichever of `encode` and `glance` was asked of a frame."""
-    system = system_of(name, Bright())
+    system = paced(name, Bright(), SEARCH_S)
     streams = [system.stream() for _ in range(3)]
     assert all(isinstance(stream, PacedStream) for stream in streams)
     n_rows = 0
@@ -111,6 +135,22 @@ def test_a_file_is_searched_no_oftener_than_a_stream(tmp_path):
     assert detector.asked == 4  # frames 0, 6, 12, 18
     assert len(motion) == 20
     assert (motion.rows["visible"].sum(), len(motion.ids)) == (40, 2)
+
+
+def test_a_file_of_people_who_meet_is_tracked_as_a_stream_is(tmp_path):
+    """To the last bit, though those who run ahead do not know yet that frames will be searched."""
+    with VideoWriter(tmp_path / "clip.mp4", 160, 120, Fraction(25)) as writer:
+        for i in range(14):
+            writer.write(walkers(2 * i), Fraction(i, 25))
+    system = lifter_of(Bright(), Painted())
+    stream, rows = system.stream(), []
+    with open_video(tmp_path / "clip.mp4") as reader:
+        for frame in reader:
+            rows.append(stream.update(frame.image, frame.pts_s).rows)
+    assert stream.pace().next  # they stand before one another
+    motion = track(tmp_path / "clip.mp4", system)
+    for name in ("frame", "person", "box_px", "keypoints_px", "visible"):
+        np.testing.assert_array_equal(motion.rows[name], np.concatenate(rows)[name])
 
 
 @pytest.mark.parametrize("fps", [10, 25, 60])

@@ -29,7 +29,7 @@ from typing import (
 from tyro.conf import arg
 
 from choros import systems
-from choros.cli.arguments import Flag, Heights, OptionalFile, heights_of
+from choros.cli.arguments import Flag, Heights, OptionalFile, Seconds, heights_of
 from choros.cli.eyes import detector_named, eyes_named, path_named
 from choros.devices import DTYPES, Device
 from choros.errors import ChorosError
@@ -53,6 +53,7 @@ class Written(NamedTuple):
 _WRITTEN = {
     "heights_m": Written("height", Heights, (), heights_of),
     "body_path": Written("body", OptionalFile, None),
+    "search_s": Written("search_every", Seconds, None),
     "weights_path": Written("weights", OptionalFile, None),
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from choros.errors import ChorosError
+from choros.tracking.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class ComotionOptions:
     """Only people whom the detector is certain of."""
     fit_keypoints: bool = False
     """Put whoever is detected on the keypoints in their box: for real footage; made-up scenes lose by it."""
+    search_s: float | None = None
+    """Search for people this often, in seconds of the video (0.2), and follow them in between; else in every frame."""
     body_path: str | Path | None = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights_path: str | Path | None = None
@@ -28,3 +31,4 @@ class ComotionOptions:
     def __post_init__(self) -> None:
         if self.fast and self.accurate:
             raise ChorosError("fast and accurate exclude each other; give one of them.")
+        Pace(self.search_s or 0.0)  # refuses what is none

@@ -113,14 +113,15 @@ class Comotion:
         tracker = ComotionTracker(self.network, self._trunk, self.finder, config)
         return OnlineStream(
             tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background,
-            search_s=0.0 if self._choices["accurate"] else config.search_s,
+            search_s=config.search_s,
         )  # fmt: skip
 
 
 def make(options: ComotionOptions, *, device: Device, threads: int | None, **parts: Any) -> Comotion:
     """The system with what a user chose; for the registry. Keypoints of one's own are there to be fitted to."""
     fitted = options.fit_keypoints or "keypoints" in parts
-    config = TrackerConfig() if fitted else TrackerConfig().pixels_alone()
+    config = TrackerConfig(search_s=options.search_s or 0.0)
+    config = config if fitted else config.pixels_alone()
     return Comotion(
         config.strict() if options.strict else config,
         accurate=options.accurate,

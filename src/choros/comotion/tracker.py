@@ -64,7 +64,7 @@ class TrackerConfig:
     )
     # Ours: of a box that begins somebody; fainter ones only keep. What the embedded detector is tuned for.
     begin_score: float = 0.4
-    search_s: float = 0.2  # ours: see `tracking.pace`; between, the pixels alone keep people
+    search_s: float = 0.0  # ours: see `tracking.pace`; between, the pixels alone keep people
     min_height_px: float = FinderOptions.min_height_px  # of a box that counts
     min_iou: float = 0.3  # ours: of a box and a body that agree; a half hidden person has half a box
     loyalty: float = 0.2  # ours: how much the past of a track weighs when two could have a box

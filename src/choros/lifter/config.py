@@ -20,7 +20,8 @@ class LifterSystemConfig:
     """Everything the lifter system can be told. ``accurate`` takes MoveNet Thunder instead of Lightning."""
 
     accurate: bool = False
-    search_s: float = 0.2  # see `tracking.pace`; ``accurate`` searches every frame
+    search_s: float = 0.0  # between searches for people, see `tracking.pace`; 0 searches every frame
+    search_iou: float = 0.2  # of two people who are tracked, above which the next frame is searched
     lift: LiftConfig = field(default_factory=LiftConfig)
     life: LifeRules = field(default_factory=LifeRules)
     box: BoxRules = field(default_factory=BoxRules)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from choros.errors import ChorosError
+from choros.tracking.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class LifterOptions:
     """The default, unless it is accurate."""
     heights_m: Mapping[int, float] = field(default_factory=dict)
     """How tall somebody is: 1.82 the first person, 3=1.82 person 3; their floor then tells the others."""
+    search_s: float | None = None
+    """Search for people this often, in seconds of the video (0.2), and follow them in between; else in every frame."""
     same_people: bool = False
     """After a cut, whoever is clearly dressed like somebody before it keeps their number; else all are new."""
     body_path: str | Path | None = None
@@ -29,3 +32,4 @@ class LifterOptions:
     def __post_init__(self) -> None:
         if self.fast and self.accurate:
             raise ChorosError("fast and accurate exclude each other; give one of them.")
+        Pace(self.search_s or 0.0)  # refuses what is none

@@ -73,15 +73,16 @@ class LifterSystem:
         tracker = LifterTracker(self.finder, self._lifting, config, self._segmenter)
         return OnlineStream(
             tracker, K, self.threads, life=config.life, cuts=config.cuts, background=config.background,
-            search_s=0.0 if config.accurate else config.search_s,
+            search_s=config.search_s,
         )  # fmt: skip
 
 
 def make(options: LifterOptions, *, device: Device, threads: int | None, **parts: Any) -> LifterSystem:
     """The system with what a user chose; for the registry."""
     config = LifterSystemConfig(
-        accurate=options.accurate, heights_m=dict(options.heights_m), same_people=options.same_people
-    )
+        accurate=options.accurate, heights_m=dict(options.heights_m), same_people=options.same_people,
+        search_s=options.search_s or 0.0,
+    )  # fmt: skip
     return LifterSystem(
         config,
         body_path=options.body_path,

@@ -26,6 +26,7 @@ from choros.lifter.tracks import (
     boxes_around,
     coast,
     fields,
+    overlap_with_others,
     remember_appearance,
     remember_outlines,
     remember_speed,
@@ -86,6 +87,10 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         moved = boxes_around(people.keypoints, expected["shape"], boxes_px, self._config.confident)
         people = replace(people, boxes_px=moved)[apart]
         return self._dressed(people, image), which[apart]
+
+    def crowded(self, tracks: Tracks) -> bool:
+        """Whether anybody may stand before anybody else, seen or not."""
+        return bool((overlap_with_others(boxes_of(tracks["box"])) > self._config.search_iou).any())
 
     def begin_shot(self, left: Tracks) -> None:
         """Nothing is known of camera and floor; who is followed may be known again, if that is wanted."""

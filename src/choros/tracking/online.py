@@ -85,6 +85,10 @@ class OnlineTracker(ABC, Generic[D, A]):
         """
         raise NotImplementedError(f"{type(self).__name__} searches every frame")
 
+    def crowded(self, tracks: Tracks) -> bool:
+        """Whether the next frame is to be searched in any case, for reading would take people for one another."""
+        return False
+
     def begin_shot(self, left: Tracks) -> None:
         """Forget camera and place, for another shot begins; ``left`` were followed until now."""
 
@@ -147,7 +151,7 @@ class OnlineStream(Generic[D, A]):
 
     ``K`` None assumes the default focal length of ``camera`` from the first frame's size; ``threads`` as of
     `systems.load`. Frames are searched for people every ``search_s`` (`Pace`), all of them for 0, and whenever a shot
-    begins.
+    begins or people are crowded.
     """
 
     def __init__(
@@ -268,6 +272,7 @@ class OnlineStream(Generic[D, A]):
             "size": self._size,
             "given": np.array(self._given),
             "searched_s": np.array(self._pace.searched_s),
+            "search_next": np.array(self._pace.next),
             "people_px": self._people_px,
             **self._cuts.state(),
             **self._background.state(),
@@ -285,6 +290,7 @@ class OnlineStream(Generic[D, A]):
         self._frame, self._last_id = (int(v) for v in state["clock"])
         self._now_s, self._given = float(state["now_s"]), bool(state["given"])
         self._pace.searched_s = float(state["searched_s"])
+        self._pace.next = bool(state["search_next"])
         self._people_px = state["people_px"].copy()
         self._cuts.restore(state)
         self._background.restore(state)
@@ -357,6 +363,7 @@ class OnlineStream(Generic[D, A]):
         shown = (moment.given | (tracks["id"] > 0) | verdict.shown)[stays]
         self._tracker.retire(tracks, stays)
         tracks = self._tracks = tracks[stays]
+        self._pace.next = self._tracker.crowded(tracks)
         self._tracker.recognise(tracks, np.flatnonzero(shown & (tracks["id"] == 0)))
         unnamed = np.flatnonzero(shown & (tracks["id"] == 0))
         tracks["id"][unnamed] = self._last_id + 1 + np.arange(len(unnamed))
