@@ -208,11 +208,9 @@ def load(
     - ``fast``: CoMotion's image features in eight bits, on the CPU (the lifter is fast unless it is accurate).
     - ``fit_keypoints``: whoever is detected is put on the keypoints found in their box (CoMotion).
     - ``strict``: only people whom the detector is certain of (CoMotion).
-    - ``search_s``: seconds of the video from one search for people to the next, such as 0.2; in between those who are
-      there are followed. None and 0 search every frame.
+    - ``search_s``: seconds of the video from one search for people to the next (0.2), by None and 0 one frame.
     - ``heights_m``: statures that somebody measured, metres by person (the lifter).
-    - ``same_people``: whoever is dressed like one person of an earlier shot, and like no other, goes on under their
-      number after a cut (the lifter).
+    - ``same_people``: after a cut, who is dressed like one person before it, and no other, goes on (the lifter).
     - ``body_path``: a user's SMPL file. ``weights_path``: a user's weights. None takes what ships.
 
     Raises ``ChorosError`` on an unknown name, an option or a part that the system does not have, a device that is not

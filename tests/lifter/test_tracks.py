@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from choros.lifter.tracks import FEWEST, STRETCH, boxes_around
+from choros.lifter.tracks import FEWEST, OUTERMOST, STRETCH, boxes_around, hidden_share
 from choros.tracking.likelihood import shape_of
 
 BOX = np.array([[100.0, 50.0, 160.0, 250.0]])
@@ -30,7 +30,7 @@ def test_an_arm_that_is_raised_raises_one_side():
     now = keypoints_in_it()
     top = now[0, :, 1].argmin()
     now[0, top, 1] -= 25
-    np.testing.assert_allclose(around(now), BOX - [0, 25, 0, 0], atol=1e-4)
+    np.testing.assert_allclose(around(now), BOX - [0, 25 * OUTERMOST, 0, 0], atol=1e-4)
 
 
 def test_nobody_grows_or_shrinks_at_once():
@@ -52,3 +52,11 @@ def test_keypoints_that_are_not_sure_move_nothing():
         (now if now_faint else then)[0, FEWEST - 1, 2] = 0.9
         np.testing.assert_allclose(around(now, then), BOX + 7, atol=1e-4)
     assert boxes_around(np.zeros((0, 17, 3)), np.zeros((0, 17, 3)), np.zeros((0, 4)), 0.3).shape == (0, 4)
+
+
+def test_how_much_of_people_is_hidden():
+    """Of the smaller of two, whichever is before the other."""
+    boxes = np.array([[0, 0, 10, 40], [5, 0, 45, 80], [100, 0, 110, 10]], float)
+    np.testing.assert_allclose(hidden_share(boxes), [0.5, 0.5, 0])
+    assert hidden_share(np.zeros((2, 4))).tolist() == [0, 0]
+    assert hidden_share(np.zeros((0, 4))).shape == (0,)

@@ -132,8 +132,8 @@ def lively() -> ComotionNetwork:
 
 
 MAKERS = {
-    "lifter": lambda detector: LifterSystem(finder=PersonFinder(detector, Painted())),
-    "comotion": lambda detector: Comotion(detector=detector, keypoints=Painted(), network=lively()),
+    "lifter": lambda detector: LifterSystem(finder=PersonFinder(detector, Standing())),
+    "comotion": lambda detector: Comotion(detector=detector, keypoints=Standing(), network=lively()),
     "toy": ToySystem,
 }
 

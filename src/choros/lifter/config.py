@@ -21,7 +21,8 @@ class LifterSystemConfig:
 
     accurate: bool = False
     search_s: float = 0.0  # between searches for people, see `tracking.pace`; 0 searches every frame
-    search_iou: float = 0.2  # of two people who are tracked, above which the next frame is searched
+    #: Of a tracked person's box, in that of another: above it the next frame is searched.
+    search_share: float = 0.3
     lift: LiftConfig = field(default_factory=LiftConfig)
     life: LifeRules = field(default_factory=LifeRules)
     box: BoxRules = field(default_factory=BoxRules)

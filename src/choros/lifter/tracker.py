@@ -26,7 +26,7 @@ from choros.lifter.tracks import (
     boxes_around,
     coast,
     fields,
-    overlap_with_others,
+    hidden_share,
     remember_appearance,
     remember_outlines,
     remember_speed,
@@ -89,8 +89,10 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         return self._dressed(people, image), which[apart]
 
     def crowded(self, tracks: Tracks) -> bool:
-        """Whether anybody may stand before anybody else, seen or not."""
-        return bool((overlap_with_others(boxes_of(tracks["box"])) > self._config.search_iou).any())
+        """Whether anybody shown may stand before another, seen or not, or somebody was not where they were read."""
+        missed = (tracks["searched_score"] > 0) & (tracks["detection"] < 0)
+        hidden = hidden_share(boxes_of(tracks["box"][tracks["id"] > 0]))
+        return bool(missed.any() or (hidden > self._config.search_share).any())
 
     def begin_shot(self, left: Tracks) -> None:
         """Nothing is known of camera and floor; who is followed may be known again, if that is wanted."""

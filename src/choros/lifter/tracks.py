@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.keypoints import box_iou
+from choros.keypoints import box_area, box_iou, box_overlap
 from choros.lifter.shape_estimator import FIELDS
 from choros.tracking import box_filter
 from choros.tracking.appearance import PARTS, Colours, remember
@@ -20,6 +20,8 @@ Indices = NDArray[np.intp]
 
 #: Keypoints that tell where a box went, and how much it may change from frame to frame.
 FEWEST, STRETCH = 4, 1.25
+#: How much the outermost of them tell of each side; the rest is told by the middle one of all, which errs less.
+OUTERMOST = 0.7
 
 
 def fields(hidden_width: int) -> list[Any]:
@@ -45,9 +47,10 @@ def boxes_around(
     expected_px: NDArray[np.floating],  # (n, 4) xyxy boxes
     confident: float,
 ) -> NDArray[np.float32]:  # (n, 4)
-    """Boxes that lie around keypoints as boxes did when last seen: each side has moved as the outermost keypoint there.
+    """Boxes that lie around keypoints as boxes did when last seen.
 
-    Only keypoints count that are ``confident`` now and were then; with fewer than `FEWEST` the box is as expected.
+    Each side has moved as the outermost keypoint there (`OUTERMOST`), and with all of them. Only keypoints count that
+    are ``confident`` now and were then; with fewer than `FEWEST` the box is as expected.
     """
     height = (expected_px[:, 3] - expected_px[:, 1])[:, None, None]
     middle = 0.5 * (expected_px[:, None, :2] + expected_px[:, None, 2:])
@@ -57,11 +60,22 @@ def boxes_around(
     sure |= ~enough
     low_moved = np.where(sure, now, np.inf).min(1) - np.where(sure, then, np.inf).min(1)
     high_moved = np.where(sure, now, -np.inf).max(1) - np.where(sure, then, -np.inf).max(1)
-    moved = np.where(enough[:, 0], np.concatenate([low_moved, high_moved], -1), 0) + expected_px
+    outer = np.concatenate([low_moved, high_moved], -1)
+    with_all = np.tile(np.ma.median(np.ma.array(now - then, mask=np.tile(~sure, 2)), 1).filled(0), 2)
+    told = OUTERMOST * outer + (1 - OUTERMOST) * with_all
+    moved = np.where(enough[:, 0], told, 0) + expected_px
     size = expected_px[:, 2:] - expected_px[:, :2]
     half = 0.5 * np.clip(moved[:, 2:] - moved[:, :2], size / STRETCH, size * STRETCH)
     middle = 0.5 * (moved[:, :2] + moved[:, 2:])
     return np.concatenate([middle - half, middle + half], -1).astype(np.float32)
+
+
+def hidden_share(boxes_px: Floats) -> Floats:
+    """Share of each box, (n, 4), that another box covers at most, or that it covers of a smaller one, (n,)."""
+    area = np.maximum(box_area(boxes_px), 1.0)
+    share = box_overlap(boxes_px, boxes_px) / np.minimum(area[:, None], area)
+    np.fill_diagonal(share, 0)
+    return share.max(-1, initial=0)
 
 
 def overlap_with_others(boxes_px: Floats) -> Floats:
