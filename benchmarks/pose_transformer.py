@@ -1,6 +1,6 @@
 """The pose transformer on motion it never saw: predictions and gaps, against what needs no learning and the infiller.
 
-    python benchmarks/pose_transformer.py --mocap ../shared/assets/mocap --weights poses.safetensors
+    python benchmarks/pose_transformer.py --mocap ../shared/assets/mocap
 
 Held-out clips at 30 frames/s before a camera 5 m away. From up to 128 frames the pose 1, 5, 10 and 25 frames later is
 said, and gaps of 5 to 60 frames are filled, from observations as they are and with the errors of tracking on them.
@@ -129,7 +129,7 @@ def main() -> None:
     )
     parser.add_argument("--mocap", type=Path, help="folder of motion capture, of which a part is held out")
     parser.add_argument("--test", type=Path, help="packed .npz to test on instead")
-    parser.add_argument("--weights", type=Path, required=True, help="of the pose transformer")
+    parser.add_argument("--weights", type=Path, help="of the pose transformer; those that ship if not given")
     parser.add_argument("--clips", type=int, help="at most so many clips")
     parser.add_argument("--no-infiller", action="store_true", help="without GLAMR's, which takes a while")
     options = parser.parse_args()

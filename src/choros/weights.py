@@ -90,6 +90,12 @@ SHIPPED = (
     ),
     Shipped("infiller", PACKAGE / "glamr/data/infiller.safetensors", "motion nobody saw", "Apache-2.0"),
     Shipped("trajectory", PACKAGE / "glamr/data/trajectory.safetensors", "paths in the world", "Apache-2.0"),
+    Shipped(
+        "pose-transformer",
+        PACKAGE / "fourdhumans/data/pose_transformer.safetensors",
+        "poses over time, for 4DHumans",
+        "Apache-2.0",
+    ),
     Shipped("lifter", PACKAGE / "lifter/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 

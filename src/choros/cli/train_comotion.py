@@ -29,8 +29,7 @@ class Comotion(WatchOptions, RunOptions):
     """Everyone's motion straight from pixels, taught in three stages of longer and longer clips."""
 
     recipe: Literal["small", "answers", "paper"] = "small"
-    """small: the embedded size, on synthetic scenes. answers: a smaller one that takes nothing but MoveNet's answers,
-    also on sketches. paper: everything as published, on the sets of --data."""
+    """small: the embedded size, on scenes. answers: smaller, on MoveNet's answers, also sketched. paper: on --data."""
     weights: OptionalFile = None
     """Begin with the weights that an earlier run wrote, at the step they are of."""
     stages: Annotated[tuple[int, ...], arg(metavar="1..3")] = (1, 2, 3)

@@ -42,7 +42,7 @@ class TimedLayer(TransformerLayer):
 
 
 class PoseTransformer(nn.Module):
-    """The network and its use. Get one with `PoseTransformer.load`."""
+    """The network and its use. Get the one that ships with `PoseTransformer.load`."""
 
     def __init__(self, config: PoseTransformerConfig | None = None) -> None:
         super().__init__()
@@ -59,12 +59,12 @@ class PoseTransformer(nn.Module):
         self.shares = perceptron(width, width, OFFERS * PARTS, out_scale=0.01)
 
     @classmethod
-    def load(cls, path: str | Path) -> PoseTransformer:
-        """One that ``choros train pose-transformer`` wrote.
+    def load(cls, path: str | Path | None = None) -> PoseTransformer:
+        """The pose transformer that ships, or a file that ``choros train pose-transformer`` wrote.
 
         Raises `ChorosError` if the file is missing or holds something else.
         """
-        tensors, metadata = weights.load(path, SYSTEM)
+        tensors, metadata = weights.load(weights.shipped(SYSTEM) if path is None else path, SYSTEM)
         network = cls(PoseTransformerConfig(**metadata["config"]))
         network.load_state_dict(tensors)
         return network.eval()
