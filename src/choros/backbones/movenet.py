@@ -8,6 +8,8 @@ by onnxruntime, whose graph comes from `tools/build_trunk_graph.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -84,6 +86,49 @@ class Separable(nn.Module):
         return functional.relu_(self.pointwise(self.depthwise(x)))
 
 
+def mobilenet_stages(widths: Sequence[int]) -> nn.ModuleList:
+    """MobileNetV2's seven stages, of ``widths`` channels, the stem's first."""
+    stages = nn.ModuleList()
+    for n_in, n_out, (blocks, stride) in zip(widths[:-1], widths[1:], STAGES, strict=True):
+        expansion = 6 if stages else 1
+        first = InvertedResidual(n_in, n_out, stride, expansion)
+        more = (InvertedResidual(n_out, n_out, 1, expansion) for _ in range(blocks - 1))
+        stages.append(nn.Sequential(first, *more))
+    return stages
+
+
+def pyramid_laterals(top: int, widths: Sequence[int]) -> nn.ModuleList:
+    """What brings ``top`` channels at 1/32, and the stages at 1/16, 1/8 and 1/4, down to those of the pyramid."""
+    channels = (top, widths[4], widths[3], widths[2])
+    return nn.ModuleList(nn.Conv2d(n_in, n_out, 1) for n_in, n_out in zip(channels, PYRAMID, strict=True))
+
+
+def pyramid_smooth() -> nn.ModuleList:
+    """What smooths each level of the pyramid once it is joined, coarse to fine."""
+    return nn.ModuleList([Separable(64, 32), Separable(32, 24), Separable(24, 24)])
+
+
+def each_stage(stages: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    """What every stage makes of the stem's features."""
+    features = []
+    for stage in stages:
+        x = stage(x)
+        features.append(x)
+    return features
+
+
+def finest_of_pyramid(
+    coarsest: Tensor, stages: Sequence[Tensor], laterals: nn.ModuleList, smooths: nn.ModuleList
+) -> Tensor:
+    """The pyramid at 1/4, joined from ``coarsest`` at 1/32 and what the stages made, level by level."""
+    pyramid = coarsest
+    finer = (stages[3], stages[2], stages[1])  # at 1/16, 1/8 and 1/4
+    for lateral, smooth, features in zip(laterals[1:], smooths, finer, strict=True):
+        above = functional.interpolate(pyramid, scale_factor=2.0, mode="bilinear")
+        pyramid = smooth(above + lateral(features))
+    return pyramid
+
+
 class MoveNetTrunk(nn.Module):
     """An `ImageTrunk`: MoveNet's own answers and its pyramid at 1/4, MobileNetV2 at 1/8, 1/16 and, narrowed, 1/32.
 
@@ -100,18 +145,10 @@ class MoveNetTrunk(nn.Module):
         self.variant, widths = variant, WIDTHS[variant]
         self.channels = (sum(HEADS.values()), PYRAMID[3], widths[3], widths[5], PYRAMID[0])
         self.stem = SameConv2d(3, widths[0], 3, 2)
-        self.stages = nn.ModuleList()
-        for n_in, n_out, (blocks, stride) in zip(widths[:-1], widths[1:], STAGES, strict=True):
-            expansion = 6 if self.stages else 1
-            first = InvertedResidual(n_in, n_out, stride, expansion)
-            more = (InvertedResidual(n_out, n_out, 1, expansion) for _ in range(blocks - 1))
-            self.stages.append(nn.Sequential(first, *more))
+        self.stages = mobilenet_stages(widths)
         self.top = SameConv2d(widths[7], 1280)
-        self.laterals = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, 1)
-            for n_in, n_out in zip((1280, widths[4], widths[3], widths[2]), PYRAMID, strict=True)
-        )
-        self.smooth = nn.ModuleList([Separable(64, 32), Separable(32, 24), Separable(24, 24)])
+        self.laterals = pyramid_laterals(1280, widths)
+        self.smooth = pyramid_smooth()
         self.heads = nn.ModuleDict(
             {name: nn.Sequential(Separable(24, 96), nn.Conv2d(96, n_out, 1)) for name, n_out in HEADS.items()}
         )
@@ -134,16 +171,9 @@ class MoveNetTrunk(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W), RGB in 0..1, sides multiples of 32, to the maps named in ``MAPS``."""
         x = self.stem((images * 2 - 1).contiguous(memory_format=torch.channels_last))
-        stages = []
-        for stage in self.stages:
-            x = stage(x)
-            stages.append(x)
-        coarsest = self.laterals[0](self.top(x))
-        pyramid = coarsest
-        finer = (stages[3], stages[2], stages[1])  # at 1/16, 1/8 and 1/4
-        for lateral, smooth, features in zip(self.laterals[1:], self.smooth, finer, strict=True):
-            above = functional.interpolate(pyramid, scale_factor=2.0, mode="bilinear")
-            pyramid = smooth(above + lateral(features))
+        stages = each_stage(self.stages, x)
+        coarsest = self.laterals[0](self.top(stages[-1]))
+        pyramid = finest_of_pyramid(coarsest, stages, self.laterals, self.smooth)
         answers = torch.cat([head(pyramid) for head in self.heads.values()], 1)
         maps = (answers, pyramid, stages[2], stages[4], coarsest)
         return [

@@ -10,10 +10,18 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from choros import weights
-from choros.backbones.movenet import PYRAMID, STAGES, WIDTHS, InvertedResidual, SameConv2d, Separable
+from choros.backbones.movenet import (
+    WIDTHS,
+    SameConv2d,
+    Separable,
+    each_stage,
+    finest_of_pyramid,
+    mobilenet_stages,
+    pyramid_laterals,
+    pyramid_smooth,
+)
 from choros.detection.own import CROP_SIZE, SYSTEM
 from choros.skeleton import COCO17
 
@@ -28,32 +36,17 @@ class KeypointNetwork(nn.Module):
         super().__init__()
         widths = WIDTHS["lightning"]
         self.stem = SameConv2d(3, widths[0], 3, 2)
-        self.stages = nn.ModuleList()
-        for n_in, n_out, (blocks, stride) in zip(widths[:-1], widths[1:], STAGES, strict=True):
-            expansion = 6 if self.stages else 1
-            first = InvertedResidual(n_in, n_out, stride, expansion)
-            more = (InvertedResidual(n_out, n_out, 1, expansion) for _ in range(blocks - 1))
-            self.stages.append(nn.Sequential(first, *more))
-        self.laterals = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, 1)
-            for n_in, n_out in zip((widths[7], widths[4], widths[3], widths[2]), PYRAMID, strict=True)
-        )
-        self.smooth = nn.ModuleList([Separable(64, 32), Separable(32, 24), Separable(24, 24)])
+        self.stages = mobilenet_stages(widths)
+        self.laterals = pyramid_laterals(widths[7], widths)
+        self.smooth = pyramid_smooth()
         self.head = nn.Sequential(Separable(24, 96), nn.Conv2d(96, len(COCO17), 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Crops (B, 3, H, W), RGB in -1..1, sides multiples of 32, to logits (B, 17, H / 4, W / 4)."""
         x = self.stem(images.contiguous(memory_format=torch.channels_last))
-        stages = []
-        for stage in self.stages:
-            x = stage(x)
-            stages.append(x)
-        pyramid = self.laterals[0](x)
-        finer = (stages[3], stages[2], stages[1])  # at 1/16, 1/8 and 1/4
-        for lateral, smooth, features in zip(self.laterals[1:], self.smooth, finer, strict=True):
-            above = functional.interpolate(pyramid, scale_factor=2.0, mode="bilinear")
-            pyramid = smooth(above + lateral(features))
-        maps: Tensor = self.head(pyramid)
+        stages = each_stage(self.stages, x)
+        coarsest = self.laterals[0](stages[-1])
+        maps: Tensor = self.head(finest_of_pyramid(coarsest, stages, self.laterals, self.smooth))
         return maps
 
     def freeze(self, stages: int) -> None:
