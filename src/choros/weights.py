@@ -7,14 +7,17 @@ run code from a file.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+NetworkT = TypeVar("NetworkT", bound="nn.Module")
 
 PACKAGE = Path(__file__).parent
 
@@ -131,6 +134,19 @@ def load(path: str | Path, expected_system: str) -> tuple[dict[str, Tensor], dic
     except (SafetensorError, OSError, ValueError) as error:
         raise ChorosError(f"{path} is not a safetensors file that can be read ({error}).") from error
     return tensors, metadata
+
+
+def load_network(
+    make: Callable[[dict[str, Any]], NetworkT], system: str, path: str | Path | None
+) -> NetworkT:
+    """What ``make`` gives for the configuration of a file (None: the one that ships), with its weights, to be used.
+
+    Raises ``ChorosError`` as `load` does.
+    """
+    tensors, metadata = load(shipped(system) if path is None else path, system)
+    network = make(metadata["config"])
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def save(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

@@ -24,9 +24,8 @@ _PIXELS = Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 class OwnKeypoints(TopDownKeypoints):
     """The network that ships, or one in a file that ``choros train keypoints`` wrote.
 
-    Confidence is the largest value of a map: of 72 people whom training held back it was the chance that a keypoint is
-    right (as of `movenet.chance_of_right`) to .1. Thread-safe and without state. Raises ``ChorosError`` where
-    ``weights_path`` is of something else.
+    Confidence is the largest value of a map; how often keypoints of one are right was not measured for these weights.
+    Thread-safe and without state. Raises ``ChorosError`` where ``weights_path`` is of something else.
     """
 
     def __init__(self, threads: int = 2, weights_path: Path | None = None, device: Device = CPU) -> None:

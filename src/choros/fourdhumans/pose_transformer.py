@@ -64,10 +64,7 @@ class PoseTransformer(nn.Module):
 
         Raises `ChorosError` if the file is missing or holds something else.
         """
-        tensors, metadata = weights.load(weights.shipped(SYSTEM) if path is None else path, SYSTEM)
-        network = cls(PoseTransformerConfig(**metadata["config"]))
-        network.load_state_dict(tensors)
-        return network.eval()
+        return weights.load_network(lambda config: cls(PoseTransformerConfig(**config)), SYSTEM, path)
 
     def forward(self, window: Window) -> Tensor:
         """Tokens (M, TOKEN) of the M instants that are asked for, in the order of the batch."""

@@ -88,10 +88,7 @@ class MotionInfiller(nn.Module):
 
         Raises `ChorosError` if the file is missing or holds something else.
         """
-        tensors, metadata = weights.load(weights.shipped(SYSTEM) if path is None else path, SYSTEM)
-        network = cls(InfillerConfig(**metadata["config"]))
-        network.load_state_dict(tensors)
-        return network.eval()
+        return weights.load_network(lambda config: cls(InfillerConfig(**config)), SYSTEM, path)
 
     def see(self, window: Window) -> Tensor:
         """The context (B, window, width) of what was seen."""

@@ -104,10 +104,7 @@ class TrajectoryPredictor(nn.Module):
 
         Raises `ChorosError` if the file is missing or holds something else.
         """
-        tensors, metadata = weights.load(weights.shipped(SYSTEM) if path is None else path, SYSTEM)
-        network = cls(TrajectoryConfig(**metadata["config"]))
-        network.load_state_dict(tensors)
-        return network.eval()
+        return weights.load_network(lambda config: cls(TrajectoryConfig(**config)), SYSTEM, path)
 
     def posterior(self, context: Tensor, ego: Tensor, lengths: Tensor) -> Gaussian:
         """Which path it was: the path of ``ego`` (B, T, 11) from the origin, facing +y."""

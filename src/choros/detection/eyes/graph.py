@@ -27,8 +27,7 @@ class OnnxGraph:
     """A network in ``path`` that takes pictures (n, 3, H, W); may be run from several threads.
 
     ``free_size`` is what height and width become where the graph leaves them free; ``weights`` are those that the file
-    only names. Raises ``ChorosError`` where the
-    file is missing or no network, takes anything else, or does not run.
+    only names. Raises ``ChorosError`` where the file is missing or no network, takes anything else, or does not run.
     """
 
     def __init__(

@@ -230,7 +230,8 @@ def sketched(frames: int, share: float) -> tuple[ClipSource, ClipSource]:
 
 
 #: For a network that takes MoveNet's answers alone: sketches beside scenes, and real pictures with ``--data``.
-ANSWERS = Recipe(
+ANSWERS = replace(
+    SMALL,
     network="answers",
     stages=(
         TrainingStage(
@@ -278,11 +279,7 @@ ANSWERS = Recipe(
             reuse=8.0,
         ),
     ),
-    held_out=ClipSource("scenes", 24, clips_per_scene=1, aspect=WIDE),
-    held_out_clips=4,
-    people=4,  # fewer than the paper's, so that few places in a batch stay empty
-    ema=0.998,
-    held_out_every=300,
+    people=4,
 )
 
 RECIPES = {"paper": PAPER, "small": SMALL, "answers": ANSWERS}
