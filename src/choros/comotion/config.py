@@ -97,6 +97,6 @@ PRESETS["answers"] = replace(
     attention_width=96,
     head_width=24,
     token_width=144,
-    encoder_width=256,
+    encoder_width=224,
     hidden_width=192,
 )
