@@ -9,6 +9,7 @@ in place of three alike, which onnxruntime multiplies ten times as fast. Needs o
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +31,8 @@ def head_of(model: ModelProto, gather: NodeProto) -> list[NodeProto]:
     """From its first convolution to the last: what makes the map that ``gather`` reads, if nothing else reads it."""
     makers = {name: node for node in model.graph.node for name in node.output}
     transpose = makers[gather.input[0]]
-    chain, node = [], makers[transpose.input[0]]
+    chain: list[NodeProto] = []
+    node = makers[transpose.input[0]]
     while node.op_type in ("Conv", "Relu"):
         chain.insert(0, node)
         if node.op_type == "Conv" and any(a.name == "group" and a.i > 1 for a in node.attribute):
@@ -60,7 +62,7 @@ def read_where_asked(model: ModelProto, gather: NodeProto, side: int, channels: 
         numpy_helper.from_array(value.astype(np.int64), name[key]) for key, value in constants.items()
     )
 
-    def node(kind: str, inputs: list[str], output: str, **attributes: object) -> NodeProto:
+    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> NodeProto:
         return helper.make_node(kind, inputs, [output], f"{own} {kind} {output}", **attributes)
 
     places = gather.input[1]  # (n, 3) int64: of the batch, row, column
