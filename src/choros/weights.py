@@ -42,6 +42,12 @@ SHIPPED = (
     Shipped("pose-prior", PACKAGE / "body/data/pose_prior.npz", "likely poses of the body", "Apache-2.0"),
     Shipped("nanodet", _DETECTION / "nanodet_g.onnx", "person detector NanoDet-g", "Apache-2.0"),
     Shipped(
+        "nanodet-int8",
+        _DETECTION / "nanodet_g-int8.onnx",
+        "that detector in eight bits, of people alone",
+        "Apache-2.0",
+    ),
+    Shipped(
         "movenet-lightning",
         _DETECTION / "movenet-lightning.onnx",
         "keypoints, fast",

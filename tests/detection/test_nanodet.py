@@ -1,16 +1,25 @@
 """NanoDet's input geometry, decoding of heads made by hand, and suppression against a naive reference."""
 
+import platform
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from choros.crops import CornerLetterbox
-from choros.detection import NanoDet
+from choros.detection import NanoDet, PersonFinder, nanodet
 from choros.detection.nanodet import decode, network_input, suppress_overlapping
 from choros.errors import ChorosError
+from choros.keypoints import box_iou
+from choros.weights import shipped
+
+CPU = Path("/proc/cpuinfo")
+PICTURE = (
+    Path(__file__).parents[3] / "shared/assets/pictures/mmpose_fixtures/coco/000000196141.jpg"
+)  # four people stand in it
 
 
 def test_network_input_is_bgr_normalised_and_padded() -> None:
@@ -130,3 +139,49 @@ def test_other_images_are_refused(detector: NanoDet, image: np.ndarray) -> None:
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(ChorosError, match=r"nothing\.onnx"):
         NanoDet(weights=tmp_path / "nothing.onnx")
+
+
+needs_sums = pytest.mark.skipif(
+    CPU.is_file() and "vnni" not in CPU.read_text() and platform.machine() == "x86_64",
+    reason="sums of eight bits overflow in this processor, which is told and goes without",
+)
+
+
+def weights_of(detector: NanoDet) -> object:
+    return detector.identity()["weights"]
+
+
+@needs_sums
+def test_eight_bits_see_about_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = cv2.resize(np.random.default_rng(5).integers(0, 256, (12, 16, 3), np.uint8), (256, 192))
+    letterbox = CornerLetterbox.fit(192, 256, 256)
+    blob = network_input(image, letterbox)
+    exact, rounded = NanoDet(), NanoDet(rounded=True)
+    assert weights_of(exact) != weights_of(rounded)
+    logits, seen = (nanodet._logits(detector._network, blob) for detector in (exact, rounded))
+    assert 0 < np.abs(seen - logits).mean() < 0.15 * np.abs(logits - logits.mean()).mean()
+    monkeypatch.setattr(nanodet, "OVERFLOW", 0.001)  # less than rounding alone does
+    assert weights_of(NanoDet(rounded=True)) == weights_of(exact)
+
+
+@needs_sums
+@pytest.mark.skipif(not PICTURE.is_file(), reason="needs the pictures of ../shared")
+def test_eight_bits_find_the_same_people() -> None:
+    image = cv2.cvtColor(np.asarray(cv2.imread(str(PICTURE))), cv2.COLOR_BGR2RGB)
+    (boxes, scores), (seen, seen_scores) = (NanoDet(rounded=r).detect(image) for r in (False, True))
+    sure = scores > 0.5
+    overlap = box_iou(boxes[sure], seen)
+    assert sure.sum() >= 4
+    assert (overlap.max(-1) > 0.85).all()
+    assert np.abs(seen_scores[overlap.argmax(-1)] - scores[sure]).max() < 0.15
+
+
+@needs_sums
+def test_only_fast_finders_round() -> None:
+    def weights(**how: bool) -> object:
+        return weights_of(PersonFinder.default(**how).detector)  # type: ignore[arg-type]
+
+    assert weights(fast=True) == weights_of(NanoDet(rounded=True))
+    assert weights(fast=False) == weights(fast=True, exact=True) == weights_of(NanoDet())
+    own = NanoDet(weights=shipped("nanodet"), rounded=True)  # of which there are none in eight bits
+    assert weights_of(own) == weights_of(NanoDet())

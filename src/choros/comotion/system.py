@@ -88,7 +88,11 @@ class Comotion:
         self._place = device.identity(str(place))
         threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
         detector = detector or NanoDet(
-            (416, 640) if accurate else (320, 576), 0.25 if accurate else 0.30, threads=threads, device=device
+            (416, 640) if accurate else (320, 576),
+            0.25 if accurate else 0.30,
+            threads=threads,
+            device=device,
+            rounded=not accurate,
         )
         self.finder = PersonFinder.default(
             not accurate, detector=detector, keypoints=keypoints, device=device

@@ -69,17 +69,19 @@ class PersonFinder:
         detector: Detector | None = None,
         keypoints: KeypointEstimator | None = None,
         device: Device = CPU,
+        exact: bool = False,
     ) -> "PersonFinder":
         """The embedded networks: NanoDet with MoveNet Lightning (fast) or Thunder (more accurate).
 
-        Fast also looks at smaller pictures, which finds as many people, and at fewer faint ones, which does not.
+        Fast also looks at smaller pictures, which finds as many people, and at fewer faint ones, which does not; and
+        it lets NanoDet round, unless it is to be ``exact``, the same on every machine but for the last digits.
         ``detector`` and ``keypoints`` take the place of one of them. Raises `ChorosError` where onnxruntime has no
         such ``device``.
         """
         options = FinderOptions(min_score=0.30) if fast else FinderOptions()
         sizes = (320, 576) if fast else (416, 640)
         return cls(
-            detector or NanoDet(sizes, options.min_score, device=device),
+            detector or NanoDet(sizes, options.min_score, device=device, rounded=fast and not exact),
             keypoints or MoveNet("lightning" if fast else "thunder", device=device),
             options,
         )
