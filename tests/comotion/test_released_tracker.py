@@ -1,13 +1,16 @@
 """The released CoMotion as a tracker: births, lives and ends with networks that see what a picture's first row says."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 
 from choros.body import BodyModel
+from choros.cli.main import main
 from choros.comotion.options import ComotionOptions
 from choros.comotion.released import files
-from choros.comotion.released.detection import Detector, Found
+from choros.comotion.released.detection import Found
 from choros.comotion.released.files import (
     DETECTION,
     REFERENCE,
@@ -19,11 +22,13 @@ from choros.comotion.released.files import (
 from choros.comotion.released.points import LIMBS, best_of, likeness
 from choros.comotion.released.system import ReleasedComotion
 from choros.comotion.released.tracker import ReleasedRules, ReleasedTracker
-from choros.comotion.released.update import Updated, Updater
+from choros.comotion.released.update import Updated
 from choros.comotion.system import make
 from choros.devices import CPU
 from choros.errors import ChorosError
+from choros.motion import Motion
 from choros.tracking.online import OnlineStream
+from choros.video import VideoWriter
 
 SIDE = 512
 DEPTH_M, STEP_M = 5.0, 1 / 32
@@ -163,8 +168,10 @@ def test_files_are_asked_for_by_name(tmp_path):
         load_released(tmp_path)
 
 
-def test_released_files_come_in_by_the_same_door(tmp_path, monkeypatch):
+def test_released_files_come_in_by_the_same_door(tmp_path, monkeypatch, capsys):
     """Small networks in place of theirs, written as theirs are: `--weights` finds, loads and follows."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
     monkeypatch.setattr(files, "Detector", SeesRows)
     monkeypatch.setattr(files, "Updater", Follows)
     monkeypatch.setattr(files, "load_into", lambda network, path: None)
@@ -173,18 +180,29 @@ def test_released_files_come_in_by_the_same_door(tmp_path, monkeypatch):
              REFINEMENT: ("feedback_gru_update.fz.weight", "tokens_to_hidden.1.weight", "get_px_key.weight",
                           "encode_smpl.l1.weight")}  # fmt: skip
     for file, keys in names.items():
-        torch.save({key: torch.zeros(1) for key in keys}, tmp_path / file)
-    torch.save({"mean_pose": MEAN_POSE.flatten()}, tmp_path / REFERENCE)
-    assert is_released(tmp_path)
-    assert is_released(tmp_path / REFINEMENT)
-    system = make(ComotionOptions(weights_path=tmp_path, body_path="open"), device=CPU, threads=1)
+        torch.save({key: torch.zeros(1) for key in keys}, theirs / file)
+    torch.save({"mean_pose": MEAN_POSE.flatten()}, theirs / REFERENCE)
+    assert is_released(theirs)
+    assert is_released(theirs / REFINEMENT)
+    system = make(ComotionOptions(weights_path=theirs, body_path="open"), device=CPU, threads=1)
     assert isinstance(system, ReleasedComotion)
     assert system.stream(K).update(picture(0.5), 0.0).rows["person"].tolist() == [1]
-    other = make(ComotionOptions(weights_path=tmp_path, body_path="open"), device=CPU, threads=1)
+    other = make(ComotionOptions(weights_path=theirs, body_path="open"), device=CPU, threads=1)
     assert system.identity() == other.identity()
     with pytest.raises(ChorosError, match="detector"):
-        make(
-            ComotionOptions(weights_path=tmp_path, body_path="open"), device=CPU, threads=1, detector=object()
-        )
-    assert Detector is not files.Detector
-    assert Updater is not files.Updater
+        make(ComotionOptions(weights_path=theirs, body_path="open"), device=CPU, threads=1, detector=object())
+    write_video(tmp_path / "clip.mp4", picture(0.5))
+    main(["track", str(tmp_path / "clip.mp4"), "--system", "comotion", "--weights", str(theirs), "--body", "open",
+          "-o", str(tmp_path / "out")])  # fmt: skip
+    said = capsys.readouterr().out
+    assert said.count("not for commerce") == 2
+    assert Motion.load(tmp_path / "out" / "motion.npz").header.system == "comotion"
+    with pytest.raises(SystemExit):
+        main(["track", str(tmp_path / "clip.mp4"), "--system", "comotion", "--weights", str(theirs)])
+    assert "SMPL" in capsys.readouterr().err
+
+
+def write_video(path, image):
+    with VideoWriter(path, SIDE, SIDE, Fraction(5)) as writer:
+        for _ in range(2):
+            writer.write(image)

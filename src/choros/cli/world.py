@@ -57,11 +57,12 @@ class World:
 
     def _say_licence(self) -> None:
         """Under which terms a checkpoint of GLAMR's authors is."""
-        from choros.glamr.networks import RELEASED_LICENCE, is_released
+        from choros.checkpoints import what_is
 
         for path in (self.infiller, self.trajectory):
-            if path is not None and is_released(path):
-                print(f"{path}: of GLAMR's authors; {RELEASED_LICENCE}")
+            found = None if path is None else what_is(path)
+            if found is not None and found.terms is not None:
+                print(f"{path} is {found.what}; {found.terms}")
 
     def _bring(self) -> None:
         from choros import world

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from choros.glamr.released.trajectory import ReleasedPredictor
     from choros.glamr.trajectory import TrajectoryPredictor
 
-#: How the authors' files are to be used, as they say (NVlabs/GLAMR, LICENSE 3.3).
-RELEASED_LICENCE = "NVIDIA's source code licence for GLAMR: research and evaluation only"
-
 
 def is_released(path: str | Path) -> bool:
     """Whether a file is a checkpoint of GLAMR's authors."""

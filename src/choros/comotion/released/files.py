@@ -19,8 +19,6 @@ REFERENCE = "extra_smpl_reference.pt"
 #: Where they lie in the authors' folders, from that of the checkpoints.
 NEAR = (".", "smpl", "../smpl", "../data/smpl")
 
-LICENCE = "Apple's machine learning research model licence: research only, not for commerce"
-
 
 class Released(NamedTuple):
     """What is in the files."""
