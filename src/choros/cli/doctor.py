@@ -27,8 +27,7 @@ class Doctor:
     clip: Positional[Annotated[str | None, arg(metavar="[CLIP]", constructor=str, help_behavior_hint="")]] = (
         None
     )
-    """A video, picture, folder of pictures or stream: what it claims and holds, and what choros would do with it; or
-    a file of weights: whose it is, under which terms, and who takes it. Nothing in that is run."""
+    """A clip: what it claims and holds, and what choros would do with it; or a file of weights: whose they are."""
     seconds: Annotated[float, arg(metavar="SECONDS")] = 120
     """How much of the clip to look at."""
 
