@@ -30,6 +30,7 @@ from choros.glamr.config import FPS, InfillerConfig
 from choros.glamr.cvae import Gaussian
 from choros.glamr.infiller import POSE, SYSTEM, MotionInfiller, Window
 from choros.glamr.network_inputs import joints_about_pelvis, known_neighbours, rotations_at
+from choros.glamr.released.infiller import ReleasedInfiller
 from choros.training.glamr.losses import pose_error
 from choros.training.glamr.mocap_windows import (
     GappedPoses,
@@ -161,6 +162,7 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, required=True, help="where the trained autoencoder is kept")
     parser.add_argument("--weights", type=Path, help="of the infiller; those that ship if not given")
+    parser.add_argument("--released", type=Path, help="the checkpoint of GLAMR's authors, as another row")
     parser.add_argument("--gaps", type=int, default=3, help="per piece")
     parser.add_argument("--clips", type=int, help="at most so many clips")
     options = parser.parse_args()
@@ -184,6 +186,9 @@ def main() -> None:
         ),
         "infiller, reconstructed": lambda gap, k: infiller.reconstruct(gap.rotations, gap.visible)[None],
     }
+    if options.released:
+        released = ReleasedInfiller.load(options.released)
+        ways["GLAMR as released"] = lambda gap, k: released.infill(gap.rotations, gap.visible)
     gaps = gaps_of(held_out[: options.clips], options.gaps)
     truth = [hidden_joints(gap.rotations, gap) for gap in gaps]
     true_features = [kinetic_features(joints, FPS) for joints in truth]

@@ -26,6 +26,7 @@ from choros.evaluation.metrics.motion_quality import acceleration_error_mm_s2
 from choros.evaluation.metrics.world import global_errors_mm
 from choros.glamr.config import FPS, TRAJECTORY_PRESETS
 from choros.glamr.egocentric import ego_to_global
+from choros.glamr.released.trajectory import ReleasedPredictor
 from choros.glamr.trajectory import SYSTEM, TrajectoryPredictor
 from choros.training.glamr.mocap_windows import Walk, versions, walks_of
 from choros.training.glamr.recipe import TrajectoryRecipe
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument(
         "--steps", type=int, help="of each network trained here; as the one that ships if not given"
     )
+    parser.add_argument("--released", type=Path, help="the checkpoint of GLAMR's authors, as another row")
     parser.add_argument("--clips", type=int, help="at most so many clips")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -100,6 +102,10 @@ def main() -> None:
             in_the_world(walk, network.sample(walk.joints, SAMPLES, seed=k)) for k, walk in enumerate(walks)
         ]
         table.add_row(name, *figures(said, truth, samples))
+    if options.released:
+        released = ReleasedPredictor.load(options.released)
+        said = [in_the_world(walk, *released.predict_all([walk.joints])) for walk in walks]
+        table.add_row("GLAMR as released", *figures(said, truth, None))
     Console(width=120).print(table)
 
 

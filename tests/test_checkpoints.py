@@ -234,3 +234,16 @@ def test_a_header_or_an_archive_that_claims_too_much_is_not_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", bytes(65 << 20))
     assert "too much" in what_is(tmp_path / "bomb.pt").what
+
+
+def test_doctor_says_whose_weights_these_are(tmp_path, capsys):
+    torch.save(released(*RELEASED["GLAMR's motion infiller"][1:]), tmp_path / "infiller.ckpt")
+    main(["doctor", str(tmp_path / "infiller.ckpt")])
+    said = capsys.readouterr().out
+    assert "is GLAMR's motion infiller, as its authors released it" in said
+    assert "6 tensors, 23 numbers" in said  # 2 + 3 + 4 + 5 + 6, and 3 of the optimiser
+    assert "research and evaluation only" in said
+    assert "choros world --infiller" in said
+    main(["doctor", str(weights.shipped("infiller"))])
+    said = capsys.readouterr().out
+    assert "choros loads it" in said

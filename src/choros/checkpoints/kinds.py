@@ -37,6 +37,7 @@ class Checkpoint:
     system: str | None = None  # whose it is, such as "hmr2"; of choros's own files the one they are for
     loads: bool = False  # whether `choros.weights.load` reads it, for that system
     shapes: Mapping[str, Shape] = field(default_factory=dict)  # of its tensors, by their names
+    terms: str | None = None  # under which its makers give it out, where that is known
 
     def refusal(self) -> str:
         """One sentence: what it is, whether choros loads it, what to do."""
@@ -56,24 +57,34 @@ class Kind(NamedTuple):
     what: str
     signs: tuple[str, ...]
     mend: str = TAKE_OURS
+    terms: str | None = None
 
+
+#: How the two that have commands of their own are given.
+OF_COMOTION = "give its folder to `choros track --system comotion --weights`, with --body"
+OF_GLAMR = "give it to `choros world --{}`"
+APPLE = "Apple's machine learning research model licence: research only, not for commerce"
+NVIDIA = "NVIDIA's source code licence for GLAMR: research and evaluation only"
 
 #: The more telling ones first: a file that holds several networks is what its first sign says. Names as in the
 #: published code of each.
 KINDS = (
     Kind("comotion", "CoMotion's detection checkpoint, as its authors released it",
-         ("image_backbone.stem.", "image_backbone.project_0.", "detection_head.enc1.", "fuse_features.dc0.")),
+         ("image_backbone.stem.", "image_backbone.project_0.", "detection_head.enc1.", "fuse_features.dc0."),
+         OF_COMOTION, APPLE),
     Kind("comotion", "CoMotion's refinement checkpoint, as its authors released it",
-         ("feedback_gru_update.", "tokens_to_hidden.", "get_px_key.", "encode_smpl.")),
+         ("feedback_gru_update.", "tokens_to_hidden.", "get_px_key.", "encode_smpl."), OF_COMOTION, APPLE),
     Kind("hmr2", "HMR 2.0's network (4DHumans)", ("smpl_head.transformer.", "backbone.patch_embed. smpl_head.")),
     Kind("phalp", "PHALP's pose predictor (4DHumans)", ("pos_embedding_learned1", "transformer1.layers.")),
     Kind("phalp", "PHALP's appearance network, HMAR", ("texture_head.", "encoding_head.")),
     Kind("lart", "LART's network, which tells actions", ("apperance_encoder.", "action_head_kinetics.",
                                                          "action_head_ava.", "pose_shape_encoder. joint_encoder.")),
     Kind("glamr", "GLAMR's motion infiller, as its authors released it",
-         ("data_decoder.prior_temporal_net.", "data_decoder.p_z_mu_net.", "context_encoder.temporal_net.layers.")),
+         ("data_decoder.prior_temporal_net.", "data_decoder.p_z_mu_net.", "context_encoder.temporal_net.layers."),
+         OF_GLAMR.format("infiller"), NVIDIA),
     Kind("glamr", "GLAMR's trajectory predictor, as its authors released it",
-         ("data_decoder.prior_mlp.", "data_decoder.p_z_net.", "context_encoder.temporal_net.0.rnn_f.")),
+         ("data_decoder.prior_mlp.", "data_decoder.p_z_net.", "context_encoder.temporal_net.0.rnn_f."),
+         OF_GLAMR.format("trajectory"), NVIDIA),
     Kind("trace", "TRACE's head", ("cam_motion_head.", "bv_motion_out_layers.", "temp_smplpose_regressor.")),
     Kind("bev", "BEV's network, which TRACE takes as its image backbone", ("bv_pre_layers.", "bv_out_layers.")),
     Kind("romp", "ROMP's network", ("backbone.stage4. final_layers.",)),
@@ -231,7 +242,7 @@ def _told(path: Path, shapes: Mapping[str, Shape], container: str) -> Checkpoint
     names = "".join(f".{name}\n" for name in shapes)
     for kind in KINDS:
         if any(all(f".{part}" in names for part in sign.split()) for sign in kind.signs):
-            return Checkpoint(path, kind.what, kind.mend, kind.system, False, shapes)
+            return Checkpoint(path, kind.what, kind.mend, kind.system, False, shapes, kind.terms)
     if not shapes:
         return Checkpoint(path, f"{container} without weights in it", TAKE_OURS)
     first = next(iter(shapes))

@@ -6,6 +6,7 @@ import platform
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
@@ -14,6 +15,8 @@ from choros.cli.traces import traces
 from choros.errors import ChorosError
 
 CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "libx264")
+#: Ends of names of files of weights, which are no clips.
+OF_WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl")
 PACKAGES = ("torch", "numpy", "scipy", "safetensors", "av", "onnxruntime", "roma", "numba", "tyro")
 
 
@@ -24,7 +27,7 @@ class Doctor:
     clip: Positional[Annotated[str | None, arg(metavar="[CLIP]", constructor=str, help_behavior_hint="")]] = (
         None
     )
-    """A video, picture, folder of pictures or stream: what it claims and holds, and what choros would do with it."""
+    """A clip: what it claims and holds, and what choros would do with it; or a file of weights: whose they are."""
     seconds: Annotated[float, arg(metavar="SECONDS")] = 120
     """How much of the clip to look at."""
 
@@ -36,11 +39,28 @@ class Doctor:
         if self.clip is None:
             self._installation()
             return
+        if Path(self.clip).suffix.lower() in OF_WEIGHTS and Path(self.clip).is_file():
+            self._weights(Path(self.clip))
+            return
         if not self.seconds > 0:
             raise ChorosError(f"{self.seconds} s of a clip show nothing; give --seconds above 0.")
         from choros.cli.doctor_clip import tell
 
         tell(self.clip, self.seconds)
+
+    def _weights(self, path: Path) -> None:
+        from math import prod
+
+        from choros.checkpoints import what_is
+
+        found = what_is(path)
+        print(f"{path} is {found.what}")
+        if found.shapes:
+            numbers = sum(prod(shape) for shape in found.shapes.values())
+            print(f"{len(found.shapes)} tensors, {numbers:,} numbers")
+        if found.terms is not None:
+            print(f"terms: {found.terms}")
+        print("choros loads it" if found.loads else f"what to do: {found.mend}")
 
     def _installation(self) -> None:
         from rich.console import Console

@@ -57,6 +57,10 @@ _WRITTEN = {
 }
 
 
+#: The word for the embedded body where a file of a body is expected.
+EMBEDDED = Path("open")
+
+
 class Part(NamedTuple):
     """How a part of a system is named on the command line."""
 
@@ -102,8 +106,9 @@ class Networks:
 
     @property
     def body_file(self) -> Path | None:
-        """A user's SMPL file, to draw with."""
-        return self.given().get("body_path")
+        """A user's SMPL file, to draw with; None of the embedded body, also where that was asked for by its name."""
+        path: Path | None = self.given().get("body_path")
+        return None if path == EMBEDDED else path
 
     def check(self) -> None:
         """Refuse before any work what needs no network to be seen: options that do not fit, files not there."""
@@ -114,8 +119,10 @@ class Networks:
         for part in self.parts():
             systems.check_option(entry, part, "--" + PARTS[part].flag)
         for file in self.files():
-            if not file.is_file():
+            if not file.exists() and file != EMBEDDED:
                 raise ChorosError(f"{file}: no such file; check the path.")
+        if "weights_path" in self.given():
+            _say_terms(self.given()["weights_path"])
 
     def loaded(self, system: str | None = None, **more: Any) -> System:
         """The chosen system, or the one of that name, with all that was given and ``more``."""
@@ -124,6 +131,16 @@ class Networks:
             systems.check_option(systems.entry_of(system), part, "--" + PARTS[part].flag)
         parts = {part: PARTS[part].made(text, device) for part, text in self.parts().items()}
         return systems.load(system, device=self.device, dtype=self.dtype, **parts, **(self.given() | more))
+
+
+def _say_terms(path: Path) -> None:
+    """Under which terms weights are that somebody else gives out."""
+    from choros.checkpoints import what_is
+
+    for file in (path, *sorted(path.glob("*.pt"))) if path.is_dir() else (path,):
+        found = what_is(file)
+        if found.terms is not None:
+            print(f"{file} is {found.what}; {found.terms}")
 
 
 def with_flags(command: type[Command], without: tuple[str, ...] = ()) -> type[Command]:

@@ -33,6 +33,10 @@ class World:
     """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
     anew: Flag = False
     """Say poses anew also where people were seen, as the paper's program does: smoother, further from the picture."""
+    infiller: OptionalFile = None
+    """GLAMR's motion infiller: its authors' checkpoint, or what `choros train infiller` wrote."""
+    trajectory: OptionalFile = None
+    """GLAMR's trajectory predictor: its authors' checkpoint, or what `choros train trajectory` wrote."""
     device: Device = AUTO
     """Where networks run: auto (a CUDA GPU if there is one), cpu, cuda, cuda:1 or mps; in float32."""
     body: OptionalFile = None
@@ -45,10 +49,20 @@ class World:
         check_places("world", self.motion, [self.video] if self.video else [])
         self.motion = motion_file(self.motion)
         camera = self.camera if Path(self.camera).is_file() else None
-        check_output(self.output, self.motion, self.video, camera, self.body)
+        check_output(self.output, self.motion, self.video, camera, self.body, self.infiller, self.trajectory)
+        self._say_licence()
 
         with whole_or_not(self.output):
             self._bring()
+
+    def _say_licence(self) -> None:
+        """Under which terms a checkpoint of GLAMR's authors is."""
+        from choros.checkpoints import what_is
+
+        for path in (self.infiller, self.trajectory):
+            found = None if path is None else what_is(path)
+            if found is not None and found.terms is not None:
+                print(f"{path} is {found.what}; {found.terms}")
 
     def _bring(self) -> None:
         from choros import world
@@ -62,7 +76,8 @@ class World:
 
             made = world(
                 self.motion, self.video, camera=self.camera, seed=self.seed,
-                keep_visible=not self.anew, body=self.body, device=self.device, report=report,
+                keep_visible=not self.anew, body=self.body, infiller=self.infiller, trajectory=self.trajectory,
+                device=self.device, report=report,
             )  # fmt: skip
         made.save(self.output)
         said = made.header.provenance["world"]["camera"]

@@ -23,7 +23,7 @@ class ComotionOptions:
     body_path: str | Path | None = None
     """Your own SMPL file (.pkl or .npz) instead of the open body."""
     weights_path: str | Path | None = None
-    """Your own weights of the system, as choros train writes them."""
+    """Your own weights of the system, as choros train writes them, or the folder of its authors' checkpoints."""
 
     def __post_init__(self) -> None:
         if self.fast and self.accurate:

@@ -17,6 +17,8 @@ from choros.body import BodyModel
 from choros.comotion.affinity import ComotionAffinity, FrameDetections
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.options import ComotionOptions
+from choros.comotion.released.files import is_released
+from choros.comotion.released.system import ReleasedComotion
 from choros.comotion.tracker import ComotionTracker, TrackerConfig
 from choros.detection import Detector, KeypointEstimator, NanoDet, PersonFinder
 from choros.devices import CPU, Device
@@ -122,11 +124,19 @@ class Comotion:
         )
 
 
-def make(options: ComotionOptions, *, device: Device, threads: int | None, **parts: Any) -> Comotion:
-    """The system with what a user chose; for the registry.
+def make(
+    options: ComotionOptions, *, device: Device, threads: int | None, **parts: Any
+) -> Comotion | ReleasedComotion:
+    """The system with what a user chose; for the registry. Checkpoints of CoMotion's authors have their own.
 
     Raises `ChorosError` on keypoints of one's own that nobody would look at.
     """
+    if options.weights_path is not None and is_released(options.weights_path):
+        if parts:
+            raise ChorosError(
+                f"{options.weights_path} has a detector of its own; leave out {', '.join(parts)}."
+            )
+        return ReleasedComotion(options.weights_path, options.body_path, device=device, threads=threads)
     if "keypoints" in parts and not options.fit_keypoints:
         raise ChorosError("without fit_keypoints nobody looks at keypoints; leave out those of yours.")
     config = TrackerConfig() if options.fit_keypoints else TrackerConfig().pixels_alone()

@@ -25,6 +25,8 @@ def world(
     seed: int = 0,
     keep_visible: bool = True,
     body: BodyModel | str | Path | None = None,
+    infiller: str | Path | None = None,
+    trajectory: str | Path | None = None,
     device: str = AUTO,
     report: Report = lambda what, done, total: None,
 ) -> Motion:
@@ -36,12 +38,14 @@ def world(
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``seed`` 0 fills
     gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
     said anew also where people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion
-    was tracked with. ``device`` is where GLAMR's two networks run, in float32, as of ``choros.load``.
+    was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its
+    authors wrote them, None those that ship. ``device`` is where these run, in float32, as of ``choros.load``.
     ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
     from choros.camera_motion.odometry import camera_evidence
+    from choros.glamr.networks import load_infiller, load_predictor
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
 
@@ -50,7 +54,8 @@ def world(
         raise ChorosError(
             f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
         )
-    Device(device).torch_device()  # refused before the background is followed
+    place = Device(device).torch_device()  # refused before the background is followed, as are files
+    networks = load_infiller(infiller).to(place), load_predictor(trajectory).to(place)
     given, model = solved_camera(camera), None if body is None else model_of(body)
     evidence = None
     if video is not None and given is None and camera != "static" and motion.visible.any():
@@ -61,6 +66,7 @@ def world(
     return world_of(
         motion,
         WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible, device=device),  # type: ignore[arg-type]
+        *networks,
         evidence=evidence,
         given=given,
         given_in_metres=not Path(camera).is_dir(),

@@ -17,6 +17,7 @@ from choros.devices import Device
 from choros.errors import ChorosError
 from choros.glamr.camera_from_people import in_metres
 from choros.glamr.initial_world import first_world
+from choros.glamr.networks import load_infiller, load_predictor
 from choros.glamr.observations import Observations, observations_of
 from choros.glamr.options import CameraMoves, WorldOptions
 from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
@@ -61,14 +62,8 @@ def world_of(
     shots = list(shots_of(motion, evidence, given))
     if not motion.visible.any():
         return joined([empty_world(shot) for shot in shots])
-    if infiller is None:
-        from choros.glamr.infiller import MotionInfiller
-
-        infiller = MotionInfiller.load().to(device)
-    if predictor is None:
-        from choros.glamr.trajectory import TrajectoryPredictor
-
-        predictor = TrajectoryPredictor.load().to(device)
+    infiller = infiller or load_infiller().to(device)
+    predictor = predictor or load_predictor().to(device)
     worlds: list[Motion] = []
     for shot in shots:
         if evidence is not None:
