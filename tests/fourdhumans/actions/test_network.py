@@ -8,6 +8,7 @@ from choros.checkpoints import what_is
 from choros.errors import ChorosError
 from choros.fourdhumans.actions.config import ACTION_PRESETS, ActionConfig
 from choros.fourdhumans.actions.network import (
+    SYSTEM,
     ActionTokens,
     ActionTransformer,
     network_metadata,

@@ -37,7 +37,9 @@ class TimedPerson(NamedTuple):
     instants: NDArray[np.int64]  # (n,) of which of the tokens each of the person's n rows is
 
 
-def pose_shape(rotations: NDArray[np.floating], betas: NDArray[np.floating], place_m: NDArray[np.floating]) -> Floats:
+def pose_shape(
+    rotations: NDArray[np.floating], betas: NDArray[np.floating], place_m: NDArray[np.floating]
+) -> Floats:
     """Tokens (T, 229) of rotations (T, 24, 3, 3), betas (T, 10) and places (T, 3) in the axes of a camera."""
     parts = [rotations.reshape(len(rotations), -1), betas[:, :10], place_m / PLACE_UNITS]
     return np.concatenate(parts, 1).astype(np.float32)

@@ -95,7 +95,11 @@ def stacked(windows: Sequence[ActionTokens]) -> ActionTokens:
 
 @torch.no_grad()
 def action_scores(
-    network: ActionTransformer, person: TrackOfTokens, others: Sequence[TrackOfTokens], mean: Tensor, std: Tensor
+    network: ActionTransformer,
+    person: TrackOfTokens,
+    others: Sequence[TrackOfTokens],
+    mean: Tensor,
+    std: Tensor,
 ) -> Tensor:
     """How sure the network is of each action in every frame of a tracklet, (T, actions) 0 to 1.
 

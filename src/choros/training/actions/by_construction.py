@@ -122,7 +122,9 @@ def labels_of(
 def named(labels: Labels, name: str, places: Floats) -> Labels:
     """The labels of a captured clip with what its name says; ``places`` (T, 24, 3) as of `labels_of`."""
     true, known = labels.true.copy(), labels.known.copy()
-    raised = (places[:, [JOINT["left_wrist"], JOINT["right_wrist"]], 2] > places[:, [JOINT["neck"]], 2]).any(-1)
+    raised = (places[:, [JOINT["left_wrist"], JOINT["right_wrist"]], 2] > places[:, [JOINT["neck"]], 2]).any(
+        -1
+    )
     for action, pattern in NAMED.items():
         if pattern.search(name):
             # Signals with the arms are given now and then; what is danced or fought, all the time.

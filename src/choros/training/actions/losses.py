@@ -18,7 +18,9 @@ class ActionTruth(NamedTuple):
     labels: Tensor  # (B, T, P, actions) 0 to 1
     labelled: Tensor  # (B, T, P, actions) bool, of which it is known whether they are done
     detected: Tensor  # (B, T, P) bool
-    rotations: Tensor | None = None  # (B, T, P, 24, 3, 3), for losses of a network that tells poses; as the next
+    rotations: Tensor | None = (
+        None  # (B, T, P, 24, 3, 3), for losses of a network that tells poses; as the next
+    )
     betas: Tensor | None = None  # (B, T, P, 10)
     place: Tensor | None = None  # (B, T, P, 3) as in the tracklets: x, y, z / 200
 

@@ -100,7 +100,9 @@ class MadeWindows:
         return tokens, (stack[0].float(), stack[1], tokens.detected)
 
 
-def _spread(flags: NDArray[np.bool_], wanted: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _spread(
+    flags: NDArray[np.bool_], wanted: NDArray[np.int64], inside: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """Flags (T, actions) at the wanted frames, none outside."""
     return flags[np.clip(wanted, 0, len(flags) - 1)] & inside[:, None]
 

@@ -106,7 +106,11 @@ def precisions_of(network: nn.Module, batch: ActionBatch, at_once: int = 32) -> 
     network.eval()
     said = torch.cat(
         [
-            network(type(batch.tokens)(*(None if part is None else part[k : k + at_once] for part in batch.tokens))).actions
+            network(
+                type(batch.tokens)(
+                    *(None if part is None else part[k : k + at_once] for part in batch.tokens)
+                )
+            ).actions
             for k in range(0, len(batch.masked), at_once)
         ]
     )
