@@ -105,6 +105,7 @@ SHIPPED = (
         "poses over time, for 4DHumans",
         "Apache-2.0",
     ),
+    Shipped("actions", PACKAGE / "fourdhumans/data/actions.safetensors", "what people do", "Apache-2.0"),
     Shipped("lifter", PACKAGE / "lifter/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 

@@ -103,7 +103,7 @@ def test_a_tracklet(tmp_path):
     assert read.box_px[0].tolist() == [10, 20, 40, 60]
     assert read.size_px[0].tolist() == [400, 300]
     assert read.pictures == ("a.jpg",) * 4
-    assert joined(np.array([5, 8, 9, 12]), read).tolist() == [-1, 1, 2, -1]
+    assert joined(np.array([5, 8, 9, 12]), read.frames).tolist() == [-1, 1, 2, -1]
 
 
 def test_without_looks_there_is_none(tmp_path):

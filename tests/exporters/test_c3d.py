@@ -9,6 +9,7 @@ from choros.errors import ChorosError
 from choros.exporters import ExportOptions
 from choros.exporters.points import MARKERS
 from choros.motion import Motion
+from choros.motion.actions import with_actions
 from choros.skeleton import JOINT_NAMES
 from tests.exporters.twin import BODY, in_world, of_one_shape, points
 from tests.exporters.walkers import FPS, FRAMES, THERE, UNSEEN, walkers
@@ -132,3 +133,17 @@ def test_more_frames_than_it_counts_are_refused(motion, tmp_path):
     with pytest.raises(ChorosError, match=r"m\.c3d cannot hold 65536 frames"):
         write_c3d(long, tmp_path / "m.c3d")
     assert not list(tmp_path.iterdir())
+
+
+def test_actions_are_events(tmp_path):
+    """Person 2 walks from the second to the seventh of their frames; the file counts from its first frame."""
+    motion = of_one_shape(walkers())
+    mine = np.flatnonzero(motion.row_person == 2)[1:8]
+    scores = np.zeros((len(motion.rows), 1))
+    scores[mine] = 0.9
+    told = with_actions(motion, ["walk"], scores)
+    event = ezc3d.c3d(str(write_c3d(told, tmp_path / "m.c3d", WORLD)[0]))["parameters"]["EVENT"]
+    assert event["LABELS"]["value"] == ["walk begins", "walk ends"]
+    assert event["SUBJECTS"]["value"] == ["person_2", "person_2"]
+    first = motion.row_pts_s[mine[0]] - motion.pts_s[0]
+    np.testing.assert_allclose(event["TIMES"]["value"], [[0, 0], [first, first + 7 / FPS]], atol=1e-4)

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from choros._version import __version__
+from choros.cli.actions import Actions
 from choros.cli.bench import Bench
 from choros.cli.completion import Completion
 from choros.cli.demo import Demo
@@ -38,6 +39,7 @@ Command = (
     | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Actions, tyro.conf.subcommand("actions")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Eyes, tyro.conf.subcommand("eyes")]
     | Annotated[Train, tyro.conf.subcommand("train")]

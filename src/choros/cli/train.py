@@ -212,6 +212,19 @@ class PoseTransformer(FromMocapInSizes):
         return PoseTransformerTask(found, recipe, POSE_TRANSFORMER_PRESETS[self.size])
 
 
+@dataclass(kw_only=True)
+class Actions(FromMocap):
+    """What people do, by their poses and places over time, for choros actions: one core, half an hour."""
+
+    network = "actions"
+
+    def task(self, found: Sequence[MocapClip]) -> MocapTask:
+        """The small network of actions, on clips and scenes whose actions are known."""
+        from choros.training.actions.small import SmallActionRecipe, SmallActionTask
+
+        return SmallActionTask(found, self.as_asked(SmallActionRecipe()))
+
+
 @dataclass
 class Train:
     """Train choros's networks on your own machine."""
@@ -224,6 +237,7 @@ class Train:
         | Annotated[Keypoints, subcommand("keypoints")]
         | Annotated[LabelKeypoints, subcommand("label-keypoints")]
         | Annotated[PoseTransformer, subcommand("pose-transformer")]
+        | Annotated[Actions, subcommand("actions")]
         | Annotated[Comotion, subcommand("comotion")]
         | Annotated[Hmr2, subcommand("hmr2")]
         | Annotated[PseudoLabel, subcommand("pseudo-label")],

@@ -143,8 +143,8 @@ def _by_index(table: dict[int, Any], index: NDArray[np.int64]) -> Floats | None:
     return np.stack([rows.get(int(i), nothing) for i in index])
 
 
-def joined(frames: Sequence[int] | NDArray[np.int64], tracklet: Tracklet) -> NDArray[np.int64]:
-    """Where ``frames`` are in a tracklet, -1 where it has none of them."""
-    at = np.searchsorted(tracklet.frames, frames)
-    inside = np.minimum(at, len(tracklet) - 1)
-    return np.where(tracklet.frames[inside] == frames, inside, -1)
+def joined(frames: Sequence[int] | NDArray[np.int64], there: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where ``frames`` are among those ``there`` are of somebody, -1 where they are not."""
+    at = np.searchsorted(there, frames)
+    inside = np.minimum(at, len(there) - 1)
+    return np.where(there[inside] == frames, inside, -1)

@@ -12,6 +12,7 @@ from choros.errors import ChorosError
 from choros.exporters.formats import ExportOptions
 from choros.exporters.points import MARKERS, markers_m, over_time
 from choros.motion import Motion
+from choros.motion.actions import action_intervals
 from choros.motion.resampling import places
 from choros.outputs import atomic_path
 
@@ -60,9 +61,30 @@ def write_c3d(motion: Motion, path: Path, options: ExportOptions | None = None) 
     out.add_parameter("SUBJECTS", "USED", [len(names)])
     out.add_parameter("SUBJECTS", "NAMES", names)
     out.add_parameter("SUBJECTS", "LABEL_PREFIXES", [f"{name}:" for name in names])
+    _add_events(out, motion, cast)
     with atomic_path(path) as part:
         out.write(str(part))
     return [path]
+
+
+def _add_events(out: ezc3d.c3d, motion: Motion, cast: Cast) -> None:
+    """What people do, if the motion tells (`choros actions`): an event where an action begins, one where it ends."""
+    names = {person.id: person.name for person in cast.people}
+    found = [one for one in action_intervals(motion) if one.person in names]
+    if not found:
+        return
+    start = float(motion.pts_s[0])
+    events = sorted(
+        (time_s - start, names[one.person], f"{one.action} {what}")
+        for one in found
+        for time_s, what in ((one.start_s, "begins"), (one.end_s, "ends"))
+    )
+    out.add_parameter("EVENT", "USED", [len(events)])
+    out.add_parameter("EVENT", "CONTEXTS", ["General"] * len(events))
+    out.add_parameter("EVENT", "SUBJECTS", [name for _, name, _ in events])
+    out.add_parameter("EVENT", "LABELS", [label for _, _, label in events])
+    # Minutes and seconds (c3d.org): the file's clock begins with its first frame.
+    out.add_parameter("EVENT", "TIMES", np.array([[t // 60, t % 60] for t, _, _ in events]).T)
 
 
 def _points(cast: Cast) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -170,7 +170,7 @@ class Scene:
     def _actor(self, character: Character, role: Role) -> Actor:
         poses = role.perform(character.skeleton, self.times_s)
         turns, places = acted(character.rest, poses)
-        return Actor(*character, role.route, poses, turns, places)
+        return Actor(*character, role, poses, turns, places)
 
     def _surrounded(self, obstacles: Sequence[Obstacle]) -> Surroundings:
         setup = self.camera_setup

@@ -8,6 +8,7 @@ from choros.checkpoints import what_is
 from choros.errors import ChorosError
 from choros.fourdhumans.actions.config import ACTION_PRESETS, ActionConfig
 from choros.fourdhumans.actions.network import (
+    SYSTEM,
     ActionTokens,
     ActionTransformer,
     network_metadata,
@@ -187,6 +188,6 @@ def step(frames):
 def test_it_is_written_and_read(network, tmp_path):
     path = tmp_path / "actions.safetensors"
     weights.save(path, dict(network.state_dict()), network_metadata(TINY))
-    read = ActionTransformer.load(path)
+    read = weights.load_network(lambda config: ActionTransformer(ActionConfig(**config)), SYSTEM, path)
     assert read.config == TINY
     torch.testing.assert_close(actions(read, tokens()), actions(network, tokens()))

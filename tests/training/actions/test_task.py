@@ -101,7 +101,7 @@ def test_losses_by_hand():
     """Two labelled tokens of two actions; logits 0 cost ln 2 each, whatever the label; times 10."""
     shape = (1, 2, 2)
     truth = ActionTruth(
-        torch.zeros(*shape, 2), torch.tensor([[[True, False], [True, True]]]),
+        torch.zeros(*shape, 2), torch.tensor([[[True, False], [True, True]]])[..., None].expand(*shape, 2),
         torch.tensor([[[True, True], [True, False]]]), torch.eye(3).expand(*shape, 24, 3, 3),
         torch.zeros(*shape, 10), torch.zeros(*shape, 3),
     )  # fmt: skip
@@ -115,7 +115,7 @@ def test_losses_by_hand():
     total, terms = action_losses(answers, truth, ActionRecipe(actions=0, pose=1, place=1))
     assert terms["pose"] == pytest.approx(3 * (216 * 0.01 + 10) / 4)
     assert terms["place"] == pytest.approx(3 * 6 / 4)
-    nobody = truth._replace(labelled=torch.zeros(shape, dtype=torch.bool))
+    nobody = truth._replace(labelled=torch.zeros(*shape, 2, dtype=torch.bool))
     assert action_losses(answers, nobody, ActionRecipe())[0] == 0
 
 

@@ -33,6 +33,10 @@ class ActionConfig:
     #: 400, from a token that looks at nothing.
     clip_actions: int = 0
     longest: tuple[int, int] = (250, 10)  # of the table of positions: frames, people
+    fps: float = 30.0  # of the frames of a window
+    #: Places are told from where the one who is asked about is in the middle of their window, and not from the camera.
+    places_about_first: bool = False
+    tells_pose: bool = True  # whether there are heads for pose and place, which losses may look at
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "longest", tuple(self.longest))  # a list, where it was read from JSON
@@ -43,10 +47,22 @@ class ActionConfig:
         return self.pose + self.joints + self.appearance
 
 
+#: What the small network tells: what people of made-up scenes and of motion capture are known to do.
+SMALL_ACTIONS = (
+    "stand", "walk", "run", "jump", "turn", "bend", "sit", "lie", "get up", "go down", "wave", "telephone", "talk",
+    "dance", "fight",
+)  # fmt: skip
+
 ACTION_PRESETS = {
     "paper": ActionConfig(),
     "pose-only": ActionConfig(joints=0, appearance=0),  # LART-Pose, table 5 of 4DHumans
     "small": ActionConfig(
+        people=2,
+        frames=48,
+        fps=12.0,
+        actions=len(SMALL_ACTIONS),
+        places_about_first=True,
+        tells_pose=False,
         joints=0,
         appearance=0,
         pose_hidden=192,

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from choros import weights
 from choros.checkpoints import LoadReport, load_into
 from choros.fourdhumans.actions.config import ACTION_PRESETS, ActionConfig
 from choros.fourdhumans.released_layers import (
@@ -50,8 +49,8 @@ class ActionAnswers(NamedTuple):
     """What the network says of every token, and of each window."""
 
     actions: Tensor  # (B, T, P, actions) logits
-    body: Body  # (B, T, P, ...)
-    place: Tensor  # (B, T, P, 3)
+    body: Body | None  # (B, T, P, ...)
+    place: Tensor | None  # (B, T, P, 3)
     clip: Tensor | None  # (B, clip_actions) logits
 
 
@@ -77,20 +76,12 @@ class ActionTransformer(nn.Module):
             )
             for _ in range(config.depth)
         )
-        self.pose_head = PoseHead(width)
-        self.place_head = three_layers(width, width, 3)
+        self.pose_head = PoseHead(width) if config.tells_pose else None
+        self.place_head = three_layers(width, width, 3) if config.tells_pose else None
         self.action_head = nn.Linear(width, config.actions)
         if config.clip_actions:
             self.clip_token = nn.Parameter(torch.randn(width) * 0.02)
             self.clip_head = three_layers(width, width, config.clip_actions)
-
-    @classmethod
-    def load(cls, path: str | Path) -> ActionTransformer:
-        """A network that ``choros train`` wrote. Raises `ChorosError` if the file is missing or something else."""
-        tensors, metadata = weights.load(path, SYSTEM)
-        network = cls(ActionConfig(**metadata["config"]))
-        network.load_state_dict(tensors)
-        return network.eval()
 
     @classmethod
     def load_released(
@@ -118,7 +109,8 @@ class ActionTransformer(nn.Module):
             x = block(x, attended)
         clip = self.clip_head(x[:, 0]) if self.config.clip_actions else None
         x = x[:, -T * P :].unflatten(1, (T, P))
-        return ActionAnswers(self.action_head(x), self.pose_head(x), self.place_head(x), clip)
+        body, place = (None if head is None else head(x) for head in (self.pose_head, self.place_head))
+        return ActionAnswers(self.action_head(x), body, place, clip)
 
     def _token(self, tokens: ActionTokens, shown: Tensor) -> Tensor:
         """(B, T, P, width); 0 goes in where nothing is shown."""

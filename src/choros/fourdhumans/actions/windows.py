@@ -7,13 +7,13 @@ some frame of it may be a neighbour (the released one leaves out those who are t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from choros.datasets.tracklets import Tracklet, joined
+from choros.datasets.tracklets import joined
 from choros.fourdhumans.actions.config import ActionConfig
 from choros.fourdhumans.actions.network import ActionTokens, ActionTransformer
 from choros.fourdhumans.released_layers import POSE_SHAPE, normalised
@@ -21,18 +21,42 @@ from choros.fourdhumans.released_layers import POSE_SHAPE, normalised
 STEP = 32  # frames of each window that are said, with a window's other frames around them (the authors' demo)
 
 
-def neighbours(frames: np.ndarray, others: Sequence[Tracklet]) -> list[int]:
+class TrackOfTokens(Protocol):
+    """What a window needs of one person over T frames, as `choros.datasets.tracklets.Tracklet` has it."""
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(T,) rising, by one clock for all people."""
+
+    @property
+    def pose_shape(self) -> np.ndarray:
+        """(T, 229) rotation matrices, betas, place (its z / 200)."""
+
+    @property
+    def detected(self) -> np.ndarray:
+        """(T,) bool."""
+
+    @property
+    def joints(self) -> np.ndarray | None:
+        """(T, 45, 3) metres, in the camera's axes."""
+
+    @property
+    def appearance(self) -> np.ndarray | None:
+        """(T, D) 0 where there is none."""
+
+
+def neighbours(frames: np.ndarray, others: Sequence[TrackOfTokens]) -> list[int]:
     """Which of the others are detected in some of the ``frames``."""
     found = []
     for number, other in enumerate(others):
-        at = joined(frames, other)
+        at = joined(frames, other.frames)
         if other.detected[at[at >= 0]].any():
             found.append(number)
     return found
 
 
 def window_tokens(
-    frames: np.ndarray, people: Sequence[Tracklet], config: ActionConfig, mean: Tensor, std: Tensor
+    frames: np.ndarray, people: Sequence[TrackOfTokens], config: ActionConfig, mean: Tensor, std: Tensor
 ) -> ActionTokens:
     """One window (1, T, P) of ``frames`` (T,); the first of the people is asked about, too many are left out."""
     T, P = len(frames), config.people
@@ -41,13 +65,18 @@ def window_tokens(
     joints = np.zeros((T, P, 45, 3), np.float32)
     appearance = np.zeros((T, P, config.appearance_in), np.float32) if config.appearance else None
     for p, person in enumerate(people[:P]):
-        at = joined(frames, person)
+        at = joined(frames, person.frames)
         there = at >= 0
         at = at[there]
         pose[there, p], detected[there, p] = person.pose_shape[at], person.detected[at]
-        joints[there, p] = person.joints[at]
+        if person.joints is not None:
+            joints[there, p] = person.joints[at]
         if appearance is not None and person.appearance is not None:
             appearance[there, p] = person.appearance[at]
+    if config.places_about_first and detected[:, 0].any():
+        there = np.flatnonzero(detected[:, 0])
+        middle = there[np.abs(there - T // 2).argmin()]
+        pose[..., -3:] -= pose[middle, 0, -3:].copy()
     return ActionTokens(
         normalised(torch.from_numpy(pose), mean, std)[None],
         torch.from_numpy(detected)[None],
@@ -66,13 +95,17 @@ def stacked(windows: Sequence[ActionTokens]) -> ActionTokens:
 
 @torch.no_grad()
 def action_scores(
-    network: ActionTransformer, person: Tracklet, others: Sequence[Tracklet], mean: Tensor, std: Tensor
+    network: ActionTransformer,
+    person: TrackOfTokens,
+    others: Sequence[TrackOfTokens],
+    mean: Tensor,
+    std: Tensor,
 ) -> Tensor:
     """How sure the network is of each action in every frame of a tracklet, (T, actions) 0 to 1.
 
     Windows slide by `STEP` frames and are read in their middles. ``mean`` and ``std`` are those of mean_std.npy.
     """
-    config, n = network.config, len(person)
+    config, n = network.config, len(person.frames)
     step = min(STEP, config.frames)
     network.eval()
     scores = torch.zeros(n, config.actions)

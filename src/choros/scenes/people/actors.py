@@ -17,7 +17,7 @@ from choros.body.kinematics import forward_kinematics, rotation_matrices
 from choros.compiled import compiled
 from choros.rotation import rotvec_to_rotmat
 from choros.scenes.motion.rest_skeleton import Poses, RestSkeleton
-from choros.scenes.motion.routes import Route
+from choros.scenes.motion.roles import Role
 from choros.scenes.people.cloth import Piece
 from choros.scenes.people.dressing import Closet, Dressed, dress
 from choros.scenes.people.fitting import RestBody
@@ -70,7 +70,7 @@ class Actor:
     skeleton: RestSkeleton
     appearance: PersonAppearance
     dressed: Dressed
-    route: Route
+    role: Role
     poses: Poses
     turns: Floats  # (T, 24, 3, 3) global rotations of the joints
     places: Floats  # (T, 24, 3) joints, metres

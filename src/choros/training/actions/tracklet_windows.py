@@ -75,7 +75,7 @@ class TrackletWindows:
         pose = np.zeros((T, P, people[0].pose_shape.shape[1]), np.float32)
         columns = TOLD[self.config.actions]
         for p, person in enumerate(people):
-            at = joined(frames, person)
+            at = joined(frames, person.frames)
             there = at >= 0
             at = at[there]
             labels[there, p] = person.labels[at][:, columns]
@@ -84,7 +84,7 @@ class TrackletWindows:
         rotations, betas, place = torch.from_numpy(pose).split([ROTATIONS, BETAS, 3], -1)
         return ActionTruth(
             torch.from_numpy(labels)[None],
-            torch.from_numpy(labelled)[None],
+            torch.from_numpy(labelled)[None, ..., None].expand(-1, -1, -1, self.config.actions),
             detected,
             rotations.unflatten(-1, (24, 3, 3))[None],
             betas[None],
