@@ -70,7 +70,8 @@ def scores(found: NDArray[np.float64], people: People) -> dict[str, float]:
 def turned(people: People, times: int = 2, seed: int = 1) -> People:
     """Everybody with enough joints, each in so many pictures of their own that are turned by any angle."""
     rng = np.random.default_rng(seed)
-    pictures, moved = [], []
+    pictures: list[NDArray[np.uint8]] = []
+    moved: list[Person] = []
     for person in people.people:
         if (person.keypoints_px[:, 2] > 0).sum() < LEAST_JOINTS:
             continue
