@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from choros.camera import intrinsics, project, unproject
-from choros.crops import CornerLetterbox, Crop, CropSpec, Letterbox, in_bars
+from choros.crops import CornerLetterbox, Crop, CropSpec, Letterbox, in_bars, turned_sides
 
 sizes = st.integers(16, 4000)
 seeds = st.integers(0, 2**32 - 1)
@@ -218,3 +218,14 @@ def test_small_crops_are_not_blurred():
     np.testing.assert_array_equal(
         crop.cut(image), Crop(crop.corner_px, crop.extent_px, (256, 256)).cut(image)
     )
+
+
+def test_the_turned_box_is_that_of_an_ellipse():
+    sides = np.array([60.0, 160.0])
+    assert turned_sides(sides, 0.0) == pytest.approx(sides)
+    assert turned_sides(sides, np.pi / 2) == pytest.approx(sides[::-1])
+    ring = np.linspace(0, 2 * np.pi, 721)
+    points = np.stack([30 * np.cos(ring), 80 * np.sin(ring)], -1)
+    c, s = np.cos(0.7), np.sin(0.7)
+    turned = points @ np.array([[c, -s], [s, c]]).T
+    assert turned_sides(sides, 0.7) == pytest.approx(2 * turned.max(0), rel=1e-3)

@@ -289,6 +289,11 @@ def turned_square(
     return (cut if kind.kind == "f" else np.rint(cut)).astype(kind), affine
 
 
+def turned_sides(sides: Floats, turn_rad: float) -> Floats:
+    """Sides (2,) of the box about what fills the ellipse in a box, once that is turned."""
+    return np.hypot(sides * np.cos(turn_rad), sides[::-1] * np.sin(turn_rad))
+
+
 def fitted(width: int, height: int, into_width: int, into_height: int) -> tuple[int, int]:
     """The size, px, at which a picture just fits into another one, its shape kept."""
     scale = min(into_width / width, into_height / height)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import OptionalFile, commit
+from choros.cli.arguments import OptionalFile, OptionalFolder, commit
 from choros.cli.eyes import detector_named, eyes_named
 from choros.errors import ChorosError
 
@@ -48,6 +48,7 @@ class Keypoints:
         from choros.cli.progress import RunProgress
         from choros.cli.stopping import stopping
         from choros.outputs import check_output, claimed
+        from choros.run_identity import sha256_of
         from choros.training.keypoints.network import SYSTEM, begun_with
         from choros.training.keypoints.recipe import KeypointRecipe
         from choros.training.keypoints.task import KeypointTask
@@ -75,6 +76,7 @@ class Keypoints:
                     "people": {name: len(one) for name, one in zip(_NAMES, sources.people(), strict=True)},
                     "steps": recipe.steps,
                     "commit": commit(),
+                    "begun_with": sha256_of(self.begin or weights.shipped("keypoints")),
                     "command": self._command(),
                 }
                 halves = {name: tensor.half() for name, tensor in state.average.state_dict().items()}
@@ -109,6 +111,7 @@ class Keypoints:
         said += [",".join(Path(part).name for part in text.split(",")) for text in self.truth]
         for flag, folders in (("--taught", self.taught), ("--made-up", self.made_up)):
             said += [flag, *(folder.name for folder in folders)] if folders else []
+        said += [] if self.begin is None else [f"--begin {self.begin.name}"]
         said += [] if self.steps is None else [f"--steps {self.steps}"]
         return " ".join(said + ([] if self.share == 1 else [f"--share {self.share:g}"]))
 
@@ -134,6 +137,8 @@ class LabelKeypoints:
     """Of a video's frames, one in so many."""
     made_up: Annotated[int, arg(metavar="N")] = 0
     """In place of footage, so many pictures of made-up crowds with true joints."""
+    mocap: OptionalFolder = None
+    """Motion capture, archives of it or folders, that most people of the made-up crowds act out."""
     seed: int = 77
     """Of the made-up crowds."""
     licence: Annotated[str, arg(metavar="TEXT", help_behavior_hint="")] = "unknown"
@@ -148,9 +153,11 @@ class LabelKeypoints:
 
         if bool(self.inputs) == bool(self.made_up) or self.every < 1 or self.made_up < 0:
             raise ChorosError("give either footage to label or --made-up N, N and --every from 1.")
+        if self.mocap and not self.made_up:
+            raise ChorosError("--mocap is of made-up crowds; give --made-up N with it.")
         with RunProgress("loading") as progress:
             if self.made_up:
-                pictures = made_up(self.made_up, self.seed)
+                pictures = made_up(self.made_up, self.seed, self.mocap)
                 counts = write_people(pictures, self.output, "made up by choros, Apache-2.0")
             else:
                 teachers: Sequence[str] = self.teachers

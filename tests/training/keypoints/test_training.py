@@ -7,6 +7,8 @@ import torch
 from choros.cli.main import main
 from choros.detection import OwnKeypoints
 from choros.detection.eyes.dark import peaks
+from choros.keypoints import box_of_keypoints
+from choros.training.keypoints.held_out import scores, turned
 from choros.training.keypoints.network import begun_with
 from choros.training.keypoints.optimiser import LEAST, RelativeAdam
 from choros.training.keypoints.people import People, Person, split
@@ -40,6 +42,24 @@ def test_joints_stay_on_the_person_however_the_crop_is_turned():
         spots = found.image.max(-1)
         assert (spots[y, x] > 0.6 * spots.max()).all()
         assert not (found.known & found.absent).any()
+
+
+def test_whoever_is_turned_fits_into_the_crop():
+    """Somebody tall, on their side: the crop is as large as it would be about somebody who lies."""
+    corners = np.array([[90, 20], [110, 20], [110, 280], [90, 280]])
+    points = np.concatenate([np.tile(corners, (4, 1)), corners[:1]])
+    person = Person(
+        0,
+        np.array([80.0, 10, 120, 290]),
+        np.c_[points, np.ones(17)],
+        np.zeros(17, bool),
+        np.zeros((0, 17, 3)),
+    )
+    turned_only = CropVariety(0, 0, 0, 0, 1, 0, 0, coarse=(1.3, 4), jpeg_rate=0, cover_rate=0, beside_rate=0)
+    for seed in range(20):
+        found = lesson(person, dotted()[0], NOBODY, np.random.default_rng(seed), turned_only)
+        assert found.known.all()
+        assert 0.6 < (np.ptp(found.points_px, axis=0) / [192, 256]).max() < 0.8
 
 
 def test_mirrored_people_have_left_for_right():
@@ -94,6 +114,27 @@ def test_a_picture_is_held_back_whatever_else_is_given():
     assert len(learned) + len(held) == 200
     fewer = dict(list(sets.items())[:100])
     assert [one for one in split(fewer, 10)[1] if one in held] == split(fewer, 10)[1]
+
+
+def test_who_is_held_back_is_turned_with_their_joints_and_their_box():
+    picture, person = dotted()
+    few = Person(
+        0, person.box_px, person.keypoints_px * (np.arange(17) < 5)[:, None], person.absent, person.others_px
+    )
+    over = turned(People([picture], [person, few]), times=3)
+    assert len(over) == len(over.pictures) == 3
+    ways = []
+    for one in over.people:
+        x, y = np.floor(one.keypoints_px[:, :2]).astype(int).T
+        spots = over.pictures[one.picture].max(-1)
+        assert (spots[y, x] > 0.6 * spots.max()).all()
+        low, high = box_of_keypoints(one.keypoints_px).reshape(2, 2)
+        sides = (one.box_px[2:] - one.box_px[:2]) / (high - low)
+        assert (abs(sides - 1.25) < 0.13).all()
+        ways.append(one.keypoints_px[0, :2] - one.keypoints_px[9, :2])
+    assert len(np.unique(np.round(ways), axis=0)) == 3
+    perfect = scores(np.stack([one.keypoints_px for one in over.people]), over)
+    assert perfect == pytest.approx({"oks": 1, "pck_05": 1, "pck_10": 1, "on_a_neighbour": 0})
 
 
 def test_torch_and_the_graph_see_the_same():
@@ -152,6 +193,7 @@ def test_the_command_writes_weights_that_eyes_takes(tmp_path, capsys):
         (["keypoints", "--truth", "labels.json"], "LABELS,IMAGES"),
         (["keypoints", "--truth", "a,b", "--share", "0"], "--share"),
         (["label-keypoints", "-o", "somewhere"], "footage to label or --made-up"),
+        (["label-keypoints", "clip.mp4", "--mocap", "acts", "-o", "somewhere"], "--made-up N with it"),
     ],
 )
 def test_what_cannot_be_is_refused(words, sentence, tmp_path, monkeypatch, capsys):

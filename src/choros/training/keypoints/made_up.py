@@ -21,14 +21,17 @@ LEAST_SEEN = 0.35
 LEFT_OUT = [k for k, name in enumerate(COCO17) if name.endswith(("hip", "eye", "ear"))]
 
 
-def made_up(pictures: int, seed: int, photos: Path | None = None) -> Iterator[Shown]:
-    """So many pictures of people who stand in each other's way; what is not seen of a body is not taught."""
+def made_up(pictures: int, seed: int, mocap: Path | None = None) -> Iterator[Shown]:
+    """So many pictures of people who stand in each other's way; what is not seen of a body is not taught.
+
+    With a folder of motion capture most people do what was captured there: acrobats turn over.
+    """
     for number in range(pictures):
         if number % PICTURES == 0:
             rng = np.random.default_rng([seed, number])
             width, height = ((640, 480), (480, 640), (640, 360))[rng.integers(3)]
             config = SceneConfig(
-                width=width, height=height, fps=Fraction(1), seconds=float(PICTURES), photos=photos, device="cpu"
+                width=width, height=height, fps=Fraction(1), seconds=float(PICTURES), mocap=mocap, device="cpu"
             )  # fmt: skip
             scene = make_scene(str(rng.choice(KINDS)), seed * 100_000 + number, config)
             truth = scene.arrays

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from choros.training.keypoints.held_out import measured
+from choros.training.keypoints.held_out import measured, turned
 from choros.training.keypoints.network import SYSTEM, KeypointNetwork
 from choros.training.keypoints.optimiser import RelativeAdam
 from choros.training.keypoints.people import People
@@ -98,8 +98,12 @@ class KeypointTask(Task):
         return each.sum() / batch.weights.sum().clamp_min(1.0) / 10, {}
 
     def sample(self, average: nn.Module, step: int) -> dict[str, Any]:
-        """How well the average does on those who are held back."""
-        return {f"held_out/{name}": value for name, value in measured(average, self.sources.held_out).items()}
+        """How well the average does on those who are held back, as they are and turned by any angle, at one look."""
+        held_out = self.sources.held_out
+        figures = {f"held_out/{name}": value for name, value in measured(average, held_out).items()}
+        if len(over := turned(held_out)):
+            figures |= {f"held_out/turned_{name}": value for name, value in measured(average, over).items()}
+        return figures
 
 
 def as_input(crops: NDArray[np.uint8]) -> Tensor:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.crops import turned_sides
 from choros.skeleton import COCO17, MIRROR_COCO17
 from choros.training.comotion.variation import Variation, recoloured
 from choros.training.keypoints.network import CELL_PX, HEIGHT_PX, WIDTH_PX
@@ -87,13 +88,15 @@ def _half(person: Person, rng: np.random.Generator) -> Floats:
 
 def _placed(box: Floats, rng: np.random.Generator, ranges: CropVariety) -> Floats:  # (3, 3)
     """From the picture to the crop: about the box's middle, turned, moved, larger or smaller."""
-    extent = CROP.around(box).extent_px * np.exp(np.clip(rng.normal(0.05, ranges.scale), -0.3, 0.6))
-    middle = (box[:2] + box[2:]) / 2 + rng.normal(0, ranges.shift, 2) * (box[2:] - box[:2]).max()
     turn = 0.0
     if rng.random() < ranges.turn_rate:
         turn = np.deg2rad(np.clip(rng.normal(0, ranges.turn_deg), -45, 45))
     if rng.random() < ranges.any_turn_rate:
         turn = rng.uniform(-np.pi, np.pi)
+    sides = turned_sides(box[2:] - box[:2], turn)
+    extent = CROP.around(np.r_[-sides, sides] / 2).extent_px
+    extent = extent * np.exp(np.clip(rng.normal(0.05, ranges.scale), -0.3, 0.6))
+    middle = (box[:2] + box[2:]) / 2 + rng.normal(0, ranges.shift, 2) * (box[2:] - box[:2]).max()
     scale = WIDTH_PX / extent[0]
     matrix = np.eye(3)
     matrix[:2, :2] = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
