@@ -59,11 +59,10 @@ SHIPPED = (
         "keypoints, accurate",
         "Apache-2.0",
     ),
-    Shipped("keypoints", _DETECTION / "keypoints.safetensors", "keypoints, choros's own", "Apache-2.0"),
     Shipped(
         "keypoints-graph",
         _DETECTION / "keypoints.onnx",
-        "that network for onnxruntime, without its weights",
+        "what choros train keypoints trains, for onnxruntime, without weights",
         "Apache-2.0",
     ),
     Shipped("segmenter", _DETECTION / "selfie_segmentation.onnx", "person or background", "Apache-2.0"),

@@ -120,7 +120,7 @@ def test_a_run_goes_on_with_the_same_files_only(capsys, clip, tmp_path):
         (("--eyes", "simcc:none.onnx"), "none.onnx: no such file"),
         (
             ("--eyes", "yolox-s"),
-            "--eyes takes a file (.onnx) or one of lightning, thunder, choros, rtmpose-t",
+            "--eyes takes a file (.onnx) or one of lightning, thunder, rtmpose-t",
         ),
         (("--detector", "rtmpose-m"), "--detector takes a file (.onnx) or one of nanodet, rtmo-s"),
     ],

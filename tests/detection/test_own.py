@@ -9,19 +9,18 @@ from choros.detection.eyes.top_down import heatmap_keypoints
 from choros.devices import CPU
 from choros.errors import ChorosError
 from choros.keypoints import AREA_OF_BOX, box_area, oks, on_a_neighbour
-from choros.scenes import SceneConfig, make_scene
 from choros.weights import shipped
+from tests.training.keypoints.untaught import untaught
 
 
 @pytest.fixture(scope="module")
-def own() -> OwnKeypoints:
-    return OwnKeypoints(threads=1)
+def weights(tmp_path_factory):
+    return untaught(tmp_path_factory.mktemp("own") / "keypoints.safetensors")
 
 
 @pytest.fixture(scope="module")
-def scene():
-    made = make_scene("easy", 5, SceneConfig(width=320, height=240, seconds=0.04, damage=0, device="cpu"))
-    return made.frame(0), made.arrays.box_px[0].astype(np.float64), made.arrays.keypoints_px[0]
+def own(weights) -> OwnKeypoints:
+    return OwnKeypoints(weights, threads=1)
 
 
 def test_maps_are_read_between_their_cells():
@@ -48,26 +47,8 @@ def test_rows_belong_to_boxes_also_one_by_one(own):
     assert own.estimate(image, boxes[:0]).shape == (0, 17, 3)
 
 
-def test_joints_of_somebody_made_up_are_found(own, scene):
-    image, boxes, truth = scene
-    found = own.estimate(image, boxes)
-    seen = truth[..., 2] > 0
-    apart = np.linalg.norm(found[..., :2] - truth[..., :2], axis=-1) / np.ptp(boxes[:, 1::2], axis=1)[:, None]
-    assert (apart[seen] < 0.1).mean() > 0.85
-    assert found[..., 2][seen].mean() > 0.6
-
-
-def test_moving_the_picture_moves_the_keypoints(own, scene):
-    image, boxes, _ = scene
-    canvas = np.zeros((image.shape[0] + 60, image.shape[1] + 90, 3), np.uint8)
-    canvas[40 : 40 + image.shape[0], 70 : 70 + image.shape[1]] = image
-    here, there = own.estimate(image, boxes), own.estimate(canvas, boxes + np.array([70, 40, 70, 40]))
-    assert there[..., :2] - [70, 40] == pytest.approx(here[..., :2], abs=0.5)
-
-
-def test_a_name_or_a_file_of_weights_is_taken():
-    named, given = eyes_named("choros", CPU), eyes_named(str(shipped("keypoints")), CPU)
-    assert named.identity() == given.identity()
+def test_a_file_of_weights_is_taken(weights):
+    assert eyes_named(str(weights), CPU).identity() == OwnKeypoints(weights).identity()
     with pytest.raises(ChorosError, match="not weights for keypoints"):
         eyes_named(str(shipped("lifter")), CPU)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from choros.devices import Device
 
 #: The keypoint networks that come with choros, and the detector.
-ShippedEyes: TypeAlias = Literal["lightning", "thunder", "choros"]
+ShippedEyes: TypeAlias = Literal["lightning", "thunder"]
 SHIPPED_DETECTOR = "nanodet"
 
 
@@ -106,13 +106,11 @@ def eyes_named(text: str, device: Device) -> KeypointEstimator:
     """What follows --eyes: a network that ships, one that was got or trained, or a file. Raises ``ChorosError``."""
     from choros.detection import MoveNet, OwnKeypoints, keypoints_from
 
-    if text == "choros":
-        return OwnKeypoints(device=device)
     if text in get_args(ShippedEyes):
         name: Any = text
         return MoveNet(name, device=device)
     if Path(text).suffix == ".safetensors":
-        return OwnKeypoints(weights_path=Path(text), device=device)
+        return OwnKeypoints(Path(text), device=device)
     return keypoints_from(_file(text, "eyes"), device=device)
 
 

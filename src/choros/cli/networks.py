@@ -70,7 +70,7 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "keypoints": Part("eyes", "What reads keypoints: lightning, thunder, choros", eyes_named),
+    "keypoints": Part("eyes", "What reads keypoints: lightning, thunder", eyes_named),
     "detector": Part("detector", "What finds people: nanodet", detector_named),
 }
 PartName = Annotated[str | None, arg(metavar="NAME|FILE", constructor=str, help_behavior_hint="")]

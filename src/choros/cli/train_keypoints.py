@@ -30,7 +30,7 @@ class Keypoints:
     made_up: Annotated[tuple[Path, ...], arg(metavar="DIR...", help_behavior_hint="")] = ()
     """Folders that choros train label-keypoints --made-up wrote."""
     begin: Annotated[OptionalFile, arg(help_behavior_hint="")] = None
-    """Weights to begin with, those that ship if not given; tools/build_keypoints.py makes MoveNet's."""
+    """Weights to begin with: those that tools/build_keypoints.py makes of MoveNet, or an earlier run's."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="FILE")] = Path("keypoints.safetensors")
     """Weights to write. The same command again goes on after a stop."""
     steps: Annotated[int | None, arg(metavar="N", constructor=int, help_behavior_hint="")] = None
@@ -58,6 +58,11 @@ class Keypoints:
             raise ChorosError("there is nobody labelled by hand to hold back; give --truth LABELS,IMAGES.")
         if self.seed < 0 or (self.steps is not None and self.steps < 1) or not 0 < self.share <= 1:
             raise ChorosError("--seed is 0 or more, --steps 1 or more, and --share over 0 and at most 1.")
+        if self.begin is None:
+            raise ChorosError(
+                "nothing is given to begin with; make MoveNet's weights with tools/build_keypoints.py begin FILE, and "
+                "give --begin FILE."
+            )
         recipe = KeypointRecipe(seed=self.seed)
         recipe = replace(recipe, steps=self.steps or recipe.steps)
         check_output(self.output)
@@ -76,7 +81,7 @@ class Keypoints:
                     "people": {name: len(one) for name, one in zip(_NAMES, sources.people(), strict=True)},
                     "steps": recipe.steps,
                     "commit": commit(),
-                    "begun_with": sha256_of(self.begin or weights.shipped("keypoints")),
+                    "begun_with": sha256_of(self.begin),
                     "command": self._command(),
                 }
                 halves = {name: tensor.half() for name, tensor in state.average.state_dict().items()}
@@ -111,7 +116,7 @@ class Keypoints:
         said += [",".join(Path(part).name for part in text.split(",")) for text in self.truth]
         for flag, folders in (("--taught", self.taught), ("--made-up", self.made_up)):
             said += [flag, *(folder.name for folder in folders)] if folders else []
-        said += [] if self.begin is None else [f"--begin {self.begin.name}"]
+        said += [f"--begin {self.begin.name}"] if self.begin else []
         said += [] if self.steps is None else [f"--steps {self.steps}"]
         return " ".join(said + ([] if self.share == 1 else [f"--share {self.share:g}"]))
 

@@ -22,14 +22,14 @@ _PIXELS = Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 
 
 class OwnKeypoints(TopDownKeypoints):
-    """The network that ships, or one in a file that ``choros train keypoints`` wrote.
+    """A network in a file that ``choros train keypoints`` wrote; none ships.
 
-    Confidence is the largest value of a map; how often keypoints of one are right was not measured for these weights.
+    Confidence is the largest value of a map; how often keypoints of one are right depends on the weights.
     Thread-safe and without state. Raises ``ChorosError`` where ``weights_path`` is of something else.
     """
 
-    def __init__(self, threads: int = 2, weights_path: Path | None = None, device: Device = CPU) -> None:
-        self.weights_path = weights_path or shipped("keypoints")
+    def __init__(self, weights_path: Path, threads: int = 2, device: Device = CPU) -> None:
+        self.weights_path = weights_path
         tensors, _ = load(self.weights_path, SYSTEM)
         numbers = {name: tensor.float().numpy() for name, tensor in tensors.items()}
         graph = OnnxGraph(shipped("keypoints-graph"), CROP_SIZE, threads, device, numbers)

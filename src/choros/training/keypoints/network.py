@@ -55,9 +55,9 @@ class KeypointNetwork(nn.Module):
             part.requires_grad_(False)
 
 
-def begun_with(path: Path | None) -> KeypointNetwork:
-    """A network with the weights of a file, or with those that ship. Raises ``ChorosError`` for another file."""
-    tensors, _ = weights.load(path or weights.shipped("keypoints"), SYSTEM)
+def begun_with(path: Path) -> KeypointNetwork:
+    """A network with the weights of a file. Raises ``ChorosError`` for another file."""
+    tensors, _ = weights.load(path, SYSTEM)
     network = KeypointNetwork()
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network
