@@ -37,8 +37,8 @@ PARTS = {
     ENGINE: ("body", "pose"),
 }
 
-#: Pose engines by name (`choros.tracking.pose_engine`), for systems that take any: each is made of a user's body, weights
-#: and device.
+#: Pose engines by name (`choros.tracking.pose_engine`), for systems that take any: each is made of a user's body,
+#: weights and device.
 ENGINES = {
     "lifter": "choros.lifter.pose_engine:make",
     "hmr2": "choros.fourdhumans.phalp.engines:make_hmr2",
@@ -184,7 +184,7 @@ def spellings(entry: Entry) -> tuple[str, ...]:
 
 
 def spelled(text: str) -> tuple[str, str | None]:
-    """``phalp:hmr2`` as the name and the pose engine; of a name by itself, or with anything else behind it, no engine."""
+    """``phalp:hmr2`` as the name and the pose engine; no engine where nothing or something else stands behind it."""
     name, _, engine = text.partition(":")
     known = [entry for entry in entries() if name in (entry.name, *entry.aliases)]
     return (name, engine) if known and text in spellings(known[0]) and engine else (text, None)
@@ -233,8 +233,9 @@ def load(
 
     ``detector``, ``keypoints`` and ``trunk`` are parts of your own (docs/detector.md): the lifter and 4DHumans have the
     first two, CoMotion all three. ``engine`` is what poses people for 4DHumans: a name of ``ENGINES``, which may stand
-    behind the system's (``phalp:comotion``), or one of your own (docs/fourdhumans.md). ``device`` is where networks run: cpu, cuda, cuda:1, mps, or auto, which is CUDA
-    where it is there. ``dtype`` is what they compute in: float32 or, of CoMotion's image features, bfloat16 or float16.
+    behind the system's (``phalp:comotion``), or one of your own (docs/fourdhumans.md).
+    ``device`` is where networks run: cpu, cuda, cuda:1, mps, or auto, which is CUDA where it is there.
+    ``dtype`` is what they compute in: float32 or, of CoMotion's image features, bfloat16 or float16.
     ``threads`` is how many PyTorch, NumPy's linear algebra and OpenCV have while a frame is worked on, in whichever
     thread does that; afterwards they have as many as before, and None leaves them alone. Those of the last two are the
     whole process's. With more than one, a frame takes many times as long where anything else uses the cores.

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CostRules:
-    """The release's EQ_019. Ours is that lengths in the picture are in heights of whoever is expected, not in sides of it.
+    """The release's EQ_019. Ours is that lengths in the picture are in heights of whoever is expected.
 
     The distance of appearances is `texture.unlikeness`, in place of that of the release's codes.
     """

@@ -46,7 +46,8 @@ def make_hmr2(
     """
     if weights_path is None or body_path is None:
         raise ChorosError(
-            "no weights of HMR 2.0 ship; give its authors' checkpoint (--weights FILE) and your SMPL file (--body FILE)."
+            "no weights of HMR 2.0 ship; "
+            "give its authors' checkpoint (--weights FILE) and your SMPL file (--body FILE)."
         )
     files = {"weights": weights_path, "body": body_path}
     identity = {name: {"file": str(path), "sha256": sha256_of(path)} for name, path in files.items()}

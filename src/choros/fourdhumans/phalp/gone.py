@@ -1,4 +1,4 @@
-"""Those who were lost a short while ago: whoever is new and looks like one of them, and like no other, is that person."""
+"""Those who were lost a short while ago: who is new and looks like one of them, and like no other, is that person."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ class PlaceRules:
     level: float = 0.95  # release: of the interval
     # Ours, of x, y and log depth, in longer sides of the picture and log metres: scatter of any sight, however well a
     # line goes through the others; how fast somebody is, each second, before they were seen twice; and how that changes
-    # after one second. The ridge's penalty is the first over the second, squared: .0044, .018 and .25 s²; the release has
-    # 1.2, 2 and 5 in frames, at 30 a second .0013, .0022 and .0056 s², with which depth goes astray in a second.
+    # after one second. The ridge's penalty is the first over the second, squared: .0044, .018 and .25 s²; the release
+    # has 1.2, 2 and 5 in frames, at 30 a second .0013, .0022 and .0056 s², with which depth goes astray in a second.
     noise: tuple[float, float, float] = (0.004, 0.004, 0.05)
     speed: tuple[float, float, float] = (0.06, 0.03, 0.1)
     drift: tuple[float, float, float] = (0.05, 0.03, 0.1)

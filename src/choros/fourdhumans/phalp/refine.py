@@ -36,9 +36,9 @@ def refine(
 ) -> Motion:
     """The same motion with its ghosts completed: rows that are not visible, between two sights of a person in a shot.
 
-    Their pose, shape, place and box are said anew, all others stay as they are to the last bit. ``body`` is the model or
-    SMPL file that the motion was tracked with; ``network`` None is the pose transformer that ships. A camera that turns
-    within a gap is taken to go on as it did. Raises ``ChorosError`` for a motion that cannot be read.
+    Their pose, shape, place and box are said anew, all others stay as they are to the last bit. ``body`` is the model
+    or SMPL file that the motion was tracked with; ``network`` None is the pose transformer that ships. A camera that
+    turns within a gap is taken to go on as it did. Raises ``ChorosError`` for a motion that cannot be read.
     """
     motion = Motion.of(motion)
     if motion.pictures:

@@ -24,9 +24,9 @@ from choros.tracking.pose_engine import PoseEngine
 class FourDHumans:
     """PHALP' around any pose engine; see `PhalpConfig`.
 
-    ``engine`` poses who is found in a picture (`choros.tracking.pose_engine`). A ``finder`` is one made already; else it
-    is the embedded one, on ``device``, with a user's ``detector`` or ``keypoints`` in place of its own. ``threads`` as
-    of `systems.load`.
+    ``engine`` poses who is found in a picture (`choros.tracking.pose_engine`). A ``finder`` is one made already; else
+    it is the embedded one, on ``device``, with a user's ``detector`` or ``keypoints`` in place of its own. ``threads``
+    as of `systems.load`.
     """
 
     name = "4dhumans"

@@ -2,8 +2,8 @@
 
 Points of the posed mesh that the camera sees, by a depth test among everybody in the picture, are looked up in the
 picture; what they show is kept as the mean colour of each part of the body, front and back apart. So a shirt is
-remembered as a shirt, whichever way its owner turns. The release keeps a picture of the whole surface, and compares codes that a
-network of its own makes of it; such a network is not among ours.
+remembered as a shirt, whichever way its owner turns. The release keeps a picture of the whole surface, and compares
+codes that a network of its own makes of it; such a network is not among ours.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """PHALP' (4DHumans, section 4): lift who is detected to 3D, and join them to whoever was predicted there. Online.
 
-`PhalpTracker` says what is its own in a frame; the rest is `choros.tracking.online`'s. Beyond the paper are the rules of
-who is believed in, for the detectors that ship are small ones.
+`PhalpTracker` says what is its own in a frame; the rest is `choros.tracking.online`'s. Beyond the paper are the rules
+of who is believed in, for the detectors that ship are small ones.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 
 
 class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
-    """It keeps the last ones who were lost beside its tracks. ``network`` None has everybody go on at constant velocity."""
+    """It keeps the last who were lost beside its tracks. ``network`` None has everybody go on at constant velocity."""
 
     fields = FIELDS
 
