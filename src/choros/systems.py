@@ -259,16 +259,10 @@ def load(
         raise ChorosError(
             f"{threads} threads compute nothing; give 1 or more, or None for as many as there are."
         )
-    entry, named = entry_of(name), spelled(name)[1]
-    if named and engine is not None:
-        raise ChorosError(f"{name} names its pose engine; give none beside it.")
-    if named or isinstance(engine, str):
-        options[ENGINE], engine = named or engine, None
-    brought = {"detector": detector, "keypoints": keypoints, "trunk": trunk, ENGINE: engine}
-    parts = {part: one for part, one in brought.items() if one is not None}
-    for part, one in parts.items():
-        check_option(entry, part, f"{part} of yours")
-        _check_part(part, one)
+    entry = entry_of(name)
+    options = _with_engine(name, engine, options)
+    brought = {"detector": detector, "keypoints": keypoints, "trunk": trunk}
+    parts = _parts(entry, brought | {ENGINE: None if isinstance(engine, str) else engine})
     # None, False and nothing leave an option as it is, also one that only other systems have.
     given = {option: value for option, value in options.items() if value is not None}
     for option, value in given.items():
@@ -278,15 +272,37 @@ def load(
         **{option: value for option, value in given.items() if option in entry.option_names()}
     )
     where = Device(device, dtype)
+    _check_dtype(entry, dtype)
+    if ENGINE in entry.parts and ENGINE not in parts:
+        parts[ENGINE] = _engine(chosen, where)
+    return entry.made(chosen, where, threads, parts)
+
+
+def _check_dtype(entry: Entry, dtype: str) -> None:
     if dtype not in entry.dtypes:
         others = [other.name for other in entries() if dtype in other.dtypes]
         raise ChorosError(
             f"{entry.name} computes in {' or '.join(entry.dtypes)} alone, not in {dtype}; leave that out"
             + (f", or take {' or '.join(others)}." if others else ".")
         )
-    if ENGINE in entry.parts and ENGINE not in parts:
-        parts[ENGINE] = _engine(chosen, where)
-    return entry.made(chosen, where, threads, parts)
+
+
+def _with_engine(name: str, engine: PoseEngine | str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the pose engine that is told by its name; what a user brought is none."""
+    named = spelled(name)[1]
+    if named and engine is not None:
+        raise ChorosError(f"{name} names its pose engine; give none beside it.")
+    told = named or (engine if isinstance(engine, str) else None)
+    return {**options, ENGINE: told} if told else dict(options)
+
+
+def _parts(entry: Entry, brought: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that a user brought. Raises ``ChorosError`` for those that the system lacks, or that are none."""
+    parts = {part: one for part, one in brought.items() if one is not None}
+    for part, one in parts.items():
+        check_option(entry, part, f"{part} of yours")
+        _check_part(part, one)
+    return parts
 
 
 def _engine(chosen: Any, device: Device) -> PoseEngine:
