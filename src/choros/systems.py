@@ -21,17 +21,28 @@ from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.detection import Detector, KeypointEstimator
+    from choros.tracking.pose_engine import PoseEngine
     from choros.tracking.stream import System
 
 #: Best on real footage that nobody trained on, by the rule in docs/choosing.md.
 DEFAULT = "lifter"
 GROUP = "choros.systems"
+ENGINE = "engine"  # the part and the option of that name
 
 #: Parts that a user may bring, and what each must have.
 PARTS = {
     "detector": ("detect",),
     "keypoints": ("estimate",),
     "trunk": ("channels", "strides", "state_dict"),
+    ENGINE: ("body", "pose"),
+}
+
+#: Pose engines by name (`choros.tracking.pose_engine`), for systems that take any: each is made of a user's body,
+#: weights and device.
+ENGINES = {
+    "lifter": "choros.lifter.pose_engine:make",
+    "hmr2": "choros.fourdhumans.phalp.engines:make_hmr2",
+    "comotion": "choros.comotion.pose_engine:make",
 }
 
 
@@ -92,6 +103,15 @@ _ENTRIES: dict[str, Entry] = {
         licence="Apache-2.0",
         parts=("detector", "keypoints", "trunk"),
         dtypes=DTYPES,
+    ),
+    "4dhumans": Entry(
+        "4dhumans",
+        "choros.fourdhumans.phalp.system:make",
+        "choros.fourdhumans.phalp.options:PhalpOptions",
+        what="joins people by their predicted 3D pose, place and looks, with any pose engine, as phalp:ENGINE",
+        licence="Apache-2.0",
+        parts=("detector", "keypoints", ENGINE),
+        aliases=("phalp",),
     ),
 }
 
@@ -156,8 +176,23 @@ def entries() -> tuple[Entry, ...]:
     return tuple(_ENTRIES.values())
 
 
+def spellings(entry: Entry) -> tuple[str, ...]:
+    """How a system may be called: by its name, its aliases, and each of these with a pose engine behind a colon."""
+    called = (entry.name, *entry.aliases)
+    with_engine = [f"{name}:{engine}" for name in called for engine in ENGINES if ENGINE in entry.parts]
+    return (*called, *with_engine)
+
+
+def spelled(text: str) -> tuple[str, str | None]:
+    """``phalp:hmr2`` as the name and the pose engine; no engine where nothing or something else stands behind it."""
+    name, _, engine = text.partition(":")
+    known = [entry for entry in entries() if name in (entry.name, *entry.aliases)]
+    return (name, engine) if known and text in spellings(known[0]) and engine else (text, None)
+
+
 def entry_of(name: str) -> Entry:
     """What is known of the system that has this name, or had it once. Raises ``ChorosError`` if none has."""
+    name, _ = spelled(name)
     for entry in entries():
         if name == entry.name or name in entry.aliases:
             return entry
@@ -188,21 +223,24 @@ def load(
     detector: Detector | None = None,
     keypoints: KeypointEstimator | None = None,
     trunk: Any = None,
+    engine: PoseEngine | str | None = None,
     device: str = AUTO,
     dtype: str = "float32",
     threads: int | None = 1,
     **options: Any,
 ) -> System:
-    """A system ready to track. ``names()`` are those that there are; two ship.
+    """A system ready to track. ``names()`` are those that there are; three ship.
 
-    ``detector``, ``keypoints`` and ``trunk`` are parts of your own (docs/detector.md): the lifter has the first two,
-    CoMotion all three. ``device`` is where networks run: cpu, cuda, cuda:1, mps, or auto, which is CUDA
-    where it is there. ``dtype`` is what they compute in: float32 or, of CoMotion's image features, bfloat16 or float16.
+    ``detector``, ``keypoints`` and ``trunk`` are parts of your own (docs/detector.md): the lifter and 4DHumans have the
+    first two, CoMotion all three. ``engine`` is what poses people for 4DHumans: a name of ``ENGINES``, which may stand
+    behind the system's (``phalp:comotion``), or one of your own (docs/fourdhumans.md).
+    ``device`` is where networks run: cpu, cuda, cuda:1, mps, or auto, which is CUDA where it is there.
+    ``dtype`` is what they compute in: float32 or, of CoMotion's image features, bfloat16 or float16.
     ``threads`` is how many PyTorch, NumPy's linear algebra and OpenCV have while a frame is worked on, in whichever
     thread does that; afterwards they have as many as before, and None leaves them alone. Those of the last two are the
     whole process's. With more than one, a frame takes many times as long where anything else uses the cores.
 
-    Everything else is an option of the system, a field of its dataclass; of the two that ship:
+    Everything else is an option of the system, a field of its dataclass; of those that ship:
 
     - ``accurate``: slower and better networks.
     - ``fast``: CoMotion's image features in eight bits, on the CPU (the lifter is fast unless it is accurate).
@@ -211,6 +249,7 @@ def load(
     - ``heights_m``: statures that somebody measured, metres by person (the lifter).
     - ``same_people``: whoever is dressed like one person of an earlier shot, and like no other, goes on under their
       number after a cut (the lifter).
+    - ``appearance``, ``pose``, ``place``, ``pose_transformer``: False for 4DHumans without one of its parts.
     - ``body_path``: a user's SMPL file. ``weights_path``: a user's weights. None takes what ships.
 
     Raises ``ChorosError`` on an unknown name, an option or a part that the system does not have, a device that is not
@@ -221,11 +260,9 @@ def load(
             f"{threads} threads compute nothing; give 1 or more, or None for as many as there are."
         )
     entry = entry_of(name)
+    options = _with_engine(name, engine, options)
     brought = {"detector": detector, "keypoints": keypoints, "trunk": trunk}
-    parts = {part: one for part, one in brought.items() if one is not None}
-    for part, one in parts.items():
-        check_option(entry, part, f"{part} of yours")
-        _check_part(part, one)
+    parts = _parts(entry, brought | {ENGINE: None if isinstance(engine, str) else engine})
     # None, False and nothing leave an option as it is, also one that only other systems have.
     given = {option: value for option, value in options.items() if value is not None}
     for option, value in given.items():
@@ -235,13 +272,45 @@ def load(
         **{option: value for option, value in given.items() if option in entry.option_names()}
     )
     where = Device(device, dtype)
+    _check_dtype(entry, dtype)
+    if ENGINE in entry.parts and ENGINE not in parts:
+        parts[ENGINE] = _engine(chosen, where)
+    return entry.made(chosen, where, threads, parts)
+
+
+def _check_dtype(entry: Entry, dtype: str) -> None:
     if dtype not in entry.dtypes:
         others = [other.name for other in entries() if dtype in other.dtypes]
         raise ChorosError(
             f"{entry.name} computes in {' or '.join(entry.dtypes)} alone, not in {dtype}; leave that out"
             + (f", or take {' or '.join(others)}." if others else ".")
         )
-    return entry.made(chosen, where, threads, parts)
+
+
+def _with_engine(name: str, engine: PoseEngine | str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the pose engine that is told by its name; what a user brought is none."""
+    named = spelled(name)[1]
+    if named and engine is not None:
+        raise ChorosError(f"{name} names its pose engine; give none beside it.")
+    told = named or (engine if isinstance(engine, str) else None)
+    return {**options, ENGINE: told} if told else dict(options)
+
+
+def _parts(entry: Entry, brought: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that a user brought. Raises ``ChorosError`` for those that the system lacks, or that are none."""
+    parts = {part: one for part, one in brought.items() if one is not None}
+    for part, one in parts.items():
+        check_option(entry, part, f"{part} of yours")
+        _check_part(part, one)
+    return parts
+
+
+def _engine(chosen: Any, device: Device) -> PoseEngine:
+    """The pose engine that options name, with their body and weights. Raises ``ChorosError`` if there is none."""
+    if chosen.engine not in ENGINES:
+        raise ChorosError(f"there is no pose engine {chosen.engine!r}; choose one of: {', '.join(ENGINES)}.")
+    engine: PoseEngine = _found(ENGINES[chosen.engine])(chosen.body_path, chosen.weights_path, device)
+    return engine
 
 
 def _check_part(part: str, one: Any) -> None:

@@ -23,7 +23,7 @@ from choros.motion import ROW, FrameResult, Motion
 from choros.video import VideoWriter, open_video
 
 COMMANDS = (
-    "track", "live", "demo", "world", "show", "view", "plot", "export", "doctor", "train", "bench", "scenes",
+    "track", "live", "demo", "world", "refine", "show", "view", "plot", "export", "doctor", "train", "bench", "scenes",
     "completion",
 )  # fmt: skip
 FRAMES, FPS = 30, 5  # six seconds, so that several checkpoints fall into them

@@ -11,6 +11,8 @@ from choros.comotion.config import PRESETS
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.system import Comotion
 from choros.detection import PersonFinder
+from choros.fourdhumans.phalp.system import FourDHumans
+from choros.lifter.pose_engine import make as lift_engine
 from choros.lifter.system import LifterSystem
 from tests.tracking.toy import ToySystem
 
@@ -103,6 +105,9 @@ def lively() -> ComotionNetwork:
 MAKERS = {
     "lifter": lambda detector: LifterSystem(finder=PersonFinder(detector, Standing())),
     "comotion": lambda detector: Comotion(detector=detector, keypoints=Standing(), network=lively()),
+    "4dhumans": lambda detector: FourDHumans(
+        lift_engine(None, None), finder=PersonFinder(detector, Standing())
+    ),
     "toy": ToySystem,
 }
 

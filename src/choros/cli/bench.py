@@ -187,13 +187,21 @@ class Bench:
         if name.startswith(RECORDED):
             folder = Path(name.removeprefix(RECORDED))
             return folder.name, Recorded(folder)
-        name, _, weights = name.partition(":")
+        name, weights = _system_and_weights(name)
         told = [Path(weights).stem] if weights else []
         for option, value in self.networks.given().items():
             told.append(option if value is True else f"{option} {value}")
         for part, text in self.networks.parts().items():
             told.append(f"{PARTS[part].flag} {Path(text).stem}")
         return ", ".join([name, *told]), self.networks.loaded(name, weights_path=weights or None)
+
+
+def _system_and_weights(text: str) -> tuple[str, str]:
+    """``NAME``, ``NAME:WEIGHTS`` or ``NAME:ENGINE:WEIGHTS``, where a system takes an engine, as name and weights."""
+    name, _, rest = text.partition(":")
+    engine, _, weights = rest.partition(":")
+    whole = f"{name}:{engine}"
+    return (whole, weights) if systems.spelled(whole)[1] else (name, rest)
 
 
 def _table(

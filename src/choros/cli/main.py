@@ -20,6 +20,7 @@ from choros.cli.live import Live
 from choros.cli.networks import check_names
 from choros.cli.output import safe_output
 from choros.cli.plot import Plot
+from choros.cli.refine import Refine
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.traces import keep_out_of_home
@@ -35,6 +36,7 @@ Command = (
     | Annotated[Live, tyro.conf.subcommand("live")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[World, tyro.conf.subcommand("world")]
+    | Annotated[Refine, tyro.conf.subcommand("refine")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]

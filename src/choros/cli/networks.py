@@ -152,7 +152,7 @@ def with_flags(command: type[Command], without: tuple[str, ...] = ()) -> type[Co
 
 @cache
 def _with_flags(command: Any, without: tuple[str, ...], entries: tuple[systems.Entry, ...]) -> Any:
-    names = tuple(name for entry in entries for name in (entry.name, *entry.aliases))
+    names = tuple(name for entry in entries for name in systems.spellings(entry))
     called = {
         entry.name: f" (once {' or '.join(entry.aliases)})" if entry.aliases else "" for entry in entries
     }

@@ -1,0 +1,54 @@
+"""HMR 2.0 as PHALP's pose engine, by a user's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.body import BodyModel
+from choros.detection import Detections
+from choros.devices import CPU, Device
+from choros.errors import ChorosError
+from choros.fourdhumans.hmr2.engine import Hmr2Engine, PosedPeople
+from choros.run_identity import Identity, sha256_of
+
+Floats = NDArray[np.float64]
+
+
+class Hmr2FromFiles:
+    """`Hmr2Engine` that tells of which files it is."""
+
+    def __init__(self, engine: Hmr2Engine, files: Identity) -> None:
+        self._engine, self._files = engine, files
+
+    @property
+    def body(self) -> BodyModel:
+        """Whose pose and shape it tells."""
+        return self._engine.body
+
+    def identity(self) -> Identity:
+        """By what its bodies are decided."""
+        return self._files
+
+    def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> PosedPeople:
+        """As `choros.tracking.pose_engine.PoseEngine`."""
+        return self._engine.pose(image, people, K)
+
+
+def make_hmr2(
+    body_path: str | Path | None, weights_path: str | Path | None, device: Device = CPU
+) -> Hmr2FromFiles:
+    """With the checkpoint of 4DHumans' authors and the SMPL file that a user has; for `choros.systems`.
+
+    Raises ``ChorosError`` without either, and as `Hmr2Engine.released`.
+    """
+    if weights_path is None or body_path is None:
+        raise ChorosError(
+            "no weights of HMR 2.0 ship; "
+            "give its authors' checkpoint (--weights FILE) and your SMPL file (--body FILE)."
+        )
+    files = {"weights": weights_path, "body": body_path}
+    identity = {name: {"file": str(path), "sha256": sha256_of(path)} for name, path in files.items()}
+    return Hmr2FromFiles(Hmr2Engine.released(weights_path, body_path, device), identity)

@@ -1,0 +1,103 @@
+"""The fields of a track of PHALP', and its last sights: what everything that is predicted of somebody comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from choros.camera import project_in_front, unproject
+from choros.fourdhumans.phalp.config import SIGHTS, SIGHTS_APART_S
+from choros.fourdhumans.phalp.place import Expected, PlaceRules, expected
+from choros.fourdhumans.phalp.texture import PATCHES
+
+Floats = NDArray[np.floating]
+Indices = NDArray[np.intp]
+Tracks = NDArray[np.void]
+
+NEAR_M = 0.3  # nobody is thought to be nearer to the camera
+
+#: Sights are newest first; those from ``kept`` on are none.
+FIELDS: list[Any] = [
+    ("belief", "f8"),  # log odds that this is somebody
+    ("kept", "i4"),
+    ("sight_s", "f8", (SIGHTS,)),
+    ("sight_rotations", "f4", (SIGHTS, 24, 3, 3)),
+    ("sight_pelvis", "f8", (SIGHTS, 3)),  # metres, axes of today's camera
+    ("sight_betas", "f4", (SIGHTS, 10)),
+    ("rotations", "f8", (24, 3, 3)),  # these four: as seen in this frame, else as predicted
+    ("betas", "f8", (10,)),
+    ("pelvis", "f8", (3,)),
+    ("confidence", "f8"),
+    ("place", "f8", (3,)),  # predicted, as of `Expected`
+    ("half_width", "f8", (3,)),
+    ("box_m", "f8", (4,)),  # xyxy of the box about the pelvis, at its depth
+    ("texture_lab", "f4", (PATCHES, 3)),
+    ("texture_weight", "f4", (PATCHES,)),
+]
+
+
+def remember_sight(tracks: Tracks, which: Indices, time_s: float) -> None:
+    """The bodies of the tracks ``which`` are what was seen of them now."""
+    some = tracks[which]
+    near = (some["kept"] > 1) & (some["sight_s"][:, 0] - some["sight_s"][:, 1] < 0.8 * SIGHTS_APART_S)
+    for name, now in (
+        ("sight_s", np.full(len(some), time_s)),
+        ("sight_rotations", some["rotations"]),
+        ("sight_pelvis", some["pelvis"]),
+        ("sight_betas", some["betas"]),
+    ):
+        shifted = np.concatenate([some[name][:, :1], some[name][:, :-1]], 1)
+        keep = near.reshape(-1, *[1] * (shifted.ndim - 1))
+        some[name] = np.where(keep, some[name], shifted)
+        some[name][:, 0] = now
+    some["kept"] = np.minimum(some["kept"] + ~near, SIGHTS)
+    tracks[which] = some
+
+
+def turn(tracks: Tracks, R: Floats) -> None:
+    """The camera turned: everybody is and was, and faces and faced, where ``R`` (3, 3) takes them."""
+    for name in ("sight_pelvis", "pelvis"):
+        tracks[name] = tracks[name] @ R.T
+    tracks["sight_rotations"][:, :, 0] = R @ tracks["sight_rotations"][:, :, 0]
+    tracks["rotations"][:, 0] = R @ tracks["rotations"][:, 0]
+
+
+def picture_place(pelvis: Floats, K: Floats, side_px: int) -> Floats:
+    """Pelves (..., 3) metres as the picture has them, (..., 3): x and y in its longer side, and log metres."""
+    ahead = np.concatenate([pelvis[..., :2], np.maximum(pelvis[..., 2:], NEAR_M)], -1)
+    at_px, _ = project_in_front(ahead, K)
+    return np.concatenate([at_px / side_px, np.log(ahead[..., 2:])], -1)
+
+
+def from_picture(place: Floats, K: Floats, side_px: int) -> Floats:
+    """`picture_place` undone, (..., 3) metres."""
+    return unproject(place[..., :2] * side_px, np.maximum(np.exp(place[..., 2]), NEAR_M), K)
+
+
+def expect_places(tracks: Tracks, time_s: float, K: Floats, side_px: int, rules: PlaceRules) -> Expected:
+    """Where everybody will be in the picture at ``time_s``, by their last sights."""
+    values = picture_place(tracks["sight_pelvis"], K, side_px)
+    there = np.arange(SIGHTS) < tracks["kept"][:, None]
+    return expected(values, tracks["sight_s"], there, np.full(len(tracks), time_s), rules)
+
+
+def remember_boxes(tracks: Tracks, which: Indices, boxes_px: Floats, K: Floats) -> None:
+    """How the boxes (k, 4) xyxy px of the tracks ``which`` lie about their pelves."""
+    pelvis_px, metre_px = _pelvis_px(tracks[which], K)
+    tracks["box_m"][which] = ((boxes_px.reshape(-1, 2, 2) - pelvis_px[:, None]) / metre_px[:, None]).reshape(
+        -1, 4
+    )
+
+
+def boxes_of(tracks: Tracks, K: Floats) -> Floats:
+    """Where the boxes of the tracks are if they only moved with their pelves, (n, 4) xyxy px."""
+    pelvis_px, metre_px = _pelvis_px(tracks, K)
+    return (pelvis_px[:, None] + tracks["box_m"].reshape(-1, 2, 2) * metre_px[:, None]).reshape(-1, 4)
+
+
+def _pelvis_px(tracks: Tracks, K: Floats) -> tuple[Floats, Floats]:
+    """Pelves (n, 2) px, and how many px a metre is there, (n, 2)."""
+    at = np.concatenate([tracks["pelvis"][:, :2], np.maximum(tracks["pelvis"][:, 2:], NEAR_M)], -1)
+    return project_in_front(at, K)[0], K[[0, 1], [0, 1]] / at[:, 2:]
