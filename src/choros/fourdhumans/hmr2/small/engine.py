@@ -1,0 +1,72 @@
+"""The small HMR 2.0 as a pose engine: everyone's body in one picture, from their boxes and keypoints, by the true K."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from choros.body import BodyModel
+from choros.body.gauss_newton import Floats, Points, PosePrior, float64
+from choros.body.hypotheses import Hypotheses, PersonView, person_view
+from choros.body.kinematics import posed_joints
+from choros.body.likely import Before, Chosen, LiftConfig, Sight, likeliest
+from choros.detection import Detections
+from choros.fourdhumans.hmr2.posed_people import PosedPeople
+from choros.fourdhumans.hmr2.small.config import CROP
+from choros.fourdhumans.hmr2.small.network import SmallHmr2, load_small
+from choros.fourdhumans.hmr2.small.seen import CropEyes
+
+#: Betas beyond it are no shape that was ever measured.
+MAX_BETA = 3.0
+
+
+class SmallEngine:
+    """Looks at the crop of everybody, tells several likely bodies of each, and puts the likeliest on the keypoints.
+
+    All people of a picture go through the networks together. A body other than the open one keeps its mean shape: the
+    network speaks the open body's betas. Small, and on the CPU.
+    """
+
+    def __init__(
+        self, network: SmallHmr2, prior: PosePrior, body: BodyModel, config: LiftConfig | None = None
+    ) -> None:
+        self.network, self.prior, self.body = network.eval(), prior, body
+        self.points, self.config = Points.of(body), config or LiftConfig()
+        self._eyes, self._knows_shape = CropEyes(), body.name == "open"
+
+    @classmethod
+    def load(cls, weights_path: str | Path | None = None, body_path: str | Path | None = None) -> SmallEngine:
+        """With weights that `choros train hmr2 --recipe small` wrote, or those that ship, and a body, or the open one.
+
+        Raises ``ChorosError`` as `load_small` and `BodyModel.load` do.
+        """
+        return cls(*load_small(weights_path), BodyModel.load(body_path))
+
+    def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> PosedPeople:
+        """The bodies of the ``people`` in an image (H, W, 3) RGB, in their order; ``K`` (3, 3) px of the picture."""
+        if not len(people):
+            return PosedPeople.nobody()
+        view, found = self.propose(image, people, K)
+        betas = float64(found.betas).clip(-MAX_BETA, MAX_BETA) * self._knows_shape
+        sight = Sight(people.keypoints, K, float64(view.spread), Before.none(len(people)))
+        return self._posed(likeliest(self.points, self.prior, sight, found, betas, self.config), betas)
+
+    @torch.inference_mode()
+    def propose(
+        self, image: NDArray[np.uint8], people: Detections, K: Floats
+    ) -> tuple[PersonView, Hypotheses]:
+        """What the network alone says of ``people``, of whom there are some, before any fit."""
+        crops = CROP.around(people.boxes_px)
+        keypoints = torch.from_numpy(people.keypoints.astype(np.float32))
+        features, seen = self._eyes(crops.cut(image), crops.to_crop(keypoints[..., :2].double()))
+        intrinsics = torch.from_numpy(np.asarray(K, np.float32)).expand(len(keypoints), 3, 3)
+        view = person_view(keypoints, intrinsics, torch.zeros(len(keypoints)))
+        return view, self.network(view, features, seen)
+
+    def _posed(self, chosen: Chosen, betas: Floats) -> PosedPeople:
+        rest = self.points.shaped(betas)[0]
+        joints = posed_joints(chosen.rotations, rest)[1] + chosen.transl[:, None]
+        return PosedPeople(chosen.rotations, betas, chosen.transl, joints)
