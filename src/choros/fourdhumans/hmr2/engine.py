@@ -17,7 +17,7 @@ from choros.fourdhumans.hmr2.config import CROP
 from choros.fourdhumans.hmr2.decoder import CropBodies
 from choros.fourdhumans.hmr2.network import Hmr2Network, normalised
 from choros.fourdhumans.hmr2.placing import placed
-from choros.fourdhumans.hmr2.posed_people import PosedPeople
+from choros.fourdhumans.hmr2.posed_people import PosedPeople as PosedPeople
 from choros.fourdhumans.hmr2.released import load_released
 from choros.fourdhumans.hmr2.small.engine import SmallEngine
 

@@ -13,8 +13,9 @@ from choros.fourdhumans.hmr2.small.config import N_FEATURES, N_POINTS, SmallConf
 from choros.fourdhumans.hmr2.small.network import load_small
 from choros.training.fourdhumans.small.held_out import figures, told
 from choros.training.fourdhumans.small.kept import Seen, gather, nobody
+from choros.training.fourdhumans.small.lessons import Lessons
 from choros.training.fourdhumans.small.recipe import SmallRecipe
-from choros.training.fourdhumans.small.task import Lessons, SmallTask
+from choros.training.fourdhumans.small.task import SmallTask
 from choros.training.lifter.batch import ClipConfig, sample
 from choros.training.loop import train
 from tests.training.captured import SWINGING

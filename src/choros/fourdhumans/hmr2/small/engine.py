@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from choros import weights
 from choros.body import BodyModel
 from choros.body.gauss_newton import Floats, Points, PosePrior, float64
 from choros.body.hypotheses import Hypotheses, PersonView, person_view
@@ -16,8 +17,9 @@ from choros.body.likely import Before, Chosen, LiftConfig, Sight, likeliest
 from choros.detection import Detections
 from choros.fourdhumans.hmr2.posed_people import PosedPeople
 from choros.fourdhumans.hmr2.small.config import CROP
-from choros.fourdhumans.hmr2.small.network import SmallHmr2, load_small
+from choros.fourdhumans.hmr2.small.network import SYSTEM, SmallHmr2, load_small
 from choros.fourdhumans.hmr2.small.seen import CropEyes
+from choros.run_identity import Identity, file_identity
 
 #: Betas beyond it are no shape that was ever measured.
 MAX_BETA = 3.0
@@ -31,11 +33,16 @@ class SmallEngine:
     """
 
     def __init__(
-        self, network: SmallHmr2, prior: PosePrior, body: BodyModel, config: LiftConfig | None = None
+        self,
+        network: SmallHmr2,
+        prior: PosePrior,
+        body: BodyModel,
+        config: LiftConfig | None = None,
+        files: Identity | None = None,
     ) -> None:
         self.network, self.prior, self.body = network.eval(), prior, body
         self.points, self.config = Points.of(body), config or LiftConfig()
-        self._eyes, self._knows_shape = CropEyes(), body.name == "open"
+        self._eyes, self._knows_shape, self._files = CropEyes(), body.name == "open", files or {}
 
     @classmethod
     def load(cls, weights_path: str | Path | None = None, body_path: str | Path | None = None) -> SmallEngine:
@@ -43,7 +50,15 @@ class SmallEngine:
 
         Raises ``ChorosError`` as `load_small` and `BodyModel.load` do.
         """
-        return cls(*load_small(weights_path), BodyModel.load(body_path))
+        files = {
+            "weights": file_identity(weights_path, weights.shipped(SYSTEM)),
+            "body": file_identity(body_path, weights.shipped("body")),
+        }
+        return cls(*load_small(weights_path), BodyModel.load(body_path), files=files)
+
+    def identity(self) -> Identity:
+        """By what its bodies are decided."""
+        return self._files
 
     def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> PosedPeople:
         """The bodies of the ``people`` in an image (H, W, 3) RGB, in their order; ``K`` (3, 3) px of the picture."""

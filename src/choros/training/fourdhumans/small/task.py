@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -20,10 +19,10 @@ from choros.fourdhumans.hmr2.small.network import SYSTEM, SmallHmr2
 from choros.seeding import seeded
 from choros.training.fourdhumans.small.held_out import figures, tensors
 from choros.training.fourdhumans.small.kept import Seen, together
+from choros.training.fourdhumans.small.lessons import Lessons
 from choros.training.fourdhumans.small.losses import SmallTargets, losses
 from choros.training.fourdhumans.small.recipe import SmallRecipe
 from choros.training.lifter.batch import ClipConfig, sample
-from choros.training.lifter.poses import PoseClip
 from choros.training.loop import StepPlan, Task
 from choros.training.schedule import warmup_cosine
 
@@ -35,17 +34,6 @@ class SmallBatch(NamedTuple):
     features: Tensor  # (B, N_POINTS, N_FEATURES)
     shown: Tensor  # (B, N_POINTS)
     truth: SmallTargets
-
-
-@dataclass(frozen=True, eq=False)
-class Lessons:
-    """Who is learned from, and who is held out."""
-
-    scenes: Seen
-    marked: Seen
-    clips: Sequence[PoseClip]  # of motion capture, for sketched people
-    held_out_scenes: Seen
-    held_out_marked: Seen
 
 
 class SmallTask(Task):
@@ -179,8 +167,3 @@ def begin_as_lifter(network: SmallHmr2, path: Path | None) -> tuple[PosePrior, s
     if lacking.unexpected_keys:
         raise ValueError(f"the lifter has {lacking.unexpected_keys}, which the small HMR 2.0 lacks")
     return prior, set(ours)
-
-
-def scaled(recipe: SmallRecipe, steps: int | None, seed: int) -> SmallRecipe:
-    """The recipe with another number of steps, if given, and a seed."""
-    return replace(recipe, steps=steps or recipe.steps, seed=seed)
