@@ -51,7 +51,7 @@ class SmallEngine:
         Raises ``ChorosError`` as `load_small` and `BodyModel.load` do.
         """
         files = {
-            "weights": file_identity(weights_path, weights.shipped(SYSTEM)),
+            "weights": file_identity(weights_path, Path(weights_path or weights.shipped(SYSTEM))),
             "body": file_identity(body_path, weights.shipped("body")),
         }
         return cls(*load_small(weights_path), BodyModel.load(body_path), files=files)

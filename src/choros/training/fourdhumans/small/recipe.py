@@ -12,15 +12,16 @@ from choros.training.loop import LoopConfig
 class CropRecipe:
     """The crops that are looked at once, before anything is learned."""
 
-    scenes: int = 240
-    frames: int = 24  # of a scene, at moments drawn apart
+    scenes: int = 200
+    fps: int = 4  # of a scene, all of whose frames are looked at
+    seconds: float = 6.0
     people: tuple[int, int] = (3, 8)  # at least and at most in a scene
     held_out_scenes: int = 4
     variations: int = 2  # crops of each person in a frame, each another way
     visible: float = 0.35  # share of a person that must be seen
     least_px: float = 48.0  # height of their box
     side_px: int = 512  # of a scene's pictures
-    rounds: int = 6  # crops of each person in a picture with marked joints
+    rounds: int = 3  # crops of each person in a picture with marked joints
     pictures: int = 24  # that are looked at and kept together
     held_out: int = 10  # of the pictures one in so many teaches nothing
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -30,14 +31,14 @@ class CropRecipe:
 class SmallRecipe(LoopConfig):
     """A run. Weights of the errors are for metres, radians and shares of the keypoints' spread, as the lifter's."""
 
-    steps: int = 6000
+    steps: int = 4000
     ema: float = 0.998
     log_every: int = 100
     checkpoint_every: int = 250
     sample_every: int = 500
-    lr: float = 6e-4
-    warmup: int = 200  # steps
-    keypoint_half: float = 0.15  # share of the rate at which what was the lifter's goes on learning
+    lr: float = 1e-3
+    warmup: int = 100  # steps
+    keypoint_half: float = 0.1  # share of the rate at which what was the lifter's goes on learning
     weight_decay: float = 1e-2
     batch: tuple[int, int, int] = (
         64,

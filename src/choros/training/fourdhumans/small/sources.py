@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -40,32 +41,33 @@ class Scenes:
     def seen(self, number: int, look: Looker) -> Seen:
         """Crops of the people of one scene."""
         recipe = self.recipe
-        scene = SceneConfig(width=recipe.side_px, height=recipe.side_px, mocap=self.mocap)
-        config = StreamConfig(scene, frames=1, clips_per_scene=recipe.frames, people=recipe.people)
+        frames = round(recipe.fps * recipe.seconds)
+        scene = SceneConfig(
+            recipe.side_px, recipe.side_px, Fraction(recipe.fps), recipe.seconds, mocap=self.mocap
+        )
+        config = StreamConfig(scene, frames=frames, clips_per_scene=1, people=recipe.people)
         first = HELD_OUT_SCENES if self.held_out else SCENES
         rng = np.random.default_rng([first, self.seed, number])
         cuts: list[Cut] = []
-        clips = stream(first + 2 * self.seed, config, start=number * recipe.frames)
-        for clip in islice(clips, recipe.frames):
-            truth, image = clip.truth, clip.images[0]
-            tall = truth.box_px[0, :, 3] - truth.box_px[0, :, 1] >= recipe.least_px
-            for who in np.flatnonzero(
-                truth.visible[0] & (truth.visible_fraction[0] >= recipe.visible) & tall
-            ):
-                keypoints = truth.keypoints_px[0, who].astype(np.float64)
-                keypoints[:, 2] = 1  # what hides is known all the same
-                pose = np.concatenate([truth.global_orient[0, who], truth.body_pose[0, who]])
-                subject = Subject(
-                    truth.box_px[0, who].astype(np.float64),
-                    keypoints,
-                    rotvec_to_rotmat(pose.reshape(24, 3).astype(np.float64)),
-                    truth.betas[who].astype(np.float64),
-                    truth.joints_cam[0, who].astype(np.float64),
-                    1.0,
-                )
-                manners = _manners(subject, rng, recipe, 0 if self.held_out else recipe.variations)
-                cuts += [cut_out(image, truth.K[0], subject, manner) for manner in manners]
-        clips.close()
+        with closing(stream(first + 2 * self.seed, config, start=number)) as clips:
+            clip = next(clips)
+        truth = clip.truth
+        tall = truth.box_px[..., 3] - truth.box_px[..., 1] >= recipe.least_px
+        who = truth.visible & (truth.visible_fraction >= recipe.visible) & tall
+        for frame, person in np.argwhere(who):
+            keypoints = truth.keypoints_px[frame, person].astype(np.float64)
+            keypoints[:, 2] = 1  # what hides is known all the same
+            pose = np.concatenate([truth.global_orient[frame, person], truth.body_pose[frame, person]])
+            subject = Subject(
+                truth.box_px[frame, person].astype(np.float64),
+                keypoints,
+                rotvec_to_rotmat(pose.reshape(24, 3).astype(np.float64)),
+                truth.betas[person].astype(np.float64),
+                truth.joints_cam[frame, person].astype(np.float64),
+                1.0,
+            )
+            manners = _manners(subject, rng, recipe, 0 if self.held_out else recipe.variations)
+            cuts += [cut_out(clip.images[frame], truth.K[frame], subject, manner) for manner in manners]
         return look(cuts)
 
 
