@@ -1,7 +1,7 @@
 """A pose engine beside the lifter on real footage: the rows of ``choros bench real`` that look at poses.
 
-The engine has no memory: every frame is posed by itself, for whoever the lifter's finder finds there. So the lifter is
-measured as it is and, as "lifter, one look", begun anew with every frame. Nothing here is trained on what it measures.
+The engine poses whoever the lifter's finder finds, each where the box of the frame before is theirs with a memory of
+them. "One look" is each of the two begun anew with every frame. Nothing here is trained on what it measures.
 
     python benchmarks/pose_engine.py --footage DIR --weights hmr2-small.safetensors --rows pose2sim pictures3d
 """
@@ -11,14 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
+from choros.body.likely import Before
 from choros.camera import intrinsics
 from choros.detection import Detections, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.evaluation.real.run import ROWS, run_real
 from choros.fourdhumans.hmr2.small.engine import SmallEngine
+from choros.keypoints import box_iou
 from choros.lifter.system import LifterSystem
 from choros.motion import ROW, FrameResult
 from choros.rotation import rotmat_to_rotvec
+from choros.tracking.assignment import assign
 
 #: Rows of poses.
 POSES = ["pose2sim", "pictures3d", "lsp_extended", "coco_bysa", "fixtures"]
@@ -35,20 +38,21 @@ SHOWN = (
 
 
 class Posed:
-    """A pose engine as a system."""
+    """A pose engine as a system; it ``remembers`` people, or poses every frame by itself."""
 
-    def __init__(self, engine, finder):
+    def __init__(self, engine, finder, remembers):
         self.name, self.engine, self.finder, self.body = "hmr2-small", engine, finder, engine.body
+        self.remembers = remembers
 
     def stream(self, K=None):
         return PosedStream(self, K)
 
 
 class PosedStream:
-    """Every frame by itself; people are numbered by their boxes' order."""
+    """People are numbered by their boxes' order; who they were before is told by boxes alone."""
 
     def __init__(self, system, K):
-        self.system, self.K, self.frame = system, K, -1
+        self.system, self.K, self.frame, self.last = system, K, -1, None
 
     def encode(self, image):
         people = self.system.finder.find(image)
@@ -58,7 +62,8 @@ class PosedStream:
         people, image = features
         self.frame += 1
         K = intrinsics(image.shape[1], image.shape[0]) if self.K is None else self.K
-        posed = self.system.engine.pose(image, people, K)
+        posed, hidden = self.system.engine.follow(image, people, K, self.past(people, time_s))
+        self.last = (time_s, people.boxes_px, posed, hidden) if self.system.remembers else None
         rows = np.zeros(len(people), ROW)
         pose = rotmat_to_rotvec(posed.rotations).reshape(-1, 72)
         rows["frame"], rows["person"] = self.frame, 1 + np.arange(len(people))
@@ -66,6 +71,18 @@ class PosedStream:
         rows["global_orient"], rows["body_pose"], rows["betas"] = pose[:, :3], pose[:, 3:], posed.betas
         rows["transl"], rows["box_px"], rows["keypoints_px"] = posed.transl, people.boxes_px, people.keypoints
         return FrameResult(rows)
+
+    def past(self, people, time_s):
+        past = self.system.engine.no_past(len(people))
+        if self.last is None or not len(self.last[1]) or not len(people):
+            return past
+        then_s, boxes_px, posed, hidden = self.last
+        mine, theirs = assign(box_iou(people.boxes_px.astype(float), boxes_px.astype(float)), 0.3)
+        dt_s, rotations, transl = past.before.dt_s.copy(), past.before.rotations.copy(), past.before.transl
+        dt_s[mine] = time_s - then_s
+        rotations[mine], transl[mine] = posed.rotations[theirs], posed.transl[theirs]
+        past.hidden[mine] = hidden[theirs]
+        return past._replace(before=Before(dt_s, rotations, transl))
 
     def update(self, image, time_s):
         return self.step(self.encode(image), time_s)
@@ -131,8 +148,10 @@ def main() -> None:
     parser.add_argument("--remember", type=Path, help="file that keeps what the finder says, for other runs")
     parser.add_argument("--only", nargs="+", default=[], help="names of the systems to run")
     options = parser.parse_args()
+    engine, finder = SmallEngine.load(options.weights), PersonFinder.default(fast=True)
     systems = {
-        "hmr2-small": Posed(SmallEngine.load(options.weights), PersonFinder.default(fast=True)),
+        "hmr2-small": Posed(engine, finder, True),
+        "hmr2-small, one look": Posed(engine, finder, False),
         "lifter": LifterSystem(),
         "lifter, one look": OneLook(),
     }

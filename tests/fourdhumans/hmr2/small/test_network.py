@@ -30,7 +30,7 @@ def people(n=3, seed=0):
     return view, torch.randn(n, N_POINTS, N_FEATURES), torch.ones(n, N_POINTS, dtype=torch.bool)
 
 
-def test_it_begins_as_the_lifter_at_a_first_sight(tmp_path):
+def test_it_begins_as_the_lifter(tmp_path):
     torch.manual_seed(1)
     lifter = Lifter(LifterConfig(width=24, blocks=1, hypotheses=3)).eval()
     torch.nn.init.normal_(lifter.memory.bias_hh_l0)  # a trained one remembers nothing in its own way
@@ -44,8 +44,13 @@ def test_it_begins_as_the_lifter_at_a_first_sight(tmp_path):
     assert not any(name.startswith(("layers", "told", "bottleneck")) for name in learned)
     view, features, seen = people()
     with torch.no_grad():
-        ours = network(view, features, seen)
-        theirs, _ = lifter(type(view)(*(part[:, None] for part in view)), torch.zeros(3, 24))
+        ours, hidden = network(view, features, seen)
+        theirs, remembered = lifter(type(view)(*(part[:, None] for part in view)), torch.zeros(3, 24))
+        later, _ = network(view, features, seen, hidden)
+        theirs_later, _ = lifter(type(view)(*(part[:, None] for part in view)), remembered)
+    torch.testing.assert_close(hidden, remembered, atol=1e-5, rtol=1e-4)
+    for mine, yours in zip(later, theirs_later, strict=True):
+        torch.testing.assert_close(mine, yours[:, 0], atol=1e-5, rtol=1e-4)
     for mine, yours in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, yours[:, 0], atol=1e-5, rtol=1e-4)
 
@@ -60,7 +65,7 @@ def test_what_is_seen_tells_and_what_is_not_does_not():
     hidden = features.clone()
     hidden[:, 7] += 1
     with torch.no_grad():
-        first, changed, same = (network(view, x, seen).pelvis_cam for x in (features, other, hidden))
+        first, changed, same = (network(view, x, seen)[0].pelvis_cam for x in (features, other, hidden))
     assert (first - changed).abs().max() > 1e-5
     torch.testing.assert_close(first, same)
 
@@ -72,7 +77,7 @@ def test_features_are_noised_while_it_learns_and_not_after():
 
     def said():
         with torch.no_grad():
-            return network(view, features, seen).pelvis_cam
+            return network(view, features, seen)[0].pelvis_cam
 
     assert (said() - said()).abs().max() > 0
     network.eval()
@@ -88,7 +93,8 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
     np.testing.assert_allclose(its_prior.mean, prior.mean, atol=1e-6)
     view, features, seen = people()
     with torch.no_grad():
-        for mine, yours in zip(network(view, features, seen), again(view, features, seen), strict=True):
+        ours, theirs = (each(view, features, seen)[0] for each in (network, again))
+        for mine, yours in zip(ours, theirs, strict=True):
             torch.testing.assert_close(mine, yours, atol=0.01, rtol=0.01)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,13 @@ from choros.run_identity import Identity, file_identity
 
 #: Betas beyond it are no shape that was ever measured.
 MAX_BETA = 3.0
+
+
+class Past(NamedTuple):
+    """What is known of n people before a frame."""
+
+    before: Before  # how they were, and where they are expected
+    hidden: NDArray[np.float32]  # (n, width) what the network remembers
 
 
 class SmallEngine:
@@ -62,24 +70,36 @@ class SmallEngine:
 
     def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> PosedPeople:
         """The bodies of the ``people`` in an image (H, W, 3) RGB, in their order; ``K`` (3, 3) px of the picture."""
+        return self.follow(image, people, K, self.no_past(len(people)))[0]
+
+    def no_past(self, n: int) -> Past:
+        """People never seen before."""
+        return Past(Before.none(n), np.zeros((n, self.network.config.width), np.float32))
+
+    def follow(
+        self, image: NDArray[np.uint8], people: Detections, K: Floats, past: Past
+    ) -> tuple[PosedPeople, NDArray[np.float32]]:
+        """The same of ``people`` of whom the ``past`` is known, in their order; and what to remember, (n, width)."""
         if not len(people):
-            return PosedPeople.nobody()
-        view, found = self.propose(image, people, K)
+            return PosedPeople.nobody(), past.hidden
+        view, found, hidden = self._propose(image, people, K, past)
         betas = float64(found.betas).clip(-MAX_BETA, MAX_BETA) * self._knows_shape
-        sight = Sight(people.keypoints, K, float64(view.spread), Before.none(len(people)))
-        return self._posed(likeliest(self.points, self.prior, sight, found, betas, self.config), betas)
+        sight = Sight(people.keypoints, K, float64(view.spread), past.before)
+        chosen = likeliest(self.points, self.prior, sight, found, betas, self.config)
+        return self._posed(chosen, betas), hidden
 
     @torch.inference_mode()
-    def propose(
-        self, image: NDArray[np.uint8], people: Detections, K: Floats
-    ) -> tuple[PersonView, Hypotheses]:
+    def _propose(
+        self, image: NDArray[np.uint8], people: Detections, K: Floats, past: Past
+    ) -> tuple[PersonView, Hypotheses, NDArray[np.float32]]:
         """What the network alone says of ``people``, of whom there are some, before any fit."""
         crops = CROP.around(people.boxes_px)
         keypoints = torch.from_numpy(people.keypoints.astype(np.float32))
         features, seen = self._eyes(crops.cut(image), crops.to_crop(keypoints[..., :2].double()))
         intrinsics = torch.from_numpy(np.asarray(K, np.float32)).expand(len(keypoints), 3, 3)
-        view = person_view(keypoints, intrinsics, torch.zeros(len(keypoints)))
-        return view, self.network(view, features, seen)
+        view = person_view(keypoints, intrinsics, torch.from_numpy(past.before.dt_s.astype(np.float32)))
+        found, hidden = self.network(view, features, seen, torch.from_numpy(past.hidden))
+        return view, found, hidden.numpy()
 
     def _posed(self, chosen: Chosen, betas: Floats) -> PosedPeople:
         rest = self.points.shaped(betas)[0]

@@ -1,8 +1,9 @@
 """The small HMR 2.0's network: keypoints propose several likely bodies, and the decoder corrects each by the image.
 
-The keypoint half is the lifter's network as it is at a first sight, nothing remembered, and may begin with its weights:
-then all answers are the lifter's until the image half has learned something. There each hypothesis is one token that
-looks at what the trunk sees at the keypoints (paper 3.2, with as many tokens as there are likely bodies).
+The keypoint half is the lifter's network, its memory too, and begins with its weights: then all answers are the
+lifter's until the image half has learned something. There each hypothesis is one token that looks at what the trunk
+sees at the keypoints (paper 3.2, with as many tokens as there are likely bodies). It learns from single crops, and
+remembers as the lifter learned to.
 """
 
 from __future__ import annotations
@@ -36,20 +37,6 @@ from choros.layers.perceptron import ResidualBlock
 SYSTEM = "hmr2-small"
 
 
-class FirstGate(nn.Module):
-    """What a gated recurrent unit makes of a first input, when there is nothing to remember."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.gates = nn.Linear(width, 3 * width)
-        self.held = nn.Parameter(torch.zeros(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (..., width) to a state of the same shape."""
-        reset, update, new = self.gates(x).chunk(3, -1)
-        return (1 - update.sigmoid()) * torch.tanh(new + reset.sigmoid() * self.held)
-
-
 class SmallHmr2(nn.Module):
     """What is seen of people to `Hypotheses`."""
 
@@ -61,7 +48,7 @@ class SmallHmr2(nn.Module):
         width, decoder = config.width, config.decoder
         self.into = nn.Linear(N_INPUTS, width)
         self.before = nn.Sequential(*[ResidualBlock(width, config.expansion) for _ in range(config.blocks)])
-        self.gate = FirstGate(width)
+        self.memory = nn.GRUCell(width, width)
         self.after = nn.Sequential(*[ResidualBlock(width, config.expansion) for _ in range(config.blocks)])
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, config.hypotheses * N_OF_EACH + N_BETAS)
@@ -81,10 +68,16 @@ class SmallHmr2(nn.Module):
         nn.init.zeros_(self.told.bias)
         self.register_buffer("rest", upright_columns())
 
-    def forward(self, view: PersonView, features: Tensor, seen: Tensor) -> Hypotheses:
-        """Of B people: their view, ``features`` (B, ``N_POINTS``, ``N_FEATURES``), and which of these are ``seen``."""
+    def forward(
+        self, view: PersonView, features: Tensor, seen: Tensor, hidden: Tensor | None = None
+    ) -> tuple[Hypotheses, Tensor]:
+        """Of B people: their view, ``features`` (B, ``N_POINTS``, ``N_FEATURES``), and which of these are ``seen``.
+
+        ``hidden`` (B, width) is what is remembered of them, nothing at first; the next is returned.
+        """
         x = self.before(self.into(view.inputs))
-        x = self.norm(self.after(x + self.gate(x)))
+        hidden = self.memory(x, hidden)
+        x = self.norm(self.after(x + hidden))
         y = self.out(x)
         betas, each = y[..., :N_BETAS], y[..., N_BETAS:].unflatten(-1, (self.config.hypotheses, N_OF_EACH))
         token = torch.cat([each, x[:, None].expand(-1, self.config.hypotheses, -1)], -1)
@@ -94,7 +87,9 @@ class SmallHmr2(nn.Module):
             token = layer(token, image)
         told = self.told(self.told_norm(token))
         each, betas = each + told[..., :N_OF_EACH], betas + told[..., N_OF_EACH:].mean(1)
-        return hypotheses_of(betas, each, self.rest, view, self.config.min_std_rad, self.config.min_std_m)
+        config = self.config
+        found = hypotheses_of(betas, each, self.rest, view, config.min_std_rad, config.min_std_m)
+        return found, hidden
 
     def _image(self, view: PersonView, features: Tensor, seen: Tensor) -> Tensor:
         """What each point shows and where it is, (B, ``N_POINTS``, context_width)."""

@@ -46,7 +46,7 @@ def told(network: SmallHmr2, seen: Seen, blind: bool = False) -> tuple[PersonVie
         shown = torch.from_numpy(seen.shown[some])
         features = torch.from_numpy(seen.features[some]).float()
         some_view = PersonView(*(part[some] for part in view))
-        parts.append(network(some_view, features, shown & (not blind)))
+        parts.append(network(some_view, features, shown & (not blind))[0])
     return view, Hypotheses(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 

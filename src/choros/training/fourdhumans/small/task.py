@@ -108,7 +108,7 @@ class SmallTask(Task):
 
     def predict(self, batch: SmallBatch) -> Hypotheses:
         """What it says of everybody."""
-        found: Hypotheses = self.network(batch.view, batch.features, batch.shown)
+        found: Hypotheses = self.network(batch.view, batch.features, batch.shown)[0]
         return found
 
     def losses(
@@ -154,15 +154,7 @@ def begin_as_lifter(network: SmallHmr2, path: Path | None) -> tuple[PosePrior, s
     theirs, _ = weights.load(path or weights.shipped("lifter"), "lifter")
     theirs = {name: tensor.float() for name, tensor in theirs.items()}
     prior = PosePrior(*(float64(theirs.pop(f"prior.{name}")) for name in ("mean", "precision_root")))
-    ours = {name: tensor for name, tensor in theirs.items() if not name.startswith("memory.")}
-    into, kept = theirs["memory.bias_ih_l0"].clone(), theirs["memory.bias_hh_l0"]
-    width = len(kept) // 3
-    into[: 2 * width] += kept[: 2 * width]  # of the two gates; what is remembered is zero
-    ours |= {
-        "gate.gates.weight": theirs["memory.weight_ih_l0"],
-        "gate.gates.bias": into,
-        "gate.held": kept[2 * width :],
-    }
+    ours = {name.removesuffix("_l0"): tensor for name, tensor in theirs.items()}
     lacking = network.load_state_dict(ours, strict=False)
     if lacking.unexpected_keys:
         raise ValueError(f"the lifter has {lacking.unexpected_keys}, which the small HMR 2.0 lacks")
