@@ -20,9 +20,10 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body import gauss_newton as gn
 from choros.body.kinematics import posed_joints
+from choros.body.likely import LiftConfig
 from choros.datasets.mocap import learned_and_held_out, load_packed
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
-from choros.lifter.lift import LiftConfig, Lifting, Past
+from choros.lifter.lift import Lifting, Past
 from choros.training.lifter.batch import Batch, ClipConfig, as_captured, sample
 from choros.training.lifter.keypoint_noise import CLEAN
 from choros.training.lifter.poses import PoseClip

@@ -105,6 +105,12 @@ SHIPPED = (
         "Apache-2.0",
     ),
     Shipped("actions", PACKAGE / "fourdhumans/data/actions.safetensors", "what people do", "Apache-2.0"),
+    Shipped(
+        "hmr2-small",
+        PACKAGE / "fourdhumans/data/hmr2_small.safetensors",
+        "HMR 2.0, small, for 4DHumans",
+        "Apache-2.0",
+    ),
     Shipped("lifter", PACKAGE / "lifter/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 

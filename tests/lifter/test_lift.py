@@ -6,9 +6,11 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
+from choros.body.hypotheses import PersonView, person_view
+from choros.body.likely import LiftConfig
 from choros.camera import intrinsics, project, unproject
-from choros.lifter.lift import LiftConfig, Lifting, Past
-from choros.lifter.network import Lifter, LifterConfig, PersonView, person_view
+from choros.lifter.lift import Lifting, Past
+from choros.lifter.network import Lifter, LifterConfig
 from choros.training.lifter.batch import ClipConfig, sample
 from tests.training.captured import SWINGING
 

@@ -86,6 +86,7 @@ def test_it_is_known_by_its_content(footage):
         "infiller --mocap {}",
         "trajectory --mocap {}",
         "pose-transformer --mocap {}",
+        "hmr2 --mocap {}",
         "comotion -o out --photos {}",
         "comotion -o out --mocap {}",
         "comotion -o out --wardrobe {}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from choros.body.likely import LiftConfig
 from choros.camera_motion.background import BackgroundRules
-from choros.lifter.lift import LiftConfig
 from choros.lifter.shape_estimator import ShapeRules
 from choros.lifter.uprightness import UprightRules
 from choros.tracking.box_filter import BoxRules

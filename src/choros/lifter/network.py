@@ -1,24 +1,25 @@
-"""The learned half of the lift: COCO-17 keypoints of one person over time -> likely SMPL poses, shape and places.
+"""The learned half of the lift: COCO-17 keypoints of one person over time -> likely SMPL poses, shapes and places.
 
 A recurrent residual network, causal, one hidden state a person; it looks at the keypoints from a camera
-turned to face them, so one network serves any K and any place in the image. Keypoints tell nearer from
-farther badly, so it answers with several likely bodies and the chance of each (a mixture, as in mixture density
-networks: Bishop 1994; for poses Li and Lee, CVPR 2019) instead of their mean, which is nobody's pose. Of each it
-also says how far off every rotation and joint probably is; ``lift.py`` fits them to the keypoints and chooses.
+turned to face them, and answers with several likely bodies (`choros.body.hypotheses`). Of each it also says how far off
+every rotation and joint probably is; ``lift.py`` fits them to the keypoints and chooses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from choros.rotation import columns_to_rotmat, rotmat_to_columns
-
-#: Below this, a keypoint's place says nothing.
-MIN_CONFIDENCE = 0.05
+from choros.body.hypotheses import (
+    N_INPUTS,
+    N_OF_EACH,
+    Hypotheses,
+    PersonView,
+    hypotheses_of,
+    upright_columns,
+)
+from choros.layers.perceptron import ResidualBlock
 
 
 @dataclass(frozen=True)
@@ -33,85 +34,8 @@ class LifterConfig:
     min_std_m: float = 0.01
 
 
-class PersonView(NamedTuple):
-    """Keypoints as the network sees them, and the way back to the camera."""
-
-    inputs: Tensor  # (..., 56)
-    R_camera_view: Tensor  # (..., 3, 3) turns the view's axes (z through the person) into the camera's
-    centre: Tensor  # (..., 2) in the view's image plane at z = 1
-    spread: Tensor  # (...,) rms distance of the keypoints from the centre, at z = 1
-
-
-class Hypotheses(NamedTuple):
-    """Likely bodies of a person, H of them, in the camera's axes."""
-
-    rotations: Tensor  # (..., H, 24, 3, 3) global_orient, then body_pose
-    betas: Tensor  # (..., 10) of all alike
-    pelvis_cam: Tensor  # (..., H, 3) metres
-    std_rad: Tensor  # (..., H, 24) expected error of each rotation, if it is this one
-    std_m: Tensor  # (..., H, 24) expected error of each joint about the pelvis, if it is this one
-    std_log_depth: Tensor  # (..., H) expected error of the logarithm of the depth
-    log_chance: Tensor  # (..., H) that it is this one
-
-
-N_INPUTS = 17 * 3 + 5
-
-
-def person_view(keypoints: Tensor, K: Tensor, dt_s: Tensor) -> PersonView:
-    """Turn the camera towards each person and measure their keypoints there.
-
-    ``keypoints`` (..., 17, 3) x_px, y_px, confidence; ``K`` (..., 3, 3) px; ``dt_s`` (...,) seconds since the
-    person's previous frame, 0 on their first.
-    """
-    confidence = keypoints[..., 2].clamp(0, 1)
-    shown = (confidence > MIN_CONFIDENCE).to(keypoints.dtype)
-    weight = confidence**2 * shown + 1e-9
-    weight = weight / weight.sum(-1, keepdim=True)
-    focal = torch.stack([K[..., 0, 0], K[..., 1, 1]], -1)
-    plane = (keypoints[..., :2] - K[..., None, :2, 2]) / focal[..., None, :]  # (..., 17, 2) at z = 1
-    middle = (weight[..., None] * plane).sum(-2)
-
-    rays = torch.cat([plane, torch.ones_like(plane[..., :1])], -1)
-    axis = torch.cat([middle, torch.ones_like(middle[..., :1])], -1)
-    R_camera_view = _turn_z_to(axis / axis.norm(dim=-1, keepdim=True))
-    turned = rays @ R_camera_view  # rows times R is R^T times columns: camera axes to the view's
-    turned = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
-    centre = (weight[..., None] * turned).sum(-2)
-    offset = turned - centre[..., None, :]
-    spread = (weight * offset.square().sum(-1)).sum(-1).sqrt().clamp_min(1e-4)
-
-    relative = (offset / spread[..., None, None]).clamp(-6, 6) * shown[..., None]
-    step = torch.stack([spread.log(), (dt_s > 0).to(dt_s.dtype), dt_s.clamp(0, 1) * 5], -1)
-    inputs = torch.cat([relative.flatten(-2), confidence * shown, middle, step], -1)
-    return PersonView(inputs, R_camera_view, centre, spread)
-
-
-def _turn_z_to(axis: Tensor) -> Tensor:
-    """The least rotation that carries the z axis to the unit vector ``axis`` (..., 3), axis z > -1."""
-    x, y, z = axis.unbind(-1)
-    k = 1 / (1 + z)
-    rows = [1 - k * x * x, -k * x * y, x, -k * x * y, 1 - k * y * y, y, -x, -y, z]
-    return torch.stack(rows, -1).reshape(*axis.shape[:-1], 3, 3)
-
-
-class ResidualBlock(nn.Module):
-    """Residual two-layer perceptron."""
-
-    def __init__(self, width: int, expansion: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.up = nn.Linear(width, width * expansion)
-        self.down = nn.Linear(width * expansion, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (..., width) plus what the block adds to them, the same shape."""
-        return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
-
-
 class Lifter(nn.Module):
     """Keypoints in a person's view and their hidden state -> ``Hypotheses`` and the next hidden state."""
-
-    n_of_each = 24 * 6 + 3 + 24 + 24 + 1 + 1
 
     def __init__(self, config: LifterConfig | None = None) -> None:
         super().__init__()
@@ -122,42 +46,17 @@ class Lifter(nn.Module):
         self.memory = nn.GRU(width, width, batch_first=True)
         self.after = nn.Sequential(*[ResidualBlock(width, config.expansion) for _ in range(config.blocks)])
         self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, config.hypotheses * self.n_of_each + 10)
+        self.out = nn.Linear(width, config.hypotheses * N_OF_EACH + 10)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)
-        # Upright and facing the camera: SMPL's y up and z forward in OpenCV's y down and z away.
-        rest = torch.eye(3).repeat(24, 1, 1)
-        rest[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
         self.rest: Tensor
-        self.register_buffer("rest", rotmat_to_columns(rest).flatten())
+        self.register_buffer("rest", upright_columns())
 
     def forward(self, view: PersonView, hidden: Tensor) -> tuple[Hypotheses, Tensor]:
         """``view`` (B, T, ...) frames of B people; ``hidden`` (B, width), zero for a new person."""
         x = self.before(self.into(view.inputs))
         recalled, last = self.memory(x, hidden[None].contiguous())
         y = self.out(self.norm(self.after(x + recalled)))
-        betas, each = y[..., :10], y[..., 10:].unflatten(-1, (self.config.hypotheses, self.n_of_each))
-        pose6, place, std_rad, std_m, std_depth, chance = each.split([144, 3, 24, 24, 1, 1], -1)
-
-        rotations = columns_to_rotmat((pose6 + self.rest).unflatten(-1, (24, 6)))
-        R_camera_view = view.R_camera_view[..., None, :, :]  # the same for all hypotheses
-        root = R_camera_view @ rotations[..., 0, :, :]
-        rotations = torch.cat([root[..., None, :, :], rotations[..., 1:, :, :]], -3)
-
-        # The spread of the keypoints in metres tells the depth; half a metre is where it starts.
-        spread = view.spread[..., None, None]
-        depth = 0.5 * place[..., 2:].exp() / spread
-        across = view.centre[..., None, :] + place[..., :2] * spread
-        pelvis = torch.cat([across, torch.ones_like(depth)], -1) * depth
-        pelvis_cam = (R_camera_view @ pelvis[..., None])[..., 0]
+        betas, each = y[..., :10], y[..., 10:].unflatten(-1, (self.config.hypotheses, N_OF_EACH))
         config = self.config
-        found = Hypotheses(
-            rotations,
-            betas,
-            pelvis_cam,
-            nn.functional.softplus(std_rad - 1) + config.min_std_rad,
-            nn.functional.softplus(std_m - 3) + config.min_std_m,
-            nn.functional.softplus(std_depth[..., 0] - 2) + 0.01,
-            chance[..., 0].log_softmax(-1),
-        )
-        return found, last[0]
+        return hypotheses_of(betas, each, self.rest, view, config.min_std_rad, config.min_std_m), last[0]

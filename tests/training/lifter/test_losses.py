@@ -7,7 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
-from choros.lifter.network import Lifter, LifterConfig, person_view
+from choros.body.hypotheses import person_view
+from choros.lifter.network import Lifter, LifterConfig
 from choros.training.lifter.losses import LifterTargets, losses, place_joints
 from choros.training.lifter.recipe import LifterRecipe
 

@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import load_file
 
 from choros import weights
+from choros.body.hypotheses import Hypotheses
 from choros.errors import ChorosError
-from choros.lifter.network import Hypotheses, LifterConfig
+from choros.lifter.network import LifterConfig
 from choros.training.lifter.batch import ClipConfig
 from choros.training.lifter.recipe import LifterRecipe
 from choros.training.lifter.samples import likeliest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,19 +17,12 @@ from choros.fourdhumans.hmr2.config import CROP
 from choros.fourdhumans.hmr2.decoder import CropBodies
 from choros.fourdhumans.hmr2.network import Hmr2Network, normalised
 from choros.fourdhumans.hmr2.placing import placed
+from choros.fourdhumans.hmr2.posed_people import PosedPeople as PosedPeople
 from choros.fourdhumans.hmr2.released import load_released
+from choros.fourdhumans.hmr2.small.engine import SmallEngine
 
 #: Crops that are looked at together: more are no faster on a CPU, and each takes memory.
 BATCH = 8
-
-
-class PosedPeople(NamedTuple):
-    """The bodies of n people in one picture, in the axes of its camera, OpenCV's; what a pose engine gives."""
-
-    rotations: Floats  # (n, 24, 3, 3) global_orient, then body_pose, each relative to its parent
-    betas: Floats  # (n, 10)
-    transl: Floats  # (n, 3) metres; the pelvis is at its rest place + transl
-    joints_cam: Floats  # (n, 24, 3) metres
 
 
 class Hmr2Engine:
@@ -59,6 +51,11 @@ class Hmr2Engine:
         body = BodyModel.load(body_path)
         return cls(load_released(weights_path)[0], body, device)
 
+    @staticmethod
+    def small(weights_path: str | Path | None = None, body_path: str | Path | None = None) -> SmallEngine:
+        """The small network instead, which ships and needs no file of anybody's; see `SmallEngine.load`."""
+        return SmallEngine.load(weights_path, body_path)
+
     @torch.inference_mode()
     def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> PosedPeople:
         """The bodies of the ``people`` in an image (H, W, 3) RGB, in their order; ``K`` (3, 3) px of the picture."""
@@ -67,9 +64,7 @@ class Hmr2Engine:
             for start in range(0, len(people), BATCH)
         ]
         if not parts:
-            return PosedPeople(
-                np.zeros((0, 24, 3, 3)), np.zeros((0, 10)), np.zeros((0, 3)), np.zeros((0, 24, 3))
-            )
+            return PosedPeople.nobody()
         return PosedPeople(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def _pose(self, image: NDArray[np.uint8], boxes_px: NDArray[np.floating], K: Floats) -> PosedPeople:

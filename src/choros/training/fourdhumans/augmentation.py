@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.crops import Floats, turned_square
+from choros.crops import CropSpec, Floats, turned_square
 from choros.datasets.hmr_npz import HMR44
 from choros.fourdhumans.hmr2.config import CROP
 from choros.rotation import rotmat_about
@@ -66,28 +66,55 @@ class Example(NamedTuple):
     label: CropLabel
 
 
+class Manner(NamedTuple):
+    """How a crop is cut from an image."""
+
+    middle_px: Floats  # (2,) of the square, in the image
+    side_px: float
+    turn_rad: float  # clockwise, after mirroring
+    mirrored: bool
+    gain: Floats  # (3,) of the colours
+
+    def cut(self, image: NDArray[np.uint8], size_px: int) -> tuple[NDArray[np.float32], Floats]:
+        """The crop (size_px, size_px, 3) 0..255 and the affine map (2, 3) from the image (H, W, 3) to it."""
+        cut, affine = turned_square(
+            image, self.middle_px, self.side_px, self.turn_rad, self.mirrored, size_px
+        )
+        return np.clip(cut * self.gain, 0, 255).astype(np.float32), affine
+
+
+def drawn_manner(
+    box_px: Floats,  # (4,) xyxy
+    keypoints: Floats,  # (44, 3) x_px, y_px, confidence
+    spec: CropSpec,
+    rng: np.random.Generator,
+    config: Augmentation,
+) -> Manner:
+    """Moved, scaled, turned, mirrored, in other colours, at times of a part of the person only."""
+    box = box_px
+    if rng.random() < config.extreme_rate:
+        part = part_box(keypoints, rng)
+        box = box_px if part is None else part
+    side = float(spec.around(box).extent_px[0])
+    middle = (box[:2] + box[2:]) / 2 + side * config.shift * rng.normal(size=2).clip(-1, 1)
+    side *= 1 + config.scale * float(np.clip(rng.normal(), -1, 1))
+    turn = (
+        np.deg2rad(config.turn_deg * np.clip(rng.normal(), -2, 2)) if rng.random() < config.turn_rate else 0.0
+    )
+    mirrored = bool(rng.random() < config.mirror_rate)
+    return Manner(middle, side, float(turn), mirrored, rng.uniform(1 - config.gain, 1 + config.gain, 3))
+
+
 def augmented(
     image: NDArray[np.uint8],  # (H, W, 3) RGB
     label: Label,
     rng: np.random.Generator,
     config: Augmentation,
 ) -> Example:
-    """A crop of the person, moved, scaled, turned, mirrored, in other colours, at times of a part of them only."""
-    box = label.box_px
-    if rng.random() < config.extreme_rate:
-        part = part_box(label.keypoints, rng)
-        box = label.box_px if part is None else part
-    side = float(CROP.around(box).extent_px[0])
-    middle = (box[:2] + box[2:]) / 2 + side * config.shift * rng.normal(size=2).clip(-1, 1)
-    side *= 1 + config.scale * float(np.clip(rng.normal(), -1, 1))
-    turn = (
-        np.deg2rad(config.turn_deg * np.clip(rng.normal(), -2, 2)) if rng.random() < config.turn_rate else 0.0
-    )
-    mirrored = rng.random() < config.mirror_rate
-    gain = rng.uniform(1 - config.gain, 1 + config.gain, 3)
-    cut, affine = turned_square(image, middle, side, turn, mirrored, SIDE_PX)
-    crop = np.clip(cut * gain, 0, 255).astype(np.float32)
-    return Example(crop, in_crop(label, affine, turn, mirrored))
+    """A crop of the person, each time another way."""
+    manner = drawn_manner(label.box_px, label.keypoints, CROP, rng, config)
+    crop, affine = manner.cut(image, SIDE_PX)
+    return Example(crop, in_crop(label, affine, manner.turn_rad, manner.mirrored))
 
 
 def in_crop(label: Label, affine: Floats, turn_rad: float, mirrored: bool) -> CropLabel:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from choros.body.hypotheses import Hypotheses
 from choros.body.kinematics import forward_kinematics
-from choros.lifter.network import Hypotheses
 from choros.training.lifter.recipe import LifterRecipe
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
-from choros.lifter.network import Hypotheses
+from choros.body.hypotheses import Hypotheses
 from choros.mesh.colours import colour_of
 from choros.motion import ROW
 from choros.rotation import rotmat_to_rotvec

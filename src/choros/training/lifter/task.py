@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
+from choros.body.hypotheses import Hypotheses, PersonView, person_view
 from choros.body.kinematics import posed_joints
 from choros.evaluation.metrics.pose import mpjpe_mm, pa_mpjpe_mm
 from choros.lifter.lift import network_metadata
-from choros.lifter.network import Hypotheses, Lifter, LifterConfig, PersonView, person_view
+from choros.lifter.network import Lifter, LifterConfig
 from choros.rotation import rotmat_to_rotvec
 from choros.training.lifter.batch import Batch, ClipConfig, as_captured, sample
 from choros.training.lifter.losses import LifterTargets, losses

@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.body.kinematics import posed_joints
-from choros.lifter.knees import LEGS, likeliest_bend, stand_on_likely_knees
-from choros.lifter.lift import LiftConfig
+from choros.body.knees import LEGS, likeliest_bend, stand_on_likely_knees
+from choros.body.likely import LiftConfig
 from choros.rotation import rotmat_geodesic_distance, rotmat_to_rotvec_unchecked
 
 SCALE_RAD = LiftConfig().straight_rad
