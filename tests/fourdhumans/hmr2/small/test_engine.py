@@ -7,10 +7,12 @@ from scipy.spatial.transform import Rotation
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.body.kinematics import posed_joints
+from choros.body.likely import Before
 from choros.camera import intrinsics, project
 from choros.detection import Detections
+from choros.fourdhumans.hmr2.engine import Hmr2Engine
 from choros.fourdhumans.hmr2.small.config import SmallConfig
-from choros.fourdhumans.hmr2.small.engine import SmallEngine
+from choros.fourdhumans.hmr2.small.engine import Past, SmallEngine
 from choros.fourdhumans.hmr2.small.network import SmallHmr2
 from choros.training.fourdhumans.small.task import begin_as_lifter
 
@@ -80,3 +82,26 @@ def test_of_nobody_there_is_nobody(engine, people):
     assert [part.shape for part in engine.pose(IMAGE, people[:0], K)] == [
         (0, 24, 3, 3), (0, 10), (0, 3), (0, 24, 3),
     ]  # fmt: skip
+
+
+def test_the_one_that_ships(people, truth):
+    shipped = Hmr2Engine.small()
+    assert shipped.identity()["weights"]["file"] == "shipped"
+    posed = shipped.pose(IMAGE, people, K)
+    off = np.linalg.norm(seen_keypoints(shipped, posed, K) - people.keypoints[..., :2], axis=-1)
+    assert off.mean() < 5
+    np.testing.assert_allclose(posed.transl[:, 2], truth[1][:, 2], rtol=0.2)
+
+
+def test_who_was_seen_before_is_remembered(engine, people):
+    """With a past a person is held near to how they were; without one it plays no part."""
+    anew, hidden = engine.follow(IMAGE, people, K, engine.no_past(2))
+    bent = Rotation.from_rotvec([0.0, 0.5, 0.0]).as_matrix()
+    was = anew.rotations.copy()
+    was[:, 18] = was[:, 18] @ bent  # an elbow
+    before = Before(np.full(2, 1 / 60), was, anew.transl)
+    later, _ = engine.follow(IMAGE, people, K, Past(before, hidden))
+    away = [Rotation.from_matrix(was[:, 18].swapaxes(-1, -2) @ x.rotations[:, 18]) for x in (later, anew)]
+    assert (away[0].magnitude() < 0.9 * away[1].magnitude()).all()
+    np.testing.assert_allclose(away[1].magnitude(), 0.5, atol=1e-6)
+    assert hidden.shape == (2, engine.network.config.width)
