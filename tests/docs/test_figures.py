@@ -154,6 +154,8 @@ def test_the_readmes_table_of_systems():
     for name, _, speeds, licence in rows:
         weights_of = name if name in licences else "pose-transformer"  # of 4DHumans, beside its engine's
         assert licence == licences[weights_of] == entry_of(name).licence
+        if speeds == "not measured":
+            continue
         (measured,) = re.findall(
             rf"^\| {name}, .*`vtest.avi`.* \| (.+ frames/s.*) \| .+ \|$", benchmarks, re.M | re.I
         )

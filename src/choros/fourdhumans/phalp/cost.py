@@ -28,7 +28,7 @@ class CostRules:
     depth: float = 4.1658  # release
     least_width: float = 0.1  # release: beside the hyperbolic tangent of the interval
     most_pose: float = 1.5  # release: squared distance in SMPL space from which all poses are as far
-    most: float = 100.0  # release: a pair of a cost above it is none
+    most: float = 30.0  # ours: a pair of a cost above it is none; release: 100
 
 
 class Distances(NamedTuple):

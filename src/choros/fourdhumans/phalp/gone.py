@@ -41,7 +41,8 @@ def known_again(
         for column in range(unlike.shape[1]):
             others = np.concatenate([np.delete(unlike[row], column), np.delete(unlike[:, column], row)])
             rival[row, column] = others.min(initial=np.inf)
-    return np.nonzero((unlike <= rules.alike) & (rules.clearly * unlike < rival))
+    which, who = np.nonzero((unlike <= rules.alike) & (rules.clearly * unlike < rival))
+    return which, who
 
 
 def go_on(tracks: Tracks, unnamed: Indices, gone: Tracks, rules: GoneRules, texture: TextureRules) -> Tracks:
