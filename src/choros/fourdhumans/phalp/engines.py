@@ -1,4 +1,4 @@
-"""HMR 2.0 as PHALP's pose engine, by a user's file."""
+"""HMR 2.0 as PHALP's pose engine: the small one that ships, or that of a user's file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from choros.detection import Detections
 from choros.devices import CPU, Device
 from choros.errors import ChorosError
 from choros.fourdhumans.hmr2.engine import Hmr2Engine, PosedPeople
+from choros.fourdhumans.hmr2.small.engine import SmallEngine
 from choros.run_identity import Identity, sha256_of
 
 Floats = NDArray[np.float64]
@@ -39,15 +40,17 @@ class Hmr2FromFiles:
 
 def make_hmr2(
     body_path: str | Path | None, weights_path: str | Path | None, device: Device = CPU
-) -> Hmr2FromFiles:
-    """With the checkpoint of 4DHumans' authors and the SMPL file that a user has; for `choros.systems`.
+) -> Hmr2FromFiles | SmallEngine:
+    """The small network, of a file or the one that ships; or the authors' checkpoint with a user's SMPL file.
 
-    Raises ``ChorosError`` without either, and as `Hmr2Engine.released`.
+    For `choros.systems`. Raises ``ChorosError`` for the latter without a body, and as `SmallEngine.load` and
+    `Hmr2Engine.released`.
     """
-    if weights_path is None or body_path is None:
+    if weights_path is None or Path(weights_path).suffix == ".safetensors":
+        return SmallEngine.load(weights_path, body_path)
+    if body_path is None:
         raise ChorosError(
-            "no weights of HMR 2.0 ship; "
-            "give its authors' checkpoint (--weights FILE) and your SMPL file (--body FILE)."
+            f"{weights_path} tells SMPL's pose and shape; give your own SMPL file (--body FILE) with it."
         )
     files = {"weights": weights_path, "body": body_path}
     identity = {name: {"file": str(path), "sha256": sha256_of(path)} for name, path in files.items()}
