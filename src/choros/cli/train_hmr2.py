@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from choros.training.fourdhumans.small.lessons import Lessons
     from choros.training.fourdhumans.small.recipe import SmallRecipe
     from choros.training.fourdhumans.task import Hmr2Task
+    from choros.training.keypoints.people import People
 
 
 @dataclass(kw_only=True)
@@ -126,7 +127,7 @@ class Hmr2(RunOptions):
                 f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
                 "folder, or --any-licence to train for yourself."
             )
-        marked = {}
+        marked: dict[str, People] = {}
         for name, labels, images in map(self._set, self.data):
             progress.say(f"reading {name}")
             marked |= read_people(Path(labels), Path(images))
@@ -138,8 +139,8 @@ class Hmr2(RunOptions):
         folder = self.crops or output.with_name(f"{output.name}.crops")
         poses = [PoseClip.of(clip) for clip in clips]
         lessons = gathered(folder, recipe, self.mocap, poses, marked, tell=tell, stop=stop)
-        data = [f"{recipe.crops.scenes} scenes, {lessons.scenes.count} crops"]
-        data += [f"{self._set(text)[0]}, {lessons.marked.count} crops" for text in self.data]
+        data = [f"{recipe.crops.scenes} scenes, {lessons.scenes.people} crops"]
+        data += [f"{self._set(text)[0]}, {lessons.marked.people} crops" for text in self.data]
         return lessons, data + sorted({f"{clip.source} ({clip.licence})" for clip in clips})
 
     def _said(self) -> str:

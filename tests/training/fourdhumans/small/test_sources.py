@@ -39,7 +39,7 @@ def keypoints_off(points, seen):
 def test_what_is_kept_of_a_scene_is_true(look, points):
     scenes = Scenes(RECIPE, 1, None)
     seen = scenes.seen(0, look)
-    assert seen.count
+    assert seen.people
     size = np.ptp(seen.true_keypoints[..., :2], axis=1).max(-1)[:, None]
     assert (
         keypoints_off(points, seen) / size
@@ -48,7 +48,7 @@ def test_what_is_kept_of_a_scene_is_true(look, points):
     for one, other in zip(seen, again, strict=True):
         np.testing.assert_array_equal(one, other)
     held_out = Scenes(RECIPE, 1, None, held_out=True).seen(0, look)
-    assert held_out.count != seen.count or not np.array_equal(held_out.betas, seen.betas)
+    assert held_out.people != seen.people or not np.array_equal(held_out.betas, seen.betas)
 
 
 def test_marked_people_stand_on_their_marks(look, points):
@@ -62,7 +62,7 @@ def test_marked_people_stand_on_their_marks(look, points):
     marked = Marked(RECIPE, 1, sets, lifter())
     assert len(marked) == 6
     first, later = marked.seen(0, look), marked.seen(2, look)
-    assert first.count == later.count == 2
+    assert first.people == later.people == 2
     assert (
         np.abs(first.true_keypoints - later.true_keypoints).max() > 0.01
     )  # another round, cut in another way

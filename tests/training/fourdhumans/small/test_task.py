@@ -107,7 +107,7 @@ def test_crops_are_made_once(tmp_path):
     assert made == [0, 1, 2]
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert gather(tmp_path, "other", 3, make, stop=lambda: True).count == 0
+    assert gather(tmp_path, "other", 3, make, stop=lambda: True).people == 0
     (tmp_path / "scenes-00001.npz").write_bytes(b"nothing")
     with pytest.raises(ChorosError, match=r"scenes-00001.npz holds no crops"):
         gather(tmp_path, "scenes", 3, make)

@@ -110,10 +110,9 @@ class Looker:
             keypoints.astype(np.float32),
             features.numpy().astype(np.float16),
             shown.numpy(),
-            *(
-                np.stack([getattr(truth, name) for truth in truths]).astype(np.float32)
-                for name in ("rotations", "betas", "joints_cam")
-            ),
+            np.stack([truth.rotations for truth in truths]).astype(np.float32),
+            np.stack([truth.betas for truth in truths]).astype(np.float32),
+            np.stack([truth.joints_cam for truth in truths]).astype(np.float32),
             np.stack([cut.true_keypoints for cut in cuts]).astype(np.float32),
             np.array([truth.posed for truth in truths], np.float32),
         )

@@ -41,7 +41,7 @@ def view_of(seen: Seen) -> PersonView:
 def told(network: SmallHmr2, seen: Seen, blind: bool = False) -> tuple[PersonView, Hypotheses]:
     """What a network says of people; ``blind`` of their keypoints alone."""
     view, parts = view_of(seen), []
-    for start in range(0, seen.count, _BATCH):
+    for start in range(0, seen.people, _BATCH):
         some = slice(start, start + _BATCH)
         shown = torch.from_numpy(seen.shown[some])
         features = torch.from_numpy(seen.features[some]).float()
@@ -53,7 +53,7 @@ def told(network: SmallHmr2, seen: Seen, blind: bool = False) -> tuple[PersonVie
 def fitted(view: PersonView, found: Hypotheses, seen: Seen, points: Points, prior: PosePrior) -> Fitted:
     """The bodies as the engine gives them."""
     betas = float64(found.betas).clip(-3, 3)
-    n = seen.count
+    n = seen.people
     sight = Sight(seen.keypoints.astype(np.float64), np.eye(3), float64(view.spread), Before.none(n))
     chosen = likeliest(points, prior, sight, found, betas, LiftConfig())
     joints = posed_joints(chosen.rotations, points.shaped(betas)[0])[1] + chosen.transl[:, None]
@@ -70,14 +70,14 @@ def figures(
     """
     result: dict[str, float] = {}
     for name, blind in (("", False), ("_blind", True)):
-        if scenes.count:
+        if scenes.people:
             view, found = told(network, scenes, blind)
             result[f"told_mm{name}"] = float(_pa(_likeliest_joints(found, points), scenes))
             result[f"best_mm{name}"] = float(_pa(_all_joints(found, points), scenes))
             result[f"fit_mm{name}"] = float(
                 _pa(fitted(view, found, scenes, points, prior).joints_cam, scenes)
             )
-        if marked.count:
+        if marked.people:
             view, found = told(network, marked, blind)
             off = _share_off(fitted(view, found, marked, points, prior).keypoints, marked)
             result[f"pck_05{name}"], result[f"pck_10{name}"] = (

@@ -32,12 +32,12 @@ class Seen(NamedTuple):
     true_keypoints: Singles  # (N, 17, 3) x, y at z = 1, 1 where known
     posed: Singles  # (N,) how far rotations, betas and joints are to be believed, 0..1
 
-    def __getitem__(self, which: Any) -> Seen:  # type: ignore[override]
-        """Some of the crops, as NumPy's indices pick them."""
-        return Seen(*(getattr(self, name)[which] for name in self._fields))
+    def some(self, which: NDArray[np.integer[Any]]) -> Seen:
+        """Those at these indices."""
+        return Seen(*(part[which] for part in self))
 
     @property
-    def count(self) -> int:
+    def people(self) -> int:
         """How many crops."""
         return len(self.keypoints)
 

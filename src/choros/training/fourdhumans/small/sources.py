@@ -102,7 +102,7 @@ class Marked:
 
     def _lifted(self, seen: Seen) -> Seen:
         """The same with the bodies that the lifter puts on the marked joints."""
-        if not seen.count:
+        if not seen.people:
             return seen
         marked = seen.true_keypoints.copy()
         marked[..., 2] *= MARKED
@@ -113,7 +113,7 @@ class Marked:
             rotations=lifted.rotations.astype(np.float32),
             betas=lifted.betas.astype(np.float32),
             joints_cam=joints.astype(np.float32),
-            posed=np.ones(seen.count, np.float32),
+            posed=np.ones(seen.people, np.float32),
         )
 
 

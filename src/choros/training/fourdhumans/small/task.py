@@ -82,8 +82,8 @@ class SmallTask(Task):
             (self.lessons.scenes, n_scenes, 1.0),
             (self.lessons.marked, n_marked, self.recipe.taught),
         ):
-            if seen.count:
-                some = seen[rng.integers(seen.count, size=n)]
+            if seen.people:
+                some = seen.some(rng.integers(seen.people, size=n))
                 parts.append(some._replace(posed=np.float32(posed) * some.posed))
         return as_batch(together([*parts, self._sketched(n_sketched, step)]))
 
