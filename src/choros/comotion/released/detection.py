@@ -87,14 +87,21 @@ class Pyramid(nn.Module):
         return self.ln3(self.dc3(x) + self.proj3(features))
 
 
+class Bands(nn.Module):
+    """How fast angles turn with a coordinate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inv_freq = nn.Buffer(1000 / 10_000 ** (torch.arange(BANDS) / BANDS))
+
+
 class Detector(nn.Module):
     """The network of ``comotion_detection_checkpoint.pt``, by its names."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pos_embedding = Waves()
-        self.rot_embedding = nn.Module()
-        self.rot_embedding.inv_freq = nn.Buffer(1000 / 10_000 ** (torch.arange(BANDS) / BANDS))
+        self.rot_embedding = Bands()
         self.image_backbone = Backbone()
         self.detection_head = Head()
         self.pose_decoder = pose_decoder()
@@ -110,7 +117,8 @@ class Detector(nn.Module):
 
     def placed(self, features: Tensor, K: Tensor) -> Tensor:
         """Features (B, 256, h, w) that know where in the picture and in the view they are, by turned channels."""
-        at = centres(*features.shape[-2:], features)  # (h, w, 2)
+        h, w = features.shape[-2:]
+        at = centres(h, w, features)  # (h, w, 2)
         rays = (at - K[:, None, None, :, 2]) / torch.stack([K[:, 0, 0], K[:, 1, 1]], -1)[:, None, None]
         both = torch.cat([(at / UNIT_PX).expand_as(rays), rays], -1)  # (B, h, w, 4)
         angles = (both[..., None] * self.rot_embedding.inv_freq).flatten(-2).permute(0, 3, 1, 2)

@@ -104,7 +104,7 @@ class ReleasedTracker(OnlineTracker[ReleasedDetections, ReleasedAffinity]):
     fields = FIELDS
 
     def __init__(
-        self, released: Released, body: BodyModel, rules: ReleasedRules, K: Floats | None = None
+        self, released: Released, body: BodyModel, rules: ReleasedRules, K: NDArray[np.float64] | None = None
     ) -> None:
         self._released, self._body, self._rules, self._given_K = released, body, rules, K
         self._mean = rotvec_to_rotmat(released.mean_pose.to(body.device))

@@ -74,8 +74,8 @@ def window_tokens(
         if appearance is not None and person.appearance is not None:
             appearance[there, p] = person.appearance[at]
     if config.places_about_first and detected[:, 0].any():
-        there = np.flatnonzero(detected[:, 0])
-        middle = there[np.abs(there - T // 2).argmin()]
+        seen = np.flatnonzero(detected[:, 0])
+        middle = seen[np.abs(seen - T // 2).argmin()]
         pose[..., -3:] -= pose[middle, 0, -3:].copy()
     return ActionTokens(
         normalised(torch.from_numpy(pose), mean, std)[None],

@@ -12,7 +12,7 @@ from choros.fourdhumans.phalp.config import SIGHTS, SIGHTS_APART_S
 from choros.fourdhumans.phalp.place import Expected, PlaceRules, expected
 from choros.fourdhumans.phalp.texture import PATCHES
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Tracks = NDArray[np.void]
 

@@ -110,7 +110,7 @@ def labels_of(
     nobody = np.zeros(T, bool)
     said("sit", nobody, (height < STANDS) & (lean < 1.2) & (height > 0.1))
     wrists, head = places[:, [JOINT["left_wrist"], JOINT["right_wrist"]]], places[:, JOINT["head"]]
-    said("wave", nobody, (wrists[..., 2] > places[:, [JOINT["neck"]], 2] - 0.1).any(-1))
+    said("wave", nobody, np.asarray((wrists[..., 2] > places[:, [JOINT["neck"]], 2] - 0.1).any(-1)))
     near_head = np.linalg.norm(wrists - head[:, None], axis=-1).min(-1) < 0.5
     said("telephone", nobody, near_head | (lean < UPRIGHT_RAD))
     said("talk", nobody, speed < WALKED_M_S)

@@ -18,14 +18,7 @@ from choros.fourdhumans.actions.windows import stacked, window_tokens
 from choros.skeleton import MIRROR_JOINTS
 from choros.training.actions.losses import ActionTruth
 from choros.training.actions.takes import FPS, Somebody, Take
-from choros.training.pose_transformer.track_noise import (
-    FLICKER,
-    SLOW,
-    Strength,
-    log_uniform,
-    seen_and_asked,
-    wander,
-)
+from choros.training.pose_transformer.track_noise import FLICKER, SLOW, Strength, log_uniform, seen_and_asked
 from choros.training.pose_transformer.track_windows import tracked
 
 _MIRROR = np.array([-1.0, 1, 1])
@@ -36,9 +29,6 @@ ALONE = 0.5  # share of the takes of one person that get somebody of another tak
 BESIDE_M = 2.5
 MISSED = 0.5  # share of the people of whom stretches are missing
 TEMPO = (0.8, 1.25)
-#: How wrong a focal length may be that nobody knows, by which depths are too: log-uniform. And how much more than other
-#: places depths wander, spread of their logarithm at a strength of 1: log-uniform.
-FOCAL, DEPTH = (0.5, 2.0), (0.01, 0.15)
 
 
 class View(NamedTuple):
@@ -47,7 +37,6 @@ class View(NamedTuple):
     R_camera_world: NDArray[np.float64]  # (3, 3)
     spot: NDArray[np.float64]  # (3,) where the first person's middle is, metres
     mirrored: bool
-    focal: float  # that is assumed, over the true one
 
 
 class MadeWindows:
@@ -125,7 +114,7 @@ def _view(rng: np.random.Generator, pelvis: NDArray[np.float64]) -> View:
     depth = log_uniform(rng, 2, 15)
     spot = np.array([rng.normal(0, 0.3) * depth, rng.normal(0, 0.15) * depth, depth])
     R = tilt @ R_CAMERA_Z_UP @ turn
-    return View(R, spot - R @ pelvis.mean(0), bool(rng.random() < 0.5), log_uniform(rng, *FOCAL))
+    return View(R, spot - R @ pelvis.mean(0), bool(rng.random() < 0.5))
 
 
 def _beside(other: Somebody, somebody: Somebody, rng: np.random.Generator) -> Somebody:
@@ -151,12 +140,9 @@ def _seen(
         place = place * _MIRROR
     betas = np.broadcast_to(rng.normal(size=10), (len(frames), 10)).astype(np.float32).copy()
     strength = Strength(log_uniform(rng, *SLOW), log_uniform(rng, *FLICKER))
-    parts = (torch.from_numpy(np.ascontiguousarray(part)).float() for part in (rotations, place, betas))
-    turned, moved, shaped = (
-        part.numpy().astype(np.float64) for part in tracked(*parts, step_s, strength, rng)
-    )
-    depth_wrong = log_uniform(rng, *DEPTH) * wander(rng, len(frames), 1, step_s, Strength(1.0, 0.2))[:, 0]
-    moved[:, 2] *= view.focal * np.exp(depth_wrong)
+    exact = [torch.from_numpy(np.ascontiguousarray(part)).float() for part in (rotations, place, betas)]
+    wrong = tracked(exact[0], exact[1], exact[2], step_s, strength, rng)
+    turned, moved, shaped = (part.numpy().astype(np.float64) for part in wrong)
     detected = np.ones(len(frames), bool)
     if rng.random() < MISSED and len(frames) > 1:
         detected, _ = seen_and_asked(rng, detected, 1, step_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from choros.datasets.mocap import MocapClip
 from choros.evaluation.metrics.actions import average_precision
 from choros.fourdhumans.actions import network as actions
 from choros.fourdhumans.actions.config import ACTION_PRESETS, SMALL_ACTIONS
-from choros.fourdhumans.actions.network import ActionAnswers, ActionTransformer
+from choros.fourdhumans.actions.network import ActionAnswers, ActionTokens, ActionTransformer
 from choros.fourdhumans.actions.telling import tensors_of
 from choros.training.actions.made_windows import MadeWindows
 from choros.training.actions.takes import captured, staged
@@ -92,7 +93,7 @@ class SmallActionTask(MocapTask):
 
     def tensors(self, average: nn.Module) -> dict[str, Tensor]:
         """The average in half precision, and the usual tokens."""
-        return tensors_of(average, self.windows.mean, self.windows.std)
+        return tensors_of(cast(ActionTransformer, average), self.windows.mean, self.windows.std)
 
     def _drawn(self, windows: MadeWindows, number: int, rng: np.random.Generator) -> ActionBatch:
         tokens, truth = windows.draw(number, rng)
@@ -104,16 +105,9 @@ class SmallActionTask(MocapTask):
 def precisions_of(network: nn.Module, batch: ActionBatch, at_once: int = 32) -> dict[str, float]:
     """Average precision of each action over the tokens of whom it is known, where anybody does it."""
     network.eval()
-    said = torch.cat(
-        [
-            network(
-                type(batch.tokens)(
-                    *(None if part is None else part[k : k + at_once] for part in batch.tokens)
-                )
-            ).actions
-            for k in range(0, len(batch.masked), at_once)
-        ]
-    )
+    pose_shape, detected = batch.tokens.pose_shape, batch.tokens.detected
+    few = [slice(k, k + at_once) for k in range(0, len(detected), at_once)]
+    said = torch.cat([network(ActionTokens(pose_shape[some], detected[some])).actions for some in few])
     counted = batch.truth.labelled & batch.truth.detected[..., None]
     found = {}
     for number, name in enumerate(SMALL_ACTIONS):
