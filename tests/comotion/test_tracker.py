@@ -575,7 +575,7 @@ def test_the_weights_that_ship_follow_people():
     A mean pose, turned and placed rightly, errs by about 200 mm (README).
     """
     system = systems.load("comotion")
-    assert system.network.config == PRESETS["small"]
+    assert system.network.config == PRESETS["answers"]
     scene = SceneSource("easy", 900_021, SceneConfig(width=640, height=360, seconds=2.0, device="cpu"))
     measured = run_benchmark({"comotion": system}, {"easy": [scene]})[0].record()["metrics"]
     assert measured["recall_visible"] > 0.9
