@@ -60,7 +60,7 @@ class Actions:
         from choros.view.action_timeline import write_timeline
 
         with atomic_write(self.output / "actions.csv") as file:
-            file.write(table(found, ",", header=True).encode())
+            file.write(table(found).encode())
         # ELAN (archive.mpi.nl/tla/elan), File > Import > CSV / tab-delimited text: a tier for each person.
         with atomic_write(self.output / "elan.txt") as file:
             file.write(
@@ -70,21 +70,17 @@ class Actions:
                 ).encode()
             )
         try:
-            write_timeline(told, self.output / "timeline.png")
+            write_timeline(told, found, self.output / "timeline.png")
         except ChorosError as lacking:
             print(lacking)
 
 
-def table(found: list[ActionInterval], between: str, header: bool) -> str:
-    """Intervals as lines of text, seconds to the millisecond."""
-    lines = [between.join(COLUMNS)] if header else []
-    lines += [
-        between.join(
-            (str(one.person), one.action, f"{one.start_s:.3f}", f"{one.end_s:.3f}", f"{one.score:.2f}")
-        )
-        for one in found
+def table(found: list[ActionInterval]) -> str:
+    """Intervals as comma-separated values, seconds to the millisecond."""
+    lines = [
+        f"{one.person},{one.action},{one.start_s:.3f},{one.end_s:.3f},{one.score:.2f}\n" for one in found
     ]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join([",".join(COLUMNS) + "\n", *lines])
 
 
 def timelines(found: list[ActionInterval]) -> list[str]:

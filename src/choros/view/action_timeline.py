@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from choros.errors import ChorosError
 from choros.mesh.colours import colour_of
 from choros.motion import Motion
-from choros.motion.actions import action_intervals
+from choros.motion.actions import ActionInterval
 from choros.outputs import atomic_path
 
 #: Inches: of the picture's width, and of each row and what is around them.
 WIDTH, ROW, AROUND = 10.0, 0.22, 0.9
 
 
-def write_timeline(motion: Motion, path: Path) -> None:
-    """Write the picture ``path`` of what everybody does; surer is fuller.
+def write_timeline(motion: Motion, found: Sequence[ActionInterval], path: Path) -> None:
+    """Write the picture ``path`` of what was ``found`` that people of a motion do; surer is fuller.
 
-    Raises ``ChorosError`` without matplotlib, and as `action_intervals` does.
+    Raises ``ChorosError`` without matplotlib.
     """
     try:
         from matplotlib.figure import Figure
@@ -25,7 +26,6 @@ def write_timeline(motion: Motion, path: Path) -> None:
         raise ChorosError(
             f"{path} cannot be drawn without matplotlib; run `pip install choros[plots]`."
         ) from error
-    found = action_intervals(motion)
     rows = list(dict.fromkeys((one.person, one.action) for one in found))
     figure = Figure(figsize=(WIDTH, AROUND + ROW * max(len(rows), 1)), layout="constrained")
     ax = figure.subplots()
