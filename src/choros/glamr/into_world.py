@@ -55,7 +55,10 @@ def world(
             f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
         )
     place = Device(device).torch_device()  # refused before the background is followed, as are files
-    networks = load_infiller(infiller).to(place), load_predictor(trajectory).to(place)
+    networks = (
+        None if infiller is None else load_infiller(infiller).to(place),
+        None if trajectory is None else load_predictor(trajectory).to(place),
+    )
     given, model = solved_camera(camera), None if body is None else model_of(body)
     evidence = None
     if video is not None and given is None and camera != "static" and motion.visible.any():

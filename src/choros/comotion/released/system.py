@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class ReleasedComotion:
         folder = Path(weights_path) if Path(weights_path).is_dir() else Path(weights_path).parent
         self._files = {
             **{name: sha256_of(folder / name) for name in (DETECTION, REFINEMENT)},
-            REFERENCE: self._released.mean_pose.cpu().numpy().tobytes().hex()[:64],
+            REFERENCE: sha256(self._released.mean_pose.cpu().numpy().tobytes()).hexdigest(),
         }
         self._body_identity = {"file": OPEN} if is_open else file_identity(body_path, Path(body_path))
         self._place = device.identity(str(place))

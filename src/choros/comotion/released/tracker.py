@@ -32,6 +32,8 @@ from choros.video.cuts import CutRules
 Floats = NDArray[np.floating]
 
 NEAR_M = 0.05
+#: Candidates among which whoever is in given boxes is looked for, at least.
+MOST_GIVEN = 64
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,8 @@ class ReleasedTracker(OnlineTracker[ReleasedDetections, ReleasedAffinity]):
         found = Found(*(part[0] for part in found))
         chance = found.confidence.sigmoid()
         kept = (chance > self._rules.candidate).nonzero()[:, 0]
-        if not len(kept) or (boxes_px is not None and len(boxes_px)):
-            kept = chance.argsort(descending=True)[: max(64, len(kept))]
+        if boxes_px is not None:
+            kept = chance.argsort(descending=True)[: max(MOST_GIVEN, len(kept))]
         rotvec = self._posed(found.root_turn[kept], found.pose_turns[kept])
         params = _params(rotvec, found.betas[kept], found.transl[kept])
         points = points_cam(self._body, params).cpu().numpy()
@@ -131,11 +133,10 @@ class ReleasedTracker(OnlineTracker[ReleasedDetections, ReleasedAffinity]):
         sure = chance[kept].cpu().numpy()
         if boxes_px is not None:
             boxes = _boxes(points_px, self._rules.margin)
-            chosen = box_iou(boxes_px, boxes).argmax(-1) if len(boxes_px) else np.zeros(0, np.intp)
-            sure, boxes = np.ones(len(sure)), np.concatenate([boxes_px, boxes])[: len(boxes_px)]
+            chosen = box_iou(boxes_px, boxes).argmax(-1)
+            sure, boxes = np.ones(len(sure)), boxes_px
         else:
             chosen = best_of(points_px, sure, self._rules.same)
-            chosen = chosen[sure[chosen] > self._rules.candidate]
             boxes = _boxes(points_px[chosen], self._rules.margin)
         parts = (
             points_px,

@@ -42,10 +42,16 @@ class View(NamedTuple):
 class MadeWindows:
     """Windows of takes, drawn so that every action comes about as often as any other.
 
-    ``mean`` and ``std`` (229,) are those of tokens, which tell them from the network's own inputs.
+    ``mean`` and ``std`` (229,) are those of tokens, of other windows if those are given as ``usual``.
     """
 
-    def __init__(self, takes: Sequence[Take], config: ActionConfig, seed: int) -> None:
+    def __init__(
+        self,
+        takes: Sequence[Take],
+        config: ActionConfig,
+        seed: int,
+        usual: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
         self.takes, self.config = takes, config
         #: Of each action, (take, person, frame) where it is done; then all that there is.
         self._done: list[NDArray[np.int64]] = []
@@ -60,6 +66,9 @@ class MadeWindows:
             self._done.append(table[table[:, 3 + action] > 0, :3])
         self._done = [where for where in self._done if len(where)] + [table[:, :3]]
         self.mean, self.std = torch.zeros(229), torch.ones(229)
+        if usual is not None:
+            self.mean, self.std = usual
+            return
         tokens, _ = self.draw(MEASURED, np.random.default_rng([seed, 7]))
         shown = tokens.pose_shape[tokens.detected]
         self.mean, self.std = shown.mean(0), shown.std(0).clamp_min(LEAST_STD)

@@ -83,8 +83,8 @@ class SmallActionTask(MocapTask):
         if self._held_out is None:
             seed, recipe = self.recipe.seed + 1_000_000, self.recipe
             takes = [*captured(self.shown), *staged(recipe.staged // 4, seed)]
-            windows = MadeWindows(takes, self.windows.config, seed)
-            windows.mean, windows.std = self.windows.mean, self.windows.std
+            usual = self.windows.mean, self.windows.std
+            windows = MadeWindows(takes, self.windows.config, seed, usual)
             self._held_out = self._drawn(windows, recipe.held_out_windows, np.random.default_rng(seed))
         precisions = precisions_of(average, self._held_out)
         return {f"ap_{name.replace(' ', '_')}": value for name, value in precisions.items()} | {
