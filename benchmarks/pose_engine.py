@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from choros.body.likely import Before
+from choros.body.before import Before
 from choros.camera import intrinsics
 from choros.detection import Detections, PersonFinder
 from choros.detection.neighbours import estimate_apart

@@ -286,10 +286,10 @@ def test_what_the_systems_are_known_by(tmp_path):
     assert identity_of(system)["finder"]["detector"] == {"class": f"{__name__}.{Nobody.__qualname__}"}
     assert identity_of(system)["finder"]["keypoints"] == plain["finder"]["keypoints"]
 
-    flags = {"accurate": False, "fast": False, "strict": False, "pixels_alone": False}
+    flags = {"accurate": False, "strict": False, "pixels_alone": False}
     assert identity_of(load("comotion"))["options"] == flags
     strict = identity_of(load("comotion", strict=True, fast=True))
-    assert strict["options"] == flags | {"fast": True, "strict": True}
+    assert strict["options"] == flags | {"strict": True}
     assert "crop_px" in strict["finder"]["keypoints"]
     bare = identity_of(load("comotion", strict=True, fit_keypoints=False))  # no keypoints have a part in it
     assert bare["options"] == flags | {"strict": True, "pixels_alone": True}

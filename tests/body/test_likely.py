@@ -6,9 +6,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
+from choros.body.before import Before
 from choros.body.gauss_newton import Points, PosePrior
 from choros.body.hypotheses import Hypotheses
-from choros.body.likely import Before, LiftConfig, Sight, joint_doubt, likeliest
+from choros.body.likely import LiftConfig, Sight, joint_doubt, likeliest
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from choros.body import BodyModel
+from choros.body.before import Before
 from choros.body.fit import HEIGHT_M, fit_to_keypoints
 from choros.body.gauss_newton import PosePrior
 from choros.camera import project
@@ -107,7 +108,7 @@ def test_of_agreement_the_median_decides_and_between_trust_is_shared_out(body):
     keypoints_px[1, :, 0] += 0.03 * HEIGHT_M * K[0, 0] / float(truth.params(body).transl[0, 1, 2])
     told = {}
 
-    def asked(body, start, keypoints, K, prior, config, pose_std_rad):
+    def asked(body, start, keypoints, K, prior, config, pose_std_rad, before):
         told["std"] = pose_std_rad
         return fit_to_keypoints(body, start, keypoints, K, prior, config, pose_std_rad)
 
@@ -118,3 +119,21 @@ def test_of_agreement_the_median_decides_and_between_trust_is_shared_out(body):
         )
     loose = KeypointFitRules().fit.pose_std_rad
     assert told["std"].tolist() == pytest.approx([0.1, (0.1 + loose) / 2], abs=0.01)
+
+
+def test_a_past_holds_a_body_between_it_and_its_keypoints(body):
+    """One that keypoints move by themselves to where they are moves less, the nearer in time it was elsewhere."""
+    truth = people_at((0.2, 0.1, 4.0))
+    keypoints_px = keypoints_of(body, shifted(truth, way=(0.3, 0.0, 0.0)))
+    rotations = truth.rotations[0].double().numpy()
+
+    def moved_m(dt_s):
+        before = Before(np.full(1, dt_s), rotations, truth.pelvis_cam[0].double().numpy())
+        rules = KeypointFitRules()
+        ended = put_on_keypoints(body, PosePrior.none(), truth, keypoints_px, K, rules, before)
+        return float(ended.pelvis_cam[0, 0, 0] - truth.pelvis_cam[0, 0, 0])
+
+    free, late, soon = moved_m(0.0), moved_m(0.5), moved_m(0.001)
+    assert free == pytest.approx(0.3, abs=0.03)
+    assert late == pytest.approx(free, abs=0.02)
+    assert soon < 0.8 * free

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from choros.body.before import Before
 from choros.body.gauss_newton import (
     Fit,
     FitConfig,
@@ -66,6 +67,7 @@ def fit_to_keypoints(
     prior: PosePrior | None = None,
     config: KeypointFitConfig | None = None,
     pose_std_rad: Floats | None = None,
+    before: Before | None = None,
 ) -> FittedBodies:
     """The poses and places of n people that put their bodies on their keypoints; shapes are held.
 
@@ -77,6 +79,8 @@ def fit_to_keypoints(
         prior: over body poses; none holds any pose for as good as another.
         config: how much ``start`` is trusted.
         pose_std_rad: (n,) in place of the config's, where some are trusted more than others.
+        before: how people were in an earlier frame and where they are expected, from which they go on smoothly; none
+            fits this picture by itself.
 
     Raises:
         ChorosError: somebody begins at or behind the camera, or numbers of people differ.
@@ -90,23 +94,9 @@ def fit_to_keypoints(
         raise ChorosError("a fit begins with people in front of the camera; give transl with positive z.")
     axis_angle = torch.cat([torch.as_tensor(start.global_orient), torch.as_tensor(start.body_pose)], -1)
     rotations = float64(rotation_matrices(axis_angle.double()))
-    places_px, confidence = np.split(np.asarray(keypoints_px, np.float64), [2], -1)
-    confidence = confidence[..., 0]
     trust = np.full(len(betas), config.pose_std_rad) if pose_std_rad is None else float64(pose_std_rad)
-    depth = transl[:, 2]
-    std = (HEIGHT_M / depth)[:, None] * keypoint_std(confidence)
-    target = Target(
-        keypoints_plane=unproject(places_px, np.ones(confidence.shape), K)[..., :2],
-        keypoint_std=np.where(confidence >= config.fit.min_confidence, std, np.inf),
-        rotations=rotations,
-        rotation_std=np.tile(trust[:, None], 24),
-        previous=rotations,
-        previous_std=np.full(len(betas), np.inf),
-        transl=transl,
-        transl_information=place_information(transl, config.depth_std * depth, config.side_std * depth),
-        up_cam=np.array([0.0, -1.0, 0.0]),
-        up_std=np.inf,
-    )
+    before = Before.none(len(betas)) if before is None else before
+    target = _target(rotations, transl, keypoints_px, K, config, trust, before)
     fitted, _ = fit_doubting(
         points, prior or PosePrior.none(), betas, rotations, transl, target, config.fit,
         from_afar=config.from_afar, doubt_from=config.doubt_from,
@@ -118,6 +108,36 @@ def fit_to_keypoints(
         transl=torch.from_numpy(fitted.transl).to(start.transl),
     )
     return FittedBodies(params, fitted.error)
+
+
+def _target(
+    rotations: Floats,  # (n, 24, 3, 3) where to start
+    transl: Floats,  # (n, 3) where to start
+    keypoints_px: NDArray[np.floating[Any]],
+    K: Floats,
+    config: KeypointFitConfig,
+    trust: Floats,  # (n,) rad, of ``rotations``
+    before: Before,
+) -> Target:
+    """What the fit of bodies that some network proposed is to agree with."""
+    places_px, confidence = np.split(np.asarray(keypoints_px, np.float64), [2], -1)
+    confidence, depth = confidence[..., 0], transl[:, 2]
+    std = (HEIGHT_M / depth)[:, None] * keypoint_std(confidence)
+    previous, previous_std = before.turned(rotations, config.fit)
+    information = place_information(transl, config.depth_std * depth, config.side_std * depth)
+    expected, information = before.placed(transl, information, config.fit)
+    return Target(
+        keypoints_plane=unproject(places_px, np.ones(confidence.shape), K)[..., :2],
+        keypoint_std=np.where(confidence >= config.fit.min_confidence, std, np.inf),
+        rotations=rotations,
+        rotation_std=np.tile(trust[:, None], 24),
+        previous=previous,
+        previous_std=previous_std,
+        transl=expected,
+        transl_information=information,
+        up_cam=np.array([0.0, -1.0, 0.0]),
+        up_std=np.inf,
+    )
 
 
 def _shapes(people: BodyParams) -> Floats:

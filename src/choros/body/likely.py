@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body.before import Before
 from choros.body.fit import fit_doubting, misfit, of_some
 from choros.body.gauss_newton import (
     FitConfig,
@@ -27,8 +28,6 @@ from choros.body.hypotheses import Hypotheses
 from choros.body.kinematics import posed_joints
 from choros.body.knees import stand_on_likely_knees
 from choros.keypoints import keypoint_std
-
-STEP_S = 1 / 30  # between frames for which the fit's limits on turns hold; they grow with the root of time
 
 #: Of the world's up, in camera axes, and its standard deviation, rad: nothing is known.
 UNKNOWN_UP: tuple[Floats, float] = (np.array([0.0, -1.0, 0.0]), np.inf)
@@ -46,19 +45,6 @@ class LiftConfig:
     network_robust: float = 1.5  # standard deviations at which keypoints make the network's word doubtful
     straight_rad: float = 0.12  # bend of a knee that begins to be unlikely; see ``knees.py``
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3))
-
-
-class Before(NamedTuple):
-    """How n people were in an earlier frame."""
-
-    dt_s: Floats  # (n,) since then; 0 for who was never seen
-    rotations: Floats  # (n, 24, 3, 3)
-    transl: Floats  # (n, 3) predicted for this frame, metres, camera axes
-
-    @classmethod
-    def none(cls, n: int) -> Before:
-        """People never seen before."""
-        return cls(np.zeros(n), np.broadcast_to(np.eye(3), (n, 24, 3, 3)), np.zeros((n, 3)))
 
 
 class Chosen(NamedTuple):
@@ -141,17 +127,10 @@ def _target(
     std = whole.keypoint_share * size * keypoint_std(confidence)
     std[confidence < config.min_confidence] = np.inf
 
-    seen, dt_s = before.dt_s > 0, np.maximum(before.dt_s, 1e-3)
-    drift = dt_s * np.maximum(dt_s, 0.1)
+    before = before.of(who)
     depth = transl[:, 2] * float64(found.std_log_depth)[who, which]
-    network = place_information(transl, depth, 0.5 * depth)
-    motion = place_information(
-        before.transl + 1e-9, 0.02 + config.depth_std_m_s2 * drift, 0.02 + config.side_std_m_s2 * drift
-    )
-    motion = (motion * seen[:, None, None])[who]
-    information = network + motion
-    pull = (network @ transl[..., None] + motion @ before.transl[who][..., None])[..., 0]
-    expected = np.linalg.solve(information, pull[..., None])[..., 0]
+    expected, information = before.placed(transl, place_information(transl, depth, 0.5 * depth), config)
+    previous, previous_std = before.turned(rotations, config)
     std_rad = float64(found.std_rad)[who, which]
     if np.isfinite(sight.up[1]):  # something else knows the camera's pitch, which the network can only guess
         std_rad[:, 0] *= config.root_doubt
@@ -160,9 +139,9 @@ def _target(
         std[who],
         rotations,
         std_rad,
-        np.where(seen[who, None, None, None], before.rotations[who], rotations),
-        np.where(seen, config.turn_std_rad_s * np.sqrt(dt_s * STEP_S), np.inf)[who],
-        np.asarray(expected, np.float64),
+        previous,
+        previous_std,
+        expected,
         information,
         *sight.up,
     )

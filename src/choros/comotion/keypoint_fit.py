@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import BodyModel, BodyParams
+from choros.body.before import Before
 from choros.body.fit import HEIGHT_M, KeypointFitConfig, fit_to_keypoints
 from choros.body.gauss_newton import FitConfig, PosePrior
 from choros.body.kinematics import rotation_matrices
@@ -34,10 +35,20 @@ class KeypointFitRules:
     # to ``agreeing_std_rad``, from the second on to the fit's ``pose_std_rad``.
     agree: tuple[float, float] = (0.02, 0.04)
     agreeing_std_rad: float = 0.1
+    # Of the speed by which they are expected somewhere; the lifter's.
+    velocity_memory_s: float = 0.4
+    depth_velocity_share: float = 0.4  # of what is learned of the speed along the ray: it is mostly noise
+    max_speed_m_s: float = 4.0
     nearest_m: float = 0.5  # whom the network puts nearer, or behind the camera, begins there
     fit: KeypointFitConfig = field(
         default_factory=lambda: KeypointFitConfig(
-            pose_std_rad=1.3, depth_std=0.3, side_std=0.3, fit=FitConfig(steps=8, prior_weight=0.1)
+            pose_std_rad=1.3,
+            depth_std=0.3,
+            side_std=0.3,
+            # The past holds people less than in the lifter: the network's body is further from its keypoints.
+            fit=FitConfig(
+                steps=8, prior_weight=0.1, turn_std_rad_s=5.0, depth_std_m_s2=60.0, side_std_m_s2=200.0
+            ),
         )
     )
 
@@ -49,9 +60,11 @@ def put_on_keypoints(
     keypoints_px: Floats,
     K: NDArray[np.float64],
     rules: KeypointFitRules,
+    before: Before | None = None,
 ) -> PersonStates:
     """``people`` (1, n) of one frame on their ``keypoints_px`` (n, 17, 3), in the picture of ``K`` (3, 3).
 
+    ``before`` is how they were, from which they go on smoothly; its ``transl`` is where their pelvis is expected.
     Shapes and hidden states are left alone, and so is who shows too few keypoints.
     """
     plain = (keypoints_px[..., 2] >= rules.confident).sum(-1) >= rules.min_keypoints
@@ -69,7 +82,11 @@ def put_on_keypoints(
         rules.agree,
         (rules.agreeing_std_rad, rules.fit.pose_std_rad),
     )
-    fitted = fit_to_keypoints(body, begun, seen_px, K, prior, rules.fit, trust).params
+    if before is not None:
+        pelvis_rest = (some.pelvis_cam[0].cpu() - said.transl).double().numpy()
+        before = before.of(plain)
+        before = before._replace(transl=before.transl - pelvis_rest)
+    fitted = fit_to_keypoints(body, begun, seen_px, K, prior, rules.fit, trust, before).params
     turns = torch.cat([fitted.global_orient, fitted.body_pose], -1)
     rotations, pelvis_cam = people.rotations.clone(), people.pelvis_cam.clone()
     rotations[which] = rotation_matrices(turns.double()).to(rotations)

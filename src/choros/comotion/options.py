@@ -13,9 +13,9 @@ class ComotionOptions:
     """Raises ``ChorosError`` on choices that exclude each other."""
 
     accurate: bool = False
-    """People found in finer pictures, and better keypoints; slower."""
+    """People found in finer pictures, better keypoints, image features not in eight bits; slower."""
     fast: bool = False
-    """Image features in eight bits, a little less exact; on the CPU alone."""
+    """The default, unless it is accurate."""
     strict: bool = False
     """Only people whom the detector is certain of."""
     fit_keypoints: bool = True

@@ -40,7 +40,7 @@ class Comotion:
     """CoMotion's network with a finder of people and the rules of `TrackerConfig`.
 
     The finder's ``detector`` and ``keypoints`` are the embedded ones unless they are given; ``accurate`` lets it see
-    finer, and ``fast`` lets the trunk round (`frozen`). A ``trunk`` takes the place of that which the weights were
+    finer, and the trunk not round (`frozen`). A ``trunk`` takes the place of that which the weights were
     made with, and must give maps of the same channels and strides. Everything runs on ``device``, the image features
     in its ``dtype``; what is known of people stays in single precision, for millimetres need it.
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `ComotionNetwork.save` wrote,
@@ -57,7 +57,6 @@ class Comotion:
         detector: Detector | None = None,
         keypoints: KeypointEstimator | None = None,
         accurate: bool = False,
-        fast: bool = False,
         body_path: str | Path | None = None,
         weights_path: str | Path | None = None,
         network: ComotionNetwork | None = None,
@@ -67,7 +66,7 @@ class Comotion:
     ) -> None:
         self.threads = threads
         self.config = config or TrackerConfig()
-        self._choices = {"accurate": accurate, "fast": fast}
+        self._choices = {"accurate": accurate}
         self._files: dict[str, Identity] = {}
         if network is None:
             body = None if body_path is None else BodyModel.load(body_path)
@@ -86,7 +85,7 @@ class Comotion:
         self.body = network.body if place == network.body.device else deepcopy(network.body)
         self.network = network.to(place).eval()
         self.network.encoder.lower = device.torch_dtype()
-        self._trunk = frozen(network.encoder.trunk, rounded=fast, lower=device.torch_dtype())
+        self._trunk = frozen(network.encoder.trunk, rounded=not accurate, lower=device.torch_dtype())
         self._place = device.identity(str(place))
         threads = min(2, torch.get_num_threads())  # as the trunk: frames are looked at side by side
         detector = detector or NanoDet(
@@ -143,7 +142,6 @@ def make(
     return Comotion(
         config.strict() if options.strict else config,
         accurate=options.accurate,
-        fast=options.fast,
         body_path=options.body_path,
         weights_path=options.weights_path,
         device=device,

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from choros.backbones.trunk import COARSEST_PX, ImageTrunk
-from choros.body.pose_prior import shipped_pose_prior
 from choros.camera_motion.background import BackgroundRules
 from choros.comotion.affinity import (
     ComotionAffinity,
@@ -30,9 +29,10 @@ from choros.comotion.affinity import (
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.duplicates import lesser_of, on_one_person
 from choros.comotion.heatmap_sampling import peaks
-from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
+from choros.comotion.keypoint_fit import KeypointFitRules
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
+from choros.comotion.tracked_fit import FITTED, fit_tracks
 from choros.comotion.tracks import fields, people_of, remember, turn_with_camera
 from choros.crops import Letterbox
 from choros.detection import PersonFinder
@@ -218,7 +218,7 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
         updated = self._updated(moment, everyone)
         remember(born, updated.chosen(torch.arange(len(tracks), len(tracks) + len(born))))
         self._place(born, moment)
-        born["apart_s"] = moment.time_s
+        born["apart_s"], born["fitted_s"] = moment.time_s, -np.inf
         born["crowded"] = (affinity.overlap[:, new] > self._config.crowded_iou).any(0)
         born["agreement"] = np.diagonal(box_iou(_cut(born["box_px"], moment), boxes_px))
         if affinity.seen is not None:
@@ -272,6 +272,9 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
             seen = some[crowded]
             self._put_on_keypoints(seen, seen["detection"], moment)
             some[crowded] = seen
+            theirs_too = np.flatnonzero(shown)[crowded]
+            for name in FITTED:
+                tracks[name][theirs_too] = seen[name]
         if len(some):
             body = self._network.body
             params = people_of(some, body.device).params(body)
@@ -306,13 +309,7 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
         keypoints, rules = moment.found.keypoints, self._config.keypoint_fit
         if keypoints is None or rules is None or not len(tracks):
             return
-        body = self._network.body
-        people = people_of(tracks, body.device)
-        remember(
-            tracks,
-            put_on_keypoints(body, shipped_pose_prior(), people, keypoints[detections], moment.K, rules),
-        )
-        tracks["on_keypoints"] = True
+        fit_tracks(tracks, self._network.body, keypoints[detections], moment.K, moment.time_s, rules)
         self._place(tracks, moment)
 
     def _likely(self, moment: Moment[FrameDetections]) -> Flags:

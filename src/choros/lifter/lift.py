@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from choros import weights
 from choros.body import BodyModel
+from choros.body.before import Before
 from choros.body.gauss_newton import Floats, Points, PosePrior, float64
 from choros.body.hypotheses import Hypotheses, PersonView, person_view
-from choros.body.likely import UNKNOWN_UP, Before, LiftConfig, Sight, joint_doubt, likeliest
+from choros.body.likely import UNKNOWN_UP, LiftConfig, Sight, joint_doubt, likeliest
 from choros.errors import ChorosError
 from choros.lifter.network import Lifter, LifterConfig
 

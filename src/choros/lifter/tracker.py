@@ -21,7 +21,7 @@ from choros.lifter.ghosts import end, ghosts_of_the_seen, hand_on_ids, pushed_be
 from choros.lifter.lift import Lifting, Past
 from choros.lifter.shape_estimator import ShapeEstimator
 from choros.lifter.shared_floor import nobody_gone
-from choros.lifter.tracks import coast, fields, remember_speed
+from choros.lifter.tracks import coast, fields
 from choros.lifter.uprightness import nothing_seen, observe, up
 from choros.rotation import rotmat_to_rotvec
 from choros.tracking import box_filter
@@ -40,6 +40,7 @@ from choros.tracking.online import (
     track_type,
 )
 from choros.tracking.sights import remember_appearance, remember_outlines
+from choros.tracking.speed import learned_velocity
 
 Floats = NDArray[np.float64]
 
@@ -264,14 +265,10 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
             people[name] = getattr(lifted, name)
         if first:
             return
-        remember_speed(
-            people,
-            dt_s,
-            predicted,
-            config.velocity_memory_s,
-            config.depth_velocity_share,
-            config.max_speed_m_s,
-        )
+        people["velocity_m_s"] = learned_velocity(
+            people["velocity_m_s"], predicted, people["transl"], dt_s,
+            config.velocity_memory_s, config.depth_velocity_share, config.max_speed_m_s,
+        )  # fmt: skip
 
     def _appearance_share(self, moment: Moment[FrameDetections]) -> float:
         """How much of what is remembered of an appearance one more sight replaces."""

@@ -5,9 +5,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from choros.body import BodyModel
+from choros.body.before import Before
 from choros.body.gauss_newton import Points
 from choros.body.kinematics import posed_joints
-from choros.body.likely import Before
 from choros.camera import intrinsics, project
 from choros.detection import Detections
 from choros.fourdhumans.hmr2.engine import Hmr2Engine

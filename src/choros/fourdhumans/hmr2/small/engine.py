@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from choros import weights
 from choros.body import BodyModel
+from choros.body.before import Before
 from choros.body.gauss_newton import Floats, Points, PosePrior, float64
 from choros.body.hypotheses import Hypotheses, PersonView, person_view
 from choros.body.kinematics import posed_joints
-from choros.body.likely import Before, Chosen, LiftConfig, Sight, likeliest
+from choros.body.likely import Chosen, LiftConfig, Sight, likeliest
 from choros.detection import Detections
 from choros.fourdhumans.hmr2.posed_people import PosedPeople
 from choros.fourdhumans.hmr2.small.config import CROP

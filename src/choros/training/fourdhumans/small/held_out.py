@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from choros.body.before import Before
 from choros.body.gauss_newton import Floats, Points, PosePrior, float64
 from choros.body.hypotheses import Hypotheses, PersonView, person_view
 from choros.body.kinematics import posed_joints
-from choros.body.likely import Before, LiftConfig, Sight, likeliest
+from choros.body.likely import LiftConfig, Sight, likeliest
 from choros.evaluation.metrics.pose import pa_mpjpe_mm
 from choros.fourdhumans.hmr2.small.network import SmallHmr2
 from choros.training.fourdhumans.small.kept import Seen
