@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
+from choros.body.before import Before
 from choros.detection import Detections
 
 Floats = NDArray[np.float64]
@@ -47,3 +48,27 @@ class PoseEngine(Protocol):
 
     def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> Posed:
         """The bodies of the ``people`` in an image (H, W, 3) RGB, in their order; ``K`` (3, 3) px of the picture."""
+
+
+@runtime_checkable
+class FollowingEngine(PoseEngine, Protocol):
+    """A pose engine that also says how people are now, where it is known how they were."""
+
+    @property
+    def memory_width(self) -> int:
+        """How many numbers it remembers of a person."""
+
+    def again(
+        self,
+        posed: Posed,
+        which: NDArray[np.intp],
+        people: Detections,
+        K: Floats,
+        before: Before,
+        memory: NDArray[np.float32],
+    ) -> tuple[Posed, NDArray[np.float32]]:
+        """Of all whom `pose` ``posed`` in this picture, ``people``, those at ``which`` (k,), and what to remember.
+
+        ``before`` is how they were and where they are expected, ``memory`` (k, `memory_width`) what was remembered
+        then: 0 of those of whom nothing is known.
+        """

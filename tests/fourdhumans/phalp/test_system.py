@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from choros import systems
+from choros.body.before import Before
 from choros.body.posed import joints_of
 from choros.detection import Detections, PersonFinder
 from choros.errors import ChorosError
 from choros.fourdhumans.phalp.config import SIGHTS, PhalpConfig
 from choros.fourdhumans.phalp.system import FourDHumans
 from choros.lifter.pose_engine import make as lift_engine
-from choros.tracking.pose_engine import PoseEngine
+from choros.rotation import rotmat_to_rotvec
+from choros.tracking.pose_engine import FollowingEngine, PoseEngine
 from tests.tracking.every_system import Standing, Told, walkers
 
 K = np.array([[160.0, 0, 80], [0, 160.0, 60], [0, 0, 1]])
@@ -67,6 +69,66 @@ def test_engines_put_people_on_their_keypoints(name):
     np.testing.assert_allclose(hips_px, keypoints[:, 11:13, :2].mean(1), atol=8)
     assert len(engine.pose(walkers(0), people[:0], K).joints_cam) == 0
     assert engine.identity()["weights"]["sha256"]
+
+
+def test_an_engine_that_follows_is_told_how_people_were():
+    """By their own last sight and what it remembered of them, whatever their order in the picture."""
+    plain = lift_engine(None, None)
+    told = []
+
+    class Counting:
+        """Remembers of everybody how often it was asked, and where they stood at first."""
+
+        body, pose, memory_width = plain.body, plain.pose, 2
+
+        def again(self, posed, which, people, K, before, memory):
+            told.append((before, memory.copy()))
+            some = type(posed)(*(part[which] for part in posed))
+            first = np.where(memory[:, :1] == 0, people.boxes_px[which, :1], memory[:, 1:])
+            return some, np.concatenate([memory[:, :1] + 1, first], -1)
+
+    assert isinstance(Counting(), FollowingEngine)
+    assert isinstance(plain, FollowingEngine)
+    finder = PersonFinder(Told((15, 25, 42, 105), (100, 30, 125, 100)), Standing())
+    stream = FourDHumans(Counting(), finder=finder).stream(K)
+    stream.update(walkers(0), 0.0)
+    began, _ = told.pop()
+    assert began.dt_s.tolist() == [0, 0]
+    finder.detector.boxes = finder.detector.boxes[::-1]
+    rows = stream.update(walkers(1), 0.1).rows
+    before, memory = told.pop()
+    np.testing.assert_allclose(before.dt_s, 0.1)
+    assert memory.tolist() == [[1, 15], [1, 100]]  # tracks in the order of their birth
+    assert before.transl[0, 0] < before.transl[1, 0]
+    assert rows["person"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["lifter", "hmr2"])
+def test_people_who_are_followed_move_less(name):
+    """Keypoints that jump from frame to frame turn limbs less if it is known how they were."""
+    engine = systems._found(systems.ENGINES[name])(None, None)
+    box = np.array([[20.0, 10, 60, 115]], np.float32)
+    K_far = np.array([[160.0, 0, 80], [0, 160.0, 60], [0, 0, 1]])
+    still = Standing().estimate(walkers(0), box)
+    shaken = still.copy()
+    shaken[0, [9, 10], :2] += [[9, -6], [-9, 6]]  # wrists
+    who = np.arange(1)
+
+    def of(keypoints, before, memory):
+        people = Detections(box, np.ones(1, np.float32), keypoints)
+        posed = engine.pose(walkers(0), people, K_far)
+        return engine.again(posed, who, people, K_far, before, memory)
+
+    first, memory = of(still, Before.none(1), np.zeros((1, engine.memory_width), np.float32))
+    anew, _ = of(shaken, Before.none(1), np.zeros((1, engine.memory_width), np.float32))
+    on, _ = of(shaken, Before(np.full(1, 1 / 60), first.rotations, first.transl), memory)
+
+    def turned(posed):
+        return np.linalg.norm(
+            rotmat_to_rotvec(first.rotations.swapaxes(-1, -2) @ posed.rotations), axis=-1
+        ).sum()
+
+    assert turned(on) < 0.7 * turned(anew)
 
 
 def small(config, *boxes):

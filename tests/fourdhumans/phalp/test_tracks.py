@@ -10,9 +10,9 @@ from choros.fourdhumans.phalp.place import PlaceRules
 from choros.fourdhumans.phalp.predict import constant_velocity, predict_poses
 from choros.fourdhumans.phalp.texture import TextureRules
 from choros.fourdhumans.phalp.tracks import (
-    FIELDS,
     boxes_of,
     expect_places,
+    fields,
     from_picture,
     picture_place,
     remember_boxes,
@@ -28,7 +28,7 @@ K = np.array([[300.0, 0, 160], [0, 300.0, 120], [0, 0, 1]])
 
 
 def tracks_of(n):
-    tracks = np.zeros(n, track_type(FIELDS))
+    tracks = np.zeros(n, track_type(fields(0)))
     tracks["rotations"] = np.eye(3)
     tracks["pelvis"] = [0, 0, 4]
     return tracks

@@ -15,7 +15,7 @@ from choros.fourdhumans.phalp.texture import Skin, Texture, nothing, unlikeness
 from choros.fourdhumans.phalp.tracks import Tracks, boxes_of, picture_place
 from choros.tracking.likelihood import evidence
 from choros.tracking.online import Affinity, Flags, Moment
-from choros.tracking.pose_engine import PoseEngine
+from choros.tracking.pose_engine import Posed, PoseEngine
 from choros.tracking.sights import overlap_with_others
 
 Floats = NDArray[np.float64]
@@ -51,6 +51,7 @@ class Seen(NamedTuple):
     evidence: Floats  # (m,) log odds that it is somebody
     overlap: Floats  # (m,) IoU with the box nearest to theirs
     bodily: Flags  # (m,) who shows enough keypoints
+    posed: Posed  # as the engine poses them in this picture alone
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def lifted(
         evidence(people.scores.astype(np.float64), keypoints, config.alike),
         overlap_with_others(boxes_px),
         (keypoints[..., 2] >= config.confident).sum(-1) >= config.min_keypoints,
+        posed,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body.before import Before
 from choros.detection import Detections, PersonFinder
 from choros.detection.neighbours import estimate_apart
 from choros.fourdhumans.phalp.affinity import FrameDetections, PhalpAffinity, affinity_of, lifted
@@ -17,10 +18,11 @@ from choros.fourdhumans.phalp.gone import go_on, set_aside
 from choros.fourdhumans.phalp.predict import Completer, constant_velocity, predict_poses
 from choros.fourdhumans.phalp.texture import Skin, Texture, remember
 from choros.fourdhumans.phalp.tracks import (
-    FIELDS,
     boxes_of,
     expect_places,
+    fields,
     from_picture,
+    picture_place,
     remember_boxes,
     remember_sight,
     turn,
@@ -40,15 +42,13 @@ from choros.tracking.online import (
     seen_as,
     track_type,
 )
-from choros.tracking.pose_engine import PoseEngine
+from choros.tracking.pose_engine import FollowingEngine, PoseEngine
 
 Floats = NDArray[np.float64]
 
 
 class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
     """It keeps the last who were lost beside its tracks. ``network`` None has everybody go on at constant velocity."""
-
-    fields = FIELDS
 
     def __init__(
         self,
@@ -60,6 +60,8 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
     ) -> None:
         self._finder, self._engine, self._skin, self._network = finder, engine, skin, network
         self._config, self._now_s = config, 0.0
+        self._follows = engine if isinstance(engine, FollowingEngine) else None
+        self.fields = fields(self._follows.memory_width if self._follows else 0)
         self._gone = np.zeros(0, track_type(self.fields))
         body = engine.body
         self._rest, self._rest_dirs = (
@@ -200,8 +202,13 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
     ) -> None:
         """The tracks ``which`` (k,) are the detections ``seen_as`` (k,)."""
         config, seen = self._config, affinity.seen
-        for name in ("rotations", "betas", "pelvis", "place"):
-            tracks[name][which] = getattr(seen, name)[seen_as]
+        if self._follows is None:
+            for name in ("rotations", "betas", "pelvis", "place"):
+                tracks[name][which] = getattr(seen, name)[seen_as]
+        else:
+            some = tracks[which]
+            self._follow(some, self._follows, affinity, seen_as, moment, first=first)
+            tracks[which] = some
         clarity = seen.keypoints[seen_as][..., 2].mean(-1)
         tracks["confidence"][which] = clarity
         remember_sight(tracks, which, moment.time_s)
@@ -215,6 +222,32 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         share = 1 - (1 - rules.share * clarity**2) ** (moment.dt_s * rules.rate_hz)
         new = remember(old, now, np.ones(len(which)) if first else share)
         tracks["texture_lab"][which], tracks["texture_weight"][which] = new
+
+    def _follow(
+        self,
+        tracks: Tracks,
+        engine: FollowingEngine,
+        affinity: PhalpAffinity,
+        seen_as: Indices,
+        moment: Moment[FrameDetections],
+        *,
+        first: bool,
+    ) -> None:
+        """The ``tracks`` (k,) are the detections ``seen_as``, as the engine goes on to them from the last sights."""
+        before = Before.none(len(tracks))
+        if not first:
+            rest = self._rest + tracks["betas"] @ self._rest_dirs.T
+            before = Before(
+                np.maximum(moment.time_s - tracks["sight_s"][:, 0], 1e-3),
+                tracks["sight_rotations"][:, 0].astype(np.float64),
+                tracks["pelvis"] - rest,
+            )
+        posed, tracks["memory"] = engine.again(
+            affinity.seen.posed, seen_as, moment.found.people, moment.K, before, tracks["memory"]
+        )
+        tracks["rotations"], tracks["betas"] = posed.rotations, posed.betas
+        tracks["pelvis"] = np.asarray(posed.joints_cam)[:, 0]
+        tracks["place"] = picture_place(tracks["pelvis"], moment.K, max(moment.width, moment.height))
 
     def _likely(self, moment: Moment[FrameDetections]) -> Flags:
         """Who of the detections (m,) need not be seen again: in the first frame of a shot alone."""

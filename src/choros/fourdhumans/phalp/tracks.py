@@ -19,7 +19,7 @@ Tracks = NDArray[np.void]
 NEAR_M = 0.3  # nobody is thought to be nearer to the camera
 
 #: Sights are newest first; those from ``kept`` on are none.
-FIELDS: list[Any] = [
+_FIELDS: list[Any] = [
     ("belief", "f8"),  # log odds that this is somebody
     ("kept", "i4"),
     ("sight_s", "f8", (SIGHTS,)),
@@ -36,6 +36,11 @@ FIELDS: list[Any] = [
     ("texture_lab", "f4", (PATCHES, 3)),
     ("texture_weight", "f4", (PATCHES,)),
 ]
+
+
+def fields(memory_width: int) -> list[Any]:
+    """PHALP's own fields of a track; ``memory_width`` is what the pose engine remembers of a person."""
+    return [*_FIELDS, ("memory", "f4", (memory_width,))]
 
 
 def remember_sight(tracks: Tracks, which: Indices, time_s: float) -> None:

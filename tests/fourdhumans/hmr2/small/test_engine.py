@@ -79,7 +79,7 @@ def test_everybody_is_posed_by_themselves_in_their_order(engine, people):
 
 
 def test_of_nobody_there_is_nobody(engine, people):
-    assert [part.shape for part in engine.pose(IMAGE, people[:0], K)] == [
+    assert [part.shape for part in engine.pose(IMAGE, people[:0], K)[:4]] == [
         (0, 24, 3, 3), (0, 10), (0, 3), (0, 24, 3),
     ]  # fmt: skip
 

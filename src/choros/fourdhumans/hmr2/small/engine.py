@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from choros import weights
 from choros.body import BodyModel
 from choros.body.before import Before
 from choros.body.gauss_newton import Floats, Points, PosePrior, float64
-from choros.body.hypotheses import Hypotheses, PersonView, person_view
+from choros.body.hypotheses import person_view
 from choros.body.kinematics import posed_joints
 from choros.body.likely import Chosen, LiftConfig, Sight, likeliest
 from choros.detection import Detections
@@ -32,6 +33,17 @@ class Past(NamedTuple):
 
     before: Before  # how they were, and where they are expected
     hidden: NDArray[np.float32]  # (n, width) what the network remembers
+
+
+class LookedAt(NamedTuple):
+    """n people posed in one picture (`choros.tracking.pose_engine.Posed`), and what their crops show."""
+
+    rotations: Floats
+    betas: Floats
+    transl: Floats
+    joints_cam: Floats
+    features: Tensor  # (n, ...) as of `CropEyes`
+    seen: Tensor
 
 
 class SmallEngine:
@@ -69,38 +81,65 @@ class SmallEngine:
         """By what its bodies are decided."""
         return self._files
 
-    def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> PosedPeople:
+    def pose(self, image: NDArray[np.uint8], people: Detections, K: Floats) -> LookedAt:
         """The bodies of the ``people`` in an image (H, W, 3) RGB, in their order; ``K`` (3, 3) px of the picture."""
-        return self.follow(image, people, K, self.no_past(len(people)))[0]
+        features, seen = self._look(image, people)
+        posed, _ = self._told(people.keypoints, features, seen, K, self.no_past(len(people)))
+        return LookedAt(*posed, features, seen)
+
+    @property
+    def memory_width(self) -> int:
+        """How many numbers the network remembers of a person."""
+        return self.network.config.width
+
+    def again(
+        self,
+        posed: LookedAt,
+        which: NDArray[np.intp],
+        people: Detections,
+        K: Floats,
+        before: Before,
+        memory: NDArray[np.float32],
+    ) -> tuple[PosedPeople, NDArray[np.float32]]:
+        """As `choros.tracking.pose_engine.FollowingEngine`; crops are not looked at again."""
+        some = torch.from_numpy(which)
+        features, seen = posed.features[some], posed.seen[some]
+        return self._told(people.keypoints[which], features, seen, K, Past(before, memory))
 
     def no_past(self, n: int) -> Past:
         """People never seen before."""
-        return Past(Before.none(n), np.zeros((n, self.network.config.width), np.float32))
+        return Past(Before.none(n), np.zeros((n, self.memory_width), np.float32))
 
     def follow(
         self, image: NDArray[np.uint8], people: Detections, K: Floats, past: Past
     ) -> tuple[PosedPeople, NDArray[np.float32]]:
-        """The same of ``people`` of whom the ``past`` is known, in their order; and what to remember, (n, width)."""
-        if not len(people):
-            return PosedPeople.nobody(), past.hidden
-        view, found, hidden = self._propose(image, people, K, past)
-        betas = float64(found.betas).clip(-MAX_BETA, MAX_BETA) * self._knows_shape
-        sight = Sight(people.keypoints, K, float64(view.spread), past.before)
-        chosen = likeliest(self.points, self.prior, sight, found, betas, self.config)
-        return self._posed(chosen, betas), hidden
+        """As `pose` of ``people`` of whom the ``past`` is known, in their order; and what to remember, (n, width)."""
+        return self._told(people.keypoints, *self._look(image, people), K, past)
 
     @torch.inference_mode()
-    def _propose(
-        self, image: NDArray[np.uint8], people: Detections, K: Floats, past: Past
-    ) -> tuple[PersonView, Hypotheses, NDArray[np.float32]]:
-        """What the network alone says of ``people``, of whom there are some, before any fit."""
+    def _look(self, image: NDArray[np.uint8], people: Detections) -> tuple[Tensor, Tensor]:
+        """What everybody's crop shows."""
+        if not len(people):
+            return torch.zeros(0), torch.zeros(0)
         crops = CROP.around(people.boxes_px)
-        keypoints = torch.from_numpy(people.keypoints.astype(np.float32))
-        features, seen = self._eyes(crops.cut(image), crops.to_crop(keypoints[..., :2].double()))
-        intrinsics = torch.from_numpy(np.asarray(K, np.float32)).expand(len(keypoints), 3, 3)
-        view = person_view(keypoints, intrinsics, torch.from_numpy(past.before.dt_s.astype(np.float32)))
-        found, hidden = self.network(view, features, seen, torch.from_numpy(past.hidden))
-        return view, found, hidden.numpy()
+        keypoints = torch.from_numpy(people.keypoints[..., :2].astype(np.float64))
+        return self._eyes(crops.cut(image), crops.to_crop(keypoints))
+
+    def _told(
+        self, keypoints: NDArray[np.floating], features: Tensor, seen: Tensor, K: Floats, past: Past
+    ) -> tuple[PosedPeople, NDArray[np.float32]]:
+        """The likeliest bodies on their ``keypoints`` (n, 17, 3), and what the network remembers."""
+        if not len(keypoints):
+            return PosedPeople.nobody(), past.hidden
+        with torch.inference_mode():
+            intrinsics = torch.from_numpy(np.asarray(K, np.float32)).expand(len(keypoints), 3, 3)
+            dt_s = torch.from_numpy(past.before.dt_s.astype(np.float32))
+            view = person_view(torch.from_numpy(keypoints.astype(np.float32)), intrinsics, dt_s)
+            found, hidden = self.network(view, features, seen, torch.from_numpy(past.hidden))
+        betas = float64(found.betas).clip(-MAX_BETA, MAX_BETA) * self._knows_shape
+        sight = Sight(keypoints, K, float64(view.spread), past.before)
+        chosen = likeliest(self.points, self.prior, sight, found, betas, self.config)
+        return self._posed(chosen, betas), hidden.numpy()
 
     def _posed(self, chosen: Chosen, betas: Floats) -> PosedPeople:
         rest = self.points.shaped(betas)[0]
