@@ -39,11 +39,17 @@ def test_what_is_not_known_is_no_match(part):
     """The release takes it for a perfect one."""
     unknown = cost(**{part: np.nan})
     assert np.isnan(unknown)
-    similar = similarity_of(np.array([[unknown, 5.0], [120.0, np.inf]]), RULES)
+    similar = similarity_of(np.array([[unknown, 5.0], [120.0, np.inf]]), np.zeros(2), RULES)
     assert np.isneginf(similar[0, 0])
     assert np.isneginf(similar[1]).all()  # too dear, and more than a number holds
     mine, theirs = assign(similar, 0.0)
     assert (mine.tolist(), theirs.tolist()) == ([0], [1])
+
+
+def test_who_was_long_unseen_must_cost_less():
+    similar = similarity_of(np.full((2, 1), 50.0), np.array([0.1, 2.0]), RULES)
+    assert similar[0] == 50
+    assert np.isneginf(similar[1])
 
 
 def test_far_away_is_dear_and_not_an_error():

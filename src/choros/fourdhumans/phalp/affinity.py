@@ -85,10 +85,12 @@ def lifted(
     )
 
 
-def distances(tracks: Tracks, seen: Seen, config: PhalpConfig, height: Floats) -> Distances:
+def distances(
+    tracks: Tracks, seen: Seen, config: PhalpConfig, height: Floats, height_px: Floats
+) -> Distances:
     """How far everybody who is expected is from everybody seen; 0 in what is left out of the cost.
 
-    Of the picture that is in heights (n,) of whoever is expected, in longer sides of it.
+    Of the picture that is in heights (n,) of whoever is expected, in longer sides of it; ``height_px`` in px.
     """
     away = seen.place[None] - tracks["place"][:, None]
     zero = np.zeros(away.shape[:2])
@@ -98,7 +100,9 @@ def distances(tracks: Tracks, seen: Seen, config: PhalpConfig, height: Floats) -
         looks = unlikeness(known, seen.texture, config.texture)
     pose = zero
     if config.use_pose:
+        told = 1 / (1 + (config.cost.half_pose_px / height_px) ** 2)
         pose = pose_distance(tracks["rotations"], tracks["betas"], seen.rotations, seen.betas)
+        pose = np.minimum(pose, config.cost.most_pose) * told[:, None]
     if not config.use_place:
         return Distances(looks, pose, zero, zero)
     apart = np.linalg.norm(away[..., :2], axis=-1) / height[:, None]
@@ -112,6 +116,7 @@ def affinity_of(
     boxes_px = boxes_of(tracks, moment.K)
     height = np.maximum(boxes_px[:, 3] - boxes_px[:, 1], 1.0) / max(moment.width, moment.height)
     width = tracks["half_width"][:, :2].mean(-1) / height
-    apart = distances(tracks, seen, config, height)
-    similar = similarity_of(cost_of(apart, width, tracks["half_width"][:, 2], config.cost), config.cost)
+    apart = distances(tracks, seen, config, height, height * max(moment.width, moment.height))
+    cost = cost_of(apart, width, tracks["half_width"][:, 2], config.cost)
+    similar = similarity_of(cost, moment.time_s - tracks["seen_s"], config.cost)
     return PhalpAffinity(np.where(seen.bodily, similar, -np.inf), seen)

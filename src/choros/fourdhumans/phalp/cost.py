@@ -28,7 +28,13 @@ class CostRules:
     depth: float = 4.1658  # release
     least_width: float = 0.1  # release: beside the hyperbolic tangent of the interval
     most_pose: float = 1.5  # release: squared distance in SMPL space from which all poses are as far
-    most: float = 30.0  # ours: a pair of a cost above it is none; release: 100
+    # Ours: of people this high in the picture the pose counts half; one look at small people tells it badly.
+    half_pose_px: float = 300.0
+    most: float = 100.0  # release: a pair of a cost above it is none
+    # Ours: who was not seen for so long may be far from where they are expected, which costs little then. Pose and
+    # looks must tell more of them.
+    most_unseen: float = 30.0
+    unseen_s: float = 0.5
 
 
 class Distances(NamedTuple):
@@ -49,7 +55,7 @@ def pose_distance(a_rotations: Floats, a_betas: Floats, b_rotations: Floats, b_b
 def cost_of(apart: Distances, place_width: Floats, depth_width: Floats, rules: CostRules) -> Floats:
     """(n, m) costs, at least 1; ``place_width``, ``depth_width`` (n,) are of the people who are expected.
 
-    NaN, and what is above ``rules.most``, is no match: the release takes NaN for a perfect one.
+    NaN is no match: the release takes NaN for a perfect one.
     """
     pose = np.minimum(apart.pose, rules.most_pose)
     unlike = (1 + rules.appearance * apart.appearance) * (1 + rules.pose * pose)
@@ -60,9 +66,13 @@ def cost_of(apart: Distances, place_width: Floats, depth_width: Floats, rules: C
         return unlike * away
 
 
-def similarity_of(cost: Floats, rules: CostRules) -> Floats:
-    """(n, m) for `choros.tracking.assignment`: what is saved by a pair, -inf where it is none."""
-    return np.where(cost <= rules.most, rules.most - cost, -np.inf)
+def similarity_of(cost: Floats, unseen_s: Floats, rules: CostRules) -> Floats:
+    """(n, m) for `choros.tracking.assignment`: what is saved by a pair, -inf where it is none.
+
+    The n were not seen for ``unseen_s`` (n,).
+    """
+    most = np.where(unseen_s > rules.unseen_s, rules.most_unseen, rules.most)[:, None]
+    return np.where(cost <= most, rules.most - cost, -np.inf)
 
 
 def _smpl(rotations: Floats, betas: Floats) -> Floats:

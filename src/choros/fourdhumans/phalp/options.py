@@ -11,7 +11,7 @@ from typing import Literal
 class PhalpOptions:
     """The switches leave out a part of PHALP' at a time, for whoever wants to know what it is worth."""
 
-    engine: Literal["lifter", "hmr2", "comotion"] = "lifter"
+    engine: Literal["hmr2", "lifter", "comotion"] = "hmr2"
     """What poses people in a picture."""
     accurate: bool = False
     """Slower, better keypoints, and people found in finer pictures."""

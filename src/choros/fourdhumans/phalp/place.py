@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 class PlaceRules:
     """How lines are fitted. Penalties are on slopes alone, never on where a line lies."""
 
-    memory_s: float = 0.6  # ours: how long ago sights may lie; the release has seven frames
+    memory_s: float = 1.0  # ours: how long ago sights may lie; the release has seven frames
     horizon_s: float = 1.6  # release: 48 frames; later than that somebody is where they were by then
     level: float = 0.95  # release: of the interval
     # Ours, of x, y and log depth, in longer sides of the picture and log metres: scatter of any sight, however well a
