@@ -120,7 +120,8 @@ def released_config(shapes: Mapping[str, Shape], path: Path) -> Hmr2Config:
 def settings_near(checkpoint: Path) -> dict[str, str]:
     """What ``model_config.yaml`` says, values by names with dots between.
 
-    It lies in the checkpoint's folder or the one above, or is kept in what was converted. Mappings of mappings of plain values, as the release writes them; lists are passed over. Empty without such a file.
+    It lies in the checkpoint's folder or the one above, or is kept in what was converted. Mappings of mappings of plain
+    values, as the release writes them; lists are passed over. Empty without such a file.
     """
     found = companion(checkpoint, SETTINGS, f"../{SETTINGS}")
     settings: dict[str, str] = {}
