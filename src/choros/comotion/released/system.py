@@ -29,8 +29,8 @@ class ReleasedComotion:
 
     They are in ``weights_path``: a folder or a file of it, or one file of `choros convert`. A ``device`` of lower
     precision holds for what is seen in pictures, never for the update. Its poses are SMPL's: ``body_path`` is the
-    user's SMPL file, or "open" for the embedded body, whose joints and shapes are others, so that people come out a little
-    wrong. Raises ``ChorosError`` without either, and as `load_released` does.
+    user's SMPL file, or "open" for the embedded body, whose joints and shapes are others, so that people come out a
+    little wrong. Raises ``ChorosError`` without either, and as `load_released` does.
     """
 
     name = "comotion"
