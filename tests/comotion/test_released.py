@@ -1,5 +1,6 @@
 """CoMotion's released networks: their answers for weights made from names, and their files."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,15 @@ import pytest
 import torch
 
 from choros.backbones.convnext import IMAGENET_MEAN, IMAGENET_STD
-from choros.comotion.released.detection import Detector, centres
+from choros.body import BodyModel, BodyParams
+from choros.cli.main import main
+from choros.comotion.released.detection import PARTS, Detector, Found, centres
+from choros.comotion.released.files import DETECTION, REFERENCE, REFINEMENT
 from choros.comotion.released.layers import LlamaLayer, Waves
+from choros.comotion.released.points import points_cam
 from choros.comotion.released.update import Updater, project
+from choros.rotation import rotmat_to_rotvec, rotvec_to_rotmat
+from choros.video import VideoWriter
 from tests.named_weights import apart, fill
 
 GOLDEN = Path(__file__).parent / "data" / "comotion_released_golden.npz"
@@ -99,3 +106,61 @@ def test_every_released_name_is_there_and_no_other(name, kind):
     with torch.device("meta"):
         own = {tensor: str(tuple(value.shape)) for tensor, value in kind().state_dict().items()}
     assert own == theirs
+
+
+def joints_m(body, found):
+    """(M, 27, 3) about the pelvis."""
+    turns = torch.cat([found.root_turn[0][:, None], found.pose_turns[0].unflatten(-1, (23, 3))], 1)
+    pose = rotmat_to_rotvec(rotvec_to_rotmat(turns))
+    nowhere = torch.zeros_like(found.transl[0])
+    points = points_cam(body, BodyParams(pose[:, 0], pose[:, 1:].flatten(1), found.betas[0], nowhere))
+    return points - points[:, :1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lower", "moved_mm", "changed_mm"), [(torch.float16, 2, 0.5), (torch.bfloat16, 12, 0.5)]
+)
+@torch.inference_mode()
+def test_lower_precision_answers_alike(lower, moved_mm, changed_mm):
+    """How far joints are from those in single precision, and what that does to the MPJPE to somebody at rest.
+
+    Weights made from names are noise; rounding the matrices to bfloat16, and nothing else, moves joints as far.
+    """
+    network, body = fill(Detector(), CONSTANTS), BodyModel.load(detail="light")
+    images = torch.from_numpy(np.random.default_rng(1).uniform(0, 1, (1, 3, 512, 512))).float()
+    exact, _ = network(images, K)
+    network.compute_in(lower)
+    found, rounded = network(images, K)
+    assert all(part.dtype == torch.float32 for part in (*found, rounded))
+    one, other = joints_m(body, exact), joints_m(body, found)
+    rest = joints_m(body, Found(*(torch.zeros_like(part) for part in exact)))
+    moved = 1e3 * (other - one).norm(dim=-1).mean()
+    changed = 1e3 * ((other - rest).norm(dim=-1).mean() - (one - rest).norm(dim=-1).mean())
+    assert 0 < moved < moved_mm
+    assert abs(changed) < changed_mm
+
+
+@pytest.mark.slow
+def test_from_an_empty_folder_to_an_overlay(tmp_path, capsys):
+    """The lines of docs/checkpoints.md with files of the released names and shapes, in whose pictures nobody is."""
+    theirs, clip, made = tmp_path / "weights", tmp_path / "clip.mp4", tmp_path / "comotion.safetensors"
+    (theirs / "smpl").mkdir(parents=True)
+    detector = fill(Detector(), CONSTANTS)
+    for decoder in detector.detection_head.decoders:
+        decoder[-1].bias[sum(PARTS) - 1 :: sum(PARTS)] -= 20
+    torch.save(detector.state_dict(), theirs / DETECTION)
+    torch.save(fill(Updater(), CONSTANTS).state_dict(), theirs / REFINEMENT)
+    torch.save({"mean_pose": torch.zeros(72)}, theirs / "smpl" / REFERENCE)
+    with VideoWriter(clip, 96, 64, Fraction(5)) as writer:
+        writer.write(np.full((64, 96, 3), 90, np.uint8))
+        writer.write(np.full((64, 96, 3), 99, np.uint8))
+    main(["doctor", str(theirs / DETECTION)])
+    main(["convert", str(theirs), "-o", str(made)])
+    assert "268,984,373 numbers" in capsys.readouterr().out
+    for weights, out, more in ((theirs, "a", []), (made, "b", ["--overlay"])):
+        main(["track", str(clip), "--system", "comotion", "--weights", str(weights), "--body", "open",
+              "-o", str(tmp_path / out), *more])  # fmt: skip
+    assert (tmp_path / "a" / "motion.npz").read_bytes() == (tmp_path / "b" / "motion.npz").read_bytes()
+    assert (tmp_path / "b" / "overlay.mp4").is_file()
+    assert "nobody was found" in capsys.readouterr().out

@@ -54,6 +54,9 @@ def places(images):
 class SeesRows(torch.nn.Module):
     """Finds whoever the first column of the picture tells of, twice; its features are their places."""
 
+    def compute_in(self, lower):
+        assert lower is None
+
     def forward(self, images, K):
         transl = places(images).repeat(2, 1)
         n = len(transl)
@@ -174,7 +177,7 @@ def test_released_files_come_in_by_the_same_door(tmp_path, monkeypatch, capsys):
     theirs.mkdir()
     monkeypatch.setattr(files, "Detector", SeesRows)
     monkeypatch.setattr(files, "Updater", Follows)
-    monkeypatch.setattr(files, "load_into", lambda network, path: None)
+    monkeypatch.setattr(files, "load_into", lambda network, path, key: None)
     names = {DETECTION: ("image_backbone.stem.0.weight", "image_backbone.project_0.weight",
                          "detection_head.enc1.0.layers.0.weight", "fuse_features.dc0.weight"),
              REFINEMENT: ("feedback_gru_update.fz.weight", "tokens_to_hidden.1.weight", "get_px_key.weight",

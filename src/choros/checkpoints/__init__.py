@@ -4,8 +4,19 @@ PyTorch's files are pickles, which are programs. They are read by `choros.restri
 place of every name that plain data does not need.
 """
 
+from choros.checkpoints.conversion import companion, conversion_of, convert, fingerprint
 from choros.checkpoints.kinds import Checkpoint, what_is
 from choros.checkpoints.loading import LoadReport, load_into
 from choros.checkpoints.reading import read_state_dict
 
-__all__ = ["Checkpoint", "LoadReport", "load_into", "read_state_dict", "what_is"]
+__all__ = [
+    "Checkpoint",
+    "LoadReport",
+    "companion",
+    "conversion_of",
+    "convert",
+    "fingerprint",
+    "load_into",
+    "read_state_dict",
+    "what_is",
+]

@@ -10,7 +10,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -25,6 +25,7 @@ MAX_PICKLE_BYTES = 512 << 20  # of a pickle that holds its numbers itself
 TORCH_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2)  # how torch.save began before it wrote zip archives
 
 FETCH_AGAIN = "fetch the file itself again"
+CONVERTED = "converted"  # the entry of a safetensors file's metadata that tells what it was converted of
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Kind(NamedTuple):
 
 #: How the two that have commands of their own are given.
 OF_COMOTION = "give its folder to `choros track --system comotion --weights`, with --body"
+OF_COMOTION_FILE = "give it to `choros track --system comotion --weights`, with --body"
 OF_GLAMR = "give it to `choros world --{}`"
 APPLE = "Apple's machine learning research model licence: research only, not for commerce"
 NVIDIA = "NVIDIA's source code licence for GLAMR: research and evaluation only"
@@ -69,6 +71,8 @@ NVIDIA = "NVIDIA's source code licence for GLAMR: research and evaluation only"
 #: The more telling ones first: a file that holds several networks is what its first sign says. Names as in the
 #: published code of each.
 KINDS = (
+    Kind("comotion", "CoMotion's checkpoints in one file, as its authors released them",
+         ("detection_head.enc1. feedback_gru_update. extra_smpl_reference.mean_pose",), OF_COMOTION_FILE, APPLE),
     Kind("comotion", "CoMotion's detection checkpoint, as its authors released it",
          ("image_backbone.stem.", "image_backbone.project_0.", "detection_head.enc1.", "fuse_features.dc0."),
          OF_COMOTION, APPLE),
@@ -94,6 +98,7 @@ KINDS = (
     Kind("vitpose", "a ViTPose network or its backbone, from which HMR 2.0 begins",
          ("backbone.patch_embed. backbone.last_norm.", "backbone.patch_embed. keypoint_head.")),
     Kind("hrnet", "an HRNet, which finds keypoints or features in pictures", ("stage4.0.branches.",)),
+    Kind("comotion", "the pose that CoMotion's released networks tell others from", ("mean_pose",), OF_COMOTION),
     Kind(None, "a body model of SMPL's family", ("v_template shapedirs", "J_regressor shapedirs"),
          "give it as the body (--body), if it is SMPL's own .pkl or .npz"),
     Kind(None, "what CoMotion's own program wrote about people, no network",
@@ -178,7 +183,9 @@ def _safetensors(path: Path, file: BinaryIO) -> Checkpoint:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Checkpoint(path, "a safetensors file that is damaged or cut short", FETCH_AGAIN)
     if system is None:
-        return _told(path, shapes, "a safetensors file")
+        converted = ", converted by choros" if CONVERTED in metadata else ""
+        found = _told(path, shapes, "a safetensors file")
+        return replace(found, what=found.what + converted)
     if system.endswith("-checkpoint"):
         made_for = system.removesuffix("-checkpoint")
         what = f"the checkpoint of a training run of {made_for}, which choros train goes on from"

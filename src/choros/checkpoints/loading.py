@@ -59,7 +59,8 @@ def load_into(
 ) -> LoadReport:
     """Take the weights of a module from somebody's checkpoint, and count what fits.
 
-    Numbers become what the module has: its type, its device.
+    Numbers become what the module has: its type, its device. A module on the meta device gets the mapped numbers
+    themselves, without a copy where they are of its type; it is then on the CPU.
 
     Args:
         module: whose parameters and buffers are filled.
@@ -81,9 +82,12 @@ def load_into(
         raise ChorosError(
             f"{path} does not fit {type(module).__name__}: {report}; give this network's checkpoint."
         )
+    mapped = {name: tensors[name].to(own[name].dtype) for name in report.matched if own[name].is_meta}
+    module.load_state_dict(mapped, strict=False, assign=True)
     with torch.no_grad():
         for name in report.matched:
-            own[name].copy_(tensors[name])
+            if name not in mapped:
+                own[name].copy_(tensors[name])
     return report
 
 

@@ -51,13 +51,15 @@ class Doctor:
     def _weights(self, path: Path) -> None:
         from math import prod
 
-        from choros.checkpoints import what_is
+        from choros.checkpoints import conversion_of, what_is
 
         found = what_is(path)
         print(f"{path} is {found.what}")
         if found.shapes:
             numbers = sum(prod(shape) for shape in found.shapes.values())
             print(f"{len(found.shapes)} tensors, {numbers:,} numbers")
+        for part in (conversion_of(path) or {}).get("parts", {}).values():
+            print(f"made of {part.get('file')} (SHA-256 {str(part.get('sha256'))[:8]})")
         if found.terms is not None:
             print(f"terms: {found.terms}")
         print("choros loads it" if found.loads else f"what to do: {found.mend}")

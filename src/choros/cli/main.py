@@ -11,6 +11,7 @@ from choros._version import __version__
 from choros.cli.actions import Actions
 from choros.cli.bench import Bench
 from choros.cli.completion import Completion
+from choros.cli.convert import Convert
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
 from choros.cli.export import Export
@@ -43,6 +44,7 @@ Command = (
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Actions, tyro.conf.subcommand("actions")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Eyes, tyro.conf.subcommand("eyes")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]

@@ -7,6 +7,7 @@ built. Of its authors' tracker it lacks two faults: everyone is read at their ow
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from choros.checkpoints import LoadReport, load_into, read_state_dict
+from choros.checkpoints import LoadReport, companion, load_into, read_state_dict
 from choros.errors import ChorosError
 from choros.fourdhumans.released_layers import (
     POSE_SHAPE,
@@ -31,6 +32,8 @@ from choros.fourdhumans.released_layers import (
 )
 from choros.restricted_pickle import load_open_pickle
 
+#: What its authors put beside it: the settings, by one of these names, and the deviation of poses.
+BESIDE, MEAN_STD = ("{stem}.yaml", "config.yaml"), "mean_std.npy"
 MEND = "give PHALP's own file, of ~/.cache/phalp"
 #: In the released file, and of no use to a prediction.
 LEFT_ASIDE = re.compile(r"^(transformer\.|pe$|pos_embedding$|class_token$|action_head_ava\.)")
@@ -106,16 +109,18 @@ class PhalpPredictor(nn.Module):
 
     @classmethod
     def load(
-        cls, checkpoint: Path, settings: Path, mean_std: Path | None = None
+        cls, checkpoint: Path, settings: Path | None = None, mean_std: Path | None = None
     ) -> tuple[PhalpPredictor, LoadReport]:
         """The network of a released file, with the yaml and the mean_std.npy that its authors put beside it.
 
-        Without ``mean_std`` poses are taken as they are. Raises `ChorosError` if a file is missing or of another kind,
+        What is not given is taken from a file that `choros convert` wrote, which keeps both; without any ``mean_std``
+        poses are taken as they are. Raises `ChorosError` if a file is missing or of another kind,
         or a weight is missing.
         """
         names = read_state_dict(checkpoint)
         shapes = {name.removeprefix(PREFIX): tuple(tensor.shape) for name, tensor in names.items()}
-        heads, stride = (setting(settings, name) for name in ("heads", "stride"))
+        told = _settings(checkpoint, settings)
+        heads, stride = (_whole_number(settings or checkpoint, told, name) for name in ("heads", "stride"))
         try:
             network = cls(PredictorConfig.told_by(shapes, heads, stride))
         except KeyError as error:
@@ -123,8 +128,9 @@ class PhalpPredictor(nn.Module):
                 f"{checkpoint} is no pose predictor of PHALP: it lacks {error}; {MEND}."
             ) from error
         report = load_into(network, checkpoint, rename=_renamed)
-        if mean_std is not None:
-            mean, std = read_mean_std(mean_std)
+        kept = companion(checkpoint, MEAN_STD) if mean_std is None else None
+        if mean_std is not None or kept is not None:
+            mean, std = read_mean_std(mean_std or checkpoint, kept)
             network.mean[: len(mean)], network.std[: len(std)] = mean, std
         return network.eval(), report
 
@@ -165,28 +171,40 @@ def _renamed(theirs: str) -> str | None:
     return None if LEFT_ASIDE.match(theirs.removeprefix(PREFIX)) else ours(theirs)
 
 
+def _settings(checkpoint: Path, settings: Path | None) -> str:
+    """The yaml as text: the one that is given, or what lies beside the checkpoint or is kept in it."""
+    try:
+        content = companion(checkpoint, *BESIDE) if settings is None else settings.read_bytes()
+        if content is not None:
+            return content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ChorosError(f"{settings or checkpoint} cannot be read ({error}); {MEND}.") from error
+    raise ChorosError(f"{checkpoint} has no yaml of settings beside it; {MEND}, with the yaml.")
+
+
 def setting(path: Path, name: str) -> int:
     """A whole number of a yaml of settings, by its last name.
 
     Raises `ChorosError` unless all that have this name say the same.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ChorosError(f"{path} cannot be read ({error}); {MEND}.") from error
+    return _whole_number(path, _settings(path, path), name)
+
+
+def _whole_number(path: Path, text: str, name: str) -> int:
     found = set(re.findall(rf"^\s*{re.escape(name)}:\s*(\d+)\s*(?:#.*)?$", text, re.MULTILINE))
     if len(found) != 1:
         raise ChorosError(f"{path} says {len(found)} numbers for {name} and not one; {MEND}.")
     return int(found.pop())
 
 
-def read_mean_std(path: Path) -> tuple[Tensor, Tensor]:
+def read_mean_std(path: Path, content: bytes | None = None) -> tuple[Tensor, Tensor]:
     """Mean and deviation (n,) of mean_std.npy, which is a pickle of arrays in NumPy's form; nothing in it runs.
 
-    Raises `ChorosError` if it is something else.
+    ``content`` is what it holds, where it is kept in another file at ``path``. Raises `ChorosError` if it is something
+    else.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb") if content is None else io.BytesIO(content) as file:
             version = np.lib.format.read_magic(file)
             read = (
                 np.lib.format.read_array_header_1_0
@@ -194,12 +212,12 @@ def read_mean_std(path: Path) -> tuple[Tensor, Tensor]:
                 else np.lib.format.read_array_header_2_0
             )
             shape, _, dtype = read(file)
-            content: Any = (
+            rows: Any = (
                 load_open_pickle(file, path, MEND)
                 if dtype.hasobject
                 else np.frombuffer(file.read(), dtype).reshape(shape)
             )
-        mean, std = (torch.from_numpy(np.array(row, np.float32).reshape(-1)) for row in content)
+        mean, std = (torch.from_numpy(np.array(row, np.float32).reshape(-1)) for row in rows)
     except (OSError, ValueError, TypeError) as error:
         raise ChorosError(f"{path} holds no mean and deviation ({error}); {MEND}.") from error
     if len(mean) != len(std) or len(mean) > POSE_SHAPE:

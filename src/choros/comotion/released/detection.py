@@ -10,6 +10,7 @@ from torch.nn.functional import gelu, pixel_shuffle
 
 from choros.backbones.convnext import ConvNextV2
 from choros.comotion.released.layers import ChannelNorm, Halved, Waves, level_decoder, pose_decoder
+from choros.devices import autocast
 
 #: Side of the picture that is looked at, and the unit of its coordinates, px.
 SIDE_PX, UNIT_PX = 512, 1024
@@ -106,14 +107,29 @@ class Detector(nn.Module):
         self.detection_head = Head()
         self.pose_decoder = pose_decoder()
         self.fuse_features = Pyramid()
+        self.lower: torch.dtype | None = None
+
+    def compute_in(self, lower: torch.dtype | None) -> None:
+        """Compute maps in ``lower`` precision, None for single: matrices are kept in it, sums stay in single.
+
+        What cells tell of people is in single precision in either case.
+        """
+        self.lower = lower
+        for maps in (self.image_backbone, self.detection_head.enc1, self.detection_head.enc2,
+                     self.detection_head.enc3, self.fuse_features):  # fmt: skip
+            for weights in maps.parameters():
+                if weights.ndim > 1:
+                    weights.data = weights.data.to(lower or torch.float32)
 
     def forward(self, images: Tensor, K: Tensor) -> tuple[Found, Tensor]:
         """People in pictures (B, 3, 512, 512), RGB 0..1, by their K (B, 2, 3) px; and features (B, 256, 64, 64)."""
-        features = self.placed(self.image_backbone.fused(images), K)
-        levels = self.detection_head.levels(features)
-        parts = [self._level(number, level, K) for number, level in enumerate(levels)]
+        with autocast(images.device.type, self.lower):
+            features = self.placed(self.image_backbone.fused(images).float(), K)
+            levels = self.detection_head.levels(features)
+            fused = self.fuse_features(levels, features).float()
+        parts = [self._level(number, level.float(), K) for number, level in enumerate(levels)]
         found = Found(*(torch.cat(part, 1) for part in zip(*parts, strict=True)))
-        return found, self.fuse_features(levels, features)
+        return found, fused
 
     def placed(self, features: Tensor, K: Tensor) -> Tensor:
         """Features (B, 256, h, w) that know where in the picture and in the view they are, by turned channels."""

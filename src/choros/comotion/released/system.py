@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
-from choros.comotion.released.files import DETECTION, REFERENCE, REFINEMENT, load_released
+from choros.comotion.released.files import load_released
 from choros.comotion.released.tracker import (
     ReleasedAffinity,
     ReleasedDetections,
@@ -18,7 +17,7 @@ from choros.comotion.released.tracker import (
 )
 from choros.devices import CPU, Device
 from choros.errors import ChorosError
-from choros.run_identity import Identity, file_identity, sha256_of
+from choros.run_identity import Identity, file_identity
 from choros.tracking.online import OnlineStream
 
 #: The word for the embedded body where a user's own file is expected.
@@ -26,11 +25,12 @@ OPEN = "open"
 
 
 class ReleasedComotion:
-    """CoMotion with the checkpoints that its authors gave out, in ``weights_path``, a folder or a file of it.
+    """CoMotion with the checkpoints that its authors gave out.
 
-    Its poses are SMPL's: ``body_path`` is the user's SMPL file, or "open" for the embedded body, whose joints and
-    shapes are others, so that people come out a little wrong. Raises ``ChorosError`` without either, and as
-    `load_released` does.
+    They are in ``weights_path``: a folder or a file of it, or one file of `choros convert`. A ``device`` of lower
+    precision holds for what is seen in pictures, never for the update. Its poses are SMPL's: ``body_path`` is the
+    user's SMPL file, or "open" for the embedded body, whose joints and shapes are others, so that people come out a
+    little wrong. Raises ``ChorosError`` without either, and as `load_released` does.
     """
 
     name = "comotion"
@@ -53,21 +53,16 @@ class ReleasedComotion:
         place = device.torch_device()
         is_open = str(body_path) == OPEN
         self.body = (BodyModel.load() if is_open else BodyModel.load(body_path)).to(place)
-        released = load_released(weights_path)
+        released = load_released(weights_path, device.torch_dtype())
         released.detector.to(place)
         released.updater.to(place)
         self._released = released._replace(mean_pose=released.mean_pose.to(place))
-        folder = Path(weights_path) if Path(weights_path).is_dir() else Path(weights_path).parent
-        self._files = {
-            **{name: sha256_of(folder / name) for name in (DETECTION, REFINEMENT)},
-            REFERENCE: sha256(self._released.mean_pose.cpu().numpy().tobytes()).hexdigest(),
-        }
         self._body_identity = {"file": OPEN} if is_open else file_identity(body_path, Path(body_path))
         self._place = device.identity(str(place))
 
     def identity(self) -> Identity:
         """By what its results are decided; see `stream.IdentifiedSystem`."""
-        return {"released": self._files, "body": self._body_identity, **self._place}
+        return {"released": dict(self._released.identity), "body": self._body_identity, **self._place}
 
     def stream(
         self, K: NDArray[np.float64] | None = None

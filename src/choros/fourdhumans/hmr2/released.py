@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from choros.backbones.vit import SIZES, VitConfig
-from choros.checkpoints import LoadReport, load_into, read_state_dict
+from choros.checkpoints import LoadReport, companion, load_into, read_state_dict
 from choros.checkpoints.shells import Shape
 from choros.errors import ChorosError
 from choros.fourdhumans.hmr2.config import CROP, CROP_FOCAL_PX, DecoderConfig, Hmr2Config
@@ -62,8 +64,10 @@ def load_released(path: str | Path) -> tuple[Hmr2Network, LoadReport]:
     """
     path = Path(path)
     shapes = {name: tuple(tensor.shape) for name, tensor in read_state_dict(path).items()}
-    network = Hmr2Network(released_config(shapes, path)).eval().requires_grad_(False)
-    return network, load_into(network, path, rename=our_name)
+    with torch.device("meta"):
+        network = Hmr2Network(released_config(shapes, path))
+    report = load_into(network, path, rename=our_name)
+    return network.eval().requires_grad_(False), report
 
 
 def our_name(theirs: str) -> str | None:
@@ -114,15 +118,15 @@ def released_config(shapes: Mapping[str, Shape], path: Path) -> Hmr2Config:
 
 
 def settings_near(checkpoint: Path) -> dict[str, str]:
-    """What ``model_config.yaml`` says, in the checkpoint's folder or the one above: values by names with dots between.
+    """What ``model_config.yaml`` says, values by names with dots between.
 
-    Mappings of mappings of plain values, as the release writes them; lists are passed over. Empty without such a file.
+    It lies in the checkpoint's folder or the one above, or is kept in what was converted. Mappings of mappings of plain
+    values, as the release writes them; lists are passed over. Empty without such a file.
     """
-    folder = checkpoint.parent
-    found = next((p for p in (folder / SETTINGS, folder.parent / SETTINGS) if p.is_file()), None)
+    found = companion(checkpoint, SETTINGS, f"../{SETTINGS}")
     settings: dict[str, str] = {}
     within: list[tuple[int, str]] = []  # how far each mapping that is open is set in, and its name
-    for line in found.read_text().splitlines() if found else ():
+    for line in (found or b"").decode(errors="replace").splitlines():
         key, colon, value = line.partition(":")
         if not colon or key.lstrip().startswith(("-", "#")):
             continue
