@@ -82,6 +82,6 @@ def _crop(image: NDArray[np.uint8], box_px: NDArray[np.floating]) -> NDArray[np.
     part = image[top:bottom, left:right]
     scale = HEIGHT_PX / part.shape[0]
     shown = cv2.resize(part, (max(round(part.shape[1] * scale), 2), HEIGHT_PX), interpolation=cv2.INTER_AREA)
-    corners = [(round((x - left) * scale), round((y - top) * scale)) for x, y in ((x0, y0), (x1, y1))]
-    cv2.rectangle(shown, *corners, (255, 210, 0), 1)
+    low, high = ((round((x - left) * scale), round((y - top) * scale)) for x, y in ((x0, y0), (x1, y1)))
+    cv2.rectangle(shown, low, high, (255, 210, 0), 1)
     return np.asarray(shown, np.uint8)

@@ -82,9 +82,9 @@ def _done(motion: Motion, edit: Edit, body: Any) -> Motion:
         case "merge":
             return identities.merge(motion, people)
         case "swap":
-            return identities.swap(motion, *people, span)
+            return identities.swap(motion, people[0], people[1], span)
         case "split":
-            return identities.split(motion, *people, edit.start_s, edit.new)
+            return identities.split(motion, people[0], edit.start_s, edit.new)
         case "rename":
             return identities.rename(motion, people[0], edit.new or 0)
         case "delete":
@@ -92,7 +92,7 @@ def _done(motion: Motion, edit: Edit, body: Any) -> Motion:
         case "cut":
             return identities.cut(motion, people, span)
         case "same":
-            return identities.same(motion, *people, edit.start_s)
+            return identities.same(motion, people[0], people[1], edit.start_s)
         case "height":
             return measures.with_height(motion, people[0], edit.value[0], body)
         case "floor":

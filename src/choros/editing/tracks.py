@@ -31,6 +31,7 @@ class TrackEnd:
     centre_px: Floats  # (2,) of the box
     height_px: float
     velocity_px_s: Floats  # (2,)
+    inside: float  # how far from the nearest side of the picture they are, in their heights; below 0 cut off by it
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,18 @@ def tracks_of(
         rows, times_s = person.rows[person.visible], person.pts_s[person.visible]
         if not len(rows):
             continue
-        begin = _end(rows, times_s, times_s <= times_s[0] + END_S, 0)
-        end = _end(rows, times_s, times_s >= times_s[-1] - END_S, -1)
+        size = motion.width, motion.height
+        begin = _end(rows, times_s, times_s <= times_s[0] + END_S, 0, size)
+        end = _end(rows, times_s, times_s >= times_s[-1] - END_S, -1, size)
         shots = int(motion.shot[rows["frame"][0]]), int(motion.shot[rows["frame"][-1]])
         tracks.append(Track(person.id, rows["frame"], begin, end, shots, colours.get(person.id)))
     return tracks
 
 
-def _end(rows: NDArray[np.void], times_s: Floats, near: NDArray[np.bool_], which: int) -> TrackEnd:
-    """The first (0) or last (-1) sight, by a straight line through the ``near`` ones."""
+def _end(
+    rows: NDArray[np.void], times_s: Floats, near: NDArray[np.bool_], which: int, size: tuple[int, int]
+) -> TrackEnd:
+    """The first (0) or last (-1) sight, by a straight line through the ``near`` ones; ``size`` is the picture's, px."""
     boxes = rows["box_px"][near].astype(np.float64)
     centres, time_s = 0.5 * (boxes[:, :2] + boxes[:, 2:]), float(times_s[which])
     since = times_s[near] - time_s
@@ -77,8 +81,10 @@ def _end(rows: NDArray[np.void], times_s: Floats, near: NDArray[np.bool_], which
     velocity = (spread[:, None] * (centres - centres.mean(0))).sum(0) / (
         (spread**2).sum() + len(spread) * PAST_S**2
     )
-    height_px = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    return TrackEnd(time_s, centres[which], max(height_px, 1.0), velocity)
+    height_px = max(float(np.median(boxes[:, 3] - boxes[:, 1])), 1.0)
+    x0, _, x1, y1 = boxes[which]  # a head that the upper side cuts off says nothing of coming and going
+    inside = min(x0, size[0] - x1, size[1] - y1) / height_px
+    return TrackEnd(time_s, centres[which], height_px, velocity, float(inside))
 
 
 def colours_of(
