@@ -158,7 +158,7 @@ class Edit:
                 print(path)
         if self.accept is None:
             return motion, said, edits
-        taken = [each.edit for each in accepted(found, self.accept)]
+        taken = [each.edit for each in accepted(found, self.accept, motion)]
         motion, more = self._replayed(motion, taken)
         if not taken:
             more = [f"nothing is as likely as {self.accept:g}, so nothing is merged"]

@@ -31,7 +31,7 @@ class TrackEnd:
     centre_px: Floats  # (2,) of the box
     height_px: float
     velocity_px_s: Floats  # (2,)
-    inside: float  # how far from the nearest side of the picture they are, in their heights; below 0 cut off by it
+    inside: float  # how far from the nearest side of the picture but the upper one, in heights; below 0 cut off by it
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Track:
     end: TrackEnd
     shots: tuple[int, int]  # in which they begin and end
     colours: Colours | None  # of one; None where no clip was given
+    picture_px: tuple[int, int]  # its width and height
 
 
 def tracks_of(
@@ -66,7 +67,7 @@ def tracks_of(
         begin = _end(rows, times_s, times_s <= times_s[0] + END_S, 0, size)
         end = _end(rows, times_s, times_s >= times_s[-1] - END_S, -1, size)
         shots = int(motion.shot[rows["frame"][0]]), int(motion.shot[rows["frame"][-1]])
-        tracks.append(Track(person.id, rows["frame"], begin, end, shots, colours.get(person.id)))
+        tracks.append(Track(person.id, rows["frame"], begin, end, shots, colours.get(person.id), size))
     return tracks
 
 
