@@ -40,7 +40,7 @@ class Edit:
         Annotated[str | None, arg(metavar="[VIDEO]", constructor=str, help_behavior_hint="")]
     ] = None
     """The video it was tracked in, so that suggestions know clothes and have pictures."""
-    list: OptionalFile = None
+    list_file: Annotated[OptionalFile, arg(name="list")] = None
     """A list of edits (TOML), of this command or of the page of `choros view`; done before what is said here."""
     merge: People = ()
     """These people are one, called as the first. Of several in a frame, who is seen stays, then who is named first."""
@@ -94,7 +94,7 @@ class Edit:
             )
         for output in (self.output, self.save_list):
             if output is not None:
-                check_output(output, self.motion, self.video, self.list, self.body)
+                check_output(output, self.motion, self.video, self.list_file, self.body)
         with whole_or_not(self.output):
             motion, said = self._replayed(Motion.load(self.motion), edits)
             if suggests:
@@ -119,7 +119,7 @@ class Edit:
         from choros.editing import read_list
         from choros.editing.edits import edit_of
 
-        edits = [] if self.list is None else read_list(self.list)
+        edits = [] if self.list_file is None else read_list(self.list_file)
         words = {
             name: getattr(self, name)
             for name in ("merge", "swap", "split", "same", "rename", "delete", "cut")
