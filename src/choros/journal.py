@@ -134,7 +134,8 @@ class MotionJournal:
         """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``.
 
         Returns how many people were seen.
-        Both hold nobody after their last sight (see ``settling``, also on ``settled_until``), and ``tracks.txt`` nobody who is tentative.
+        Both hold nobody after their last sight (see ``settling``, also on ``settled_until``), and ``tracks.txt`` nobody
+        who is tentative.
         """
         self._frames.flush()
         self._rows.flush()
