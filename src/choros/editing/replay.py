@@ -113,8 +113,9 @@ def _told(motion: Motion, edit: Edit) -> str:
             names = " and ".join(map(str, people))
             if not both.frames:
                 return f"{names} are person {people[0]}"
+            count = "a frame" if both.frames == 1 else f"{both.frames} frames"
             return (
-                f"{names} are person {people[0]}; several of them are there in {both.frames} frames "
+                f"{names} are person {people[0]}; several of them are there in {count} "
                 f"({both.seconds:.2f} s): of these whoever is seen stays, and in {both.both_seen}, in which several "
                 "are seen, the first one named"
             )
