@@ -25,17 +25,17 @@ def draw_pairs(
 ) -> list[Path]:
     """A PNG for each pair, ``3_and_7.png``; returns the files. Raises ``ChorosError`` if the video cannot be read."""
     shown = [(each, chosen(motion, each.earlier, -1), chosen(motion, each.later, 0)) for each in suggestions]
-    wanted = {int(row["frame"]) for _, before, after in shown for row in (*before, *after)}
-    images = _frames(motion, video, wanted)
+    crops = _crops(motion, video, [row for _, before, after in shown for row in (*before, *after)])
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for each, before, after in shown:
-        rows = [row for row in (*before, *after) if int(row["frame"]) in images]
-        crops = [_crop(images[int(row["frame"])], row["box_px"]) for row in rows]
-        captions = [f"{row['person']}  {motion.pts_s[row['frame']]:.1f} s" for row in rows]
-        if not crops:
+        places = [(int(row["frame"]), int(row["person"])) for row in (*before, *after)]
+        places = [place for place in places if place in crops]
+        if not places:
             continue
-        sheet = contact_sheet(crops, len(crops), captions)
+        captions = [f"{person}  {motion.pts_s[frame]:.1f} s" for frame, person in places]
+        pictures = [crops[place] for place in places]
+        sheet = contact_sheet(pictures, len(pictures), captions)
         paths.append(folder / f"{each.earlier}_and_{each.later}.png")
         with atomic_write(paths[-1]) as file:
             file.write(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
@@ -55,9 +55,14 @@ def chosen(motion: Motion, person: int, end: int) -> NDArray[np.void]:
     return picked
 
 
-def _frames(motion: Motion, video: str | Path, wanted: set[int]) -> dict[int, NDArray[np.uint8]]:
-    """Pictures of these frames of the motion."""
-    found: dict[int, NDArray[np.uint8]] = {}
+def _crops(
+    motion: Motion, video: str | Path, rows: Sequence[NDArray[np.void]]
+) -> dict[tuple[int, int], NDArray[np.uint8]]:
+    """Pictures of these rows, () ROW, by frame and person."""
+    found: dict[tuple[int, int], NDArray[np.uint8]] = {}
+    wanted: dict[int, list[NDArray[np.void]]] = {}
+    for row in rows:
+        wanted.setdefault(int(row["frame"]), []).append(row)
     if not wanted:
         return found
     by_number = {int(motion.number[frame]): frame for frame in wanted}
@@ -65,9 +70,9 @@ def _frames(motion: Motion, video: str | Path, wanted: set[int]) -> dict[int, ND
     start_s, end_s = motion.pts_s[min(wanted)] - half_frame_s, motion.pts_s[max(wanted)] + half_frame_s
     with open_again(video, motion, max(float(start_s), 0.0), float(end_s)) as reader:
         for picture in reader:
-            frame = by_number.get(picture.number)
-            if frame is not None:
-                found[frame] = picture.image.copy()
+            frame = by_number.get(picture.number, -1)
+            for row in wanted.get(frame, ()):
+                found[frame, int(row["person"])] = _crop(picture.image, row["box_px"])
     return found
 
 
