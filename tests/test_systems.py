@@ -345,7 +345,7 @@ def test_looks_run_ahead_but_never_out_of_order(clip):
             return super().encode(image)
 
     with open_video(clip) as reader:
-        pairs = list(track_video._encode_ahead(reader, Late(None, None), 5))
+        pairs = list(track_video.encoded_ahead(reader, Late(None, None), 5))
     assert [frame.index for frame, _ in pairs] == list(range(5, 70))
     assert all(features == frame.image.mean() for frame, features in pairs)
 

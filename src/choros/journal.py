@@ -130,18 +130,19 @@ class MotionJournal:
         with atomic_write(self.folder / "checkpoint") as file:
             file.write(_pack({"n_frames": self.n_frames, "n_rows": self.n_rows}, self._row_type, state))
 
-    def finish(self, *, keep: bool = False) -> int:
+    def finish(self, *, keep: bool = False, settled_until: int = 0) -> int:
         """Write ``motion.npz`` and ``tracks.txt`` beside it, then remove the journal unless ``keep``.
 
         Returns how many people were seen.
-        Both hold nobody after their last sight (see ``settling``), and ``tracks.txt`` nobody who is tentative.
+        Both hold nobody after their last sight (see ``settling``, also on ``settled_until``), and ``tracks.txt`` nobody
+        who is tentative.
         """
         self._frames.flush()
         self._rows.flush()
         frames = _Records(self.folder / "frames.bin", FRAME, self.n_frames)
         rows = _Records(self.folder / "rows.bin", self._row_type, self.n_rows)
         settled = self.folder / "settled.bin"
-        rows = _Records(settled, self._row_type, settle(rows, frames, settled))
+        rows = _Records(settled, self._row_type, settle(rows, frames, settled, settled_until))
         seen = seen_spans(rows)
         doubtful = tentative(seen, frames, float(self.header.fps))
         write_mot(self.output.with_name("tracks.txt"), self.header, frames, rows, without=doubtful)

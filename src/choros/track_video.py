@@ -140,7 +140,7 @@ def _follow(
     statures: dict[int, tuple[float, float]] = {}
     with journal:
         try:
-            for frame, features in _encode_ahead(reader, stream, n_resumed):
+            for frame, features in encoded_ahead(reader, stream, n_resumed):
                 rows = recorder.add(frame, stream.step(features, frame.pts_s), cut_before(stream))
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                     journal.checkpoint(stream.state())
@@ -158,7 +158,7 @@ def _follow(
 ENCODERS = 2  # frames looked at side by side; more would only wait for cores
 
 
-def _encode_ahead(reader: VideoReader, stream: Stream, skip: int) -> Iterator[tuple[Frame, Any]]:
+def encoded_ahead(reader: VideoReader, stream: Stream, skip: int = 0) -> Iterator[tuple[Frame, Any]]:
     """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead."""
     size, overlap = (stream.batch, stream.overlap) if isinstance(stream, BatchStream) else (1, 0)
 

@@ -136,7 +136,7 @@ def test_numbers_that_are_not_finite_are_refused():
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_writes_the_files_that_the_table_names(name, motion: Motion, tmp_path):
     if FORMATS[name].extra:
-        pytest.importorskip({"c3d": "ezc3d", "usd": "pxr"}[FORMATS[name].extra])
+        pytest.importorskip({"c3d": "ezc3d", "usd": "pxr", "parquet": "pyarrow"}[FORMATS[name].extra])
     files = FORMATS[name].write(motion, tmp_path / f"motion{FORMATS[name].suffix}", ExportOptions(body=BODY))
     assert FORMATS[name].file in {file.name for file in files}
     assert set(files) == set(tmp_path.iterdir())

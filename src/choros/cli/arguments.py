@@ -25,6 +25,7 @@ OptionalFolder = Annotated[Path | None, arg(metavar="DIR", constructor=Path, hel
 Degrees = Annotated[float | None, arg(metavar="DEGREES", constructor=float, help_behavior_hint="")]
 Pixels = Annotated[float | None, arg(metavar="PX", constructor=float, help_behavior_hint="")]
 Seconds = Annotated[float | None, arg(metavar="SECONDS", constructor=float, help_behavior_hint="")]
+Hertz = Annotated[float | None, arg(metavar="HZ", constructor=float, help_behavior_hint="")]
 Rate = Annotated[str | None, arg(metavar="RATE", constructor=str, help_behavior_hint="")]
 Turn = Annotated[int, arg(metavar="90|180|270")]
 Heights = Annotated[tuple[str, ...], arg(metavar="[PERSON=]METRES...", help_behavior_hint="")]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, OptionalFile
+from choros.cli.arguments import Flag, Hertz, OptionalFile, Rate, Seconds, rate_of
 from choros.cli.motions import motion_file
 from choros.errors import ChorosError, Nobody
 
@@ -31,6 +31,14 @@ class Export:
     """Where people stand: before the camera of each frame, or in the world. Without it, as in the motion."""
     people: Annotated[tuple[int, ...], arg(metavar="ID...", help_behavior_hint="")] = ()
     """Only these people."""
+    start: Seconds = None
+    """Where in the clip to begin."""
+    end: Seconds = None
+    """Where in the clip to stop."""
+    fps: Rate = None
+    """Frames a second, such as 30 or 30000/1001, counted from 0: poses between frames are those of their times."""
+    lowpass: Hertz = None
+    """Filter everybody's motion without lag (Butterworth, forwards and backwards): half of the power is left there."""
     frame: Annotated[int | None, arg(metavar="NUMBER", constructor=int, help_behavior_hint="")] = None
     """The frame that formats of one moment hold, by the source's number; without it, the first with anybody."""
     quantised: Flag = False
@@ -70,7 +78,8 @@ class Export:
             try:
                 for written in export(
                     motion, path, name, space=self.space, people=self.people, frame=self.frame,
-                    quantised=self.quantised, tentative=self.tentative, body=self.body,
+                    quantised=self.quantised, tentative=self.tentative, body=self.body, start_s=self.start,
+                    end_s=self.end, fps=rate_of(self.fps), lowpass_hz=self.lowpass,
                 ):  # fmt: skip
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
             except Nobody as nothing:

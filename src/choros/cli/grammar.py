@@ -21,7 +21,7 @@ RENAMED = {
     "train comotion": {"--resume": ""},
     "train pseudo-label": {"--pictures": "--photos"},
 }
-WITH_VIDEO = ("show", "view", "world")
+WITH_VIDEO = ("show", "view", "world", "edit")
 
 
 def as_spelled_today(arguments: Sequence[str]) -> list[str]:

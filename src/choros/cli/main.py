@@ -14,6 +14,8 @@ from choros.cli.completion import Completion
 from choros.cli.convert import Convert
 from choros.cli.demo import Demo
 from choros.cli.doctor import Doctor
+from choros.cli.edit import Edit
+from choros.cli.edit_words import numbered
 from choros.cli.export import Export
 from choros.cli.eyes import Eyes
 from choros.cli.grammar import as_spelled_today, check_options
@@ -38,6 +40,7 @@ Command = (
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[World, tyro.conf.subcommand("world")]
     | Annotated[Refine, tyro.conf.subcommand("refine")]
+    | Annotated[Edit, tyro.conf.subcommand("edit")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
@@ -89,7 +92,7 @@ def _parsed(arguments: list[str]) -> Command | None:
         Command,
         prog="choros",
         description="The 3D motion of everyone in a video. `choros --version` says which version this is.",
-        args=as_spelled_today(arguments),
+        args=numbered(as_spelled_today(arguments)),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
     )
 

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, Rate, Seconds, rate_of
+from choros.cli.arguments import Flag, OptionalFile, Rate, Seconds, rate_of
 from choros.cli.tracking import TrackingFlags, whole_tracking
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
+    from choros.cli.progress import TrackProgress
+    from choros.track_video import Tracked
     from choros.video import Spool
 
 MOST_STATURES = 12  # lines of the summary
+BEFORE = "motion-before.npz"  # what a list of edits mended
 
 
 @dataclass
@@ -41,6 +44,10 @@ class Track:
     """Also bring everyone into one world, without gaps, as world.npz; `choros world` has more to choose."""
     smooth: Flag = False
     """Smooth everyone's motion when it is complete (one-Euro filter); what is measured is never smoothed."""
+    edits: OptionalFile = None
+    """A list of `choros edit` for the motion in DIR: from --from on, the clip is tracked again by the mended people."""
+    from_: Annotated[Seconds, arg(name="from")] = None
+    """With --edits: where in the clip to begin again; what is before it stays, as mended."""
     resume: Flag = False
     """Go on where an earlier run of the same command was stopped; one with other choices is refused."""
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
@@ -57,7 +64,10 @@ class Track:
             # Of everything that is written here, from before networks are loaded to the end of the overlay.
             until_done.enter_context(claimed(self.output / "motion.npz"))
             spool = self._spool(until_done)
-            self._track(spool)
+            if self.edits is not None and self.from_ is not None:
+                self._track_again(self.edits, self.from_)
+            else:
+                self._track(spool)
             if self.smooth and not self._smoothed():
                 self._smooth()
             if self.overlay:
@@ -71,6 +81,7 @@ class Track:
         from choros.video import is_address, open_video
 
         self.tracking.check()
+        self._check_again()
         if self.output.suffix.lower() == ".npz" and not self.output.is_dir():
             raise ChorosError(
                 f"{self.output} is a file's name; after -o comes a folder, for motion.npz and more."
@@ -90,6 +101,21 @@ class Track:
                     raise ChorosError(
                         f"{self.input} cannot be seen again to draw over it; leave out --overlay, or record it first."
                     )
+
+    def _check_again(self) -> None:
+        """Refuse what does not go together with a list of edits."""
+        if (self.edits is None) != (self.from_ is None):
+            raise ChorosError(
+                "give --edits and --from together: a list of `choros edit`, and from when on to track again."
+            )
+        if self.edits is None:
+            return
+        if self.resume or self.photos or self.start is not None or self.fps is not None:
+            raise ChorosError(
+                "--edits goes on from the motion there is; leave out --resume, --photos, --start and --fps."
+            )
+        if not (self.output / "motion.npz").is_file():
+            raise ChorosError(f"{self.output} holds no motion.npz to mend; track the clip first.")
 
     def _spool(self, until_done: ExitStack) -> Spool | None:
         """What keeps a pipe that is to be seen again."""
@@ -120,6 +146,33 @@ class Track:
                 spool=spool,
                 progress=progress.update,
             )
+        self._say(done, motion_path, progress)
+
+    def _track_again(self, list_path: Path, from_s: float) -> None:
+        """From a moment on, by people as the list mends them; what was there before is kept beside it."""
+        from choros.cli.progress import TrackProgress
+        from choros.cli.threads import leave_cores_to_the_networks
+        from choros.editing import read_list, replay
+        from choros.motion import Motion
+        from choros.retrack import track_again
+
+        motion_path = self.output / "motion.npz"
+        edits = read_list(list_path)
+        mended = replay(Motion.load(motion_path), edits, self.tracking.body_file)
+        for line in mended.notes:
+            print(line)
+        Motion.load(motion_path).save(motion_path.with_name(BEFORE))
+        about = {"mended": {"edits": [str(edit) for edit in edits], "from_s": from_s}}
+        with TrackProgress() as progress:
+            progress.say("loading")
+            leave_cores_to_the_networks()
+            done = track_again(
+                self.input, mended.motion, from_s, motion_path, self.tracking.loaded,
+                self.tracking.options(end_s=self.end), provenance=about, progress=progress.update,
+            )  # fmt: skip
+        self._say(done, motion_path, progress)
+
+    def _say(self, done: Tracked, motion_path: Path, progress: TrackProgress) -> None:
         for note in done.notes:
             print(f"note: {note}")
         for gap in done.gaps:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -92,6 +93,10 @@ def export(
     quantised: bool = False,
     tentative: bool = False,
     body: BodyModel | str | Path | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    fps: Fraction | float | str | None = None,
+    lowpass_hz: float | None = None,
 ) -> list[Path]:
     """Write a motion for other software, in the format by whose end ``path`` is called; returns the files written.
 
@@ -100,18 +105,22 @@ def export(
     Formats with one file a person write them beside ``path``. ``format`` is a name of ``FORMATS``, for files that are
     called otherwise. ``space``, ``people``, ``frame`` and ``quantised`` are those of ``ExportOptions``; ``tentative``
     writes those people too who were in sight for less than .2 s; ``body`` is the model or SMPL file that the motion was
-    tracked with. Raises ``ChorosError`` of no known format, and as ``Format.write`` does.
+    tracked with. ``start_s``, ``end_s``, ``fps`` and ``lowpass_hz`` are those of ``part.part_of``: a part of the
+    motion, filtered without lag and at another rate. Raises ``ChorosError`` of no known format, and as ``part_of`` and
+    ``Format.write`` do.
     """
     from choros.body.skinned import model_of
+    from choros.exporters.part import part_of
     from choros.motion import Motion
 
     if format is not None and format not in FORMATS:
         raise ChorosError(f"there is no format {format}; choose one of: {', '.join(FORMATS)}.")
     chosen = FORMATS[format] if format is not None else format_of(path)
     motion = Motion.of(motion)
+    motion = part_of(motion if tentative else motion.settled(), start_s, end_s, fps, lowpass_hz)
     model = None if body is None else model_of(body)
     options = ExportOptions(space, tuple(people), model, frame, quantised)
-    return chosen.write(motion if tentative else motion.settled(), Path(path), options)
+    return chosen.write(motion, Path(path), options)
 
 
 def person_path(path: Path, name: str) -> Path:
@@ -149,6 +158,27 @@ _ALL = (
         axes="z up",
         times="a constant rate, `times_s` in the video; one file a shot; `frames`: numbers of those the person is in",
         unseen="`visible`",
+    ),
+    Format(
+        name="angles",
+        file="motion.angles.csv",
+        writer="angles:write_angles",
+        what="table of joint angles after the ISB: hips, knees, ankles, shoulders, elbows; a row a person and frame",
+        units="degrees, seconds; column names tell",
+        axes="of each joint; what is positive stands in the documentation",
+        times="exact times from the first frame; `frame` is the source's number; people have rows while they are there",
+        unseen="column `visible` 0; cells are empty where an angle cannot be told",
+    ),
+    Format(
+        name="angles-parquet",
+        file="motion.angles.parquet",
+        writer="angles_parquet:write_angles_parquet",
+        what="the same table as an Apache Parquet file",
+        units="degrees, seconds; column names and their metadata (`unit`) tell",
+        axes="of each joint; what is positive stands in the documentation",
+        times="exact times from the first frame; `frame` is the source's number; people have rows while they are there",
+        unseen="column `visible` false; null where an angle cannot be told",
+        extra="parquet",
     ),
     Format(
         name="csv",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -187,6 +189,11 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
     def recognise(self, tracks: Tracks, unnamed: Indices) -> None:
         """Those of an earlier shot, by their appearance, if that is wanted."""
         self._left = go_on(tracks, unnamed, self._left)
+
+    def rename(self, called: Callable[[NDArray[np.int32]], NDArray[np.int32]]) -> None:
+        """Those of earlier shots."""
+        self._left = self._left.copy()
+        self._left["id"] = called(self._left["id"])
 
     def describe(
         self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[FrameDetections]

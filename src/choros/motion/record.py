@@ -22,7 +22,7 @@ from choros.motion.header import Header, numbers_from_1
 from choros.motion.mot import write_mot
 from choros.motion.npz import read_npz, write_npz
 from choros.motion.person import People, Person
-from choros.motion.resampling import evened
+from choros.motion.resampling import EXACT, evened, rate_of
 from choros.motion.settling import seen_spans, tentative
 from choros.motion.tables import FRAME
 from choros.registered import registered
@@ -263,6 +263,26 @@ class Motion(Columns):
         frames, rows = evened(self.frames, self.rows, self.fps, filled)
         same = frames is self.frames and rows is self.rows
         return self if same else replace(self, frames=frames, rows=rows)
+
+    def at_rate(self, fps: Fraction | float | str) -> Motion:
+        """The same at another constant rate, ``fps`` frames a second: frame k is at ``pts[0] + k / fps``.
+
+        As of ``evenly``, but that every pose is that of its own time, to a thousandth of a frame: turns go the
+        shortest way, places straight on, and nobody is led over lost frames or a cut; where somebody comes or goes
+        they stay as they were for up to half a frame. Frames are counted from 0 (``number``), unless this is the rate
+        they have. Raises ``ChorosError`` for a rate that is none, and photographs.
+        """
+        rate = rate_of(fps)
+        if rate == self.fps:
+            return self.evenly()
+        if self.header.photos:
+            raise ChorosError("photographs have no times, and so no rate.")
+        frames, rows = evened(self.frames, self.rows, rate, filled=False, snap=EXACT)
+        frames = frames.copy()
+        frames["number"] = np.arange(len(frames))
+        return replace(
+            self, header=replace(self.header, fps=rate, numbers="counted"), frames=frames, rows=rows
+        )
 
     @property
     def tentative(self) -> list[int]:

@@ -17,14 +17,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.errors import ChorosError
+
 Floats = NDArray[np.float64]
 Tables = tuple[NDArray[np.void], NDArray[np.void]]  # motion.FRAME and motion.ROW
 
 SNAP = 0.25  # of a frame: no frame of a motion that is taken as it is lies further from its place
+EXACT = 1e-3  # the same where a motion gets another rate
+FASTEST_FPS = 10_000  # beyond it, a rate is a mistake
 MOST_DENOMINATOR = 10**9  # of time stamps, so that they fit whole numbers of 64 bits
 
 
-def places(frames: NDArray[np.void], fps: Fraction) -> Floats:
+def rate_of(fps: Fraction | float | str) -> Fraction:
+    """Frames a second as a fraction. Raises ``ChorosError`` for what is none."""
+    try:
+        rate = Fraction(fps).limit_denominator(100_000)
+    except (ValueError, ZeroDivisionError, OverflowError, TypeError):
+        rate = Fraction(0)
+    if not 0 < rate <= FASTEST_FPS:
+        raise ChorosError(f"{fps!r} is no number of frames a second; give one such as 25 or 30000/1001.")
+    return rate
+
+
+def places(frames: NDArray[np.void], fps: Fraction, snap: float = SNAP) -> Floats:
     """Where each frame (T,) lies on the grid: whole numbers where frames are taken as they are."""
     if not len(frames):
         return np.zeros(0)
@@ -33,15 +48,17 @@ def places(frames: NDArray[np.void], fps: Fraction) -> Floats:
         return np.arange(len(frames), dtype=np.float64)
     at = (time_s - time_s[0]) * float(fps)
     whole = np.rint(at)
-    near = np.abs(at - whole).max() <= SNAP and bool((np.diff(whole) > 0).all())
+    near = np.abs(at - whole).max() <= snap and bool((np.diff(whole) > 0).all())
     return whole if near else at
 
 
-def evened(frames: NDArray[np.void], rows: NDArray[np.void], fps: Fraction, filled: bool) -> Tables:
+def evened(
+    frames: NDArray[np.void], rows: NDArray[np.void], fps: Fraction, filled: bool, snap: float = SNAP
+) -> Tables:
     """Both tables at the constant rate ``fps``; the very same ones where nothing is to be done."""
     if not len(frames):
         return frames, rows
-    at = places(frames, fps)
+    at = places(frames, fps, snap)
     steady = np.array_equal(at, np.arange(len(frames)))
     if steady and not filled:
         return frames, rows

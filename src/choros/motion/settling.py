@@ -73,10 +73,11 @@ def shot_starts(frames: Table) -> NDArray[np.int64]:
     return starts[starts > 0]
 
 
-def settle(rows: Table, frames: Table, path: Path) -> int:
+def settle(rows: Table, frames: Table, path: Path, settled_until: int = 0) -> int:
     """Write the rows that a finished file has to ``path``, plain records with their extras; returns how many.
 
-    ``frames`` are the video's, ``motion.FRAME``: somebody who goes on after a cut ends before it nevertheless.
+    ``frames`` are the video's, ``motion.FRAME``: somebody who goes on after a cut ends before it nevertheless. Rows of
+    frames before ``settled_until`` are led to a sight already, unless that comes later.
     """
     starts = shot_starts(frames)
     last = _last_sights(rows, starts)
@@ -94,6 +95,8 @@ def settle(rows: Table, frames: Table, path: Path) -> int:
                 gap = gaps.setdefault(one, _Gap())
                 if not row["visible"]:
                     gap.add(n_kept + index, row)
+                elif gap.rows and row["frame"] < settled_until:
+                    gap.rows.clear()
                 elif gap.rows:
                     for place, better in gap.led_to(row):
                         file.seek(place * row.dtype.itemsize)

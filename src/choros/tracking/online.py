@@ -9,7 +9,7 @@ keeps anything of a video but what its live tracks need.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -166,6 +166,9 @@ class OnlineTracker(ABC, Generic[D, A]):
         Frame and person are there already, and visible is who was detected.
         """
 
+    def rename(self, called: Callable[[NDArray[np.int32]], NDArray[np.int32]]) -> None:
+        """Whom the tracker keeps beside the tracks get other identities, ``called`` (k,) of theirs (k,)."""
+
     def statures(self, tracks: Tracks) -> dict[int, tuple[float, float]]:
         """Stature and its standard deviation, metres, by person, if the system knows any."""
         return {}
@@ -291,6 +294,23 @@ class OnlineStream(Generic[D, A]):
         self._cuts.restore(state)
         self._background.restore(state)
         self._tracker.restore(state)
+
+    @in_turn
+    def rename(self, identities: Mapping[int, int], last_id: int, frame: int) -> None:
+        """Go on as part of another run, with its people and the number of its last frame; see `NamingStream`."""
+        names, self._last_id, self._frame = dict(identities), max([last_id, *identities.values()]), frame
+
+        def called(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+            for one in np.unique(ids[ids > 0]).tolist():
+                if one not in names:
+                    self._last_id += 1
+                    names[one] = self._last_id
+            return np.array([names.get(one, 0) for one in ids.tolist()], np.int32)
+
+        tracks = self._tracks.copy()  # states that were given out stay as they are
+        tracks["id"] = called(tracks["id"])
+        self._tracker.rename(called)
+        self._tracks = tracks
 
     def statures(self) -> dict[int, tuple[float, float]]:
         """Stature and its standard deviation, metres, of everybody numbered who is still followed, if it is known."""

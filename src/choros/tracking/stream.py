@@ -91,6 +91,17 @@ class MeasuringStream(Stream, Protocol):
 
 
 @runtime_checkable
+class NamingStream(Stream, Protocol):
+    """A stream whose people can be given the identities that they have elsewhere; a system need not have one."""
+
+    def rename(self, identities: Mapping[int, int], last_id: int, frame: int) -> None:
+        """From now on whoever is called k is ``identities[k]``; everybody else gets numbers after ``last_id``.
+
+        The last frame counts as number ``frame``, from 0, so that the next one's rows are of the one after it.
+        """
+
+
+@runtime_checkable
 class System(Protocol):
     """Frames in, people out."""
 

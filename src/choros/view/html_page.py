@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from choros.body.cast import Cast, curve_keys
 from choros.exporters.glb import write_glb
+from choros.mesh.colours import PALETTE, colour_of
 from choros.motion import Motion
 from choros.outputs import atomic_write
 from choros.view.film import Film
@@ -47,7 +48,12 @@ def write_page(
     first_s = min(float(motion.pts_s[0]) if len(motion) else 0.0 for _, motion in motions)
     content: dict[str, Any] = {"about": _about([motion for _, motion in motions]), "motions": []}
     first = motions[0][1]
-    content["frames"] = {"times_s": (first.pts_s - first_s).tolist(), "numbers": first.number.tolist()}
+    content["frames"] = {
+        "first_s": first_s,
+        "times_s": (first.pts_s - first_s).tolist(),
+        "numbers": first.number.tolist(),
+    }
+    content["colours"] = ["#{:02x}{:02x}{:02x}".format(*colour_of(one)) for one in range(len(PALETTE))]
     for done, (name, motion) in enumerate(motions, 1):
         content["motions"].append(_shown(name, motion, body, first_s))
         progress(done, len(motions))
@@ -62,6 +68,7 @@ def write_page(
         # In a script element only "<" could be taken for HTML.
         "data": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
         "three": _part("three.min.js"),
+        "edit": _part("edit.js"),
         "script": _part("page.js"),
     }
     page = re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("page.html"))

@@ -6,6 +6,8 @@ of who is believed in, for the detectors that ship are small ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -161,6 +163,11 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
     def retire(self, tracks: Tracks, stays: Flags) -> None:
         """Who is lost may come back."""
         self._gone = set_aside(self._gone, tracks[~stays], self._now_s, self._config.gone)
+
+    def rename(self, called: Callable[[NDArray[np.int32]], NDArray[np.int32]]) -> None:
+        """Those who are lost."""
+        self._gone = self._gone.copy()
+        self._gone["id"] = called(self._gone["id"])
 
     def recognise(self, tracks: Tracks, unnamed: Indices) -> None:
         """Those who were lost a short while ago, by their looks."""

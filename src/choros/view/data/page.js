@@ -25,13 +25,13 @@ const lens = new THREE.PerspectiveCamera(); // the filming camera; its projectio
 lens.matrixAutoUpdate = false;
 const controls = new THREE.OrbitControls(orbit, $("scene"));
 controls.maxPolarAngle = 0.495 * Math.PI;
-const state = { time: 0, playing: false, motions: [], eye: null, pictures: [] };
+const state = { time: 0, playing: false, motions: [], eye: null, pictures: [], mending: null };
 
 // --- loading ---------------------------------------------------------------------------------------------------
 
 async function load(about) {
   const gltf = await new THREE.GLTFLoader().parseAsync(bytes(about.glb).buffer, "");
-  const motion = { ...about, people: [], group: new THREE.Group(), ground: new THREE.Group() };
+  const motion = { ...about, people: [], hidden: new Set(), group: new THREE.Group(), ground: new THREE.Group() };
   motion.ground.matrixAutoUpdate = false;
   motion.ground.matrix.fromArray(about.ground);
   motion.ground.add(gltf.scene);
@@ -63,7 +63,8 @@ function person(motion, mesh, track) {
   const colour = `#${mesh.material.color.getHexString()}`;
   const steps = track(pelvis, "position");
   const path = Array.from(steps.times, (_, i) => new THREE.Vector3().fromArray(steps.values, 3 * i).applyMatrix4(motion.ground.matrix));
-  const one = { mesh, root, there, unseen, colour, path, wanted: true, head: mesh.skeleton.bones[15], id: root.userData.person };
+  const one = { mesh, root, there, unseen, path, head: mesh.skeleton.bones[15], id: root.userData.person };
+  Object.assign(one, { called: one.id, colours: { [one.id]: colour }, spells: [{ start: -Infinity, end: Infinity, id: one.id }] });
   one.trail = trail(path, steps.times, one, motion.cuts[one.id], frame_s);
   motion.group.add(one.trail);
   return one;
@@ -271,7 +272,9 @@ function pose() {
     const lies = $("overlay").checked && !state.eye && motion !== state.motions[0];
     for (const one of motion.people) {
       one.unseenNow = within(one.unseen, time);
-      one.shown = chosen && !blind && one.wanted && one.root.scale.x > 0 && ($("show-ghosts").checked || !one.unseenNow);
+      call(one, Edits.at(one.spells, source(state.time) + HAIR_S));
+      const wanted = one.called !== null && !motion.hidden.has(one.called);
+      one.shown = chosen && !blind && wanted && one.root.scale.x > 0 && ($("show-ghosts").checked || !one.unseenNow);
       one.mesh.visible = one.shown;
       one.mesh.castShadow = !one.unseenNow;
       one.mesh.material.wireframe = lies;
@@ -280,13 +283,29 @@ function pose() {
         one.mesh.material.transparent = one.unseenNow;
         one.mesh.material.needsUpdate = true;
       }
-      one.trail.visible = $("show-trails").checked && one.wanted && !(state.eye && state.pictures.length);
+      one.trail.visible = $("show-trails").checked && wanted && !(state.eye && state.pictures.length);
       one.trail.material.uniforms.now.value = time;
     }
     motion.camera?.drawn.forEach((part, i) => { part.visible = $("show-camera").checked && !state.eye && (i > 0 || motion.camera.known); });
   }
   state.floor.visible = $("show-floor").checked && !(state.eye && (state.pictures.length || !state.eye.camera.known));
 }
+
+/** Seconds of the source at a time of the page. */
+const source = (time) => time + data.frames.first_s;
+
+/** Somebody is called so from now on; null: nothing is left of them here. */
+function call(one, id) {
+  if (one.called === id) return;
+  one.called = id;
+  if (id === null) return;
+  one.tag.textContent = id;
+  one.tag.style.setProperty("--colour", colour(one, id));
+  one.mesh.material.color.set(colour(one, id));
+}
+
+/** The colour of an identity: one's own, or as Python has it. */
+const colour = (one, id) => one.colours[id] ?? data.colours[id % data.colours.length];
 
 let asked = false;
 function refresh() {
@@ -428,42 +447,96 @@ function eyes() {
   return () => radios[(radios.findIndex((radio) => radio.checked) + 1) % radios.length].click();
 }
 
-function lanes() {
-  const share = (time) => 100 * time / state.duration;
+/** A tag above everybody's head, and above each motion if there are several. */
+function tagged() {
   for (const motion of state.motions) {
-    if (state.motions.length > 1) {
-      make(make($("lanes"), "div", { className: "row" }), "h2", { textContent: motion.name });
-      motion.tag = make($("tags"), "span", { className: "motion", textContent: motion.name });
-    }
+    if (state.motions.length > 1) motion.tag = make($("tags"), "span", { className: "motion", textContent: motion.name });
     for (const one of motion.people) {
       one.tag = make($("tags"), "span", { className: "person", textContent: one.id });
-      one.tag.style.setProperty("--colour", one.colour);
-      const row = make($("lanes"), "div", { className: "row" });
-      row.style.setProperty("--colour", one.colour);
-      const chip = make(row, "button", { type: "button", textContent: `person ${one.id}`, title: "Show or hide" });
-      chip.ariaPressed = "true";
-      chip.addEventListener("click", () => {
-        one.wanted = !one.wanted;
-        chip.ariaPressed = String(one.wanted);
-        refresh();
-      });
-      const lane = make(row, "div", { className: "lane" });
-      for (const [spells, className] of [[one.there, ""], [one.unseen, "unseen"]]) {
-        for (const [start, end] of spells) {
-          const part = make(lane, "i", { className });
-          part.style.left = `${share(motion.start_s + start)}%`;
-          part.style.width = `${share(end - start)}%`;
-        }
-      }
-      make(lane, "b");
-      const scrub = (event) => {
-        const { left, width } = lane.getBoundingClientRect();
-        seek((event.clientX - left) / width * state.duration);
-      };
-      lane.addEventListener("pointerdown", (event) => { lane.setPointerCapture(event.pointerId); scrub(event); });
-      lane.addEventListener("pointermove", (event) => { if (event.buttons) scrub(event); });
+      one.tag.style.setProperty("--colour", colour(one, one.id));
     }
   }
+}
+
+/** A lane for each identity: when it is there and seen, by whomever of the people it was tracked as. */
+function lanes() {
+  for (const row of $("lanes").querySelectorAll(".row:not(#ruler)")) row.remove();
+  for (const motion of state.motions) {
+    if (state.motions.length > 1) make(make($("lanes"), "div", { className: "row" }), "h2", { textContent: motion.name });
+    const parts = motion.people.flatMap((one) => one.spells.filter(({ id }) => id !== null).map((spell) => ({ one, ...spell })));
+    const ids = [...new Set(parts.map(({ id }) => id))].sort((a, b) => a - b);
+    for (const id of ids) lane(motion, id, parts.filter((part) => part.id === id));
+  }
+}
+
+function lane(motion, id, parts) {
+  const share = (time) => 100 * time / state.duration;
+  const mended = motion === state.motions[0] && state.mending;
+  const there = parts.flatMap(({ one, start, end }) => clipped(motion, one.there, start, end)).sort(([a], [b]) => a - b);
+  if (!there.length) return;
+  const row = make($("lanes"), "div", { className: "row" });
+  row.style.setProperty("--colour", colour(parts[0].one, id));
+  row.classList.toggle("chosen", Boolean(mended && state.mending.chosen.some((each) => each.id === id)));
+  const chip = make(row, "button", { type: "button", textContent: `person ${id}`, title: "Show or hide" });
+  chip.ariaPressed = String(!motion.hidden.has(id));
+  chip.addEventListener("click", () => {
+    if (!motion.hidden.delete(id)) motion.hidden.add(id);
+    chip.ariaPressed = String(!motion.hidden.has(id));
+    refresh();
+  });
+  const bars = make(row, "div", { className: "lane" });
+  const seen = (part) => without(clipped(motion, part.one.there, part.start, part.end), clipped(motion, part.one.unseen, part.start, part.end));
+  const unseen = parts.flatMap((part) => without(
+    clipped(motion, part.one.unseen, part.start, part.end), parts.filter((other) => other !== part).flatMap(seen)));
+  for (const [spells, className] of [[there, ""], [unseen, "unseen"]]) {
+    for (const [start, end] of spells) {
+      const part = make(bars, "i", { className });
+      part.style.left = `${share(motion.start_s + start)}%`;
+      part.style.width = `${share(end - start)}%`;
+    }
+  }
+  make(bars, "b");
+  const time = (event) => {
+    const { left, width } = bars.getBoundingClientRect();
+    return (event.clientX - left) / width * state.duration;
+  };
+  bars.addEventListener("pointerdown", (event) => {
+    seek(time(event));
+    const bar = there.find(([start, end]) => within([[start, end]], time(event) - motion.start_s));
+    if (mended && state.mending.on && bar) state.mending.choose({ id, start: inSource(motion, bar[0]), end: inSource(motion, bar[1]) });
+    else bars.setPointerCapture(event.pointerId);
+  });
+  bars.addEventListener("pointermove", (event) => { if (event.buttons) seek(time(event)); });
+}
+
+/** Spells of a motion's own time, as far as they lie between two times of the source. */
+function clipped(motion, spells, start, end) {
+  const shift = source(motion.start_s);
+  return spells.map(([a, b]) => [Math.max(a, start - shift), Math.min(b, end - shift)]).filter(([a, b]) => b - a > 1e-6);
+}
+
+/** Spells less others. */
+function without(spells, holes) {
+  return holes.reduce((left, [from, to]) => left.flatMap(([a, b]) => (to <= a || from >= b ? [[a, b]]
+    : [[a, from], [to, b]].filter(([c, d]) => d - c > 1e-6))), spells);
+}
+
+/** A time of a motion as one of the source, to the millisecond below: the frame that begins then is after it. */
+const inSource = (motion, time) => floored(source(motion.start_s + time));
+const floored = (time) => Math.floor(1000 * time + 1e-3) / 1000;
+
+function mend() {
+  const [motion] = state.motions, { times_s } = data.frames;
+  state.mending = Mending({
+    ids: motion.people.map((one) => one.id),
+    now: () => floored(source(times_s[Math.max(times_s.findLastIndex((each) => each <= state.time + 1e-3), 0)])),
+    show: (spells) => {
+      for (const one of motion.people) one.spells = spells.get(one.id);
+      document.body.classList.toggle("mending", state.mending.on);
+      lanes();
+      refresh();
+    },
+  });
 }
 
 function wire() {
@@ -476,7 +549,7 @@ function wire() {
   $("time").addEventListener("input", () => seek(Number($("time").value)));
   document.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: -1, ArrowRight: 1 };
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, #edit-number")) return;
     if (event.key === " ") play();
     else if (event.key in moves) step(moves[event.key] * (event.shiftKey ? Math.round(state.fps) : 1));
     else if (event.key.toLowerCase() === "c") nextEye();
@@ -493,7 +566,9 @@ async function start() {
   Object.assign($("time"), { max: state.duration, step: "any" });
   $("about").textContent = data.about;
   furnish();
+  tagged();
   lanes();
+  mend();
   wire();
   draw();
   performance.mark("ready"); // what can be seen and moved from here on is all there is
