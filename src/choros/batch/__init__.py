@@ -1,7 +1,7 @@
 """Many videos: one folder a clip, one table of how all went; on this machine's processes or on a Ray cluster.
 
-What is to be done stands in `clips` and `sources`, what became of a clip in `outcome`, how one is done in `work`; `pool`
-and `ray_engine` only hand clips out and take outcomes in, so that bytes do not depend on who did what when.
+What is to be done stands in `clips` and `sources`, what became of a clip in `outcome`, how one is done in `work`;
+`pool` and `ray_engine` only hand clips out and take outcomes in, so that bytes do not depend on who did what when.
 """
 
 from choros.batch.clips import Clip, named

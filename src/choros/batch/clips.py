@@ -50,7 +50,7 @@ class Clip:
         Raises ``ChorosError`` for numbers that no camera or video has, and a lens file that cannot be read.
         """
         told = {"start_s": self.start_s, "end_s": self.end_s, "rotate": self.rotate}
-        own = {name: value for name, value in told.items() if value is not None}
+        own: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
         camera = {"focal_px": self.focal_px, "fov_deg": self.fov_deg, "K": self.K}
         if any(value is not None for value in (*camera.values(), self.lens)):
             calibration = None
@@ -69,7 +69,10 @@ def named(clips: Iterable[Clip]) -> list[Clip]:
     hash of what is asked for, whatever the order they come in.
     """
     once = {json.dumps([clip.name, clip.request()], sort_keys=True): clip for clip in clips}
-    called = [replace(clip, name=_plain(clip.name or clip.source.rstrip("/").rpartition("/")[2])) for clip in once.values()]
+    called = [
+        replace(clip, name=_plain(clip.name or clip.source.rstrip("/").rpartition("/")[2]))
+        for clip in once.values()
+    ]
     count = Counter(clip.name.casefold() for clip in called)
     apart = [
         clip if count[clip.name.casefold()] == 1 else replace(clip, name=f"{clip.name}-{_hash(clip)}")
@@ -86,9 +89,13 @@ def subjects_of(text: str) -> tuple[tuple[int, float], ...]:
         try:
             person, stature = int(who or 1), float(metres)
         except ValueError:
-            raise ChorosError(f"subjects are statures, such as 1=1.82 2=1.65 (metres), not {text!r}.") from None
+            raise ChorosError(
+                f"subjects are statures, such as 1=1.82 2=1.65 (metres), not {text!r}."
+            ) from None
         if person < 1 or not 0.4 <= stature <= 2.6 or person in found:
-            raise ChorosError(f"subjects {text!r} are nobody's statures; give metres from 0.4 to 2.6, each person once.")
+            raise ChorosError(
+                f"subjects {text!r} are nobody's statures; give metres from 0.4 to 2.6, each person once."
+            )
         found[person] = stature
     return tuple(sorted(found.items()))
 

@@ -65,7 +65,12 @@ def read_outcome(folder: Path) -> Outcome | None:
 def is_done(clip: Clip, folder: Path) -> Outcome | None:
     """The outcome of a clip that is done and has not changed since: neither what is asked for, nor its file."""
     found = read_outcome(folder)
-    if found is None or found.status != DONE or found.request != clip.request() or not (folder / MOTION).is_file():
+    if (
+        found is None
+        or found.status != DONE
+        or found.request != clip.request()
+        or not (folder / MOTION).is_file()
+    ):
         return None
     return found if found.input == state_of(clip.source) else None
 

@@ -123,12 +123,16 @@ def _gone(worker: _Worker, job: Job) -> Event:
     worker.clip, worker.why = None, "gone"
     if clip is None:
         if not worker.ready:
-            raise ChorosError(f"a worker ended {_how(code)} before it was ready; is there memory for the networks?")
+            raise ChorosError(
+                f"a worker ended {_how(code)} before it was ready; is there memory for the networks?"
+            )
         return None
     if not why:
         killed = -code == signal.SIGKILL
         why = TOO_LARGE if killed else CRASHED
-        error = f"{clip.source}: its worker ended {_how(code)}" + (", most likely for want of memory" if killed else "")
+        error = f"{clip.source}: its worker ended {_how(code)}" + (
+            ", most likely for want of memory" if killed else ""
+        )
         return ended_by(clip, job.folder, why, f"{error}; run it alone, or leave it out.")
     mend = {
         TOO_LONG: "it took longer than it may; give it more time, or cut it",
@@ -180,7 +184,9 @@ def _stop(workers: Sequence[_Worker], job: Job) -> None:
 
 def work(pipe: Connection, job: Job) -> None:
     """Load the system, say so, then do clip after clip until there are no more, or whoever hands them out is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes to all; whoever hands out clips says when to stop
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C comes to all; whoever hands out clips says when to stop
     signal.signal(signal.SIGTERM, _stopped)
     machine.first_to_go()
     told = 0.0

@@ -1,24 +1,26 @@
 """Ray's engine (extra ``ray``): clips as tasks of a cluster, with Ray's own scheduling, retries and memory watch.
 
-Nothing is scheduled here: a task says what it needs, and no more tasks are handed in than the cluster has room for twice.
-Inputs and the batch's folder must be seen under the same paths on all machines; a task that Ray starts again, on whatever
-machine, goes on from the journal that lies there.
+Nothing is scheduled here: a task says what it needs, and no more tasks are handed in than the cluster has room for
+twice. Inputs and the batch's folder must be seen under the same paths on all machines; a task that Ray starts again, on
+whatever machine, goes on from the journal that lies there.
 """
 
 from __future__ import annotations
 
-import _thread
 import os
+import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
 
 from choros.batch import machine
 from choros.batch.clips import Clip
-from choros.batch.outcome import CRASHED, TOO_LARGE, TOO_LONG, Outcome
+from choros.batch.outcome import CRASHED, TOO_LARGE, TOO_LONG, Outcome, read_outcome
 from choros.batch.run import Engine, Event, Limits, ended_by
-from choros.batch.work import Job, Now, track_clip
+from choros.batch.work import Job, Now, loaded, track_clip
 from choros.errors import ChorosError
 
 AUTO = "auto"
@@ -36,7 +38,9 @@ def on_ray(address: str, gpus: float = 0.0) -> Engine:
     try:
         import ray  # noqa: F401
     except ImportError:
-        raise ChorosError("--ray needs Ray; pip install 'choros[ray]', or leave it out for this machine.") from None
+        raise ChorosError(
+            "--ray needs Ray; pip install 'choros[ray]', or leave it out for this machine."
+        ) from None
 
     def engine(clips: Sequence[Clip], job: Job, limits: Limits) -> Iterator[Event]:
         return _run(clips, job, limits, address, gpus)
@@ -81,7 +85,9 @@ def _connected(ray: Any, address: str) -> bool:
         ray.init(address=address, logging_level="ERROR", log_to_driver=False)
     except ConnectionError as error:
         if address != AUTO:
-            raise ChorosError(f"there is no Ray cluster at {address} ({error}); check the address.") from error
+            raise ChorosError(
+                f"there is no Ray cluster at {address} ({error}); check the address."
+            ) from error
         ray.init(logging_level="ERROR", log_to_driver=False, include_dashboard=False)
     except (ValueError, RuntimeError) as error:
         raise ChorosError(f"Ray cannot connect to {address} ({error}); check the address.") from error
@@ -93,13 +99,21 @@ def _outcome(ray: Any, ended: Any, clip: Clip, job: Job) -> Outcome:
     try:
         said = ray.get(ended)
     except ray.exceptions.OutOfMemoryError:
-        return ended_by(clip, job.folder, TOO_LARGE, f"{clip.source}: its machine had not memory enough; give it more.")
+        return ended_by(
+            clip, job.folder, TOO_LARGE, f"{clip.source}: its machine had not memory enough; give it more."
+        )
     except ray.exceptions.RayError as error:
+        left = read_outcome(job.folder / clip.name)
+        if left is not None and left.status == TOO_LONG:  # which its process wrote before it ended itself
+            return left
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return ended_by(clip, job.folder, CRASHED, f"{clip.source}: its worker ended ({why}); run it alone, or leave it out.")
-    if isinstance(said, Outcome):
-        return said
-    return ended_by(clip, job.folder, TOO_LONG, f"{clip.source}: it took longer than it may; give it more time, or cut it.")
+        return ended_by(
+            clip,
+            job.folder,
+            CRASHED,
+            f"{clip.source}: its worker ended ({why}); run it alone, or leave it out.",
+        )
+    return said if isinstance(said, Outcome) else _too_long(clip, job)
 
 
 def _task(clip: Clip, job: Job, limits: Limits) -> Outcome | None:
@@ -112,7 +126,9 @@ def _task(clip: Clip, job: Job, limits: Limits) -> Outcome | None:
 
     if limits.seconds is None:
         return track_clip(clip, job, tell)
-    alarm = Alarm(limits.seconds)
+    with suppress(ChorosError):  # which the clip's outcome will tell
+        loaded(job.load, clip.subjects)  # none of the clip's time
+    alarm = Alarm(limits.seconds, partial(_give_up, clip, job))
     try:
         return track_clip(clip, job, tell)
     except KeyboardInterrupt:
@@ -124,20 +140,35 @@ def _task(clip: Clip, job: Job, limits: Limits) -> Outcome | None:
 
 
 class Alarm:
-    """Interrupts the main thread when time is over, and ends a process that does not heed that."""
+    """Interrupts a clip that is over its time, and ends the process of one that does not heed that.
 
-    def __init__(self, seconds: float, grace_s: float = GRACE_S) -> None:
+    In the main thread alone, where Ray runs tasks; by a signal, which also wakes what sleeps.
+    """
+
+    def __init__(self, seconds: float, give_up: Callable[[], None], grace_s: float = GRACE_S) -> None:
         self.rang = False
-        self._timers = threading.Timer(seconds, self._ring), threading.Timer(seconds + grace_s, os._exit, (1,))
-        for timer in self._timers:
-            timer.daemon = True
-            timer.start()
+        self._before = signal.signal(signal.SIGALRM, self._ring)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        self._last = threading.Timer(seconds + grace_s, give_up)
+        self._last.daemon = True
+        self._last.start()
 
-    def _ring(self) -> None:
+    def _ring(self, number: int, frame: object) -> NoReturn:
         self.rang = True
-        _thread.interrupt_main()
+        raise KeyboardInterrupt
 
     def cancel(self) -> None:
         """It is no longer needed."""
-        for timer in self._timers:
-            timer.cancel()
+        self._last.cancel()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+
+
+def _too_long(clip: Clip, job: Job) -> Outcome:
+    error = f"{clip.source}: it took longer than it may; give it more time, or cut it."
+    return ended_by(clip, job.folder, TOO_LONG, error)
+
+
+def _give_up(clip: Clip, job: Job) -> NoReturn:
+    _too_long(clip, job)
+    os._exit(1)

@@ -14,21 +14,49 @@ from choros.batch.clips import Clip, matrix_of, named, subjects_of
 from choros.errors import ChorosError
 
 #: Ends of names of videos that are looked for in folders.
-VIDEOS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .mts .m2ts .ts .wmv .flv .3gp .ogv .gif .h264 .mxf".split())
+VIDEOS = frozenset(
+    [
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".mts",
+        ".m2ts",
+        ".ts",
+        ".wmv",
+        ".flv",
+        ".3gp",
+        ".ogv",
+        ".gif",
+        ".h264",
+        ".mxf",
+    ]
+)
 LISTS, TABLES = frozenset((".txt", ".lst")), frozenset((".csv", ".tsv", ".parquet", ".jsonl"))
 GLOB = re.compile(r"[*?\[]")
 ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 LIVE = frozenset(("rtsp", "rtmp", "udp", "srt", "rtp", "tcp"))
 
 #: What pip is told where the library for an address is not there.
-EXTRAS = {"s3": "choros[s3]", "gs": "choros[gcs]", "gcs": "choros[gcs]", "http": "choros[http]", "https": "choros[http]"}
+EXTRAS = {
+    "s3": "choros[s3]",
+    "gs": "choros[gcs]",
+    "gcs": "choros[gcs]",
+    "http": "choros[http]",
+    "https": "choros[http]",
+}
 
 #: Columns of a manifest, by the fields of `Clip` and how their text is read.
 COLUMNS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "path": ("source", str), "name": ("name", str), "start": ("start_s", float), "end": ("end_s", float),
     "focal": ("focal_px", float), "fov": ("fov_deg", float),
     "K": ("K", lambda value: matrix_of(_numbers(value))), "lens": ("lens", str),
-    "rotate": ("rotate", lambda value: int(float(value))), "subjects": ("subjects", lambda value: subjects_of(str(value))),
+    "rotate": ("rotate", lambda value: int(float(value))),
+    "subjects": ("subjects", lambda value: subjects_of(str(value))),
 }  # fmt: skip
 
 
@@ -41,7 +69,9 @@ def clips_of(inputs: Sequence[str]) -> list[Clip]:
     for text in inputs:
         clips = list(_clips(text))
         if not clips:
-            raise ChorosError(f"{text}: no video there; name a folder, a file, a glob, a list or a manifest of some.")
+            raise ChorosError(
+                f"{text}: no video there; name a folder, a file, a glob, a list or a manifest of some."
+            )
         found += clips
     return named(found)
 
@@ -61,7 +91,7 @@ def _clips(text: str) -> Iterator[Clip]:
     elif path.suffix.lower() in TABLES and path.is_file():
         yield from _manifest(path)
     elif GLOB.search(text) and not path.exists():
-        yield from (Clip(str(one)) for one in _globbed(path) if one.is_file() and one.suffix.lower() in VIDEOS)
+        yield from (Clip(str(one)) for one in _globbed(path) if _is_clip(one))
     elif path.exists():
         yield Clip(text)
     else:
@@ -74,11 +104,15 @@ def _globbed(path: Path) -> list[Path]:
     return sorted(root.glob(pattern))
 
 
+def _is_clip(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS and not path.name.startswith(".") and path.is_file()
+
+
 def _videos_in(folder: Path) -> list[str]:
     """Videos anywhere below; where there is none, the folder itself if it holds pictures."""
     from choros.video.images import pictures_in
 
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEOS and p.is_file() and not p.name.startswith("."))
+    found = sorted(path for path in folder.rglob("*") if _is_clip(path))
     if found:
         return [str(path) for path in found]
     try:
@@ -106,7 +140,9 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
             if not all(isinstance(row, dict) for row in rows):
                 raise ValueError("a line is no object")
             return rows
-        table = csv.DictReader(_text(path).splitlines(), delimiter="\t" if suffix == ".tsv" else ",", strict=True)
+        table = csv.DictReader(
+            _text(path).splitlines(), delimiter="\t" if suffix == ".tsv" else ",", strict=True
+        )
         return [{str(key).strip(): value for key, value in row.items() if key is not None} for row in table]
     except (ValueError, csv.Error) as error:
         raise ChorosError(f"{path} cannot be read as a manifest ({error}); mend that line.") from error
@@ -117,7 +153,9 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
         from pyarrow import ArrowException
         from pyarrow.parquet import read_table
     except ImportError:
-        raise ChorosError(f"{path} needs pyarrow to be read; pip install pyarrow, or give a CSV file.") from None
+        raise ChorosError(
+            f"{path} needs pyarrow to be read; pip install pyarrow, or give a CSV file."
+        ) from None
     try:
         rows: list[dict[str, Any]] = read_table(path).to_pylist()
         return rows
@@ -137,7 +175,9 @@ def _row(row: Mapping[str, Any], path: Path, number: int) -> Iterator[Clip]:
         except ChorosError as error:
             raise ChorosError(f"{path}, row {number}: {error}") from error
         except (ValueError, TypeError):
-            raise ChorosError(f"{path}, row {number}: {value!r} is no {column}; mend it, or leave it empty.") from None
+            raise ChorosError(
+                f"{path}, row {number}: {value!r} is no {column}; mend it, or leave it empty."
+            ) from None
     if "source" not in told:
         raise ChorosError(f"{path}, row {number}: there is no path; give the column path.")
     near = path.parent / told["source"]
@@ -180,7 +220,9 @@ def is_address(source: str) -> bool:
 def _file_system(address: str) -> tuple[Any, str]:
     protocol = address.partition("://")[0].lower()
     if protocol in LIVE:
-        raise ChorosError(f"{address} is a live stream, which has no end; `choros live` or `choros track` follow it.")
+        raise ChorosError(
+            f"{address} is a live stream, which has no end; `choros live` or `choros track` follow it."
+        )
     import fsspec
 
     try:
@@ -204,7 +246,9 @@ def _remote(address: str) -> list[str]:
         else:
             return [address]
     except (OSError, ValueError) as error:
-        raise ChorosError(f"{address} cannot be listed ({error}); check the address and your rights.") from error
+        raise ChorosError(
+            f"{address} cannot be listed ({error}); check the address and your rights."
+        ) from error
     return [str(system.unstrip_protocol(one)) for one in sorted(paths) if _is_video(one)]
 
 
@@ -232,7 +276,9 @@ def at_hand(source: str, folder: Path) -> Iterator[Path]:
         os.utime(copy, (_changed(system, path),) * 2)
     except Exception as error:  # every library has its own
         copy.unlink(missing_ok=True)
-        raise ChorosError(f"{source} cannot be fetched ({error or type(error).__name__}); check the address.") from error
+        raise ChorosError(
+            f"{source} cannot be fetched ({error or type(error).__name__}); check the address."
+        ) from error
     try:
         yield copy
     finally:

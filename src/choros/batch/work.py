@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,15 +17,28 @@ from typing import NamedTuple
 import numpy as np
 
 from choros.batch.clips import Clip
-from choros.batch.outcome import BEGUN, DONE, FAILED, MOTION, STOPPED, TOO_LARGE, Outcome, read_outcome, state_of
+from choros.batch.outcome import (
+    BEGUN,
+    DONE,
+    FAILED,
+    MOTION,
+    STOPPED,
+    TOO_LARGE,
+    Outcome,
+    read_outcome,
+    state_of,
+)
 from choros.batch.sources import at_hand
 from choros.errors import ChorosError
 from choros.options import TrackOptions
+from choros.outputs import claimed
 from choros.run_identity import sha256_of
 from choros.threads import at_most
 from choros.track_video import Progress, Tracked, track_to_file
 from choros.tracking.stream import System
 from choros.video import Gap
+
+PATIENCE_S = 30.0  # with another process that still has a clip
 
 #: Loads the system of the batch, with the statures of a clip's people; one that can be sent to another process.
 Load = Callable[..., System]
@@ -59,12 +73,15 @@ def track_clip(clip: Clip, job: Job, tell: Callable[[Now], None] = lambda _: Non
     outcome = Outcome(clip.name, clip.source, BEGUN, clip.request(), input=state_of(clip.source))
     same = before is not None and (before.request, before.input) == (outcome.request, outcome.input)
     try:
-        outcome.write(folder)
-        outcome = _tracked(clip, job, outcome, same, tell)
+        with _claimed_in_time(folder / MOTION):
+            outcome.write(folder)
+            outcome = _tracked(clip, job, outcome, same, tell)
     except ChorosError as error:
         outcome = replace(outcome, status=FAILED, error=str(error))
     except MemoryError:
-        outcome = replace(outcome, status=TOO_LARGE, error=f"{clip.source}: there was not memory enough for it.")
+        outcome = replace(
+            outcome, status=TOO_LARGE, error=f"{clip.source}: there was not memory enough for it."
+        )
     except KeyboardInterrupt:
         replace(outcome, status=STOPPED, took_s=_since(began), memory_mb=peak_mb()).write(folder)
         raise
@@ -78,6 +95,22 @@ def track_clip(clip: Clip, job: Job, tell: Callable[[Now], None] = lambda _: Non
     return outcome
 
 
+@contextmanager
+def _claimed_in_time(output: Path) -> Iterator[None]:
+    """As `claimed`, but whoever was given up and is only about to notice is waited for."""
+    until = time.monotonic() + PATIENCE_S
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(claimed(output))
+                break
+            except ChorosError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+        yield
+
+
 def _tracked(clip: Clip, job: Job, outcome: Outcome, resume: bool, tell: Callable[[Now], None]) -> Outcome:
     motion = job.folder / clip.name / MOTION
     options = clip.options(job.options)
@@ -89,7 +122,9 @@ def _tracked(clip: Clip, job: Job, outcome: Outcome, resume: bool, tell: Callabl
         system = loaded(job.load, clip.subjects)
 
         def track(on: bool) -> Tracked:
-            return track_to_file(source, motion, system, options, resume=on, called=clip.source, progress=progress)
+            return track_to_file(
+                source, motion, system, options, resume=on, called=clip.source, progress=progress
+            )
 
         try:
             done = track(resume)

@@ -64,6 +64,8 @@ class Batch:
         limits = self._limits()
         self.tracking.check()
         options = self.tracking.options(self.start, self.end)
+        if options.K is None and options.calibration is None:
+            options.intrinsics(1, 1)  # refuses an angle that no camera has, once and not for every clip
         clips = clips_of(self.inputs)
         load = self.tracking.loading()
         self.output.mkdir(parents=True, exist_ok=True)
@@ -126,10 +128,9 @@ class Telling:
     """Says how a batch goes: a line for each failure and every few seconds, a bar on a terminal, or JSON."""
 
     def __init__(self, as_json: bool) -> None:
-        from choros.cli.progress import TrackProgress
 
         self._json, self._every_s, self._told = as_json, 5.0, 0.0
-        
+
         self._state: State | None = None
 
     def __call__(self, state: State, outcome: Outcome | None) -> None:
@@ -171,7 +172,9 @@ class Telling:
         frames = sum(one.frames for one in outcomes)
         done = sum(not one.error for one in outcomes)
         if self._json:
-            self._say({"event": "end", "clips": len(outcomes), "done": done, "frames": frames, "table": str(table)})
+            self._say(
+                {"event": "end", "clips": len(outcomes), "done": done, "frames": frames, "table": str(table)}
+            )
         else:
             print(f"{table}: {done} of {len(outcomes)} clips done, {frames} frames")
 
