@@ -9,6 +9,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -41,7 +42,8 @@ class _Worker:
 
     def give(self, clip: Clip) -> None:
         self.clip, self.began = clip, time.monotonic()
-        self.pipe.send(clip)
+        with suppress(OSError):  # it has just gone, which is heard next
+            self.pipe.send(clip)
 
     def end(self, why: str, at_once: bool = False) -> None:
         """Let it write what is done; ``at_once`` where it would take more of what there is none of."""
