@@ -134,7 +134,7 @@ def test_addresses_of_fsspec(folder):
         assert path.suffix == ".mp4"
     assert not path.exists()
     with (
-        pytest.raises(ChorosError, match="cannot be fetched"),
+        pytest.raises(ChorosError, match="nothing is there"),
         at_hand("memory://bucket/none.mp4", folder / "clip"),
     ):
         pass

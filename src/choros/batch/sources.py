@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -266,20 +267,20 @@ def at_hand(source: str, folder: Path) -> Iterator[Path]:
     if not is_address(source):
         yield Path(source)
         return
-    import os
-
     system, path = _file_system(source)
     copy = folder / f".fetched{Path(path).suffix}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        system.get_file(path, str(copy))
-        os.utime(copy, (_changed(system, path),) * 2)
-    except Exception as error:  # every library has its own
-        copy.unlink(missing_ok=True)
-        raise ChorosError(
-            f"{source} cannot be fetched ({error or type(error).__name__}); check the address."
-        ) from error
-    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            system.get_file(path, str(copy))
+            os.utime(copy, (_changed(system, path),) * 2)
+        except Exception as error:  # every library has its own
+            why = (
+                "nothing is there"
+                if isinstance(error, FileNotFoundError)
+                else str(error) or type(error).__name__
+            )
+            raise ChorosError(f"{source} cannot be fetched ({why}); check the address.") from error
         yield copy
     finally:
         copy.unlink(missing_ok=True)
