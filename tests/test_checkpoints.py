@@ -104,7 +104,7 @@ def test_choros_says_what_it_was_given(tmp_path, system, capsys):
     path = tmp_path / "epoch=35-step=1000000.ckpt"
     torch.save(released(*RELEASED["HMR 2.0"][1:]), path)
     said = (
-        f"{path} is HMR 2.0's network (4DHumans); choros does not load it yet; give weights that choros train"
+        f"{path} is HMR 2.0's network (4DHumans); give it to `choros track --system 4dhumans:hmr2 --weights`"
     )
     with pytest.raises(ChorosError) as refused:
         choros.load(system, weights_path=path)

@@ -24,6 +24,7 @@ from choros.errors import ChorosError
 from choros.fourdhumans.actions.config import ActionConfig
 from choros.fourdhumans.actions.network import ActionTransformer
 from choros.fourdhumans.hmr2.released import load_released as load_hmr2
+from choros.fourdhumans.phalp.engines import make_hmr2
 from choros.fourdhumans.phalp_predictor import PhalpPredictor
 from choros.glamr.networks import load_infiller, load_predictor
 from choros.glamr.released.infiller import ReleasedInfiller
@@ -58,6 +59,12 @@ def test_hmr2_with_its_settings(tmp_path):
     for said, expected in zip(network(crops), before(crops), strict=True):
         torch.testing.assert_close(said, expected, atol=0, rtol=0)
     assert not (tmp_path / "canary").exists()
+    with pytest.raises(
+        ChorosError, match="tells SMPL's pose and shape"
+    ):  # and not taken for the small network
+        make_hmr2(None, made)
+    with pytest.raises(ChorosError, match="not weights for"):
+        make_hmr2(None, choros.weights.shipped("lifter"))
 
 
 def test_phalp_with_its_settings_and_deviation(tmp_path):

@@ -26,7 +26,7 @@ FLOORS = {
     "lifter": 4, "comotion": 4, "fourdhumans": 4, "glamr": 4,
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
     "live": 5, "retrack": 5, "systems": 5, "track_video": 5, "training": 5,
-    "evaluation": 6,
+    "batch": 6, "evaluation": 6,
     "cli": 7, "__main__": 7,
 }  # fmt: skip
 

@@ -86,6 +86,7 @@ def track_to_file(
     resume: bool = False,
     provenance: dict[str, Any] | None = None,
     spool: Spool | None = None,
+    called: str | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tracked:
     """Track ``source`` into ``output`` (motion.npz) and ``tracks.txt`` beside it, in constant memory.
@@ -94,7 +95,7 @@ def track_to_file(
     journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped; a
     run that had come to its end is not done again. ``system`` may be what loads one, which is then called when
     ``source`` is known to be readable. ``provenance`` is what else the header is to tell of the run. A ``spool``
-    keeps what comes through a pipe.
+    keeps what comes through a pipe. ``called`` is what the header calls the source, where that is a copy.
     Raises ``ChorosError`` if the source cannot be read, ``output`` is the source or lies in it, another run is writing
     it, or ``resume`` finds another run there, finished or not: of another clip, system, weights, body or choice of
     options, of which it names the first.
@@ -114,7 +115,7 @@ def track_to_file(
             K = options.intrinsics(info.width, info.height)
             system = system if isinstance(system, System) else system()
             about = (provenance or {}) | ({INPUT: clip} if clip else {})
-            header = header_of(info, source, system, K, options, about)
+            header = header_of(info, called or source, system, K, options, about)
             stream = PhotoStream(system.stream, options.intrinsics) if options.photos else system.stream(K)
             if resume and (n_frames := frames_if_finished(output, header)) is not None:
                 return Tracked(output, n_frames, None)

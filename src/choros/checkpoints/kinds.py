@@ -64,6 +64,7 @@ class Kind(NamedTuple):
 #: How the two that have commands of their own are given.
 OF_COMOTION = "give its folder to `choros track --system comotion --weights`, with --body"
 OF_COMOTION_FILE = "give it to `choros track --system comotion --weights`, with --body"
+OF_HMR2 = "give it to `choros track --system 4dhumans:hmr2 --weights`, with --body"
 OF_GLAMR = "give it to `choros world --{}`"
 APPLE = "Apple's machine learning research model licence: research only, not for commerce"
 NVIDIA = "NVIDIA's source code licence for GLAMR: research and evaluation only"
@@ -78,7 +79,8 @@ KINDS = (
          OF_COMOTION, APPLE),
     Kind("comotion", "CoMotion's refinement checkpoint, as its authors released it",
          ("feedback_gru_update.", "tokens_to_hidden.", "get_px_key.", "encode_smpl."), OF_COMOTION, APPLE),
-    Kind("hmr2", "HMR 2.0's network (4DHumans)", ("smpl_head.transformer.", "backbone.patch_embed. smpl_head.")),
+    Kind("hmr2", "HMR 2.0's network (4DHumans)", ("smpl_head.transformer.", "backbone.patch_embed. smpl_head."),
+         OF_HMR2),
     Kind("phalp", "PHALP's pose predictor (4DHumans)", ("pos_embedding_learned1", "transformer1.layers.")),
     Kind("phalp", "PHALP's appearance network, HMAR", ("texture_head.", "encoding_head.")),
     Kind("lart", "LART's network, which tells actions", ("apperance_encoder.", "action_head_kinetics.",

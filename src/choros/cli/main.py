@@ -9,6 +9,7 @@ import tyro
 
 from choros._version import __version__
 from choros.cli.actions import Actions
+from choros.cli.batch import Batch
 from choros.cli.bench import Bench
 from choros.cli.completion import Completion
 from choros.cli.convert import Convert
@@ -36,6 +37,7 @@ from choros.errors import ChorosError, Nobody
 
 Command = (
     Annotated[Track, tyro.conf.subcommand("track")]
+    | Annotated[Batch, tyro.conf.subcommand("batch")]
     | Annotated[Live, tyro.conf.subcommand("live")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[World, tyro.conf.subcommand("world")]
@@ -87,7 +89,7 @@ def _parsed(arguments: list[str]) -> Command | None:
         print(f"choros {__version__}")
         return None
     check_options(arguments)
-    check_names(Track, Live, Demo, Bench, Tracking)
+    check_names(Track, Batch, Live, Demo, Bench, Tracking)
     return tyro.cli(
         Command,
         prog="choros",

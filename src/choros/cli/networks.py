@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -124,13 +125,44 @@ class Networks:
         if "weights_path" in self.given():
             _say_terms(self.given()["weights_path"])
 
+    def loading(self, system: str | None = None) -> Loading:
+        """What loads the chosen system, or the one of that name; other processes can have it."""
+        return Loading(system or self.system, self.device, self.dtype, self.given(), self.parts())
+
     def loaded(self, system: str | None = None, **more: Any) -> System:
         """The chosen system, or the one of that name, with all that was given and ``more``."""
-        system, device = system or self.system, Device(self.device, self.dtype)
-        for part in self.parts():  # refused before its network is opened
-            systems.check_option(systems.entry_of(system), part, "--" + PARTS[part].flag)
-        parts = {part: PARTS[part].made(text, device) for part, text in self.parts().items()}
-        return systems.load(system, device=self.device, dtype=self.dtype, **parts, **(self.given() | more))
+        return self.loading(system)(**more)
+
+
+@dataclass(frozen=True, eq=False)
+class Loading:
+    """Loads a system as the flags say."""
+
+    system: str
+    device: str
+    dtype: str
+    given: Mapping[str, Any]
+    parts: Mapping[str, str]
+
+    def __call__(self, **more: Any) -> System:
+        """The system, with ``more`` options."""
+        device = Device(self.device, self.dtype)
+        for part in self.parts:  # refused before its network is opened
+            systems.check_option(systems.entry_of(self.system), part, "--" + PARTS[part].flag)
+        parts = {part: PARTS[part].made(text, device) for part, text in self.parts.items()}
+        given = dict(self.given) | more
+        return systems.load(self.system, device=self.device, dtype=self.dtype, **parts, **given)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Loading) and self.choices() == other.choices()
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.choices(), sort_keys=True, default=str))
+
+    def choices(self) -> dict[str, Any]:
+        """What was chosen, for JSON."""
+        given = {name: str(value) if isinstance(value, Path) else value for name, value in self.given.items()}
+        return {"system": self.system, "device": self.device, "dtype": self.dtype} | given | dict(self.parts)
 
 
 def _say_terms(path: Path) -> None:

@@ -183,7 +183,7 @@ class RunProgress:
         """Where the run stands. Losses are means since the last line."""
         with self._lock:
             if self._doing is not None or self._first is None:
-                return f"{self._doing}{self._done}, {_duration(self._clock() - self._began)}"
+                return f"{self._doing}{self._done}, {duration(self._clock() - self._began)}"
             (began_s, first), step, steps = self._first, int(self._now["step"]), int(self._now["steps"])
             stage = f" ({self._now['stage']})" if "stage" in self._now else ""
             told = [f"step {step} of {steps}{stage}"]
@@ -192,7 +192,7 @@ class RunProgress:
                 self._losses.clear()
             if step > first:
                 step_s = (self._clock() - began_s) / (step - first)
-                told.append(f"{step_s:.2g} s a step, {_duration(step_s * (steps - step))} left")
+                told.append(f"{step_s:.2g} s a step, {duration(step_s * (steps - step))} left")
             return ", ".join(told)
 
     def _keep_telling(self) -> None:
@@ -235,7 +235,7 @@ def _numbers(values: Mapping[str, float]) -> str:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """``48 s``, ``12 min``, ``3 h 05 min``, ``2 days 4 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"

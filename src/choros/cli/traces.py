@@ -34,6 +34,11 @@ def traces() -> list[tuple[str, str, str]]:
         ("torch", "an empty folder torchinductor_USER", tempfile.gettempdir()),
         ("viser", "the page of `choros view`", "at this machine's own address; nothing is fetched for it"),
         ("tensorboard", "curves of `choros train --tensorboard`", "beside the weights"),
+        (
+            "ray",
+            "reports of use, to its makers",
+            "not sent by `choros batch --ray`; its logs are in its own folder of /tmp",
+        ),
         ("python", "its compiled sources", "beside the sources, where these can be written"),
         ("choros", "networks that `choros eyes get` fetches", str(eyes_folder())),
         ("others", "nothing", "nothing"),

@@ -20,7 +20,12 @@ FITTED = ("fitted_s", "fitted_rotations", "fitted_pelvis_cam", "velocity_m_s")
 
 
 def fit_tracks(
-    tracks: Tracks, body: BodyModel, keypoints_px: Floats, K: Floats, now_s: float, rules: KeypointFitRules
+    tracks: Tracks,
+    body: BodyModel,
+    keypoints_px: Floats,
+    K: NDArray[np.float64],
+    now_s: float,
+    rules: KeypointFitRules,
 ) -> None:
     """Move the ``tracks`` (k,) onto their ``keypoints_px`` (k, 17, 3), and learn how fast they go."""
     before = before_of(tracks, now_s)

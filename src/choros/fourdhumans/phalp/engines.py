@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
+from choros.checkpoints import fingerprint, what_is
 from choros.detection import Detections
 from choros.devices import CPU, Device
 from choros.errors import ChorosError
 from choros.fourdhumans.hmr2.engine import Hmr2Engine, PosedPeople
 from choros.fourdhumans.hmr2.small.engine import SmallEngine
-from choros.run_identity import Identity, sha256_of
+from choros.run_identity import Identity, file_identity
 
 Floats = NDArray[np.float64]
 
@@ -46,12 +47,22 @@ def make_hmr2(
     For `choros.systems`. Raises ``ChorosError`` for the latter without a body, and as `SmallEngine.load` and
     `Hmr2Engine.released`.
     """
-    if weights_path is None or Path(weights_path).suffix == ".safetensors":
+    if weights_path is None or _is_ours(Path(weights_path)):
         return SmallEngine.load(weights_path, body_path)
     if body_path is None:
         raise ChorosError(
             f"{weights_path} tells SMPL's pose and shape; give your own SMPL file (--body FILE) with it."
         )
-    files = {"weights": weights_path, "body": body_path}
-    identity = {name: {"file": str(path), "sha256": sha256_of(path)} for name, path in files.items()}
+    identity = {
+        "weights": {"file": str(weights_path), **fingerprint(weights_path)},
+        "body": file_identity(body_path, Path(body_path)),
+    }
     return Hmr2FromFiles(Hmr2Engine.released(weights_path, body_path, device), identity)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether `choros train` wrote it; what `choros convert` wrote is the authors'."""
+    if path.suffix != ".safetensors":
+        return False
+    found = what_is(path)
+    return found.loads or found.system != "hmr2"
