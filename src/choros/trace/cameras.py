@@ -48,3 +48,20 @@ def own_K(config: TraceConfig, like: Tensor) -> Tensor:
 
 def _focal(K: Tensor) -> Tensor:
     return (K[..., 0, 0] * K[..., 1, 1]).sqrt()
+
+
+def ray_turn(camera: Tensor, K: Tensor, config: TraceConfig) -> Tensor:
+    """The shortest turn (..., 3, 3) of the camera's forward axis to the ray that people at (s, y, x) are seen along.
+
+    No turn at all where the network tells the pelvis before the camera's axes (`TraceConfig.root_about_ray`).
+    """
+    if not config.root_about_ray:
+        return torch.eye(3, dtype=camera.dtype, device=camera.device).expand(*camera.shape[:-1], 3, 3)
+    half = config.image_size_px / 2
+    x = ((camera[..., 2] + 1) * half - K[..., 0, 2]) / K[..., 0, 0]
+    y = ((camera[..., 1] + 1) * half - K[..., 1, 2]) / K[..., 1, 1]
+    length = (x * x + y * y + 1).sqrt()
+    x, y, z = x / length, y / length, 1 / length
+    share = 1 / (1 + z)
+    rows = [1 - x * x * share, -x * y * share, x, -x * y * share, 1 - y * y * share, y, -x, -y, z]
+    return torch.stack(rows, -1).unflatten(-1, (3, 3))

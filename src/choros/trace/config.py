@@ -19,6 +19,9 @@ N_ROTATION = 6
 #: SMPL's joints that a person's feature tells by themselves; the pelvis is told apart, hands are flat.
 N_BODY_JOINTS = 21
 
+#: Of a person's keypoints: x, y and confidence of seventeen, and their size.
+KEYPOINT_NUMBERS = 17 * 3 + 1
+
 #: Release: distances in metres between which the depths of the 3D maps are spread, and the share of depths that each
 #: span has. Scales are linear within a span, the first of which begins at ``NEAREST_SCALE``.
 DEPTH_SPANS_M, DEPTH_SHARES, NEAREST_SCALE = (1.0, 10.0, 20.0, 100.0), (4, 50, 6, 4), 8.0
@@ -65,6 +68,15 @@ class TraceConfig:
     regressor_width: int = 256
     shape_numbers: int = 21  # of which SMPL's betas are the first ten
     betas: int = 10
+    # Ours, for the small size, whose features are MoveNet's answers: a person's feature also has the keypoints that
+    # these point to from there (`choros.trace.keypoints`).
+    keypoints: bool = False
+    # Ours: the pelvis is turned before the ray that it is seen along, not the axes; so it looks alike all over the
+    # picture, whatever the focal length.
+    root_about_ray: bool = False
+    # Ours: people's ways in the world are metres in the axes of the camera where it is, and the rotation is the
+    # camera's own turn since the last frame. The paper has both in the first camera, and ways in the camera's numbers.
+    metric_motion: bool = False
 
     def __post_init__(self) -> None:
         side = self.image_size_px // self.input_stride
@@ -74,6 +86,11 @@ class TraceConfig:
             raise ValueError(f"{self.features} features in {self.offset_groups} groups")
         if self.map_size % 2**self.context_levels:
             raise ValueError(f"maps of {self.map_size} cells halved {self.context_levels} times")
+
+    @property
+    def person_features(self) -> int:
+        """Numbers that a person is regressed from."""
+        return self.width + (KEYPOINT_NUMBERS if self.keypoints else 0)
 
     @property
     def flow_channels(self) -> int:
@@ -105,10 +122,13 @@ PRESETS = {
     "small": TraceConfig(
         encoder="movenet-answers",
         input_channels=51,
-        map_size=64,
+        map_size=32,
         depth=32,
-        width=48,
+        width=64,
         context_levels=3,
+        keypoints=True,
+        root_about_ray=True,
+        metric_motion=True,
         offset_blocks=1,
         world_blocks=2,
         bird_width=192,

@@ -19,6 +19,7 @@ from choros.errors import ChorosError
 from choros.seeding import seeded
 from choros.trace.config import TraceConfig
 from choros.trace.context import FeatureEntry
+from choros.trace.keypoints import keypoint_numbers, read_keypoints
 from choros.trace.maps import MapHeads, TraceMaps
 from choros.trace.propagation import Propagation, TraceState
 from choros.trace.regression import PeopleAnswers, PersonSamples, Regressors, sample
@@ -75,7 +76,11 @@ class TraceNetwork(nn.Module):
 
     def sample(self, maps: TraceMaps, places: Tensor, frames: Tensor | None = None) -> PersonSamples:
         """Maps read at ``places`` (N, 3), depth, y and x of cells, of ``frames`` (N,), the first without them."""
-        return sample(maps, places, frames)
+        samples = sample(maps, places, frames)
+        if not self.config.keypoints:
+            return samples
+        told = keypoint_numbers(*read_keypoints(maps.inputs, places[:, 1:], self.config.map_size, frames))
+        return samples._replace(feature=torch.cat([samples.feature, told.to(samples.feature)], -1))
 
     def people(self, maps: TraceMaps, places: Tensor, frames: Tensor | None = None) -> PeopleAnswers:
         """Who is at ``places`` of ``frames``, as for `sample`."""

@@ -66,7 +66,7 @@ class Regressors(nn.Module):
 
     def __init__(self, config: TraceConfig) -> None:
         super().__init__()
-        n_in, width = config.width, config.regressor_width
+        n_in, width = config.person_features, config.regressor_width
         self.betas = config.betas
         self.pose = Regressor(n_in, width, N_BODY_JOINTS * N_ROTATION)
         # Release: the first of the two is asked of nobody, the second is the pelvis before the camera.
