@@ -15,6 +15,9 @@ N_KEYPOINTS = 17
 #: Channels of the answers: heatmaps' logits, then the way down and across to each keypoint.
 N_ANSWERS = 3 * N_KEYPOINTS
 
+#: What a heatmap says where nothing is.
+NOTHING = -3.9
+
 #: A logit's spread, by which the trunk divides, and cells for each unit of the ways down and across (as measured for
 #: CoMotion's sketches, `choros.training.comotion.sketched`).
 LOGIT_PER_UNIT, DOWN_PER_UNIT, ACROSS_PER_UNIT = 1 / 0.45, 1 / 0.15, 1 / 0.22
@@ -24,6 +27,13 @@ NEAR_CELLS = 1.8
 REACH, LEAST_REACH, MOST_REACH = 0.16, 2, 10
 #: Sizes below are as good as none, cells.
 LEAST_SIZE = 4.0
+
+
+def blank_answers(frames: int, side: int) -> Tensor:
+    """Answers (frames, 51, side, side) of squares in which nobody is."""
+    answers = torch.zeros(frames, N_ANSWERS, side, side)
+    answers[:, :N_KEYPOINTS] = NOTHING
+    return answers
 
 
 @torch.no_grad()
