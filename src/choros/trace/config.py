@@ -65,6 +65,8 @@ class TraceConfig:
     regressor_width: int = 256
     shape_numbers: int = 21  # of which SMPL's betas are the first ten
     betas: int = 10
+    # Ours, for the small size: what keypoints say of people goes beside their feature (`choros.trace.evidence`).
+    evidence: bool = False
 
     def __post_init__(self) -> None:
         side = self.image_size_px // self.input_stride
@@ -112,6 +114,7 @@ PRESETS = {
         offset_blocks=1,
         world_blocks=2,
         bird_width=192,
+        evidence=True,
         shape_numbers=10,
     ),
 }

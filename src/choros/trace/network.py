@@ -75,7 +75,7 @@ class TraceNetwork(nn.Module):
 
     def sample(self, maps: TraceMaps, places: Tensor, frames: Tensor | None = None) -> PersonSamples:
         """Maps read at ``places`` (N, 3), depth, y and x of cells, of ``frames`` (N,), the first without them."""
-        return sample(maps, places, frames)
+        return sample(maps, places, frames, self.config.evidence)
 
     def people(self, maps: TraceMaps, places: Tensor, frames: Tensor | None = None) -> PeopleAnswers:
         """Who is at ``places`` of ``frames``, as for `sample`."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from choros.trace.blocks import Regressor
 from choros.trace.config import N_BODY_JOINTS, N_CAMERA, N_ROTATION, TraceConfig
+from choros.trace.evidence import N_EVIDENCE, evidence
 from choros.trace.maps import TraceMaps
 
 #: No rotation, interleaved.
@@ -43,16 +44,23 @@ class PeopleAnswers(NamedTuple):
     world_motion: Tensor  # (N, 3) way in the world since the last frame, in the camera's numbers
 
 
-def sample(maps: TraceMaps, places: Tensor, frames: Tensor | None = None) -> PersonSamples:
+def sample(
+    maps: TraceMaps, places: Tensor, frames: Tensor | None = None, with_evidence: bool = False
+) -> PersonSamples:
     """Maps read where people are.
 
     ``places`` (N, 3) are whole numbers, depth, y and x of their cells in the volume; ``frames`` (N,) says in which of
-    the B maps, the first for all without it.
+    the B maps, the first for all without it. ``with_evidence`` goes what keypoints say of them beside their feature.
     """
     z, y, x = places.unbind(-1)
     b = torch.zeros_like(z) if frames is None else frames
+    feature = maps.person[b, :, y, x]
+    if with_evidence:
+        coarser = maps.inputs.shape[-1] // maps.person.shape[-1]
+        told = evidence(maps.inputs, b, places[:, 1:], coarser)
+        feature = torch.cat([feature, told.to(feature.dtype)], -1)
     return PersonSamples(
-        feature=maps.person[b, :, y, x],
+        feature=feature,
         camera=maps.camera_3d[b, :, z, y, x],
         score=maps.centre_3d[b, z, y, x],
         motion=maps.motion_3d[b, :, z, y, x],
@@ -66,7 +74,7 @@ class Regressors(nn.Module):
 
     def __init__(self, config: TraceConfig) -> None:
         super().__init__()
-        n_in, width = config.width, config.regressor_width
+        n_in, width = config.width + N_EVIDENCE * config.evidence, config.regressor_width
         self.betas = config.betas
         self.pose = Regressor(n_in, width, N_BODY_JOINTS * N_ROTATION)
         # Release: the first of the two is asked of nobody, the second is the pelvis before the camera.
