@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from choros.backbones.movenet import WAY
+
 N_KEYPOINTS = 17
 #: Channels of the answers: heatmaps' logits, then the way down and across to each keypoint.
 N_ANSWERS = 3 * N_KEYPOINTS
@@ -18,9 +20,8 @@ N_ANSWERS = 3 * N_KEYPOINTS
 #: What a heatmap says where nothing is.
 NOTHING = -3.9
 
-#: A logit's spread, by which the trunk divides, and cells for each unit of the ways down and across (as measured for
-#: CoMotion's sketches, `choros.training.comotion.sketched`).
-LOGIT_PER_UNIT, DOWN_PER_UNIT, ACROSS_PER_UNIT = 1 / 0.45, 1 / 0.15, 1 / 0.22
+#: Of a keypoint's confidence, for each spread of the map: as measured for CoMotion's sketches.
+LOGIT_PER_SPREAD = 1 / 0.45
 #: MoveNet's: a place so many cells from the end of the way counts half of one there.
 NEAR_CELLS = 1.8
 #: Keypoints are looked for within this share of the person's size around the end of the way, and so many cells.
@@ -50,7 +51,7 @@ def read_keypoints(
     b = torch.zeros_like(cells[:, 0]) if frames is None else frames
     middle = (cells.flip(-1).float() + 0.5) * times  # x, y
     ways = _around(answers[:, N_KEYPOINTS:], b, cells * times, times).unflatten(-1, (N_KEYPOINTS, 2))
-    ends = middle[:, None] + torch.stack([ways[..., 1] * ACROSS_PER_UNIT, ways[..., 0] * DOWN_PER_UNIT], -1)
+    ends = middle[:, None] + torch.stack([ways[..., 1] / WAY[1], ways[..., 0] / WAY[0]], -1)
     size = _extent(ends)
     reach = (REACH * size).round().clamp(LEAST_REACH, MOST_REACH)
     return torch.cat(_peaks(answers[:, :N_KEYPOINTS], b, ends, reach), -1), middle
@@ -89,7 +90,7 @@ def _peaks(heat: Tensor, b: Tensor, ends: Tensor, reach: Tensor) -> tuple[Tensor
     logit = heat[b[:, None, None, None], k, y_in[..., :, None], x_in[..., None, :]].float()  # (N, K, h, w)
     away_x, away_y = x + 0.5 - ends[..., :1], y + 0.5 - ends[..., 1:]
     away = (away_y[..., :, None] ** 2 + away_x[..., None, :] ** 2).sqrt()
-    worth = logsigmoid(logit * LOGIT_PER_UNIT) - (away + NEAR_CELLS).log()
+    worth = logsigmoid(logit * LOGIT_PER_SPREAD) - (away + NEAR_CELLS).log()
     within = inside & (away <= reach[:, None, None, None] + 1)
     worth = torch.where(within, worth, -torch.inf)
     best = worth.flatten(2).argmax(-1)
@@ -102,7 +103,7 @@ def _peaks(heat: Tensor, b: Tensor, ends: Tensor, reach: Tensor) -> tuple[Tensor
     fine_y = _between(heat, b, at_y, at_x, 1, 0)
     place = torch.stack([at_x + 0.5 + fine_x, at_y + 0.5 + fine_y], -1)
     place = torch.where(found[..., None], place, ends)
-    confidence = torch.where(found, (there * LOGIT_PER_UNIT).sigmoid(), torch.zeros_like(there))
+    confidence = torch.where(found, (there * LOGIT_PER_SPREAD).sigmoid(), torch.zeros_like(there))
     return place, confidence[..., None]
 
 
