@@ -119,19 +119,24 @@ def depth_scales(config: TraceConfig) -> NDArray[np.float64]:
 
 PRESETS = {
     "paper": TraceConfig(),
+    # Ours: what a step of training costs on two cores decided its sizes.
     "small": TraceConfig(
         encoder="movenet-answers",
         input_channels=51,
         map_size=32,
-        depth=32,
-        width=64,
-        context_levels=3,
+        depth=16,
+        width=48,
+        context_levels=2,
+        memory_layers=1,
+        offset_blocks=1,
+        motion_blocks=1,
+        person_blocks=1,
+        world_blocks=2,
+        bird_width=192,
+        regressor_width=384,
+        shape_numbers=10,
         keypoints=True,
         root_about_ray=True,
         metric_motion=True,
-        offset_blocks=1,
-        world_blocks=2,
-        bird_width=192,
-        shape_numbers=10,
     ),
 }

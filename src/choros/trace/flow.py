@@ -1,7 +1,7 @@
 """The light motion backbone of the small TRACE: dense optical flow of two small pictures, at the size of the maps.
 
-At paper scale RAFT tells how the picture's points moved. Here it is OpenCV's inverse search (Kroeger et al. 2016), which
-takes three milliseconds a frame and needs no weights.
+At paper scale RAFT tells how the picture's points moved. Here it is OpenCV's inverse search (Kroeger et al. 2016),
+which takes three milliseconds a frame and needs no weights.
 """
 
 from __future__ import annotations

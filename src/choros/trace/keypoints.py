@@ -1,8 +1,8 @@
 """A person's keypoints, read from MoveNet's answers at their centre: no network looks at anybody by themselves.
 
-At a person the answers tell the way to each of their keypoints, roughly, and everywhere how likely it is that a keypoint
-is there. As in MoveNet's own reading, the likeliest place near the end of the way is the keypoint (Google's model card of
-MultiPose; the weighing by distance is theirs).
+At a person the answers tell the way to each of their keypoints, roughly, and everywhere how likely it is that a
+keypoint is there. As in MoveNet's own reading, the likeliest place near the end of the way is the keypoint (Google's
+model card of MultiPose; the weighing by distance is theirs).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_keypoints(
 
 
 def keypoint_numbers(keypoints: Tensor, middle: Tensor) -> Tensor:
-    """What regressors take of `read_keypoints`, (N, 52): places from the middle in sizes, confidences, log of the size."""
+    """What regressors take of `read_keypoints`, (N, 52): places from the middle in sizes, confidences, log size."""
     size = _extent(keypoints[..., :2])
     places = (keypoints[..., :2] - middle[:, None]) / size[:, None, None]
     return torch.cat([places.flatten(1), keypoints[..., 2], size.log()[:, None] - 3.0], -1)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from choros.trace.cameras import camera_of, ray_turn
 from choros.trace.config import TraceConfig
@@ -37,7 +38,7 @@ class PersonTargets(NamedTuple):
 
 
 class WorldTargets(NamedTuple):
-    """Where the N people are in the world of their clips, the first camera's axes, and how camera and they got there."""
+    """Where the N people are in the world of their clips, the first camera's axes, and how they got there."""
 
     motion: Tensor  # (N, 3) of the camera's numbers since the last frame
     moved: Tensor  # (N,) where that is known
@@ -76,7 +77,7 @@ def batch_of(clips: Sequence[TraceClip], config: TraceConfig, kernels: CentreKer
     frames = [torch.from_numpy(part.t) + number * T for number, part in enumerate(parts)]
     return TraceBatch(
         answers,
-        torch.stack([torch.from_numpy(clip.flow).float() for clip in clips]),
+        torch.stack([_flow(clip, config.map_size) for clip in clips]),
         torch.from_numpy(np.concatenate([maps for maps, _ in heat])),
         torch.from_numpy(np.concatenate([volumes for _, volumes in heat])),
         torch.tensor([clip.labels.everyone for clip in clips]).float().repeat_interleave(T),
@@ -97,6 +98,12 @@ def on_square(clip: TraceClip, side: int, stride: int) -> Tensor:
     return square
 
 
+def _flow(clip: TraceClip, side: int) -> Tensor:
+    """A clip's flow, (T, 2, side, side): of maps of that size or a multiple of it."""
+    flow = torch.from_numpy(clip.flow.astype(np.float32))
+    return avg_pool2d(flow, flow.shape[-1] // side)
+
+
 def _world(parts: Sequence[WorldTargets]) -> WorldTargets:
     """Those of several clips; nobody is in two."""
     sizes = np.cumsum([0, *(len(part.track) for part in parts)])[:-1]
@@ -106,7 +113,9 @@ def _world(parts: Sequence[WorldTargets]) -> WorldTargets:
         for part, size, number in zip(parts, sizes, first, strict=True)
     ]
     columns = dict(zip(WorldTargets._fields, zip(*moved, strict=True), strict=True))
-    return WorldTargets(**{name: torch.cat(some, 1 if name == "pairs" else 0) for name, some in columns.items()})
+    return WorldTargets(
+        **{name: torch.cat(some, 1 if name == "pairs" else 0) for name, some in columns.items()}
+    )
 
 
 class _ClipPeople:

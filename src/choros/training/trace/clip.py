@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,11 @@ from choros.training.comotion.labelled_clip import LabelledClip
 
 Floats = NDArray[np.floating]
 
+#: What labels have of each frame, without pictures.
+PER_FRAME = (
+    "K", "keypoints_px", "rotations", "about_pelvis", "points_px", "rho", "size_px", "pointed", "posed", "placed",
+)  # fmt: skip
+
 #: Of COCO's keypoints that must be seen for somebody's centre to be taught.
 LEAST_SEEN = 3
 
@@ -31,7 +37,9 @@ class TraceClip(NamedTuple):
     """T frames in a square; what is unknown is zero, and the masks of ``labels`` say so."""
 
     labels: LabelledClip  # of the square; without images
-    answers: NDArray[np.float16]  # (T, 51, h, w) of the trunk, at ``CELL_PX``, of the part that the picture covers
+    answers: NDArray[
+        np.float16
+    ]  # (T, 51, h, w) of the trunk, at ``CELL_PX``, of the part that the picture covers
     origin_px: tuple[int, int]  # x, y of that part's corner in the square
     flow: NDArray[np.float16]  # (T, 2, H, W) of `light_flow`, of the whole square; 0 in the first frame
     T_first_camera: NDArray[np.float64]  # (T, 4, 4) from each frame's camera to the first one's, metres
@@ -65,7 +73,7 @@ def answered(
     ]
     pictures = [flow_picture(image) for image in clip.images]
     flow = np.zeros((len(clip), 2, map_size, map_size), np.float16)
-    for t, (before, now) in enumerate(zip(pictures, pictures[1:], strict=False), start=1):
+    for t, (before, now) in enumerate(pairwise(pictures), start=1):
         flow[t] = light_flow(before, now, size, map_size)
     path = np.tile(np.eye(4), (len(clip), 1, 1)) if T_first_camera is None else T_first_camera
     labels = replace(clip, images=np.zeros((0, size, size, 3), np.uint8))
@@ -96,4 +104,18 @@ def load_clip(path: Path) -> TraceClip:
             LabelledClip(**about), kept["answers"], (x, y), kept["flow"], kept["T_first_camera"], bool(kept["moves"])
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ChorosError(f"{path} is no kept clip that can be read ({error}); delete it, and it is made anew.") from error
+        raise ChorosError(
+            f"{path} is no kept clip that can be read ({error}); delete it, and it is made anew."
+        ) from error
+
+
+def some_frames(clip: TraceClip, frames: int, rng: np.random.Generator) -> TraceClip:
+    """So many frames in a row of a longer clip, from anywhere in it; the first of them is the world."""
+    first = int(rng.integers(len(clip.answers) - frames + 1))
+    some = slice(first, first + frames)
+    per_frame = {name: getattr(clip.labels, name)[some] for name in PER_FRAME}
+    labels = replace(clip.labels, **per_frame)
+    flow = clip.flow[some].copy()
+    flow[0] = 0
+    path = np.linalg.inv(clip.T_first_camera[first]) @ clip.T_first_camera[some]
+    return clip._replace(labels=labels, answers=clip.answers[some], flow=flow, T_first_camera=path)

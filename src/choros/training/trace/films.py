@@ -36,7 +36,7 @@ class FilmRecipe:
     seconds: float = 8.0
     people: tuple[int, int] = (2, 7)
     #: Every so many clips one scene's are held out.
-    held_out_every: int = 8
+    held_out_every: int = 6
 
 
 def film(recipe: FilmRecipe, seed: int, scene: int, ingredients: dict[str, Any]) -> list[SceneClip]:

@@ -68,7 +68,9 @@ class Loner:
         to_cells = 1 / config.input_stride
         seen = torch.cat([(keypoints[..., :2] * focal + half) * to_cells, keypoints[..., 2:]], -1)
         cell = config.image_size_px / config.map_size * to_cells
-        middle = (seen[..., :2].mean(1) / cell + 0.7 * torch.from_numpy(rng.normal(size=(len(seen), 2))).float())
+        middle = (
+            seen[..., :2].mean(1) / cell + 0.7 * torch.from_numpy(rng.normal(size=(len(seen), 2))).float()
+        )
         middle = (middle.floor() + 0.5) * cell
         truth = self._truth(cast.rotations, cast.betas, cast.joints_cam, keypoints[..., 2], K)
         feature = torch.zeros(len(seen), config.person_features)
@@ -99,6 +101,4 @@ class Loner:
         turns = torch.cat([(ray.mT @ turns[:, 0])[:, None], turns[:, 1:]], 1)
         pointed = (points[..., 2] > 0.2).float()
         one = torch.ones(n)
-        return PersonTargets(
-            every_K, camera, ray, turns, shapes, about_cam @ ray, px, pointed, one, one, one
-        )
+        return PersonTargets(every_K, camera, ray, turns, shapes, about_cam @ ray, px, pointed, one, one, one)

@@ -15,7 +15,7 @@ LEAST = 1e-3
 
 def focal_centre(predicted: Tensor, truth: Tensor) -> Tensor:
     """The focal loss of 2D centre maps (F, H, W), mean over maps; one that is far off is held back (release)."""
-    each = _focal(predicted, truth).sum((-1, -2)) / (truth.eq(1).sum((-1, -2)) + 1e-4)
+    each = _focal(predicted, truth).sum((-1, -2)) / truth.eq(1).sum((-1, -2)).clamp_min(1)
     much = 0.8
     held = each.detach().clamp_min(much) / much
     return (each / 4 ** (held.log() / torch.tensor(4.0).log()).ceil()).mean()
@@ -24,7 +24,7 @@ def focal_centre(predicted: Tensor, truth: Tensor) -> Tensor:
 def focal_volume(predicted: Tensor, truth: Tensor) -> Tensor:
     """That of 3D maps (F, D, H, W): the mean over depths, by the number of people in all of them (release)."""
     total = _focal(predicted, truth).sum((-1, -2)).mean(-1)
-    return (total / (truth.eq(1).sum((-1, -2, -3)) + 1e-4)).mean()
+    return (total / truth.eq(1).sum((-1, -2, -3)).clamp_min(1)).mean()
 
 
 def _focal(predicted: Tensor, truth: Tensor) -> Tensor:

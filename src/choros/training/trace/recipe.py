@@ -1,4 +1,4 @@
-"""How TRACE is taught: weights of losses as in the paper and in the published program, and the small size's schedule."""
+"""How TRACE is taught: weights of losses as in the paper and the published program, and the small size's schedule."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from choros.training.loop import LoopConfig
 from choros.training.trace.films import FilmRecipe
+from choros.training.trace.footage import FootageRecipe
 from choros.training.trace.lone import LoneRecipe
 from choros.training.trace.sketched import SketchRecipe
 from choros.training.trace.targets import CentreKernels
@@ -23,6 +24,7 @@ class TraceWeights:
     pose: float = 80.0  # paper
     shape: float = 60.0  # paper
     camera: float = 100.0  # release: Cam
+    guess: float = 0.0  # ours: the same of the maps' own first guess
     motion: float = 300.0  # paper w_m
     steady_shape: float = 5.0  # release: temp_shape_consist
     world_turns: float = 100.0  # paper w_W, as the next three; release: world_grots
@@ -43,7 +45,7 @@ RELEASED = TraceWeights(
 #: and ways since the last frame, of which paths are made.
 SMALL = TraceWeights(
     centre=60.0, centre_3d=400.0, joints=300.0, aligned=150.0, points=150.0, pose=60.0, shape=10.0, camera=100.0,
-    motion=150.0, steady_shape=0.0, world_turns=0.0, world_root=0.0, world_path=0.0, world_points=0.0,
+    guess=60.0, motion=150.0, steady_shape=0.0, world_turns=0.0, world_root=0.0, world_path=0.0, world_points=0.0,
     turn=2000.0, way=400.0,
 )  # fmt: skip
 
@@ -52,23 +54,26 @@ SMALL = TraceWeights(
 class TraceRecipe:
     """The small size's run; numbers of the optimiser are ours."""
 
-    steps: int = 1800
+    lone_steps: int = 800  # first, of people of keypoints alone
+    steps: int = 1700  # in all
     seed: int = 1
-    lr: float = 1.5e-3
-    warmup: int = 60
+    lr: float = 2e-3  # of lone people
+    clips_lr: float = 1.5e-3
+    warmup: int = 40
     weight_decay: float = 1e-4
-    clips: tuple[int, int] = (4, 2)  # of a step: sketched, and of films and footage
-    frames: int = 4
-    lone_until: float = 1.0  # share of the run in which there are lone people too
-    replay: int = 2  # times that a sketch is used
+    clips: tuple[int, int] = (1, 1)  # of a step: sketched, and of films and footage in turn
+    frames: int = 3
+    scenes: int = 44
+    square_px: int = 512
     ema: float = 0.995
     clip_norm: float = 400.0
     checkpoint_every: int = 100
-    held_out_every: int = 200
+    held_out_every: int = 300
     weights: TraceWeights = SMALL
     kernels: CentreKernels = field(default_factory=CentreKernels)
     sketches: SketchRecipe = field(default_factory=SketchRecipe)
     films: FilmRecipe = field(default_factory=FilmRecipe)
+    footage: FootageRecipe = field(default_factory=FootageRecipe)
     lone: LoneRecipe = field(default_factory=LoneRecipe)
 
     @property

@@ -1,8 +1,8 @@
-"""Clips without pictures for TRACE: people of motion capture before cameras that move, answers and flow drawn for them.
+"""Clips without pictures for TRACE: people of motion capture before cameras that move, with answers and flow drawn.
 
-Nothing is rendered and no trunk looks: what MoveNet would answer is drawn as for CoMotion (`training.comotion.sketched`),
-and flow is that of a floor, of what stands far behind, and of the people's points. All stand on one floor in one world,
-so the camera's height and path mean something, in metres.
+Nothing is rendered and no trunk looks: what MoveNet would answer is drawn as for CoMotion
+(`choros.training.comotion.sketched`), and flow is that of a floor, of what stands far behind, and of the people's
+points. All stand on one floor in one world, so the camera's height and path mean something, in metres.
 """
 
 from __future__ import annotations
@@ -70,7 +70,12 @@ class _Stage(NamedTuple):
 
 
 def sketched_clip(
-    motions: Sequence[PoseClip], body: BodyModel, recipe: SketchRecipe, square_px: int, map_size: int, seed: Sequence[int]
+    motions: Sequence[PoseClip],
+    body: BodyModel,
+    recipe: SketchRecipe,
+    square_px: int,
+    map_size: int,
+    seed: Sequence[int],
 ) -> TraceClip:  # fmt: skip
     """The clip of a ``seed``; ``body`` is the open one, on the CPU."""
     rng = np.random.default_rng(seed)
@@ -146,7 +151,7 @@ def _camera_path(
 
 def _reported(rng: np.random.Generator, stage: _Stage, points: Floats, recipe: SketchRecipe) -> Floats:
     """Keypoints (T, P, 17, 3) px of the square and confidence, as a network reports them."""
-    T, P = points.shape[:2]
+    P = points.shape[1]
     focal, middle = stage.K[0, 0], stage.K[0, 2]
     keypoints = np.moveaxis(points[:, :, 24:], 0, 1)  # (P, T, 17, 3)
     depth = np.maximum(keypoints[..., 2], 0.2)
@@ -240,9 +245,7 @@ def _background_moved(stage: _Stage, t: int, grid: Floats, backdrop: Floats) -> 
     return np.asarray((grid - was) / FLOW_UNIT_PX)
 
 
-def _with_people(
-    moved: Floats, stage: _Stage, points: Floats, t: int, grid: Floats, share: float
-) -> Floats:
+def _with_people(moved: Floats, stage: _Stage, points: Floats, t: int, grid: Floats, share: float) -> Floats:
     """The same where people stand before it."""
     K = stage.K
     px = points[..., :2] / np.maximum(points[..., 2:], 0.2) * K[0, 0] + K[:2, 2]

@@ -1,4 +1,4 @@
-"""What TRACE's maps should be: centres in the picture and in depth (release; numbers for maps of 128 cells and 64 depths).
+"""What TRACE's maps should be: centres in the picture and in depth (release; numbers for 128 cells and 64 depths).
 
 Sizes of the kernels are those of the release, in shares of the map, so that smaller maps are taught alike.
 """

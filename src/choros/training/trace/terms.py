@@ -29,6 +29,8 @@ from choros.training.trace.recipe import TraceWeights
 
 #: SMPL's first ten shape numbers count so much (release).
 SHAPE_WEIGHTS = (1.0, 0.64, 0.32, 0.32, *[0.16] * 6)
+#: Scales below this are as good as none; and how much a factor of e in distance counts, in halves of the square.
+NEAREST_LOG, DISTANCE = 0.02, 0.3
 #: Beyond this a point in the picture is no guess any more, in units in which the square's side is 2.
 FAR = 3.0
 
@@ -68,16 +70,26 @@ def person_terms(
     in_picture = (points[..., :2] / depth * focal + middle) / half - 1
     off = (in_picture - truth.points).norm(dim=-1)
     counts = truth.pointed * (truth.points.abs().amax(-1) < FAR) * (off < FAR)
-    scale_miss = (camera[:, :1].clamp_min(0.02).log() - truth.camera[:, :1].clamp_min(0.02).log()).abs()
-    place = torch.cat([0.3 * scale_miss, camera[:, 1:] - truth.camera[:, 1:]], -1).norm(dim=-1)
     return {
         "joints": mean_of(joints_error(about[:, :24], truth.about[:, :24]), truth.posed),
         "aligned": mean_of(aligned_error(about[:, :22], truth.about[:, :22]), truth.posed),
         "points": mean_of(off, counts * truth.placed[:, None]),
         "pose": mean_of(miss[:, 0] + miss[:, 1:].mean(-1), truth.posed),
         "shape": mean_of(shape, truth.shaped * truth.posed) + mean_of(unknown, 1 - truth.shaped),
-        "camera": mean_of(place, truth.placed),
+        "camera": place_error(camera, truth),
     }
+
+
+def place_error(camera: Tensor, truth: PersonTargets) -> Tensor:
+    """The mean miss of people's cameras (N, 3): in the picture, and in log distance, which counts less.
+
+    The release's is plain in scale, by which who is near counts more than everybody else together.
+    """
+    farther = (
+        camera[:, :1].clamp_min(NEAREST_LOG).log() - truth.camera[:, :1].clamp_min(NEAREST_LOG).log()
+    ).abs()
+    away = torch.cat([DISTANCE * farther, camera[:, 1:] - truth.camera[:, 1:]], -1)
+    return mean_of((away.square().sum(-1) + 1e-8).sqrt(), truth.placed)
 
 
 def motion_terms(answers: PeopleAnswers, batch: TraceBatch, config: TraceConfig) -> dict[str, Tensor]:
