@@ -54,8 +54,8 @@ SMALL = TraceWeights(
 class TraceRecipe:
     """The small size's run; numbers of the optimiser are ours."""
 
-    lone_steps: int = 800  # first, of people of keypoints alone
-    steps: int = 1700  # in all
+    lone_steps: int = 400  # first, of people of keypoints alone
+    steps: int = 1100  # in all
     seed: int = 1
     lr: float = 2e-3  # of lone people
     clips_lr: float = 1.5e-3
