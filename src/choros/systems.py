@@ -113,6 +113,13 @@ _ENTRIES: dict[str, Entry] = {
         parts=("detector", "keypoints", ENGINE),
         aliases=("phalp",),
     ),
+    "trace": Entry(
+        "trace",
+        "choros.trace.system:make",
+        "choros.trace.options:TraceOptions",
+        what="sees everyone at once, and where the camera goes; one run of its network a frame",
+        licence="Apache-2.0",
+    ),
 }
 
 
