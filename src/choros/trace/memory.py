@@ -44,13 +44,13 @@ def weighted_places(pelvis_cam: Floats, rules: MemoryRules) -> Floats:
 
 
 def distances(remembered_cam: Floats, seen_cam: Floats, rules: MemoryRules) -> Floats:
-    """How far people seen (m, 3) are from those remembered (n, 3), metres both, (n, m); up to ``gate`` they may be them."""
+    """How far people seen (m, 3) are from those remembered (n, 3), metres both, (n, m)."""
     a, b = weighted_places(remembered_cam, rules), weighted_places(seen_cam, rules)
     return np.asarray(np.linalg.norm(a[:, None] - b[None], axis=-1))
 
 
 def similarities(remembered_cam: Floats, seen_cam: Floats, unseen_s: Floats, rules: MemoryRules) -> Floats:
-    """1 of the same place and 0 at the gate, (n, m); less is nobody of theirs. ``unseen_s`` (n,) is since the last sight."""
+    """1 of the same place and 0 at the gate, (n, m); below is nobody. ``unseen_s`` (n,) is since the last sight."""
     gate = rules.gate * (1 + rules.gate_growth_s * np.asarray(unseen_s, np.float64))
     return 1 - distances(remembered_cam, seen_cam, rules) / gate[:, None]
 
