@@ -42,4 +42,4 @@ def light_flow(before: Grey, now: Grey, square_px: int, map_size: int) -> NDArra
 @cache
 def _finder() -> Any:
     """What finds flow; it keeps nothing from one pair of pictures to the next."""
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from choros.body import BodyModel
 from choros.rotation import interleaved_to_rotmat
-from choros.trace.cameras import transl_of
+from choros.trace.cameras import LEAST_SCALE, transl_of
 from choros.trace.config import TraceConfig
 from choros.trace.maps import TraceMaps
 from choros.trace.regression import STRAIGHT, PeopleAnswers
@@ -29,8 +29,8 @@ from choros.training.trace.recipe import TraceWeights
 
 #: SMPL's first ten shape numbers count so much (release).
 SHAPE_WEIGHTS = (1.0, 0.64, 0.32, 0.32, *[0.16] * 6)
-#: Scales below this are as good as none; and how much a factor of e in distance counts, in halves of the square.
-NEAREST_LOG, DISTANCE = 0.02, 0.3
+#: How much a miss of the scale counts, in halves of the square.
+DISTANCE = 0.3
 #: Beyond this a point in the picture is no guess any more, in units in which the square's side is 2.
 FAR = 3.0
 
@@ -81,13 +81,12 @@ def person_terms(
 
 
 def place_error(camera: Tensor, truth: PersonTargets) -> Tensor:
-    """The mean miss of people's cameras (N, 3): in the picture, and in log distance, which counts less.
+    """The mean miss of people's cameras (N, 3): in the picture, and in scale, which counts less.
 
-    The release's is plain in scale, by which who is near counts more than everybody else together.
+    The release's is plain in scale, by which who is near counts more than everybody else together; here it is a share
+    of the true one.
     """
-    farther = (
-        camera[:, :1].clamp_min(NEAREST_LOG).log() - truth.camera[:, :1].clamp_min(NEAREST_LOG).log()
-    ).abs()
+    farther = (camera[:, :1] / truth.camera[:, :1].clamp_min(LEAST_SCALE) - 1).clamp(-FAR, FAR)
     away = torch.cat([DISTANCE * farther, camera[:, 1:] - truth.camera[:, 1:]], -1)
     return mean_of((away.square().sum(-1) + 1e-8).sqrt(), truth.placed)
 
