@@ -8,7 +8,6 @@ training code as published three: the names tell which.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,7 +117,7 @@ def load_head(path: str | Path) -> tuple[TraceNetwork, LoadReport]:
         for name in read_state_dict(path)
         if (found := re.match(r"cam_rot_head\.(\d+)\.conv1\.", name))
     }
-    config = replace(TraceConfig(), rotation_blocks=len(blocks)) if blocks else TraceConfig()
+    config = TraceConfig(placed_by_hips=True, rotation_blocks=max(1, len(blocks)))
     network = TraceNetwork(config)
     report = load_into(network, path, rename=our_name)
     return network.eval().requires_grad_(False), report
