@@ -72,7 +72,7 @@ def test_another_focal_length_lands_on_the_same_pixels(focal):
     at = pelvis @ K.T
     middle = np.array([[40, 60], [120, 60]])
     assert at[:, :2] / at[:, 2:] == pytest.approx(middle, abs=0.5)
-    assert pelvis[0, 2] / focal == pytest.approx(0.5 / (1.1 * 50), rel=0.02)  # half the picture is 50 px high
+    assert pelvis[0, 2] / focal == pytest.approx(1 / (1.1 * 50), rel=0.02)
 
 
 def test_times_are_the_papers():
