@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from choros.body import BodyModel
+from choros.camera import project_in_front
 from choros.crops import Placement
 from choros.keypoints import AREA_OF_BOX, box_area, box_of_keypoints, oks
 from choros.rotation import interleaved_to_rotmat
@@ -40,9 +42,6 @@ class SeenPeople(NamedTuple):
     keypoints_px: Floats  # (m, 17, 3) of the picture, and confidence
     boxes_px: Floats  # (m, 4)
 
-    def __len__(self) -> int:
-        return len(self.height)
-
     def of(self, which: Flags | NDArray[np.intp]) -> SeenPeople:
         """Some of them."""
         return SeenPeople(*(part[which] for part in self))
@@ -58,6 +57,10 @@ class PeopleRules:
     box_margin: float = 0.12  # boxes are about the keypoints, with so much of their longer side around
 
 
+#: Nearer points are not before the camera.
+NEAR_M = 0.1
+
+
 def nobody() -> SeenPeople:
     """No people."""
     shapes = ((), (3,), (24, 3, 3), (10,), (3,), (3,), (3,), (3, 3), (17, 3), (4,))
@@ -70,6 +73,7 @@ def seen_people(
     places: Tensor,  # (m, 3) depth, y and x of cells
     K: NDArray[np.float64],  # (3, 3) of the picture
     lies: Placement,
+    body: BodyModel,
     memory: MemoryRules,
 ) -> SeenPeople:
     """Who is at the places of one frame's maps."""
@@ -85,10 +89,15 @@ def seen_people(
     turned = answers.world_rotation6d
     if config.metric_motion:
         turned = turned - answers.pose6d[:, 0] + answers.pose6d.new_tensor(STRAIGHT)
-    keypoints, boxes = _in_picture(maps, places, lies, config)
+    pelvis = transl_of(answers.camera, square_K, config)
+    if config.keypoints:
+        keypoints, boxes = _in_picture(maps, places, lies, config)
+    else:
+        keypoints = np.zeros((len(places), N_KEYPOINTS, 3))
+        boxes = _about_bodies(body, rotations, answers.betas, pelvis, K)
     return SeenPeople(
         _array(samples.score).clip(0, 1), _array(answers.camera), rotations, _array(answers.betas),
-        _array(transl_of(answers.camera, square_K, config)), _array(transl_of(before.to(square_K), square_K, config)),
+        _array(pelvis), _array(transl_of(before.to(square_K), square_K, config)),
         _array(answers.world_motion), _array(interleaved_to_rotmat(turned)), keypoints, boxes,
     )  # fmt: skip
 
@@ -121,16 +130,29 @@ def busy_boxes(answers: Tensor, lies: Placement, stride: int, least: float = -1.
 def _in_picture(
     maps: TraceMaps, places: Tensor, lies: Placement, config: TraceConfig
 ) -> tuple[Floats, Floats]:
-    """Keypoints (m, 17, 3) and boxes (m, 4) px; keypoints are zero where the features have none."""
-    if not config.keypoints:
-        return np.zeros((len(places), N_KEYPOINTS, 3)), np.zeros((len(places), 4))
+    """Keypoints (m, 17, 3), and boxes (m, 4) about them, px."""
     found = _array(read_keypoints(maps.inputs, places[:, 1:], config.map_size)[0])
     found[..., :2] = lies.from_crop(found[..., :2] * config.input_stride)
     box = box_of_keypoints(found, PeopleRules.confident)
     every = box_of_keypoints(np.concatenate([found[..., :2], np.ones_like(found[..., :1])], -1))
     box = np.where(np.isfinite(box).all(-1, keepdims=True), box, every)
+    return found, _wider(box)
+
+
+def _about_bodies(
+    body: BodyModel, rotations: Floats, betas: Tensor, pelvis: Tensor, K: NDArray[np.float64]
+) -> Floats:
+    """Boxes (m, 4) px about bodies (m, 24, 3, 3) whose pelves are at (m, 3)."""
+    turns = torch.from_numpy(rotations).to(betas)
+    points = torch.cat(body.about_pelvis(turns, betas, body.skinned_points("coco17")), -2)
+    points_px, in_front = project_in_front(_array(points + pelvis[:, None].to(points)), K, NEAR_M)
+    points_px = np.where(in_front[..., None], points_px, 0)
+    return _wider(box_of_keypoints(np.concatenate([points_px, np.ones_like(points_px[..., :1])], -1)))
+
+
+def _wider(box: Floats) -> Floats:
     margin = PeopleRules.box_margin * (box[:, 2:] - box[:, :2]).max(-1, keepdims=True)
-    return found, box + margin * np.array([-1, -1, 1, 1])
+    return np.asarray(box + margin * np.array([-1, -1, 1, 1]))
 
 
 def _array(tensor: Tensor) -> Floats:

@@ -123,11 +123,11 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         lies, config = self._encoder.place(moment.width, moment.height), self._config
         if moment.given and found.given_px is not None:
             places = self._given_places(maps.centre_3d[0], found.given_px, moment)
-            people = seen_people(network, maps, places, moment.K, lies, config.memory)
-            people = people._replace(height=np.ones(len(people)))
+            people = seen_people(network, maps, places, moment.K, lies, self._body, config.memory)
+            people = people._replace(height=np.ones(len(people.height)))
             return replace(found, people=people._replace(boxes_px=found.given_px.astype(np.float64)))
         places, _ = find_centres(maps.centre_3d[0], config.least_height, config.centres)
-        people = seen_people(network, maps, places, moment.K, lies, config.memory)
+        people = seen_people(network, maps, places, moment.K, lies, self._body, config.memory)
         keep = believable(people, config.subjects, config.memory, config.people)
         return replace(found, people=people.of(keep))
 
@@ -177,7 +177,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         if config.subjects is None:
             return fresh
         which = np.flatnonzero(fresh & moment.begins_shot)
-        chosen = np.zeros(len(people), bool)
+        chosen = np.zeros(len(people.height), bool)
         chosen[which[subjects_among(people.camera[which], config.subjects)]] = True
         return chosen
 
