@@ -19,7 +19,7 @@ from choros.body.pose_prior import shipped_pose_prior
 from choros.camera_motion.background import BackgroundRules
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
-from choros.rotation import rotmat_to_rotvec
+from choros.rotation import rotmat_slerp, rotmat_to_rotvec
 from choros.trace.cameras import camera_of, transl_of
 from choros.trace.centres import CentreRules, find_centres
 from choros.trace.encoders import EncodedFrame, FrameEncoder
@@ -59,6 +59,9 @@ class TrackerConfig:
     coast_s: float = 0.4  # ours: who is hidden goes on as before for about so long
     velocity_memory_s: float = 0.3
     shape_memory_s: float = 2.0  # ours: shapes are means of what is seen
+    pose_memory_s: float = (
+        0.1  # ours: how long a pose is worth something beside the maps', where keypoints say more
+    )
     overlap_worth: float = 0.3  # ours: of boxes, beside the memory's own similarity
     crowded_iou: float = 0.3
     nearest_m: float = 0.3
@@ -142,13 +145,14 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         if not len(tracks):
             return
         config = self._config
-        tracks["last_cam"] = tracks["pelvis"]
+        tracks["last_cam"], tracks["last_told"] = tracks["pelvis"], tracks["told"]
         hidden = tracks["seen_s"] < moment.time_s - moment.dt_s - 1e-9
         tracks["velocity"][hidden] *= np.exp(-moment.dt_s / config.coast_s)
-        tracks["pelvis"][hidden] += tracks["velocity"][hidden] * moment.dt_s
+        for name in ("pelvis", "told"):
+            tracks[name][hidden] += tracks["velocity"][hidden] * moment.dt_s
         if moment.turn is not None:
-            tracks["pelvis"] = tracks["pelvis"] @ moment.turn.T
-            tracks["velocity"] = tracks["velocity"] @ moment.turn.T
+            for name in ("pelvis", "told", "velocity"):
+                tracks[name] = tracks[name] @ moment.turn.T
             tracks["rotations"][:, 0] = moment.turn @ tracks["rotations"][:, 0]
         tracks["pelvis"][:, 2] = np.maximum(tracks["pelvis"][:, 2], config.nearest_m)
 
@@ -156,8 +160,8 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         """By place: of this frame, and, of those seen in the last one, of then."""
         people, config = _people(moment), self._config
         unseen_s = np.maximum(moment.time_s - moment.dt_s - tracks["seen_s"], 0)
-        there = similarities(tracks["pelvis"], people.pelvis, unseen_s, config.memory)
-        then = similarities(tracks["last_cam"], people.pelvis_before, unseen_s, config.memory)
+        there = similarities(tracks["told"], people.pelvis, unseen_s, config.memory)
+        then = similarities(tracks["last_told"], people.pelvis_before, unseen_s, config.memory)
         alike = np.where(unseen_s[:, None] < 1e-9, np.maximum(there, then), there)
         overlap = box_iou(boxes_of(tracks, moment.K), people.boxes_px)
         return Affinity(np.where(alike >= 0, alike + config.overlap_worth * overlap, -1))
@@ -272,13 +276,19 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         share = 1.0 if first else 1 - np.exp(-moment.dt_s / config.shape_memory_s)
         some["betas"] += share * (people.betas - some["betas"])
         rotations, pelvis = people.rotations, people.pelvis
+        some["told"] = pelvis
         if config.fit is not None:
+            begun = pelvis
+            if not first:
+                begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], 0.1))[:, None]
+                share = np.full(len(some), 1 - np.exp(-moment.dt_s / config.pose_memory_s))
+                rotations = rotmat_slerp(some["rotations"], rotations, share)
             rotations, pelvis = put_on_keypoints(
-                self._body, shipped_pose_prior(), rotations, some["betas"], pelvis, people.keypoints_px,
-                moment.K, config.fit,
+                self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
+                config.fit, followed=not first,
             )  # fmt: skip
         if first:
-            some["last_cam"] = pelvis
+            some["last_cam"], some["last_told"] = pelvis, people.pelvis
             some["first_cam"] = self._in_first_camera(pelvis, moment)
         elif moment.dt_s > 0:
             speed = (pelvis - some["pelvis"]) / np.maximum(moment.time_s - some["seen_s"], moment.dt_s)[

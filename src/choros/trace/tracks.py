@@ -20,6 +20,8 @@ FIELDS: list[Any] = [
     ("betas", "f8", (10,)),
     ("pelvis", "f8", (3,)),  # metres, today's camera
     ("last_cam", "f8", (3,)),  # where it was in the frame before, in the camera of then
+    ("told", "f8", (3,)),  # the same two as the maps tell, before anybody was put on keypoints
+    ("last_told", "f8", (3,)),
     ("velocity", "f8", (3,)),  # metres a second
     (
         "first_cam",
