@@ -1,4 +1,4 @@
-"""Where camera and people go in the world, whose axes are the first frame's camera (TRACE 3.2), and metres.
+"""Where camera and people go in the world, which is the first frame's camera (TRACE 3.2), in metres.
 
 The network says of everybody how they went since the last frame. The paper sums that up from where the first frame saw
 them, and leaves the camera alone. Here the camera's own path comes of it: people are seen before the camera and known
@@ -27,7 +27,11 @@ class WorldRules:
     turn_by_background: bool = (
         True  # ours: the turn of the picture's background, where it is told, is the camera's
     )
-    stands: bool = True  # ours: where the background did not turn, the camera did not move
+    stands: bool = True  # ours: where the background does not move, neither does the camera
+
+
+#: Where the first camera is in choros's world, which has z up: level, looking along y.
+LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
 
 def mean_turn(turns: Floats, weights: Floats) -> Floats:
