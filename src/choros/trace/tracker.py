@@ -102,7 +102,10 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         self, network: TraceNetwork, encoder: FrameEncoder, body: BodyModel, config: TrackerConfig
     ) -> None:
         self._network, self._encoder, self._body, self._config = network, encoder, body, config
-        self.begin_shot(np.zeros(0))
+        self._state: TraceState | None = None
+        self._before: EncodedFrame | None = None
+        self._T_first_camera: NDArray[np.float64] = np.eye(4)
+        self._knows_camera = False
 
     def detect(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
@@ -136,8 +139,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
 
     def begin_shot(self, left: Tracks) -> None:
         """The world begins anew, at the camera; the network forgets."""
-        self._state: TraceState | None = None
-        self._before: EncodedFrame | None = None
+        self._state, self._before = None, None
         self._T_first_camera, self._knows_camera = np.eye(4), False
 
     def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
@@ -282,7 +284,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
             if not first:
                 begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], 0.1))[:, None]
                 share = np.full(len(some), 1 - np.exp(-moment.dt_s / config.pose_memory_s))
-                rotations = rotmat_slerp(some["rotations"], rotations, share)
+                rotations = rotmat_slerp(some["rotations"], np.asarray(rotations, np.float64), share)
             rotations, pelvis = put_on_keypoints(
                 self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
                 config.fit, followed=not first,

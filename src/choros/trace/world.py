@@ -47,7 +47,7 @@ def camera_step(
     before_cam: Floats,  # (n, 3) metres, people before the camera then
     now_cam: Floats,  # (n, 3) and now
     ways_cam: Floats,  # (n, 3) metres, how they went in the world since, in the axes of now
-) -> Floats:
+) -> NDArray[np.float64]:
     """Where the camera is now, (4, 4): it turned, and went so that people went as they are said to.
 
     Of each of the people there is a place, and the middle one of all is taken; where there is nobody, it only turned.
@@ -66,7 +66,7 @@ def camera_from_people(
     place_world: Floats,  # (n, 3) metres
     pelvis_cam: Floats,  # (n, 3)
     weights: Floats,  # (n,)
-) -> Floats:
+) -> NDArray[np.float64]:
     """The camera (4, 4) from which people who are somewhere in the world are seen as they are; of one or more.
 
     Its turn is the mean of what each says, its place the middle one.
