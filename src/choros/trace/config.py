@@ -68,6 +68,9 @@ class TraceConfig:
     regressor_width: int = 256
     shape_numbers: int = 21  # of which SMPL's betas are the first ten
     betas: int = 10
+    # What a person's camera places: False, ours, the pelvis; True, the release, the middle of the hips as sets of 2D
+    # keypoints have them.
+    placed_by_hips: bool = False
     # Ours, for the small size, whose features are MoveNet's answers: a person's feature also has the keypoints that
     # these point to from there (`choros.trace.keypoints`).
     keypoints: bool = False

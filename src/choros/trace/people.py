@@ -16,6 +16,7 @@ from choros.camera import project_in_front
 from choros.crops import Placement
 from choros.keypoints import AREA_OF_BOX, box_area, box_of_keypoints, oks
 from choros.rotation import interleaved_to_rotmat
+from choros.skeleton import COCO17
 from choros.trace.cameras import ray_turn, transl_of
 from choros.trace.config import TraceConfig
 from choros.trace.keypoints import N_KEYPOINTS, read_keypoints
@@ -57,8 +58,8 @@ class PeopleRules:
     box_margin: float = 0.12  # boxes are about the keypoints, with so much of their longer side around
 
 
-#: Nearer points are not before the camera.
-NEAR_M = 0.1
+#: COCO's hips, between which the release places people; nearer points than this are not before the camera.
+HIPS, NEAR_M = [COCO17.index("left_hip"), COCO17.index("right_hip")], 0.1
 
 
 def nobody() -> SeenPeople:
@@ -89,15 +90,18 @@ def seen_people(
     turned = answers.world_rotation6d
     if config.metric_motion:
         turned = turned - answers.pose6d[:, 0] + answers.pose6d.new_tensor(STRAIGHT)
-    pelvis = transl_of(answers.camera, square_K, config)
+    pelvis, was = (_array(transl_of(at, square_K, config)) for at in (answers.camera, before.to(square_K)))
     if config.keypoints:
         keypoints, boxes = _in_picture(maps, places, lies, config)
     else:
+        points = _about_pelvis(body, rotations, answers.betas)
+        if config.placed_by_hips:
+            to_pelvis = -points[:, HIPS].mean(1)
+            pelvis, was = pelvis + to_pelvis, was + to_pelvis
         keypoints = np.zeros((len(places), N_KEYPOINTS, 3))
-        boxes = _about_bodies(body, rotations, answers.betas, pelvis, K)
+        boxes = _around(points + pelvis[:, None], K)
     return SeenPeople(
-        _array(samples.score).clip(0, 1), _array(answers.camera), rotations, _array(answers.betas),
-        _array(pelvis), _array(transl_of(before.to(square_K), square_K, config)),
+        _array(samples.score).clip(0, 1), _array(answers.camera), rotations, _array(answers.betas), pelvis, was,
         _array(answers.world_motion), _array(interleaved_to_rotmat(turned)), keypoints, boxes,
     )  # fmt: skip
 
@@ -139,13 +143,16 @@ def _in_picture(
     return found, _wider(box)
 
 
-def _about_bodies(
-    body: BodyModel, rotations: Floats, betas: Tensor, pelvis: Tensor, K: NDArray[np.float64]
-) -> Floats:
-    """Boxes (m, 4) px about bodies (m, 24, 3, 3) whose pelves are at (m, 3)."""
+def _about_pelvis(body: BodyModel, rotations: Floats, betas: Tensor) -> Floats:
+    """COCO's keypoints (m, 17, 3) and joints (m, 24, 3) after them, of bodies with their pelvis at 0, metres."""
     turns = torch.from_numpy(rotations).to(betas)
-    points = torch.cat(body.about_pelvis(turns, betas, body.skinned_points("coco17")), -2)
-    points_px, in_front = project_in_front(_array(points + pelvis[:, None].to(points)), K, NEAR_M)
+    joints, keypoints = body.about_pelvis(turns, betas, body.skinned_points("coco17"))
+    return _array(torch.cat([keypoints, joints], -2))
+
+
+def _around(points_cam: Floats, K: NDArray[np.float64]) -> Floats:
+    """Boxes (m, 4) px about points (m, k, 3) before the camera."""
+    points_px, in_front = project_in_front(points_cam, K, NEAR_M)
     points_px = np.where(in_front[..., None], points_px, 0)
     return _wider(box_of_keypoints(np.concatenate([points_px, np.ones_like(points_px[..., :1])], -1)))
 

@@ -8,7 +8,6 @@ training code as published three: the names tell which.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,6 +96,18 @@ def load_released(path: str | Path) -> Released:
 
     Raises `ChorosError`, naming what lacks, unless all three files are there and hold every weight.
     """
+    head, image_file, motion_file = released_files(path)
+    network, of_head = load_head(head)
+    image, of_image = load_image_backbone(image_file)
+    motion, of_motion = load_motion_backbone(motion_file)
+    return Released(network, image, motion, (of_head, of_image, of_motion))
+
+
+def released_files(path: str | Path) -> tuple[Path, Path, Path]:
+    """Head, image backbone and motion backbone of a folder, or of that which a file lies in.
+
+    Raises `ChorosError`, naming what lacks, unless all three are there.
+    """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     for name in (HEAD, IMAGE_BACKBONE, MOTION_BACKBONE):
@@ -104,10 +115,7 @@ def load_released(path: str | Path) -> Released:
             raise ChorosError(
                 f"{folder} has no {name}, without which the released TRACE cannot run; put all three files there."
             )
-    network, of_head = load_head(folder / HEAD)
-    image, of_image = load_image_backbone(folder / IMAGE_BACKBONE)
-    motion, of_motion = load_motion_backbone(folder / MOTION_BACKBONE)
-    return Released(network, image, motion, (of_head, of_image, of_motion))
+    return folder / HEAD, folder / IMAGE_BACKBONE, folder / MOTION_BACKBONE
 
 
 def load_head(path: str | Path) -> tuple[TraceNetwork, LoadReport]:
@@ -118,7 +126,7 @@ def load_head(path: str | Path) -> tuple[TraceNetwork, LoadReport]:
         for name in read_state_dict(path)
         if (found := re.match(r"cam_rot_head\.(\d+)\.conv1\.", name))
     }
-    config = replace(TraceConfig(), rotation_blocks=len(blocks)) if blocks else TraceConfig()
+    config = TraceConfig(placed_by_hips=True, rotation_blocks=max(1, len(blocks)))
     network = TraceNetwork(config)
     report = load_into(network, path, rename=our_name)
     return network.eval().requires_grad_(False), report
