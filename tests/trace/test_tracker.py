@@ -60,7 +60,11 @@ def test_nobody_is_as_many_subjects_as_nobody():
 def test_the_camera_is_known_once_somebody_is_there():
     results = run(told_trace(Told()), [[], [], [NEAR], [NEAR]])
     assert [result.T_world_camera is not None for result in results] == [False, False, True, True]
-    assert results[-1].T_world_camera == pytest.approx(np.eye(4))
+    # The first camera stands level in a world with z up: what is ahead of it is along y, what is below it along -z.
+    T = results[-1].T_world_camera
+    assert T[:3, 3] == pytest.approx(np.zeros(3))
+    assert T[:3, :3] @ [0, 0, 1] == pytest.approx([0, 1, 0])
+    assert T[:3, :3] @ [0, 1, 0] == pytest.approx([0, 0, -1])
 
 
 @pytest.mark.parametrize("focal", [100.0, 300.0])

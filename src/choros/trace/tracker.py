@@ -29,7 +29,7 @@ from choros.trace.network import TraceNetwork
 from choros.trace.people import PeopleRules, SeenPeople, believable, busy_boxes, nobody, seen_people
 from choros.trace.propagation import TraceState
 from choros.trace.tracks import FIELDS, boxes_of, remember_boxes
-from choros.trace.world import WorldRules, camera_from_people, camera_step, mean_turn
+from choros.trace.world import LEVEL, WorldRules, camera_from_people, camera_step, mean_turn
 from choros.tracking.lifecycle import LifeRules
 from choros.tracking.online import Affinity, Flags, Indices, Moment, OnlineTracker, Tracks, Verdict, seen_as
 from choros.video.cuts import CutRules
@@ -102,7 +102,10 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         self, network: TraceNetwork, encoder: FrameEncoder, body: BodyModel, config: TrackerConfig
     ) -> None:
         self._network, self._encoder, self._body, self._config = network, encoder, body, config
-        self.begin_shot(np.zeros(0))
+        self._state: TraceState | None = None
+        self._before: EncodedFrame | None = None
+        self._T_first_camera: NDArray[np.float64] = np.eye(4)
+        self._knows_camera = False
 
     def detect(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
@@ -136,9 +139,8 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
 
     def begin_shot(self, left: Tracks) -> None:
         """The world begins anew, at the camera; the network forgets."""
-        self._state: TraceState | None = None
-        self._before: EncodedFrame | None = None
-        self._T_world_camera, self._knows_camera = np.eye(4), False
+        self._state, self._before = None, None
+        self._T_first_camera, self._knows_camera = np.eye(4), False
 
     def predict(self, tracks: Tracks, moment: Moment[FrameDetections]) -> None:
         """Who is hidden goes on for a while, and everybody is where the camera that turned shows them."""
@@ -225,12 +227,12 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
 
     def camera(self) -> NDArray[np.float64] | None:
         """Where the camera is in the world, once somebody was seen in it."""
-        return self._T_world_camera if self._knows_camera else None
+        return LEVEL @ self._T_first_camera if self._knows_camera else None
 
     def state(self) -> State:
         """What the network carries on, the last picture, and the camera's path."""
         kept = {
-            "T_world_camera": self._T_world_camera,
+            "T_first_camera": self._T_first_camera,
             "knows_camera": np.array(self._knows_camera),
         }
         if self._state is not None and self._before is not None:
@@ -245,7 +247,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
 
     def restore(self, state: State) -> None:
         """Continue from a larger state that `state` is part of."""
-        self._T_world_camera = state["T_world_camera"].copy()
+        self._T_first_camera = state["T_first_camera"].copy()
         self._knows_camera = bool(state["knows_camera"])
         self._state, self._before = None, None
         if "trace_previous" not in state:
@@ -282,7 +284,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
             if not first:
                 begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], 0.1))[:, None]
                 share = np.full(len(some), 1 - np.exp(-moment.dt_s / config.pose_memory_s))
-                rotations = rotmat_slerp(some["rotations"], rotations, share)
+                rotations = rotmat_slerp(some["rotations"], np.asarray(rotations, np.float64), share)
             rotations, pelvis = put_on_keypoints(
                 self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
                 config.fit, followed=not first,
@@ -306,7 +308,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
 
     def _in_first_camera(self, pelvis: Floats, moment: Moment[FrameDetections]) -> Floats:
         """(s, y, x) in the first camera of people before today's, (n, 3)."""
-        T = self._T_world_camera
+        T = self._T_first_camera
         place = torch.from_numpy(pelvis @ T[:3, :3].T + T[:3, 3])
         return camera_of(place, self._square_K(moment), self._network.config).numpy(force=True)
 
@@ -329,10 +331,8 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         if world.stands and moment.turn is None:
             return
         turn = mean_turn(people.turn[theirs], people.height[theirs])
-        if world.turn_by_background and moment.turn is not None:
-            turn = moment.turn.T
-        self._T_world_camera = camera_step(
-            self._T_world_camera, turn, tracks["last_cam"][mine], tracks["pelvis"][mine], people.way[theirs]
+        self._T_first_camera = camera_step(
+            self._T_first_camera, turn, tracks["last_cam"][mine], tracks["pelvis"][mine], people.way[theirs]
         )
 
     def _step_as_published(
@@ -345,7 +345,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         tracks["first_cam"][mine] += people.way * [1, stretch, stretch]
         numbers = torch.from_numpy(tracks["first_cam"][mine])
         place = transl_of(numbers, self._square_K(moment), self._network.config).numpy(force=True)
-        self._T_world_camera = camera_from_people(
+        self._T_first_camera = camera_from_people(
             people.turn, tracks["rotations"][mine, 0], place, tracks["pelvis"][mine], people.height
         )
 

@@ -1,4 +1,4 @@
-"""Where camera and people go in the world, whose axes are the first frame's camera (TRACE 3.2), and metres.
+"""Where camera and people go in the world, which is the first frame's camera (TRACE 3.2), in metres.
 
 The network says of everybody how they went since the last frame. The paper sums that up from where the first frame saw
 them, and leaves the camera alone. Here the camera's own path comes of it: people are seen before the camera and known
@@ -27,7 +27,11 @@ class WorldRules:
     turn_by_background: bool = (
         True  # ours: the turn of the picture's background, where it is told, is the camera's
     )
-    stands: bool = True  # ours: where the background did not turn, the camera did not move
+    stands: bool = True  # ours: where the background does not move, neither does the camera
+
+
+#: Where the first camera is in choros's world, which has z up: level, looking along y.
+LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
 
 def mean_turn(turns: Floats, weights: Floats) -> Floats:
@@ -43,7 +47,7 @@ def camera_step(
     before_cam: Floats,  # (n, 3) metres, people before the camera then
     now_cam: Floats,  # (n, 3) and now
     ways_cam: Floats,  # (n, 3) metres, how they went in the world since, in the axes of now
-) -> Floats:
+) -> NDArray[np.float64]:
     """Where the camera is now, (4, 4): it turned, and went so that people went as they are said to.
 
     Of each of the people there is a place, and the middle one of all is taken; where there is nobody, it only turned.
@@ -62,7 +66,7 @@ def camera_from_people(
     place_world: Floats,  # (n, 3) metres
     pelvis_cam: Floats,  # (n, 3)
     weights: Floats,  # (n,)
-) -> Floats:
+) -> NDArray[np.float64]:
     """The camera (4, 4) from which people who are somewhere in the world are seen as they are; of one or more.
 
     Its turn is the mean of what each says, its place the middle one.

@@ -21,10 +21,10 @@ def calmed(network: TraceNetwork) -> TraceNetwork:
             nn.init.zeros_(part.bn2.weight)
         elif isinstance(part, BirdView):
             last = part.columns[-1]
-            nn.init.constant_(last.bn2.weight, FAINT)  # type: ignore[arg-type, union-attr]
+            nn.init.constant_(last.bn2.weight, FAINT)  # type: ignore[arg-type]
     heads = network.heads
     for head in (heads.detection.front, heads.motion.front, heads.world.motion, heads.world.rotation):
         outer = head[-1]
-        outer.weight.mul_(FAINT)  # type: ignore[operator, union-attr]
-        outer.bias.zero_()  # type: ignore[operator, union-attr]
+        outer.weight.mul_(FAINT)  # type: ignore[operator]
+        outer.bias.zero_()  # type: ignore[operator]
     return network
