@@ -110,7 +110,7 @@ def test_the_command_line_knows_it(capsys, clip, tmp_path):
     _, out, _ = run(capsys, "track", "--help")
     words = " ".join(out.replace("│", " ").split())
     assert "{lifter,baseline,comotion,4dhumans,phalp,4dhumans:lifter," in words
-    assert "phalp:comotion,toy,doll}" in words.replace(" ", "")
+    assert "phalp:comotion,trace,toy,doll}" in words.replace(" ", "")
     assert "toy (once doll): one person in the middle." in words
     assert "How far away the one person stands (toy). (default: 4.0)" in words
     command = ("track", clip, "--system", "doll", "--away-m", 7, "-o", tmp_path / "out")
@@ -228,7 +228,7 @@ def test_it_is_made_with_what_was_asked_for(clip, tmp_path):
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
-        ({"name": "toys"}, "no system called 'toys'; choose one of: lifter, comotion, 4dhumans, toy"),
+        ({"name": "toys"}, "no system called 'toys'; choose one of: lifter, comotion, 4dhumans, trace, toy"),
         ({"name": "toy", "away": 1}, "toy has no option away; did you mean away_m?"),
         ({"name": "toy", "away_m": 1, "strict": True}, "toy has no strict; leave it out, or take comotion"),
         ({"name": "toy", "detector": object()}, "toy has no detector of yours; .* take lifter or comotion"),
@@ -312,7 +312,7 @@ def test_installed_packages_bring_systems(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     systems._installed.cache_clear()
     with pytest.warns(UserWarning, match="broken of toys_of_nobody:ENTRY is left out"):
-        assert systems.names() == ("lifter", "comotion", "4dhumans", "theirs")
+        assert systems.names() == ("lifter", "comotion", "4dhumans", "trace", "theirs")
     assert choros.load("theirs", seated=True).options.seated
 
 

@@ -244,3 +244,17 @@ def heading_gradient(R_world_root: Floats) -> Floats:
     up = R_world_root[..., :, 1]
     # bounded near head down, where headings mean nothing
     return (np.array([0.0, 0.0, 1.0]) + up) / np.maximum(1 + up[..., 2:], 0.05)
+
+
+def interleaved_to_rotmat(interleaved: Array) -> Array:
+    """(..., 6), first and second column row by row, as matrices (..., 3, 3): the layout of ROMP, BEV and TRACE.
+
+    Made orthogonal as by `columns_to_rotmat`.
+    """
+    shape = interleaved.shape
+    return columns_to_rotmat(interleaved.reshape(*shape[:-1], 3, 2).swapaxes(-1, -2).reshape(shape))
+
+
+def rotmat_to_interleaved(rotmat: Array) -> Array:
+    """Matrices (..., 3, 3) as their first two columns row by row (..., 6): the layout of ROMP, BEV and TRACE."""
+    return rotmat[..., :2].reshape(*rotmat.shape[:-2], 6)

@@ -113,6 +113,13 @@ _ENTRIES: dict[str, Entry] = {
         parts=("detector", "keypoints", ENGINE),
         aliases=("phalp",),
     ),
+    "trace": Entry(
+        "trace",
+        "choros.trace.system:make",
+        "choros.trace.options:TraceOptions",
+        what="sees everyone at once, and where the camera goes; one run of its network a frame",
+        licence="Apache-2.0",
+    ),
 }
 
 
@@ -229,7 +236,7 @@ def load(
     threads: int | None = 1,
     **options: Any,
 ) -> System:
-    """A system ready to track. ``names()`` are those that there are; three ship.
+    """A system ready to track. ``names()`` are those that there are; four ship.
 
     ``detector``, ``keypoints`` and ``trunk`` are parts of your own (docs/detector.md): the lifter and 4DHumans have the
     first two, CoMotion all three. ``engine`` is what poses people for 4DHumans: a name of ``ENGINES``, which may stand
@@ -243,8 +250,9 @@ def load(
     Everything else is an option of the system, a field of its dataclass; of those that ship:
 
     - ``accurate``: slower and better networks.
-    - ``fast``: CoMotion's image features in eight bits, on the CPU (the lifter is fast unless it is accurate).
-    - ``fit_keypoints``: False for CoMotion of pixels alone, where nobody is put on the keypoints found in their box.
+    - ``fast``: image features of CoMotion and TRACE in eight bits, on the CPU (the lifter is fast unless accurate).
+    - ``fit_keypoints``: False for CoMotion of pixels alone and TRACE of its maps, nobody put on keypoints.
+    - ``memory``: False for TRACE without its memory. ``subjects``: how many of the first frame it follows, not all.
     - ``strict``: only people whom the detector is certain of (CoMotion).
     - ``heights_m``: statures that somebody measured, metres by person (the lifter).
     - ``same_people``: whoever is dressed like one person of an earlier shot, and like no other, goes on under their

@@ -111,6 +111,7 @@ SHIPPED = (
         "HMR 2.0, small, for 4DHumans",
         "Apache-2.0",
     ),
+    Shipped("trace", PACKAGE / "trace/data/small.safetensors", "TRACE, small", "Apache-2.0"),
     Shipped("lifter", PACKAGE / "lifter/data/lifter.safetensors", "keypoints to SMPL", "Apache-2.0"),
 )
 

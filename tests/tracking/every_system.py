@@ -14,6 +14,7 @@ from choros.detection import PersonFinder
 from choros.fourdhumans.phalp.system import FourDHumans
 from choros.lifter.pose_engine import make as lift_engine
 from choros.lifter.system import LifterSystem
+from tests.trace.told import told_trace
 from tests.tracking.toy import ToySystem
 
 TINY = replace(
@@ -108,6 +109,7 @@ MAKERS = {
     "4dhumans": lambda detector: FourDHumans(
         lift_engine(None, None), finder=PersonFinder(detector, Standing())
     ),
+    "trace": told_trace,
     "toy": ToySystem,
 }
 

@@ -230,7 +230,7 @@ def test_numbers_are_given_in_order_and_never_again(system, detector):
         told.boxes = []
         for _ in range(3):
             people.append(stream.update(walkers(0), time_s).rows["person"].tolist())
-            time_s += 1.5
+            time_s += 2.0
         assert people[-1] == []
     last = 0
     for before, now in zip([[], *people], people, strict=False):

@@ -30,6 +30,9 @@ STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
 PYRAMID = (64, 64, 32, 24)  # channels that 1/32, 1/16, 1/8 and 1/4 come down to before they are joined
 HEADS = {"heatmap": 17, "regress": 34}  # channels of MoveNet's own answers that are of use
 MAPS = ("answers", "fine", "middle", "coarse", "coarsest")
+#: Ways from the middle of a person to a keypoint, y and x, are told as so many spreads of the map for each cell: less
+#: than the way is, measured on 120 pictures of COCO val2017 with true keypoints.
+WAY = (0.15, 0.22)
 #: Of the spread of a map: that eight bits move it by no more where their sums do not overflow.
 OVERFLOW = 0.25
 

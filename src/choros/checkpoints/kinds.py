@@ -61,12 +61,15 @@ class Kind(NamedTuple):
     terms: str | None = None
 
 
-#: How the two that have commands of their own are given.
+#: How those that choros runs are given.
 OF_COMOTION = "give its folder to `choros track --system comotion --weights`, with --body"
 OF_COMOTION_FILE = "give it to `choros track --system comotion --weights`, with --body"
 OF_HMR2 = "give it to `choros track --system 4dhumans:hmr2 --weights`, with --body"
 OF_GLAMR = "give it to `choros world --{}`"
+OF_TRACE = "give its folder, with all three of TRACE's files, to `choros track --system trace --weights`, with --body"
 APPLE = "Apple's machine learning research model licence: research only, not for commerce"
+ROMP = "the code's are Apache-2.0 and MIT; the data that it learned from (Human3.6M, 3DPW and others), research only"
+RAFT = "BSD-3-Clause, as RAFT's authors gave it out"
 NVIDIA = "NVIDIA's source code licence for GLAMR: research and evaluation only"
 
 #: The more telling ones first: a file that holds several networks is what its first sign says. Names as in the
@@ -91,11 +94,13 @@ KINDS = (
     Kind("glamr", "GLAMR's trajectory predictor, as its authors released it",
          ("data_decoder.prior_mlp.", "data_decoder.p_z_net.", "context_encoder.temporal_net.0.rnn_f."),
          OF_GLAMR.format("trajectory"), NVIDIA),
-    Kind("trace", "TRACE's head", ("cam_motion_head.", "bv_motion_out_layers.", "temp_smplpose_regressor.")),
-    Kind("bev", "BEV's network, which TRACE takes as its image backbone", ("bv_pre_layers.", "bv_out_layers.")),
+    Kind("trace", "TRACE's head", ("cam_motion_head.", "bv_motion_out_layers.", "temp_smplpose_regressor."),
+         OF_TRACE, ROMP),
+    Kind("bev", "BEV's network, which TRACE takes as its image backbone", ("bv_pre_layers.", "bv_out_layers."),
+         OF_TRACE, ROMP),
     Kind("romp", "ROMP's network", ("backbone.stage4. final_layers.",)),
-    Kind("trace", "TRACE's image backbone, HRNet-W32", ("backbone.stage4.",)),
-    Kind("trace", "RAFT, which is TRACE's motion backbone", ("fnet. cnet. update_block.",)),
+    Kind("trace", "TRACE's image backbone, HRNet-W32", ("backbone.stage4.",), OF_TRACE, ROMP),
+    Kind("trace", "RAFT, which is TRACE's motion backbone", ("fnet. cnet. update_block.",), OF_TRACE, RAFT),
     Kind("wham", "WHAM's network", ("motion_encoder. trajectory_decoder.",)),
     Kind("vitpose", "a ViTPose network or its backbone, from which HMR 2.0 begins",
          ("backbone.patch_embed. backbone.last_norm.", "backbone.patch_embed. keypoint_head.")),

@@ -15,6 +15,7 @@ from choros.cli.train_hmr2 import Hmr2
 from choros.cli.train_keypoints import Keypoints, LabelKeypoints
 from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions
 from choros.cli.train_pseudo_label import PseudoLabel
+from choros.cli.train_trace import Trace
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
@@ -240,6 +241,7 @@ class Train:
         | Annotated[Actions, subcommand("actions")]
         | Annotated[Comotion, subcommand("comotion")]
         | Annotated[Hmr2, subcommand("hmr2")]
+        | Annotated[Trace, subcommand("trace")]
         | Annotated[PseudoLabel, subcommand("pseudo-label")],
         arg(name=""),  # no heading of its own in the help
     ]

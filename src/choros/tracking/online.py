@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -121,6 +121,10 @@ class OnlineTracker(ABC, Generic[D, A]):
         With ``boxes_px`` (m, 4) these are the detections, of score 1, in this order.
         """
 
+    def recall(self, moment: Moment[D]) -> D:
+        """The frame's detections, once those before it are known, of systems that need them for that."""
+        return moment.found
+
     def begin_shot(self, left: Tracks) -> None:
         """Forget camera and place, for another shot begins; ``left`` were followed until now."""
 
@@ -168,6 +172,10 @@ class OnlineTracker(ABC, Generic[D, A]):
 
     def rename(self, called: Callable[[NDArray[np.int32]], NDArray[np.int32]]) -> None:
         """Whom the tracker keeps beside the tracks get other identities, ``called`` (k,) of theirs (k,)."""
+
+    def camera(self) -> NDArray[np.float64] | None:
+        """``T_world_camera`` (4, 4) of this frame, metres, if the system knows it."""
+        return None
 
     def statures(self, tracks: Tracks) -> dict[int, tuple[float, float]]:
         """Stature and its standard deviation, metres, by person, if the system knows any."""
@@ -243,6 +251,7 @@ class OnlineStream(Generic[D, A]):
         """The people of the next frame, camera axes. ``time_s`` must not go back."""
         moment = self._next(features, time_s)
         tracker, tracks = self._tracker, self._tracks.copy()  # states that were given out stay as they are
+        moment = replace(moment, found=tracker.recall(moment))
         tracker.predict(tracks, moment)
         affinity = tracker.affinity(tracks, moment)
         mine, theirs = assign(affinity.similarity, 0.0)
@@ -372,7 +381,8 @@ class OnlineStream(Generic[D, A]):
         rows["visible"] = tracks["detection"][shown] >= 0
         extras = self._tracker.describe(rows, tracks, shown, moment) or {}
         order = np.argsort(rows["person"])
-        return FrameResult(rows[order], extras={name: values[order] for name, values in extras.items()})
+        extras = {name: values[order] for name, values in extras.items()}
+        return FrameResult(rows[order], self._tracker.camera(), extras)
 
 
 def track_type(fields: Sequence[Any]) -> np.dtype[np.void]:

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from choros.backbones.movenet import WAY
 from choros.backbones.trunk import COARSEST_PX
 from choros.body import BodyModel
 from choros.body.gauss_newton import Points
@@ -52,8 +53,8 @@ FLICKER, FALSE_PEAKS, FALSE_HEIGHT = 0.2, 0.4, (-0.9, 0.5)
 #: heatmap is there.
 HEIGHT, HEIGHT_SPREAD, OTHER_SIDE, OTHER_SIDE_SPREAD = 0.45, 0.3, 0.9, 0.5
 
-#: Ways from the middle, in spreads of the map for each cell: down, across; and their noise.
-WAY, WAY_SPREAD = (0.15, 0.22), 0.2
+#: Noise of the ways from the middle, in spreads of the map.
+WAY_SPREAD = 0.2
 
 #: Share of the people who are hidden for a while, in clips that are long enough; heights and ways of whom nobody sees.
 GONE, UNSEEN, FAR = 0.3, -30.0, 100.0
