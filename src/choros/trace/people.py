@@ -43,8 +43,8 @@ class SeenPeople(NamedTuple):
     turn: Floats  # (m, 3, 3) of the camera since then; or of the pelvis in the world
     keypoints_px: Floats  # (m, 17, 3) of the picture, and confidence
     boxes_px: Floats  # (m, 4)
-    lab: Floats  # (m, 3, 3) of `choros.tracking.appearance.Colours`, and its weight
-    lab_weight: Floats  # (m, 3)
+    lab: NDArray[np.float64]  # (m, 3, 3) of `choros.tracking.appearance.Colours`, and its weight
+    lab_weight: NDArray[np.float64]  # (m, 3)
 
     def of(self, which: Flags | NDArray[np.intp]) -> SeenPeople:
         """Some of them."""
@@ -98,7 +98,7 @@ def seen_people(
     pelvis, was = (_array(transl_of(at, square_K, config)) for at in (answers.camera, before.to(square_K)))
     if config.keypoints:
         keypoints, boxes = _in_picture(maps, places, lies, config)
-        colours = read_colours(image, keypoints)
+        colours = read_colours(image, keypoints.astype(np.float64))
     else:
         points = _about_pelvis(body, rotations, answers.betas)
         if config.placed_by_hips:

@@ -19,7 +19,7 @@ from choros.body.pose_prior import shipped_pose_prior
 from choros.camera_motion.background import BackgroundRules
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
-from choros.rotation import rotmat_slerp, rotmat_to_rotvec
+from choros.rotation import rotmat_to_rotvec
 from choros.trace.cameras import camera_of, transl_of
 from choros.trace.centres import CentreRules, find_centres
 from choros.trace.encoders import EncodedFrame, FrameEncoder
@@ -60,7 +60,6 @@ class TrackerConfig:
     coast_s: float = 0.4  # ours: who is hidden goes on as before for about so long
     velocity_memory_s: float = 0.3
     shape_memory_s: float = 2.0  # ours: shapes are means of what is seen
-    pose_memory_s: float = (
         0.1  # ours: how long a pose is worth something beside the maps', where keypoints say more
     )
     overlap_worth: float = 0.3  # ours: of boxes, beside the memory's own similarity
@@ -288,14 +287,9 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         rotations, pelvis = people.rotations, people.pelvis
         some["told"] = pelvis
         if config.fit is not None:
-            begun = pelvis
-            if not first:
-                begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], 0.1))[:, None]
-                share = np.full(len(some), 1 - np.exp(-moment.dt_s / config.pose_memory_s))
-                rotations = rotmat_slerp(some["rotations"], np.asarray(rotations, np.float64), share)
             rotations, pelvis = put_on_keypoints(
-                self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
-                config.fit, followed=not first,
+                self._body, shipped_pose_prior(), rotations, some["betas"], pelvis, people.keypoints_px, moment.K,
+                config.fit,
             )  # fmt: skip
         if first:
             some["last_cam"], some["last_told"] = pelvis, people.pelvis

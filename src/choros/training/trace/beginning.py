@@ -21,7 +21,7 @@ def calmed(network: TraceNetwork) -> TraceNetwork:
             nn.init.zeros_(part.bn2.weight)
         elif isinstance(part, BirdView):
             last = part.columns[-1]
-            nn.init.constant_(last.bn2.weight, FAINT)  # type: ignore[arg-type]
+            nn.init.constant_(last.bn2.weight, FAINT)  # type: ignore[arg-type, union-attr]
     heads = network.heads
     for head in (heads.detection.front, heads.motion.front, heads.world.motion, heads.world.rotation):
         outer = head[-1]
