@@ -60,8 +60,6 @@ class TrackerConfig:
     coast_s: float = 0.4  # ours: who is hidden goes on as before for about so long
     velocity_memory_s: float = 0.3
     shape_memory_s: float = 2.0  # ours: shapes are means of what is seen
-        0.1  # ours: how long a pose is worth something beside the maps', where keypoints say more
-    )
     overlap_worth: float = 0.3  # ours: of boxes, beside the memory's own similarity
     colours_worth: float = 1.0  # ours: of clothes that are alike, against those of which nothing is known
     colours_memory_s: float = 1.0
