@@ -193,3 +193,16 @@ def test_arrays_need_no_torch():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_interleaved_numbers_are_columns_row_by_row():
+    """As ROMP, BEV and TRACE lay them out: of each row of the matrix, the first two entries."""
+    rotmat = Rotation.from_rotvec([[0.3, -1.2, 0.7], [2.0, 0.1, -0.4]]).as_matrix()
+    six = rotation.rotmat_to_interleaved(rotmat)
+    np.testing.assert_array_equal(six[0], [rotmat[0, i, j] for i in range(3) for j in range(2)])
+    np.testing.assert_allclose(rotation.interleaved_to_rotmat(six), rotmat, atol=1e-12)
+    np.testing.assert_allclose(rotation.interleaved_to_rotmat(3 * six), rotmat, atol=1e-12)
+    np.testing.assert_allclose(
+        rotation.interleaved_to_rotmat(torch.from_numpy(six)).numpy(), rotmat, atol=1e-12
+    )
+    np.testing.assert_allclose(rotation.interleaved_to_rotmat(np.array([1.0, 0, 0, 1, 0, 0])), np.eye(3))

@@ -66,7 +66,7 @@ class BackboneEncoder:
     ) -> None:
         self.config, self.lower = config, lower
         self.image_backbone, self.motion_backbone = image_backbone.eval(), motion_backbone.eval()
-        self.device = image_backbone.conv1.weight.device
+        self.device: torch.device = next(image_backbone.parameters()).device
 
     def place(self, width: int, height: int) -> PaddedSquare:
         """The frame padded to a square and scaled to the network's."""
