@@ -285,8 +285,13 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         rotations, pelvis = people.rotations, people.pelvis
         some["told"] = pelvis
         if config.fit is not None:
+            begun = pelvis
+            if (
+                not first
+            ):  # the fit goes on from the last distance, which tells more than one look at the maps
+                begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], config.nearest_m))[:, None]
             rotations, pelvis = put_on_keypoints(
-                self._body, shipped_pose_prior(), rotations, some["betas"], pelvis, people.keypoints_px, moment.K,
+                self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
                 config.fit,
             )  # fmt: skip
         if first:
