@@ -48,7 +48,7 @@ class SeenPeople(NamedTuple):
 
     def of(self, which: Flags | NDArray[np.intp]) -> SeenPeople:
         """Some of them."""
-        return SeenPeople(*(part[which] for part in self))
+        return SeenPeople._make(part[which] for part in self)
 
 
 @dataclass(frozen=True)
