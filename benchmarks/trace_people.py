@@ -55,7 +55,9 @@ def main() -> None:
         places = torch.tensor([[0, int(cell) // side, int(cell) % side] for cell in cells[:count]])
         people = seen_people(network, maps, places, K, lies, system.body, config.memory, image)
         told = milliseconds(
-            lambda places=places: seen_people(network, maps, places, K, lies, system.body, config.memory, image)
+            lambda places=places: seen_people(
+                network, maps, places, K, lies, system.body, config.memory, image
+            )
         )
         keypoints = people.keypoints_px.copy()
         keypoints[..., 2] = 0.9
