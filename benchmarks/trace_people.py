@@ -53,9 +53,11 @@ def main() -> None:
     for count in (1, 20):
         side = network.config.map_size
         places = torch.tensor([[0, int(cell) // side, int(cell) % side] for cell in cells[:count]])
-        people = seen_people(network, maps, places, K, lies, system.body, config.memory)
+        people = seen_people(network, maps, places, K, lies, system.body, config.memory, image)
         told = milliseconds(
-            lambda places=places: seen_people(network, maps, places, K, lies, system.body, config.memory)
+            lambda places=places: seen_people(
+                network, maps, places, K, lies, system.body, config.memory, image
+            )
         )
         keypoints = people.keypoints_px.copy()
         keypoints[..., 2] = 0.9

@@ -6,7 +6,7 @@ for weights that learned for less than an hour, and nothing of the paper's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -38,7 +38,6 @@ class TraceFitRules:
             pose_std_rad=1.3, depth_std=0.3, side_std=0.3, fit=FitConfig(steps=8, prior_weight=0.1)
         )
     )
-    followed_depth_std: float = 0.06  # ours, in place of the fit's, of whom a frame before shows the distance
 
 
 def put_on_keypoints(
@@ -50,12 +49,8 @@ def put_on_keypoints(
     keypoints_px: Floats,  # (n, 17, 3)
     K: NDArray[np.float64],
     rules: TraceFitRules,
-    followed: bool = False,
 ) -> tuple[Floats, Floats]:
-    """Rotations (n, 24, 3, 3) and pelves (n, 3) on the keypoints; of who shows too few, as they were.
-
-    ``followed`` people are about as far away as they are said to be, since a frame before told so.
-    """
+    """Rotations (n, 24, 3, 3) and pelves (n, 3) on the keypoints; of who shows too few, as they were."""
     plain = (keypoints_px[..., 2] >= rules.confident).sum(-1) >= rules.min_keypoints
     rotations, pelvis = rotations.copy(), pelvis.copy()
     if not plain.any():
@@ -75,8 +70,7 @@ def put_on_keypoints(
         rules.agree,
         (rules.agreeing_std_rad, rules.fit.pose_std_rad),
     )
-    how = replace(rules.fit, depth_std=rules.followed_depth_std) if followed else rules.fit
-    fitted = fit_to_keypoints(body, start, seen_px, K, prior, how, trust).params
+    fitted = fit_to_keypoints(body, start, seen_px, K, prior, rules.fit, trust).params
     every = torch.cat([fitted.global_orient, fitted.body_pose], -1)
     rotations[plain] = rotation_matrices(every.double()).numpy(force=True)
     pelvis[plain] = fitted.transl.double().numpy(force=True) + at_rest

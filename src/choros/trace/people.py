@@ -24,6 +24,7 @@ from choros.trace.maps import TraceMaps
 from choros.trace.memory import MemoryRules, camera_before, distinct, large_enough
 from choros.trace.network import TraceNetwork
 from choros.trace.regression import STRAIGHT
+from choros.tracking.appearance import Colours, read_colours
 
 Floats = NDArray[np.floating]
 Flags = NDArray[np.bool_]
@@ -42,10 +43,12 @@ class SeenPeople(NamedTuple):
     turn: Floats  # (m, 3, 3) of the camera since then; or of the pelvis in the world
     keypoints_px: Floats  # (m, 17, 3) of the picture, and confidence
     boxes_px: Floats  # (m, 4)
+    lab: NDArray[np.float64]  # (m, 3, 3) of `choros.tracking.appearance.Colours`, and its weight
+    lab_weight: NDArray[np.float64]  # (m, 3)
 
     def of(self, which: Flags | NDArray[np.intp]) -> SeenPeople:
         """Some of them."""
-        return SeenPeople(*(part[which] for part in self))
+        return SeenPeople._make(part[which] for part in self)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ HIPS, NEAR_M = [COCO17.index("left_hip"), COCO17.index("right_hip")], 0.1
 
 def nobody() -> SeenPeople:
     """No people."""
-    shapes = ((), (3,), (24, 3, 3), (10,), (3,), (3,), (3,), (3, 3), (17, 3), (4,))
+    shapes = ((), (3,), (24, 3, 3), (10,), (3,), (3,), (3,), (3, 3), (17, 3), (4,), (3, 3), (3,))
     return SeenPeople(*(np.zeros((0, *shape)) for shape in shapes))
 
 
@@ -76,10 +79,12 @@ def seen_people(
     lies: Placement,
     body: BodyModel,
     memory: MemoryRules,
+    image: NDArray[np.uint8],
 ) -> SeenPeople:
-    """Who is at the places of one frame's maps."""
+    """Who is at the places of one frame's maps; the ``image`` tells the colours of their clothes."""
     if not len(places):
         return nobody()
+    colours = Colours(np.zeros((len(places), 3, 3)), np.zeros((len(places), 3)))
     config = network.config
     samples = network.sample(maps, places)
     answers = network.regressors(samples)
@@ -93,6 +98,7 @@ def seen_people(
     pelvis, was = (_array(transl_of(at, square_K, config)) for at in (answers.camera, before.to(square_K)))
     if config.keypoints:
         keypoints, boxes = _in_picture(maps, places, lies, config)
+        colours = read_colours(image, keypoints.astype(np.float64))
     else:
         points = _about_pelvis(body, rotations, answers.betas)
         if config.placed_by_hips:
@@ -103,6 +109,7 @@ def seen_people(
     return SeenPeople(
         _array(samples.score).clip(0, 1), _array(answers.camera), rotations, _array(answers.betas), pelvis, was,
         _array(answers.world_motion), _array(interleaved_to_rotmat(turned)), keypoints, boxes,
+        colours.lab, colours.weight,
     )  # fmt: skip
 
 

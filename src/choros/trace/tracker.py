@@ -19,7 +19,7 @@ from choros.body.pose_prior import shipped_pose_prior
 from choros.camera_motion.background import BackgroundRules
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
-from choros.rotation import rotmat_slerp, rotmat_to_rotvec
+from choros.rotation import rotmat_to_rotvec
 from choros.trace.cameras import camera_of, transl_of
 from choros.trace.centres import CentreRules, find_centres
 from choros.trace.encoders import EncodedFrame, FrameEncoder
@@ -30,6 +30,7 @@ from choros.trace.people import PeopleRules, SeenPeople, believable, busy_boxes,
 from choros.trace.propagation import TraceState
 from choros.trace.tracks import FIELDS, boxes_of, remember_boxes
 from choros.trace.world import LEVEL, WorldRules, camera_from_people, camera_step, mean_turn
+from choros.tracking.appearance import Colours, alikeness, remember
 from choros.tracking.lifecycle import LifeRules
 from choros.tracking.online import Affinity, Flags, Indices, Moment, OnlineTracker, Tracks, Verdict, seen_as
 from choros.video.cuts import CutRules
@@ -59,10 +60,9 @@ class TrackerConfig:
     coast_s: float = 0.4  # ours: who is hidden goes on as before for about so long
     velocity_memory_s: float = 0.3
     shape_memory_s: float = 2.0  # ours: shapes are means of what is seen
-    pose_memory_s: float = (
-        0.1  # ours: how long a pose is worth something beside the maps', where keypoints say more
-    )
     overlap_worth: float = 0.3  # ours: of boxes, beside the memory's own similarity
+    colours_worth: float = 1.0  # ours: of clothes that are alike, against those of which nothing is known
+    colours_memory_s: float = 1.0
     crowded_iou: float = 0.3
     nearest_m: float = 0.3
     cuts: CutRules = field(default_factory=CutRules)
@@ -79,6 +79,7 @@ class FrameDetections:
 
     encoded: EncodedFrame
     busy_px: NDArray[np.float32]  # (n, 4) boxes in which somebody may be
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
     given_px: NDArray[np.float32] | None = None  # (m, 4) of people whom a user named
     people: SeenPeople | None = None
 
@@ -116,7 +117,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         busy = np.zeros((0, 4), np.float32)
         if self._network.config.keypoints:
             busy = busy_boxes(encoded.features, lies, self._network.config.input_stride)
-        return FrameDetections(encoded, busy, boxes_px)
+        return FrameDetections(encoded, busy, image, boxes_px)
 
     @torch.inference_mode()
     def recall(self, moment: Moment[FrameDetections]) -> FrameDetections:
@@ -129,11 +130,13 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         lies, config = self._encoder.place(moment.width, moment.height), self._config
         if moment.given and found.given_px is not None:
             places = self._given_places(maps.centre_3d[0], found.given_px, moment)
-            people = seen_people(network, maps, places, moment.K, lies, self._body, config.memory)
+            people = seen_people(
+                network, maps, places, moment.K, lies, self._body, config.memory, found.image
+            )
             people = people._replace(height=np.ones(len(people.height)))
             return replace(found, people=people._replace(boxes_px=found.given_px.astype(np.float64)))
         places, _ = find_centres(maps.centre_3d[0], config.least_height, config.centres)
-        people = seen_people(network, maps, places, moment.K, lies, self._body, config.memory)
+        people = seen_people(network, maps, places, moment.K, lies, self._body, config.memory, found.image)
         keep = believable(people, config.subjects, config.memory, config.people)
         return replace(found, people=people.of(keep))
 
@@ -166,6 +169,8 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         then = similarities(tracks["last_told"], people.pelvis_before, unseen_s, config.memory)
         alike = np.where(unseen_s[:, None] < 1e-9, np.maximum(there, then), there)
         overlap = box_iou(boxes_of(tracks, moment.K), people.boxes_px)
+        worn = alikeness(Colours(tracks["lab"], tracks["lab_weight"]), Colours(people.lab, people.lab_weight))
+        alike = alike + config.colours_worth * (worn - 0.5)
         return Affinity(np.where(alike >= 0, alike + config.overlap_worth * overlap, -1))
 
     def measure(self, tracks: Tracks, affinity: Affinity, moment: Moment[FrameDetections]) -> None:
@@ -281,13 +286,13 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         some["told"] = pelvis
         if config.fit is not None:
             begun = pelvis
-            if not first:
-                begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], 0.1))[:, None]
-                share = np.full(len(some), 1 - np.exp(-moment.dt_s / config.pose_memory_s))
-                rotations = rotmat_slerp(some["rotations"], np.asarray(rotations, np.float64), share)
+            if (
+                not first
+            ):  # the fit goes on from the last distance, which tells more than one look at the maps
+                begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], config.nearest_m))[:, None]
             rotations, pelvis = put_on_keypoints(
                 self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
-                config.fit, followed=not first,
+                config.fit,
             )  # fmt: skip
         if first:
             some["last_cam"], some["last_told"] = pelvis, people.pelvis
@@ -300,6 +305,10 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
                 speed - some["velocity"]
             )
         some["rotations"], some["pelvis"], some["height"] = rotations, pelvis, people.height
+        old, now = Colours(some["lab"], some["lab_weight"]), Colours(people.lab, people.lab_weight)
+        share = 1.0 if first else 1 - np.exp(-moment.dt_s / config.colours_memory_s)
+        worn = remember(old, now, np.full(len(some), share))
+        some["lab"], some["lab_weight"] = worn.lab, worn.weight
         some["confidence"] = np.where(
             people.keypoints_px[..., 2].any(-1), people.keypoints_px[..., 2].mean(-1), people.height
         )

@@ -29,6 +29,8 @@ FIELDS: list[Any] = [
         (3,),
     ),  # the paper's: its numbers in the first camera, added up; of networks that tell so
     ("box_m", "f8", (4,)),  # xyxy about the pelvis, at its depth
+    ("lab", "f8", (3, 3)),  # ours: what they wear, of `choros.tracking.appearance.Colours`
+    ("lab_weight", "f8", (3,)),
     ("height", "f8"),  # of the centre
     ("confidence", "f8"),
 ]
