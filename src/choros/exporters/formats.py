@@ -7,7 +7,7 @@ is first used, so that one that needs an extra package costs nothing until then.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +29,12 @@ class ExportOptions:
     body: BodyModel | None = None  # the motion's, if that was not the open body
     frame: int | None = None  # the source's number, for formats of one moment; None: the first with anybody
     quantised: bool = False  # whole numbers of 8 and 16 bits where the format allows them
+    rig: str | None = None  # the skeleton, by its name in ``rigs.RIGS``; None: SMPL's 24 joints
+    rest_pose: Literal["T", "A"] | None = None  # None: the rig's
+    units: Literal["m", "cm"] | None = None  # of bvh and usd; None: the rig's
+    up: Literal["y", "z"] | None = None  # of bvh and usd; None: the rig's
+    in_place: bool = False  # without the way across the ground
+    apart: bool = False  # a file a person, without the camera, where the format has one for all
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,12 @@ def export(
     model = None if body is None else model_of(body)
     options = ExportOptions(space, tuple(people), model, frame, quantised)
     return chosen.write(motion, Path(path), options)
+
+
+def one_by_one(motion: Motion, path: Path, options: ExportOptions) -> list[tuple[Path, ExportOptions]]:
+    """A path and options for the file of each person, in the order of their identities."""
+    people = sorted(set(options.people)) or motion.ids.tolist()
+    return [(person_path(path, f"person_{one}"), replace(options, people=(one,))) for one in people]
 
 
 def person_path(path: Path, name: str) -> Path:
