@@ -142,6 +142,7 @@ def test_unseen_stretches_and_the_file_s_own_words(viewer):
         "space": "camera",
         "fps": str(FPS),
         "first_frame": 0,
+        "last_frame": FRAMES - 1,
     }
 
 

@@ -46,6 +46,7 @@ class Rig:
     rest: RestPose = "T"
     units: Units = "m"  # of formats that leave it to the file
     up: Up = "y"  # the same
+    alone: bool = False  # a glb file holds one person
     lacks: str = ""  # what of the target is not there, or is not as there: one sentence
 
     def parents(self) -> tuple[int, ...]:
@@ -169,8 +170,8 @@ _ALL = (
             "{0}UpperLeg {0}LowerLeg {0}Foot {0}Toes",
             (("left", "left"), ("right", "right")),
         ),
-        root="Root",
-        lacks=f"{_NO_FINGERS}; an animation for avatars, not an avatar: no licence, expressions and materials of one",
+        alone=True,
+        lacks=f"{_NO_FINGERS}; the hips carry the way, as VRM has it; an animation for avatars, not an avatar: no licence, expressions and materials of one",
     ),
 )  # fmt: skip
 
