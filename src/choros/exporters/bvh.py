@@ -20,9 +20,9 @@ TURNS = "Zrotation Xrotation Yrotation"  # in this order, each about the axes th
 
 
 def write_bvh(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
-    """Each person as ``<path>_person_<id>_from_<frame>.bvh``: y up, metres unless the rig or the options say otherwise,
-    degrees; one file for each shot.
+    """Each person as ``<path>_person_<id>_from_<frame>.bvh``, one file for each shot.
 
+    y up, metres, unless the rig or the options say otherwise; degrees.
     ``frame`` is where to put the file's first frame in a program that counts frames, so that people keep their
     times: the source's number of the motion's first frame (``Motion.number_from_1``), counted on at the constant
     rate. The first bone alone has a place: the pelvis, or below it the rig's root, which then goes up and down with

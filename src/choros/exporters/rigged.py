@@ -7,6 +7,7 @@ the rig's pose at rest (none in T-pose) and B the bone's axes there, the bone's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class RiggedPerson:
         return turn[0], place[0]
 
     def children(self, bone: int) -> list[int]:
+        """The bones that hang on it."""
         return [i for i, parent in enumerate(self.parents) if parent == bone]
 
     def tips(self) -> dict[int, Floats]:
@@ -103,7 +105,9 @@ def rigged_of(
     at_rest = _AtRest.of(cast.body, person, options.rest_pose or rig.rest)
     bones = _Bones(rig)
     axes = np.stack([_axes(rig, bone, at_rest.joints, to_file) for bone in range(len(rig.bones))])
-    G, joints = posed_joints(rotvec_to_rotmat(person.rotvec), np.tile(person.rest_joints, (len(person.frame), 1, 1)))
+    G, joints = posed_joints(
+        rotvec_to_rotmat(person.rotvec), np.tile(person.rest_joints, (len(person.frame), 1, 1))
+    )
     joints = joints - joints[:, :1] + person.pelvis[:, None]
     world_turn = G[:, bones.joints] @ np.swapaxes(at_rest.turns, -1, -2)[bones.joints] @ axes
     world_place = bones.places(joints)
@@ -202,11 +206,11 @@ class _Bones:
 
 
 #: The joint to which the bone of each points; hands end in fingers, which SMPL has one joint for.
-_NEXT = {
-    **dict(zip(SPINE, SPINE[1:], strict=False)),
-    **{f"{side}_{a}": f"{side}_{b}" for side in ("left", "right") for a, b in zip(ARM, (*ARM[1:], "hand"), strict=True)},
-    **{f"{side}_{a}": f"{side}_{b}" for side in ("left", "right") for a, b in zip(LEG, LEG[1:], strict=False)},
-}  # fmt: skip
+_NEXT = dict(pairwise(SPINE)) | {
+    f"{side}_{joint}": f"{side}_{after}"
+    for side in ("left", "right")
+    for joint, after in (*pairwise((*ARM, "hand")), *pairwise(LEG))
+}
 UPRIGHT, FORWARD = np.array([0.0, 1, 0]), np.array([0.0, 0, 1])
 
 

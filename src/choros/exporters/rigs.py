@@ -42,7 +42,9 @@ class Rig:
     what: str
     bones: tuple[Bone, ...]
     root: str = ""  # a bone on the ground that carries the way across it; "" if the hips do
-    along: Axis | None = None  # the axis of a bone that points to its child; None: bones have the file's axes at rest
+    along: Axis | None = (
+        None  # the axis of a bone that points to its child; None: bones have the file's axes at rest
+    )
     rest: RestPose = "T"
     units: Units = "m"  # of formats that leave it to the file
     up: Up = "y"  # the same
@@ -74,7 +76,9 @@ def _kept_above(joint: str, places: dict[str, int]) -> int:
     return places[JOINT_NAMES[above]] if above >= 0 else -1
 
 
-def _bones(spine: str, arm: str, leg: str, sides: tuple[tuple[str, str], tuple[str, str]]) -> tuple[Bone, ...]:
+def _bones(
+    spine: str, arm: str, leg: str, sides: tuple[tuple[str, str], tuple[str, str]]
+) -> tuple[Bone, ...]:
     """Spine, left arm, right arm, left leg, right leg: names by blanks, each side's put for ``{}``."""
     bones = [Bone(name, joint) for name, joint in zip(spine.split(), SPINE, strict=True)]
     for names, joints in ((arm.split(), ARM), (leg.split(), LEG)):
@@ -171,7 +175,10 @@ _ALL = (
             (("left", "left"), ("right", "right")),
         ),
         alone=True,
-        lacks=f"{_NO_FINGERS}; the hips carry the way, as VRM has it; an animation for avatars, not an avatar: no licence, expressions and materials of one",
+        lacks=(
+            f"{_NO_FINGERS}; the hips carry the way, as VRM has it; an animation for avatars, not an avatar: no "
+            "licence, expressions and materials of one"
+        ),
     ),
 )  # fmt: skip
 

@@ -25,7 +25,9 @@ from choros.motion import Motion
 from choros.outputs import atomic_path
 from choros.rotation import rotmat_to_quat_wxyz
 
-FILM = 0.36  # width of the camera's film, 36 mm: USD measures lenses in tenths of the stage's unit, here a metre
+FILM = (
+    0.36  # width of the camera's film, 36 mm: USD measures lenses in tenths of the stage's unit, here a metre
+)
 NEAR_FAR_M = (0.05, 1000.0)
 #: USD's cameras look along -z with y up, OpenCV's along z with y down.
 OPENCV_FROM_USD = np.diag([1.0, -1, -1, 1])
