@@ -4,6 +4,7 @@ import pytest
 
 from choros.cli.main import main
 from choros.exporters import FORMATS
+from choros.exporters.rigs import RIGS
 from tests.exporters.walkers import walkers
 
 
@@ -77,6 +78,7 @@ def test_list_shows_every_format(capsys):
         assert f"format    {name}" in said
         assert format.file in said
         assert format.axes.split(";")[0] in said
+    assert all(f"rig       {name}" in said for name in RIGS)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,17 @@ def test_what_cannot_be_is_said_in_one_sentence(motion, tmp_path, monkeypatch, c
     assert says in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rig_and_what_it_lacks_in_one_line(motion, tmp_path, capsys):
+    out = ["--space", "world", "--people", "1", "-o", str(tmp_path)]
+    main(["export", str(motion), "--to", "bvh", "glb", "--rig", "mixamo", "--units", "m", "--in-place", *out])
+    *files, lacks = capsys.readouterr().out.splitlines()
+    said = tmp_path / "dance_person_1_from_1.bvh"
+    assert lacks.startswith("mixamo: no fingers")
+    assert [line.split(": ")[0] for line in files] == [str(said), str(tmp_path / "dance.glb")]
+    assert "ROOT mixamorig:Hips" in said.read_text()
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(motion), "--to", "bvh", "--rig", "maya", *out])
+    assert end.value.code == 2
+    assert "there is no rig maya; choose one of: smpl, mixamo" in capsys.readouterr().err

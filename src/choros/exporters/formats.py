@@ -118,8 +118,8 @@ def export(
     called otherwise. ``space``, ``people``, ``frame``, ``quantised``, and of skeletons ``rig`` (a name of
     ``rigs.RIGS``), ``rest_pose``, ``units``, ``up``, ``in_place`` and ``apart`` are those of ``ExportOptions``;
     ``tentative`` writes those people too who were in sight for less than .2 s; ``body`` is the model or SMPL file that
-    the motion was tracked with. ``start_s``, ``end_s``, ``fps`` and ``lowpass_hz`` are those of ``part.part_of``: a part
-    of the motion, filtered without lag and at another rate. Raises ``ChorosError`` of no known format, and as
+    the motion was tracked with. ``start_s``, ``end_s``, ``fps`` and ``lowpass_hz`` are those of ``part.part_of``: a
+    part of the motion, filtered without lag and at another rate. Raises ``ChorosError`` of no known format, and as
     ``part_of`` and ``Format.write`` do.
     """
     from choros.body.skinned import model_of
