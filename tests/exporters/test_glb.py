@@ -257,7 +257,8 @@ def test_khronos_validator_finds_nothing(node_packages, motion, tmp_path):
     found = json.loads(done.stdout)
     assert len(found) == len(RIGS) + 4
     for issues in found:
-        assert (issues["numErrors"], issues["numWarnings"], issues["messages"]) == (0, 0, [])
+        unknown = [m for m in issues["messages"] if m["code"] == "UNSUPPORTED_EXTENSION"]  # VRM's, to it
+        assert (issues["numErrors"], issues["numWarnings"], issues["messages"]) == (0, 0, unknown)
 
 
 def in_a_browser(page: Path, glb: Path, three: Path, times_s) -> list[dict]:
