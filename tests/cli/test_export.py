@@ -84,7 +84,7 @@ def test_list_shows_every_format(capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--to", "fbx"), "no format fbx; after --to there may be glb, bvh"),
+        (("--to", "maya"), "no format maya; after --to there may be glb, bvh"),
         ((), "--to what to make of it: glb, bvh"),
         (("--to", "bvh", "--people", "7"), "no person 7"),
         (("--to", "bvh", "-o", __file__), "is a file; name a folder after -o"),
@@ -114,3 +114,10 @@ def test_a_rig_and_what_it_lacks_in_one_line(motion, tmp_path, capsys):
         main(["export", str(motion), "--to", "bvh", "--rig", "maya", *out])
     assert end.value.code == 2
     assert "there is no rig maya; choose one of: smpl, mixamo" in capsys.readouterr().err
+
+
+def test_fbx_says_how(motion, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(motion), "--to", "fbx", "-o", str(tmp_path)])
+    assert end.value.code == 2
+    assert "FBX is written by Blender: take --to glb" in capsys.readouterr().err

@@ -80,6 +80,10 @@ class Export:
         if self.motion is None or not self.to:
             raise ChorosError(f"give a motion.npz and after --to what to make of it: {known}.")
         for name in self.to:
+            if name == "fbx":
+                raise ChorosError(
+                    "FBX is written by Blender: take --to glb, import it there, and choose FBX in File, Export."
+                )
             if name not in FORMATS:
                 raise ChorosError(f"there is no format {name}; after --to there may be {known}.")
         if self.output.exists() and not self.output.is_dir():
