@@ -4,6 +4,7 @@ import pytest
 
 from choros.cli.main import main
 from choros.exporters import FORMATS
+from choros.exporters.rigs import RIGS
 from tests.exporters.walkers import walkers
 
 
@@ -77,12 +78,13 @@ def test_list_shows_every_format(capsys):
         assert f"format    {name}" in said
         assert format.file in said
         assert format.axes.split(";")[0] in said
+    assert all(f"rig       {name}" in said for name in RIGS)
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--to", "fbx"), "no format fbx; after --to there may be glb, bvh"),
+        (("--to", "maya"), "no format maya; after --to there may be glb, bvh"),
         ((), "--to what to make of it: glb, bvh"),
         (("--to", "bvh", "--people", "7"), "no person 7"),
         (("--to", "bvh", "-o", __file__), "is a file; name a folder after -o"),
@@ -98,3 +100,24 @@ def test_what_cannot_be_is_said_in_one_sentence(motion, tmp_path, monkeypatch, c
     assert says in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rig_and_what_it_lacks_in_one_line(motion, tmp_path, capsys):
+    out = ["--space", "world", "--people", "1", "-o", str(tmp_path)]
+    main(["export", str(motion), "--to", "bvh", "glb", "--rig", "mixamo", "--units", "m", "--in-place", *out])
+    *files, lacks = capsys.readouterr().out.splitlines()
+    said = tmp_path / "dance_person_1_from_1.bvh"
+    assert lacks.startswith("mixamo: no fingers")
+    assert [line.split(": ")[0] for line in files] == [str(said), str(tmp_path / "dance.glb")]
+    assert "ROOT mixamorig:Hips" in said.read_text()
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(motion), "--to", "bvh", "--rig", "maya", *out])
+    assert end.value.code == 2
+    assert "there is no rig maya; choose one of: smpl, mixamo" in capsys.readouterr().err
+
+
+def test_fbx_says_how(motion, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(motion), "--to", "fbx", "-o", str(tmp_path)])
+    assert end.value.code == 2
+    assert "FBX is written by Blender: take --to glb" in capsys.readouterr().err

@@ -24,6 +24,7 @@ from choros import systems
 from choros.cli.main import Command, main
 from choros.exporters.bvh import write_bvh
 from choros.exporters.formats import table
+from choros.exporters.rigs import rig_table
 from choros.motion import FRAME, ROW, Header, Motion
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,18 @@ def test_the_tables_of_formats_are_those_of_the_program():
         for told, row in zip(shown, rows, strict=True):
             told |= dict(zip(headings, row, strict=True))
     assert shown == [{name: text.replace("`", "") for name, text in row.items()} for row in table()]
+
+
+def test_the_tables_of_rigs_are_those_of_the_program():
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8").replace("`", "")
+    shown = [{} for _ in rig_table()]
+    for lines in re.findall(r"^\| rig \|.*\n(?:\|.*\n)+", page, re.M):
+        headings, _, *rows = [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in lines.splitlines()
+        ]
+        for told, row in zip(shown, rows, strict=True):
+            told |= dict(zip(headings, row, strict=True))
+    assert shown == rig_table()
 
 
 def test_links_lead_somewhere():

@@ -16,6 +16,7 @@ import pytest
 from choros.exporters import ExportOptions
 from choros.exporters.bvh import write_bvh
 from choros.exporters.glb import write_glb
+from choros.exporters.rigs import RIGS
 from choros.skeleton import JOINT_NAMES
 from tests.exporters.twin import BODY, in_world, of_one_shape, points
 from tests.exporters.walkers import FPS, THERE, walkers
@@ -44,6 +45,7 @@ for frame in frames:
         now = thing.evaluated_get(view)
         if thing.type == "ARMATURE":
             places = {bone.name: list(now.matrix_world @ bone.head) for bone in now.pose.bones}
+            places |= {f"{b.name} rests": [*b.head_local, *b.matrix_local.col[1][:3]] for b in thing.data.bones}
         elif thing.type == "CAMERA":
             places = {"eye": list(now.matrix_world.translation), "back": list(now.matrix_world.col[2][:3])}
         else:
@@ -120,6 +122,26 @@ def test_usd_in_blender(blender, tmp_path):
         for person in (person for person, there in THERE.items() if frame in there):
             world = in_world(motion, person, points(motion, person))[list(THERE[person]).index(frame)]
             np.testing.assert_allclose(places(found[f"person_{person}"], frame), world, atol=1e-3)
+
+
+def test_a_rigged_glb_in_blender(blender, tmp_path):
+    """Bones are where joints are, point along limbs, and rest upright on the ground (Blender's z is up)."""
+    motion = of_one_shape(walkers())
+    options = ExportOptions("world", body=BODY, rig="mixamo", people=(1,))
+    (path,) = write_glb(motion, tmp_path / "m.glb", options)
+    frames = blender("glb", path, FRAMES)["person_1"]
+    bones = {bone.joint: bone.name for bone in RIGS["mixamo"].bones}
+    for frame in FRAMES:
+        got = np.array([frames[str(frame)][bone] for bone in bones.values()])
+        world = in_world(motion, 1, points(motion, 1))[frame]
+        np.testing.assert_allclose(got, world[[JOINT_NAMES.index(joint) for joint in bones]], atol=1e-3)
+    rests = {joint: np.array(frames["0"][f"{bone} rests"]) for joint, bone in bones.items()}
+    assert 0 < rests["left_foot"][2] < 0.1
+    for joint, child in (("left_hip", "left_knee"), ("right_shoulder", "right_elbow"), ("neck", "head")):
+        limb = rests[child][:3] - rests[joint][:3]
+        np.testing.assert_allclose(rests[joint][3:], limb / np.linalg.norm(limb), atol=1e-3)
+    assert rests["left_wrist"][0] > 0.3
+    assert rests["left_foot"][1] < rests["left_ankle"][1]  # looks along -y
 
 
 def test_bvh_in_blender(blender, tmp_path):

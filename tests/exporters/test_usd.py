@@ -124,7 +124,7 @@ def test_uneven_times_are_time_codes(motion, tmp_path):
     (file,) = write_usd(replace(motion, frames=frames), tmp_path / "m.usd", WORLD)
     stage = Usd.Stage.Open(str(file))
     assert stage.GetEndTimeCode() == FRAMES - 1 + FPS
-    animation = UsdSkel.Animation.Get(stage, "/motion/person_1/animation")
+    animation = UsdSkel.Animation.Get(stage, "/motion/person_1/person_1_motion")
     codes = animation.GetRotationsAttr().GetTimeSamples()
     assert codes == [frame + FPS * (frame >= 20) for frame in range(FRAMES)]
 
@@ -132,7 +132,7 @@ def test_uneven_times_are_time_codes(motion, tmp_path):
 def test_time_codes_count_from_the_sources_number(motion, tmp_path):
     stage = Usd.Stage.Open(str(write_usd(motion[6:], tmp_path / "m.usd", WORLD)[0]))
     assert (stage.GetStartTimeCode(), stage.GetEndTimeCode()) == (6, FRAMES - 1)
-    animation = UsdSkel.Animation.Get(stage, "/motion/person_2/animation")
+    animation = UsdSkel.Animation.Get(stage, "/motion/person_2/person_2_motion")
     assert animation.GetRotationsAttr().GetTimeSamples() == list(THERE[2])
     root = stage.GetPrimAtPath("/motion/person_2")
     assert UsdGeom.Imageable(root).GetVisibilityAttr().GetTimeSamples() == [6, THERE[2][0]]
@@ -147,7 +147,7 @@ def test_nothing_is_led_over_a_cut(motion, tmp_path):
     ]
 
     def places(stage, code):
-        animation = UsdSkel.Animation.Get(stage, "/motion/person_1/animation")
+        animation = UsdSkel.Animation.Get(stage, "/motion/person_1/person_1_motion")
         camera = UsdGeom.Camera.Get(stage, "/motion/camera").GetLocalTransformation(code)
         return np.array(animation.GetTranslationsAttr().Get(code))[0], np.array(camera)
 

@@ -43,17 +43,33 @@ class Export:
     """The frame that formats of one moment hold, by the source's number; without it, the first with anybody."""
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
+    rig: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
+    """The skeleton of glb, bvh and usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
+    rest_pose: Annotated[
+        Literal["T", "A"] | None, arg(constructor=Literal["T", "A"], help_behavior_hint="")
+    ] = None
+    """How skeletons rest: arms out or hanging by 45 degrees. Without it, as the rig does."""
+    units: Annotated[
+        Literal["m", "cm"] | None, arg(constructor=Literal["m", "cm"], help_behavior_hint="")
+    ] = None
+    """Of bvh and usd. Without it, the rig's; glb is always in metres."""
+    up: Annotated[Literal["y", "z"] | None, arg(constructor=Literal["y", "z"], help_behavior_hint="")] = None
+    """Of bvh and usd. Without it, the rig's; glb always has y up."""
+    in_place: Flag = False
+    """Skeletons without the way across the ground."""
+    apart: Flag = False
+    """A file a person, without the camera, where one would hold everybody."""
     tentative: Flag = False
     """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
     """Your own SMPL file, if the motion was tracked with it."""
     list: Flag = False
-    """Show the formats, their units, axes and times, and stop."""
+    """Show the formats, their units, axes and times, and the rigs, and stop."""
 
     def run(self) -> None:
         """Write the motion in each format asked for.
 
-        Raises ``ChorosError`` for an unknown format, or an option that does not fit the motion.
+        Raises ``ChorosError`` for an unknown format or rig, or an option that does not fit the motion.
         """
         from choros.exporters import FORMATS
 
@@ -64,13 +80,19 @@ class Export:
         if self.motion is None or not self.to:
             raise ChorosError(f"give a motion.npz and after --to what to make of it: {known}.")
         for name in self.to:
+            if name == "fbx":
+                raise ChorosError(
+                    "FBX is written by Blender: take --to glb, import it there, and choose FBX in File, Export."
+                )
             if name not in FORMATS:
                 raise ChorosError(f"there is no format {name}; after --to there may be {known}.")
         if self.output.exists() and not self.output.is_dir():
             raise ChorosError(f"{self.output} is a file; name a folder after -o.")
 
         from choros import Motion, export
+        from choros.exporters.rigs import RIGS, rig_named
 
+        rig_named(self.rig)
         file = motion_file(self.motion)
         motion = Motion.load(file)
         for name in dict.fromkeys(self.to):
@@ -78,12 +100,15 @@ class Export:
             try:
                 for written in export(
                     motion, path, name, space=self.space, people=self.people, frame=self.frame,
-                    quantised=self.quantised, tentative=self.tentative, body=self.body, start_s=self.start,
-                    end_s=self.end, fps=rate_of(self.fps), lowpass_hz=self.lowpass,
+                    quantised=self.quantised, rig=self.rig, rest_pose=self.rest_pose, units=self.units, up=self.up,
+                    in_place=self.in_place, apart=self.apart, tentative=self.tentative, body=self.body,
+                    start_s=self.start, end_s=self.end, fps=rate_of(self.fps), lowpass_hz=self.lowpass,
                 ):  # fmt: skip
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
             except Nobody as nothing:
                 print(f"{name}: {nothing}")
+        if self.rig is not None:
+            print(f"{self.rig}: {RIGS[self.rig].lacks}.")
 
     def _show_formats(self) -> None:
         from rich.console import Console
@@ -91,12 +116,13 @@ class Export:
         from rich.text import Text
 
         from choros.exporters.formats import table
+        from choros.exporters.rigs import rig_table
 
         shown = Table.grid(padding=(0, 2))
-        for row in table():
+        for row in (*table(), *rig_table()):
             for heading, words in row.items():
                 if words:
-                    style = "bold" if heading == "format" else ""
+                    style = "bold" if heading in ("format", "rig") else ""
                     shown.add_row(heading, Text(words, style))
             shown.add_row()
         Console().print(shown)

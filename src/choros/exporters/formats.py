@@ -7,7 +7,7 @@ is first used, so that one that needs an extra package costs nothing until then.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +29,12 @@ class ExportOptions:
     body: BodyModel | None = None  # the motion's, if that was not the open body
     frame: int | None = None  # the source's number, for formats of one moment; None: the first with anybody
     quantised: bool = False  # whole numbers of 8 and 16 bits where the format allows them
+    rig: str | None = None  # the skeleton, by its name in ``rigs.RIGS``; None: SMPL's 24 joints
+    rest_pose: Literal["T", "A"] | None = None  # None: the rig's
+    units: Literal["m", "cm"] | None = None  # of bvh and usd; None: the rig's
+    up: Literal["y", "z"] | None = None  # of bvh and usd; None: the rig's
+    in_place: bool = False  # without the way across the ground
+    apart: bool = False  # a file a person, without the camera, where the format has one for all
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,12 @@ def export(
     people: Iterable[int] = (),
     frame: int | None = None,
     quantised: bool = False,
+    rig: str | None = None,
+    rest_pose: Literal["T", "A"] | None = None,
+    units: Literal["m", "cm"] | None = None,
+    up: Literal["y", "z"] | None = None,
+    in_place: bool = False,
+    apart: bool = False,
     tentative: bool = False,
     body: BodyModel | str | Path | None = None,
     start_s: float | None = None,
@@ -103,11 +115,12 @@ def export(
     >>> choros.export(motion, "people.glb")
 
     Formats with one file a person write them beside ``path``. ``format`` is a name of ``FORMATS``, for files that are
-    called otherwise. ``space``, ``people``, ``frame`` and ``quantised`` are those of ``ExportOptions``; ``tentative``
-    writes those people too who were in sight for less than .2 s; ``body`` is the model or SMPL file that the motion was
-    tracked with. ``start_s``, ``end_s``, ``fps`` and ``lowpass_hz`` are those of ``part.part_of``: a part of the
-    motion, filtered without lag and at another rate. Raises ``ChorosError`` of no known format, and as ``part_of`` and
-    ``Format.write`` do.
+    called otherwise. ``space``, ``people``, ``frame``, ``quantised``, and of skeletons ``rig`` (a name of
+    ``rigs.RIGS``), ``rest_pose``, ``units``, ``up``, ``in_place`` and ``apart`` are those of ``ExportOptions``;
+    ``tentative`` writes those people too who were in sight for less than .2 s; ``body`` is the model or SMPL file that
+    the motion was tracked with. ``start_s``, ``end_s``, ``fps`` and ``lowpass_hz`` are those of ``part.part_of``: a
+    part of the motion, filtered without lag and at another rate. Raises ``ChorosError`` of no known format, and as
+    ``part_of`` and ``Format.write`` do.
     """
     from choros.body.skinned import model_of
     from choros.exporters.part import part_of
@@ -119,8 +132,16 @@ def export(
     motion = Motion.of(motion)
     motion = part_of(motion if tentative else motion.settled(), start_s, end_s, fps, lowpass_hz)
     model = None if body is None else model_of(body)
-    options = ExportOptions(space, tuple(people), model, frame, quantised)
+    options = ExportOptions(
+        space, tuple(people), model, frame, quantised, rig, rest_pose, units, up, in_place, apart
+    )
     return chosen.write(motion, Path(path), options)
+
+
+def one_by_one(motion: Motion, path: Path, options: ExportOptions) -> list[tuple[Path, ExportOptions]]:
+    """A path and options for the file of each person, in the order of their identities."""
+    people = sorted(set(options.people)) or motion.ids.tolist()
+    return [(person_path(path, f"person_{one}"), replace(options, people=(one,))) for one in people]
 
 
 def person_path(path: Path, name: str) -> Path:
@@ -133,7 +154,7 @@ _ALL = (
         name="glb",
         file="motion.glb",
         writer="glb:write_glb",
-        what="glTF 2.0: everybody's skinned mesh and skeleton, animated, and the camera, in one file",
+        what="glTF 2.0: everybody's skinned mesh and skeleton, animated, and the camera, in one file or one each",
         units="metres, seconds; turns as quaternions",
         axes="y up; at rest x left, z forward",
         times="exact times from the first frame, whose number is `first_frame`; people have scale 0 while not there",
@@ -143,9 +164,9 @@ _ALL = (
         name="bvh",
         file="motion_person_1_from_1.bvh",
         writer="bvh:write_bvh",
-        what="Biovision hierarchy: one skeleton of 24 joints and its motion",
-        units="metres, degrees",
-        axes="y up; at rest x left, z forward",
+        what="Biovision hierarchy: one skeleton and its motion",
+        units="metres, or by the rig or `--units` cm; degrees",
+        axes="y up; at rest x left, z forward; by the rig or `--up` z up, -y forward",
         times="a constant rate; one file a shot, from the person's first frame, whose number from 1 its name tells",
         unseen="not marked",
     ),
@@ -215,9 +236,9 @@ _ALL = (
         name="usd",
         file="motion.usd",
         writer="usd:write_usd",
-        what="OpenUSD: everybody's UsdSkel skeleton and skinned mesh, animated, and the camera, in one file",
-        units="metres; time codes are frames",
-        axes="y up, z forward",
+        what="OpenUSD: everybody's UsdSkel skeleton and mesh, animated, and the camera, in one file or one each",
+        units="metres, or by the rig or `--units` cm; time codes are frames",
+        axes="y up, z forward; by the rig or `--up` z up, -y forward",
         times="exact: time code = number of the first frame + time x rate; people are invisible while not there",
         unseen="`userProperties:visible` of a person's SkelRoot",
         extra="usd",

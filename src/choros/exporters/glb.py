@@ -18,20 +18,22 @@ from numpy.typing import NDArray
 
 from choros._version import __version__
 from choros.body import BodyModel
-from choros.body.cast import CHILDREN, Cast, CastPerson, Floats, cast_of, curve_keys, rest_vertices
-from choros.exporters.formats import ExportOptions
+from choros.body.cast import Cast, CastPerson, Floats, cast_of, curve_keys
+from choros.exporters.formats import ExportOptions, one_by_one
+from choros.exporters.rigged import RiggedPerson, rigged_of
+from choros.exporters.rigs import rig_named
 from choros.mesh.colours import colour_of
 from choros.mesh.normals import vertex_normals
 from choros.motion import Motion
 from choros.outputs import atomic_write
-from choros.rotation import rotmat_to_quat_wxyz, rotvec_to_quat_wxyz
-from choros.skeleton import JOINT_NAMES, PARENTS
+from choros.rotation import rotmat_to_quat_wxyz
 
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}  # section 3.6.2.2
 SHAPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 VERTICES, TRIANGLES = 34962, 34963  # what a part of the buffer is for, section 5.11.5
 INFLUENCES = 4  # joints that may move a vertex
 NEAR_M = 0.05  # of the camera
+STILL = 1e-9  # turns whose matrices differ by less are the same
 #: glTF's cameras look along -z with y up (section 3.10.2), OpenCV's along z with y down.
 OPENCV_FROM_GLTF = np.diag([1.0, -1, -1, 1])
 
@@ -39,14 +41,23 @@ OPENCV_FROM_GLTF = np.diag([1.0, -1, -1, 1])
 def write_glb(motion: Motion, path: Path, options: ExportOptions | None = None) -> list[Path]:
     """Everybody and the camera as one ``.glb``: y up, metres, exact times from the motion's first frame.
 
-    A person is the node ``person_<id>``, with SMPL's 24 joints below it, resting in their own T-pose. While
+    A person is the node ``person_<id>``, with a rig's bones below it; they rest in the rig's pose with their feet
+    on the ground, and nodes do so above the origin; without a rig, nodes rest where the person first stands. While
     they are not there, before they come, after they leave and in between, that node has scale 0, in a track of
     steps, which every viewer plays. Times in which they were predicted but not seen are in the node's extras,
     ``unseen_s``: start, end, start, end and so on. ``quantised`` needs viewers with KHR_mesh_quantization.
 
-    Raises ``ChorosError`` as ``cast_of`` does.
+    With ``apart``, and always for VRM animations, ``<path>_person_<id>.glb`` for each, without the camera.
+    Raises ``ChorosError`` as ``cast_of`` and ``rigged_of`` do.
     """
     options = options or ExportOptions()
+    if options.apart or rig_named(options.rig).alone:
+        one_each = one_by_one(motion, path, options)
+        return [_write(motion, place, one, with_camera=False) for place, one in one_each]
+    return [_write(motion, path, options, with_camera=True)]
+
+
+def _write(motion: Motion, path: Path, options: ExportOptions, *, with_camera: bool) -> Path:
     cast = cast_of(motion, options, up="y")
     file = _Glb()
     file.json["asset"]["extras"] = {
@@ -54,21 +65,25 @@ def write_glb(motion: Motion, path: Path, options: ExportOptions | None = None) 
         "space": cast.space,
         "fps": str(cast.fps),
         "first_frame": int(motion.number[0]),
+        "last_frame": int(motion.number[-1]),
     }
-    skin = _Skin(file, cast.body)
-    tracks = _Tracks(file, options.quantised)
+    tracks, skin = _Tracks(file, options.quantised), None
     for person in cast.people:
-        root = _add_skeleton(file, person)
-        _add_mesh(file, skin, person, root, options.quantised)
-        _animate_person(tracks, cast, person, root)
-    if cast.T_file_camera is not None:
+        rigged = rigged_of(cast, person, options)
+        skin = skin or _Skin(file, cast.body, rigged.skin_weights)
+        root = _add_skeleton(file, rigged, resting=options.rig is not None)
+        _add_mesh(file, skin, rigged, root, options.quantised)
+        _animate_person(tracks, cast, rigged, root)
+        if options.rig == "vrm":
+            _say_vrm_animation(file, rigged, root)
+    if with_camera and cast.T_file_camera is not None:
         _add_camera(file, tracks, cast, cast.T_file_camera)
     file.json["animations"] = [{"name": "motion", "channels": tracks.channels, "samplers": tracks.samplers}]
     if options.quantised:
-        for key in ("extensionsUsed", "extensionsRequired"):
-            file.json[key] = ["KHR_mesh_quantization"]
+        file.use("KHR_mesh_quantization")
+        file.json["extensionsRequired"] = ["KHR_mesh_quantization"]
     file.write(path)
-    return [path]
+    return path
 
 
 class _Glb:
@@ -94,6 +109,9 @@ class _Glb:
         index = self.add("nodes", node)
         self.json["scenes"][0]["nodes"].append(index)
         return index
+
+    def use(self, extension: str) -> None:
+        self.json.setdefault("extensionsUsed", []).append(extension)
 
     def array(
         self,
@@ -143,18 +161,17 @@ class _Glb:
 class _Skin:
     """What all people have in common: triangles, and the joints that move each vertex."""
 
-    def __init__(self, file: _Glb, body: BodyModel) -> None:
-        self.body = body
+    def __init__(self, file: _Glb, body: BodyModel, skin_weights: Floats) -> None:
         self.faces = body.faces.numpy()
         small = self.faces.astype("<u2" if body.n_vertices <= 65535 else "<u4")
         self.triangles = file.array(small.ravel(), target=TRIANGLES)
-        joints, weights = influences(body.skin_weights.numpy().astype(np.float64))
+        joints, weights = influences(skin_weights)
         self.joints = file.array(joints, target=VERTICES)
         self.weights = file.array(weights, target=VERTICES, normalised=True)
 
 
 def influences(skin_weights: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """The joints with the greatest weights of (V, 24): joints (V, 4) and weights (V, 4) that sum to 65535.
+    """The joints with the greatest weights of (V, B): joints (V, 4) and weights (V, 4) that sum to 65535.
 
     Joints of weight 0 are joint 0 (section 3.7.3.3).
     """
@@ -165,30 +182,43 @@ def influences(skin_weights: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint
     return np.where(whole > 0, joints, 0).astype("<u1"), whole.astype("<u2")
 
 
-def _add_skeleton(file: _Glb, person: CastPerson) -> int:
-    """A node for the person, the next for the pelvis, those after it for the other joints; returns the first.
+def _add_skeleton(file: _Glb, rigged: RiggedPerson, *, resting: bool) -> int:
+    """A node for the person, those after it for the bones; returns the first.
 
-    They rest in T-pose where the person first stands, for viewers that play nothing and for retargeting.
+    ``resting``: as at rest, which is what programs retarget from; else so, but turned and placed where the person
+    first stands, for viewers that play nothing.
     """
+    person = rigged.person
     unseen_s = [[person.time_s[start], person.time_s[end - 1]] for start, end in person.unseen()]
     extras = {"person": person.id, "unseen_s": np.ravel(unseen_s).tolist()}
     root = file.add_root({"name": person.name, "extras": extras})
-    pelvis = root + 1
-    file.json["nodes"][root]["children"] = [pelvis]
-    offsets = person.rest_joints - person.rest_joints[list(PARENTS)]
-    offsets[0] = person.pelvis[0]
-    for joint, name in enumerate(JOINT_NAMES):
-        node: dict[str, Any] = {"name": name, "translation": offsets[joint].tolist()}
-        if CHILDREN[joint]:
-            node["children"] = [pelvis + child for child in CHILDREN[joint]]
+    file.json["nodes"][root]["children"] = [root + 1]
+    turn, place = rigged.rest_local()
+    if not resting:
+        turn[0], place[0] = rigged.world_turn[0, 0], rigged.world_place[0, 0]
+    xyzw = _xyzw(rotmat_to_quat_wxyz(turn))
+    for bone, name in enumerate(rigged.names):
+        node: dict[str, Any] = {"name": name, "translation": place[bone].tolist()}
+        if np.abs(turn[bone] - np.eye(3)).max() > STILL:
+            node["rotation"] = xyzw[bone].tolist()
+        if children := rigged.children(bone):
+            node["children"] = [root + 1 + child for child in children]
         file.add("nodes", node)
-    file.json["nodes"][pelvis]["rotation"] = _xyzw(rotvec_to_quat_wxyz(person.rotvec[0, 0])).tolist()
     return root
 
 
-def _add_mesh(file: _Glb, skin: _Skin, person: CastPerson, root: int, quantised: bool) -> None:
+def _say_vrm_animation(file: _Glb, rigged: RiggedPerson, root: int) -> None:
+    """Which node is which human bone, by VRM's own names (VRMC_vrm_animation 1.0), which are those of the rig."""
+    bones = {name: {"node": root + 1 + bone} for bone, name in enumerate(rigged.names)}
+    file.use("VRMC_vrm_animation")
+    extension = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
+    file.json["extensions"] = {"VRMC_vrm_animation": extension}
+
+
+def _add_mesh(file: _Glb, skin: _Skin, rigged: RiggedPerson, root: int, quantised: bool) -> None:
     """The person's own shape, bound to the joints below the node ``root``."""
-    vertices, unpack = rest_vertices(skin.body, person).astype(np.float32), np.eye(4)
+    person, bones = rigged.person, len(rigged.names)
+    vertices, unpack = rigged.vertices.astype(np.float32), np.eye(4)
     normals = vertex_normals(vertices, skin.faces)
     normals[~normals.any(1)] = 0, 1, 0  # of vertices without a face
     if quantised:
@@ -204,12 +234,13 @@ def _add_mesh(file: _Glb, skin: _Skin, person: CastPerson, root: int, quantised:
     }
     # A skinned mesh's own node does not move it (section 3.7.3.3), so that these matrices also make metres of
     # whole numbers. glTF keeps matrices by columns.
-    to_joint = np.tile(np.eye(4), (len(JOINT_NAMES), 1, 1))
-    to_joint[:, :3, 3] = -person.rest_joints
+    to_joint = np.tile(np.eye(4), (bones, 1, 1))
+    to_joint[:, :3, :3] = np.swapaxes(rigged.rest_turn, -1, -2)
+    to_joint[:, :3, 3] = -(to_joint[:, :3, :3] @ rigged.rest_place[..., None])[..., 0]
     bind = file.array((to_joint @ unpack).swapaxes(1, 2).astype("<f4"))
     material = file.add("materials", _material(person))
     primitive = {"attributes": attributes, "indices": skin.triangles, "material": material}
-    joints = list(range(root + 1, root + 1 + len(JOINT_NAMES)))
+    joints = list(range(root + 1, root + 1 + bones))
     binding = {"name": person.name, "skeleton": root, "joints": joints, "inverseBindMatrices": bind}
     node = {
         "name": f"{person.name}_mesh",
@@ -276,13 +307,17 @@ def _xyzw(wxyz: Floats) -> Floats:
     return wxyz[..., [1, 2, 3, 0]]
 
 
-def _animate_person(tracks: _Tracks, cast: Cast, person: CastPerson, root: int) -> None:
+def _animate_person(tracks: _Tracks, cast: Cast, rigged: RiggedPerson, root: int) -> None:
+    person = rigged.person
     keys, time_s = curve_keys(cast, person.frame)
     times = tracks.times(time_s)
-    tracks.move(root + 1, times, person.pelvis[keys])
-    for joint in range(len(JOINT_NAMES)):
-        if person.rotvec[:, joint].any():  # else it rests, as its node says
-            tracks.turn(root + 1 + joint, times, rotvec_to_quat_wxyz(person.rotvec[keys, joint]))
+    turn, place = rigged.local()
+    rest_turn, _ = rigged.rest_local()
+    for bone in rigged.moving:
+        tracks.move(root + 1 + bone, times, place[keys, bone])
+    for bone in range(len(rigged.names)):
+        if np.abs(turn[:, bone] - rest_turn[bone]).max() > STILL:  # else it rests, as its node says
+            tracks.turn(root + 1 + bone, times, rotmat_to_quat_wxyz(turn[keys, bone]))
     there = np.zeros(len(cast.time_s), bool)
     there[person.frame] = True
     if not there.all():
