@@ -26,11 +26,9 @@ class TraceWeights:
     camera: float = 100.0  # release: Cam
     guess: float = 0.0  # ours: the same of the maps' own first guess
     motion: float = 300.0  # paper w_m
-    steady_shape: float = 5.0  # release: temp_shape_consist
-    world_turns: float = 100.0  # paper w_W, as the next three; release: world_grots
+    world_turns: float = 100.0  # paper w_W, as the next two; release: world_grots
     world_root: float = 100.0  # release: wrotsL2
     world_path: float = 100.0  # release: world_trans
-    world_points: float = 100.0  # release: world_pj2D
     turn: float = 0.0  # ours, of a metric network: the camera's turn since the last frame
     way: float = 0.0  # ours: people's ways since the last frame, metres
 
@@ -38,14 +36,13 @@ class TraceWeights:
 #: The published program's own (trace.yml), which differ from the paper's.
 RELEASED = TraceWeights(
     centre=200.0, centre_3d=300.0, points=600.0, world_turns=40.0, world_root=80.0, world_path=400.0,
-    world_points=80.0,
 )  # fmt: skip
 
 #: Ours, of a metric network on scenes and sketches, whose terms are all known: what the world needs is learned as turns
 #: and ways since the last frame, of which paths are made.
 SMALL = TraceWeights(
     centre=60.0, centre_3d=400.0, joints=300.0, aligned=150.0, points=150.0, pose=60.0, shape=10.0, camera=100.0,
-    guess=60.0, motion=150.0, steady_shape=0.0, world_turns=0.0, world_root=0.0, world_path=0.0, world_points=0.0,
+    guess=60.0, motion=150.0, world_turns=0.0, world_root=0.0, world_path=0.0,
     turn=2000.0, way=400.0,
 )  # fmt: skip
 
