@@ -41,7 +41,7 @@ class Batch:
     """How many processes; as many as cores and memory allow if it is not said. With --ray, clips at a time."""
     limit: Seconds = None
     """How long a clip may take, by the clock."""
-    memory: Gigabytes = None
+    memory_limit: Gigabytes = None
     """How much memory a worker may have; whoever takes more is ended, and the others go on."""
     ray: Name = None
     """Hand clips to a Ray cluster (extra `ray`): auto, or its ADDRESS; all its machines must see INPUT and DIR."""
@@ -89,12 +89,18 @@ class Batch:
     def _limits(self) -> Limits:
         from choros.batch import Limits
 
-        for name, value in (("workers", self.workers), ("limit", self.limit), ("memory", self.memory)):
+        for name, value in (
+            ("workers", self.workers),
+            ("limit", self.limit),
+            ("memory-limit", self.memory_limit),
+        ):
             if value is not None and not value > 0:
                 raise ChorosError(f"--{name} {value} does nothing; give a number above 0.")
         if self.gpus and self.ray is None:
             raise ChorosError("--gpus is what Ray shares out; leave it out, or give --ray.")
-        return Limits(self.workers, self.limit, None if self.memory is None else 1e3 * self.memory)
+        return Limits(
+            self.workers, self.limit, None if self.memory_limit is None else 1e3 * self.memory_limit
+        )
 
     def _engine(self) -> Engine:
         if self.ray is not None:
