@@ -42,7 +42,7 @@ def complete(capsys, tmp_path):
     ("words", "choices"),
     [
         (["tr"], ["track", "train"]),
-        (["train", "t"], ["trajectory"]),
+        (["train", "t"], ["trace", "trajectory"]),
         (["track", "--sm"], ["--smooth"]),
         (["track", "clip.mp4", "--system", "c"], ["comotion"]),
         (["track", "--body", "mot"], ["motion.npz"]),
