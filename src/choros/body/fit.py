@@ -29,7 +29,7 @@ from choros.body.gauss_newton import (
 )
 from choros.body.kinematics import rotation_matrices
 from choros.body.model import BodyModel, BodyParams
-from choros.camera import unproject
+from choros.camera import project_in_front, unproject
 from choros.errors import ChorosError
 from choros.keypoints import keypoint_std
 from choros.rotation import rotmat_to_rotvec_unchecked
@@ -108,6 +108,26 @@ def fit_to_keypoints(
         transl=torch.from_numpy(fitted.transl).to(start.transl),
     )
     return FittedBodies(params, fitted.error)
+
+
+def sizes_off(
+    body: BodyModel,
+    said: BodyParams,
+    keypoints_px: NDArray[np.floating[Any]],
+    K: Floats,
+    confident: float,
+    near_m: float,
+) -> Floats:  # (n,)
+    """How far the confident keypoints (n, 17, 3) are from those of the bodies, in sizes of the person: the median.
+
+    What is nearer than ``near_m`` to the camera is infinitely far off.
+    """
+    points_px, _ = project_in_front(body.keypoints(said).double().numpy(force=True), K, near_m)
+    away_px = np.linalg.norm(points_px - keypoints_px[..., :2], axis=-1)
+    size_px = HEIGHT_M * K[0, 0] / said.transl[:, 2].double().numpy(force=True)
+    away_px = np.where(np.isnan(away_px), np.inf, away_px)  # behind the camera
+    seen = keypoints_px[..., 2] >= confident
+    return np.asarray(np.nanmedian(np.where(seen, away_px, np.nan), -1) / size_px)
 
 
 def _target(

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from choros.body import BodyModel, BodyParams
 from choros.body.before import Before
-from choros.body.fit import HEIGHT_M, KeypointFitConfig, fit_to_keypoints
+from choros.body.fit import KeypointFitConfig, fit_to_keypoints, sizes_off
 from choros.body.gauss_newton import FitConfig, PosePrior
 from choros.body.kinematics import rotation_matrices
-from choros.camera import project_in_front
 from choros.comotion.person_states import NEAR_M, PersonStates
 
 Floats = NDArray[np.floating]
@@ -78,7 +77,7 @@ def put_on_keypoints(
     begun = said._replace(transl=torch.cat([said.transl[:, :2], depth_m], -1))
     seen_px = keypoints_px[plain].astype(np.float64)
     trust = np.interp(
-        _off(body, begun, seen_px, K, rules.confident),
+        sizes_off(body, begun, seen_px, K, rules.confident, NEAR_M),
         rules.agree,
         (rules.agreeing_std_rad, rules.fit.pose_std_rad),
     )
@@ -92,15 +91,3 @@ def put_on_keypoints(
     rotations[which] = rotation_matrices(turns.double()).to(rotations)
     pelvis_cam[which] = some.pelvis_cam[0] + (fitted.transl - said.transl).to(pelvis_cam)
     return people._replace(rotations=rotations, pelvis_cam=pelvis_cam)
-
-
-def _off(
-    body: BodyModel, said: BodyParams, keypoints_px: Floats, K: NDArray[np.float64], confident: float
-) -> Floats:  # (n,)
-    """How far the confident keypoints (n, 17, 3) are from those of the bodies, in sizes of the person: the median."""
-    points_px, _ = project_in_front(body.keypoints(said).double().numpy(), K, NEAR_M)
-    away_px = np.linalg.norm(points_px - keypoints_px[..., :2], axis=-1)
-    size_px = HEIGHT_M * K[0, 0] / said.transl[:, 2].double().numpy()
-    away_px = np.where(np.isnan(away_px), np.inf, away_px)  # behind the camera
-    seen = keypoints_px[..., 2] >= confident
-    return np.asarray(np.nanmedian(np.where(seen, away_px, np.nan), -1) / size_px)

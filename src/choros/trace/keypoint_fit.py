@@ -13,10 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import BodyModel, BodyParams
-from choros.body.fit import HEIGHT_M, KeypointFitConfig, fit_to_keypoints
+from choros.body.fit import KeypointFitConfig, fit_to_keypoints, sizes_off
 from choros.body.gauss_newton import FitConfig, PosePrior
 from choros.body.kinematics import rotation_matrices
-from choros.camera import project_in_front
 from choros.rotation import rotmat_to_rotvec_unchecked
 
 Floats = NDArray[np.floating]
@@ -66,7 +65,7 @@ def put_on_keypoints(
     start = BodyParams(turns[:, 0], turns[:, 1:].flatten(1), shapes, transl)
     seen_px = keypoints_px[plain]
     trust = np.interp(
-        _off(body, start, seen_px, K, rules.confident),
+        sizes_off(body, start, seen_px, K, rules.confident, 0.1),
         rules.agree,
         (rules.agreeing_std_rad, rules.fit.pose_std_rad),
     )
@@ -75,15 +74,3 @@ def put_on_keypoints(
     rotations[plain] = rotation_matrices(every.double()).numpy(force=True)
     pelvis[plain] = fitted.transl.double().numpy(force=True) + at_rest
     return rotations, pelvis
-
-
-def _off(
-    body: BodyModel, start: BodyParams, keypoints_px: Floats, K: NDArray[np.float64], confident: float
-) -> Floats:
-    """How far the confident keypoints (n, 17, 3) are from those of the bodies, in sizes of the person: the median."""
-    points_px, _ = project_in_front(body.keypoints(start).double().numpy(force=True), K, 0.1)
-    away_px = np.linalg.norm(points_px - keypoints_px[..., :2], axis=-1)
-    size_px = HEIGHT_M * K[0, 0] / start.transl[:, 2].double().numpy(force=True)
-    away_px = np.where(np.isnan(away_px), np.inf, away_px)  # behind the camera
-    seen = keypoints_px[..., 2] >= confident
-    return np.asarray(np.nanmedian(np.where(seen, away_px, np.nan), -1) / size_px)
