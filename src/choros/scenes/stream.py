@@ -134,10 +134,13 @@ def _cut(seed: int, config: StreamConfig, number: int, start: int) -> Iterator[S
     scene = None
     for index, first in enumerate(firsts, start=number * config.clips_per_scene):
         if index >= start:
-            if scene is None:
-                people = people if config.scene.people is None else config.scene.people
-                scene = make_scene(kind, scene_seed, replace(config.scene, people=people))
-            yield _clip(scene, index, range(first, first + config.frames), config.masks)
+            # A product that threads share differs in its last bit with their number.
+            with threadpool_limits(1):
+                if scene is None:
+                    people = people if config.scene.people is None else config.scene.people
+                    scene = make_scene(kind, scene_seed, replace(config.scene, people=people))
+                clip = _clip(scene, index, range(first, first + config.frames), config.masks)
+            yield clip
 
 
 def _clip(scene: Scene, index: int, frames: range, masks: bool) -> SceneClip:
