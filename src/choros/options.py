@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -109,3 +110,25 @@ class TrackOptions:
             return self.calibration.fitted(width, height).matrix
         K = None if self.K is None else np.array(self.K, np.float64)
         return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)
+
+
+def heights_of(texts: Iterable[str], called: str = "--height") -> dict[int, float]:
+    """Statures, metres by person: ``1.82`` is person 1's, ``3=1.82`` person 3's.
+
+    Raises ``ChorosError``, naming what they are ``called``, for what is no stature and for a person named twice.
+    """
+    heights: dict[int, float] = {}
+    for text in texts:
+        person, _, height = text.rpartition("=")
+        try:
+            who, metres = int(person or 1), float(height)
+        except ValueError:
+            raise ChorosError(
+                f"{called} takes metres (1.82) or PERSON=METRES (3=1.82), not {text!r}."
+            ) from None
+        if who < 1 or not 0.4 <= metres <= 2.6:
+            raise ChorosError(f"{called} {text} is nobody's height; give metres, from 0.4 to 2.6.")
+        if who in heights:
+            raise ChorosError(f"{called} names person {who} twice; give one height for each person.")
+        heights[who] = metres
+    return heights

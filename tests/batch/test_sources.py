@@ -104,7 +104,7 @@ def test_what_no_clip_is_has_one_sentence(folder):
         "path,start\nvideos/a.mp4,soon\n": "row 2: 'soon' is no start",
         "path,K\nvideos/a.mp4,1 2 3\n": "row 2: K is nine numbers",
         "name\nx\n": "row 2: there is no path",
-        "path,subjects\nvideos/a.mp4,tall\n": "row 2: subjects are statures",
+        "path,subjects\nvideos/a.mp4,tall\n": "row 2: subjects takes metres",
         'path\n"videos\n': "cannot be read as a manifest",
     }
     for text, what in cases.items():
@@ -116,7 +116,7 @@ def test_what_no_clip_is_has_one_sentence(folder):
         clips_of(["m.parquet"])
     with pytest.raises(ChorosError, match="live stream"):
         clips_of(["rtsp://camera/1"])
-    with pytest.raises(ChorosError, match="nobody's statures"):
+    with pytest.raises(ChorosError, match="nobody's height"):
         subjects_of("1=18.2")
 
 

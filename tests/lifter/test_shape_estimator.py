@@ -258,7 +258,7 @@ def test_the_segmenter_tells_a_person_from_a_wall():
 
 
 def test_heights_as_they_are_typed():
-    from choros.cli.arguments import heights_of
+    from choros.options import heights_of
 
     assert heights_of(["1.82"]) == {1: 1.82}
     assert heights_of(["3=1.7", "1.6"]) == {3: 1.7, 1: 1.6}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from choros.errors import ChorosError
-from choros.options import Matrix, TrackOptions
+from choros.options import Matrix, TrackOptions, heights_of
 
 #: What may stand in a folder's name on every file system.
 _STRANGE = re.compile(r"[^\w.+@-]+")
@@ -83,21 +83,7 @@ def named(clips: Iterable[Clip]) -> list[Clip]:
 
 def subjects_of(text: str) -> tuple[tuple[int, float], ...]:
     """Statures as ``1.82`` or ``1=1.82 3=1.65``, metres by person. Raises ``ChorosError`` for anything else."""
-    found: dict[int, float] = {}
-    for word in re.split(r"[\s;,]+", text.strip()) if text.strip() else ():
-        who, _, metres = word.rpartition("=")
-        try:
-            person, stature = int(who or 1), float(metres)
-        except ValueError:
-            raise ChorosError(
-                f"subjects are statures, such as 1=1.82 2=1.65 (metres), not {text!r}."
-            ) from None
-        if person < 1 or not 0.4 <= stature <= 2.6 or person in found:
-            raise ChorosError(
-                f"subjects {text!r} are nobody's statures; give metres from 0.4 to 2.6, each person once."
-            )
-        found[person] = stature
-    return tuple(sorted(found.items()))
+    return tuple(sorted(heights_of(re.findall(r"[^\s;,]+", text), "subjects").items()))
 
 
 def matrix_of(numbers: Iterable[float]) -> Matrix:

@@ -101,25 +101,6 @@ def pose_of(
     return checked_pose([numbers[i : i + 4] for i in range(0, len(numbers), 4)])
 
 
-def heights_of(texts: Sequence[str]) -> dict[int, float]:
-    """What follows ``--height``, metres by person: ``1.82`` is person 1's, ``3=1.82`` person 3's."""
-    heights: dict[int, float] = {}
-    for text in texts:
-        person, _, height = text.rpartition("=")
-        try:
-            who, metres = int(person or 1), float(height)
-        except ValueError:
-            raise ChorosError(
-                f"--height takes metres (1.82) or PERSON=METRES (3=1.82), not {text!r}."
-            ) from None
-        if who < 1 or not 0.4 <= metres <= 2.6:
-            raise ChorosError(f"--height {text} is nobody's height; give metres, from 0.4 to 2.6.")
-        if who in heights:
-            raise ChorosError(f"--height names person {who} twice; give one height for each person.")
-        heights[who] = metres
-    return heights
-
-
 def commit() -> str:
     """The commit of a source tree, for what is written to say it; an installed package has none."""
     try:

@@ -114,10 +114,10 @@ class Edit:
 
     def _edits(self) -> list[OneEdit]:
         """Those of the list, then those of the command line as they stand there, then K and the floor."""
-        from choros.cli.arguments import heights_of
         from choros.editing import Edit as OneEdit
         from choros.editing import read_list
         from choros.editing.edits import edit_of
+        from choros.options import heights_of
 
         edits = [] if self.list_file is None else read_list(self.list_file)
         words = {

@@ -30,10 +30,11 @@ from typing import (
 from tyro.conf import arg
 
 from choros import systems
-from choros.cli.arguments import Flag, Heights, OptionalFile, heights_of
+from choros.cli.arguments import Flag, Heights, OptionalFile
 from choros.cli.eyes import detector_named, eyes_named, path_named
 from choros.devices import DTYPES, Device
 from choros.errors import ChorosError
+from choros.options import heights_of
 
 if TYPE_CHECKING:
     from choros.tracking.stream import System

@@ -16,7 +16,6 @@ from choros.cli.train_keypoints import Keypoints, LabelKeypoints
 from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions
 from choros.cli.train_pseudo_label import PseudoLabel
 from choros.cli.train_trace import Trace
-from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.cli.progress import RunProgress
@@ -63,11 +62,6 @@ class FromMocap(RunOptions):
                 shippable_only=not self.any_licence,
                 tell=lambda clips: progress.count(clips, None, what="clips"),
             )
-            if not found:
-                raise ChorosError(
-                    f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
-                    "folder, or --any-licence to train for yourself."
-                )
             about = {
                 "licence": "Apache-2.0" if all(clip.shippable for clip in found) else "not for distribution",
                 "data": sorted({f"{clip.source} ({clip.licence})" for clip in found}),

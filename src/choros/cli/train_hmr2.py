@@ -122,11 +122,6 @@ class Hmr2(RunOptions):
 
         progress.say(f"reading {self.mocap}")
         clips, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
-        if not clips:
-            raise ChorosError(
-                f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
-                "folder, or --any-licence to train for yourself."
-            )
         marked: dict[str, People] = {}
         for name, labels, images in map(self._set, self.data):
             progress.say(f"reading {name}")
@@ -224,8 +219,6 @@ class Hmr2(RunOptions):
 
         config = Hmr2Config()
         clips, _ = learned_and_held_out(self.mocap, shippable_only=False)
-        if not clips:
-            raise ChorosError(f"{self.mocap} holds no motion capture to learn from; give another folder.")
         poses = np.concatenate([clip.body_pose for clip in clips])
         feed = Feed(
             recipe, sets, poses, PosePlausibility(poses),

@@ -97,11 +97,6 @@ class Trace(RunOptions):
 
         progress.say(f"reading {self.mocap}")
         clips, _ = learned_and_held_out(self.mocap, shippable_only=not self.any_licence)
-        if not clips:
-            raise ChorosError(
-                f"{self.mocap} holds no motion capture that weights to give away may learn from; give another "
-                "folder, or --any-licence to train for yourself."
-            )
         sets = {name: open_pseudo_labels(folder) for name, folder in map(self._set, self.data)}
 
         def tell(what: str, done: int) -> None:

@@ -273,8 +273,8 @@ def learned_and_held_out(
     """Clips to learn from and clips that `split` holds out: of a folder, or of a packed .npz, which is all to learn.
 
     What is in a folder twice counts once. ``tell`` is told how many of a folder were read so far. Raises
-    ``ChorosError`` as `load_folder` and `load_packed` do, and if test footage is among it
-    (`choros.datasets.test_footage`).
+    ``ChorosError`` as `load_folder` and `load_packed` do, if there is nothing to learn from, and if test footage is
+    among it (`choros.datasets.test_footage`).
     """
     refuse_test_footage([path])
     if path.is_file():
@@ -285,4 +285,9 @@ def learned_and_held_out(
             yield clip
             tell(count)
 
-    return split(without_duplicates(read()))
+    learned, held_out = split(without_duplicates(read()))
+    if not learned:
+        what = "that weights to give away may learn from" if shippable_only else "to learn from"
+        mend = ", or train for yourself where --any-licence is an option" if shippable_only else ""
+        raise ChorosError(f"{path} holds no motion capture {what}; give another folder{mend}.")
+    return learned, held_out

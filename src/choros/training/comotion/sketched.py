@@ -27,7 +27,6 @@ from choros.body import BodyModel
 from choros.body.gauss_newton import Points
 from choros.crops import Letterbox
 from choros.datasets.mocap import learned_and_held_out
-from choros.errors import ChorosError
 from choros.keypoints import box_of_keypoints
 from choros.skeleton import MIRROR_COCO17
 from choros.training.comotion.batch import EncodedClip
@@ -65,13 +64,8 @@ LEAST_IN_VIEW = 0.3
 
 @cache
 def motions_of(mocap: Path) -> tuple[PoseClip, ...]:
-    """The clips of a folder of motion capture that may shape published weights; read once per process.
-
-    Raises ``ChorosError`` if there are none.
-    """
+    """The clips of a folder of motion capture that may shape published weights; read once per process."""
     learned, _ = learned_and_held_out(mocap, shippable_only=True)
-    if not learned:
-        raise ChorosError(f"{mocap} holds no motion capture that may be learned from; give another folder.")
     return tuple(PoseClip.of(motion) for motion in learned)
 
 
