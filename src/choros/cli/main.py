@@ -77,6 +77,12 @@ def main(arguments: list[str] | None = None) -> None:
         why = error.strerror or type(error).__name__
         print(f"choros: {where}: {why}; check the path, its permissions and the space left.", file=sys.stderr)
         sys.exit(2)
+    except MemoryError:
+        print(
+            "choros: there is not memory enough for that; give it more, or less to do at once.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except KeyboardInterrupt as stop:
         left = "; ".join(getattr(stop, "__notes__", ())) or "what was done until now is written"
         print(f"choros: stopped; {left}.", file=sys.stderr)
