@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.body.posed import Skeleton
 from choros.clip_identity import identity_of
+from choros.errors import NotNumbers
 from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, check_same_clip, frames_if_finished
 from choros.motion import FRAME, FrameResult, Header, Motion
 from choros.motion.extras import with_extras
@@ -29,6 +30,7 @@ from choros.outputs import check_output, claimed
 from choros.run_identity import identity_of as identity_of_system
 from choros.systems import DEFAULT, load
 from choros.tracking.photo_stream import PhotoStream
+from choros.tracking.steady import Steady, encoded
 from choros.tracking.stream import BatchStream, MeasuringStream, Stream, System, cut_before
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 
@@ -125,24 +127,30 @@ def track_to_file(
                 stream.restore(state)
             else:
                 journal = MotionJournal.start(output, header)
-            n_people, statures = _follow(reader, stream, Recorder(journal, system, options), progress)
-            return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, info.notes)
+            steady = Steady(stream, hold=not options.photos)
+            n_people, statures = _follow(reader, steady, Recorder(journal, system, options), progress)
+            notes = info.notes + steady.notes()
+            return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, notes)
 
 
 def _follow(
     reader: VideoReader,
-    stream: Stream,
+    steady: Steady,
     recorder: Recorder,
     progress: Callable[[Progress], None],
 ) -> tuple[int, dict[int, tuple[float, float]]]:
     """Record the frames that the journal lacks, and finish it; returns how many were seen, and statures."""
-    journal = recorder.journal
+    journal, stream = recorder.journal, steady.stream
     done, n_resumed, saved_s = False, journal.n_frames, None
     statures: dict[int, tuple[float, float]] = {}
     with journal:
         try:
-            for frame, features in encoded_ahead(reader, stream, n_resumed):
-                rows = recorder.add(frame, stream.step(features, frame.pts_s), cut_before(stream))
+            for frame, features in encoded_ahead(reader, stream, max(n_resumed - 1, 0)):
+                if frame.index < n_resumed:  # what may have to stand in for the next
+                    steady.saw(features)
+                    continue
+                result = steady.step(features, frame.image, frame.pts_s)
+                rows = recorder.add(frame, result, cut_before(stream), lost=steady.why is not None)
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                     journal.checkpoint(stream.state())
                     saved_s = frame.pts_s
@@ -160,15 +168,18 @@ ENCODERS = 2  # frames looked at side by side; more would only wait for cores
 
 
 def encoded_ahead(reader: VideoReader, stream: Stream, skip: int = 0) -> Iterator[tuple[Frame, Any]]:
-    """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead."""
+    """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead.
+
+    Of a frame that a network gave no numbers of, that is the `NotNumbers` which says so.
+    """
     size, overlap = (stream.batch, stream.overlap) if isinstance(stream, BatchStream) else (1, 0)
 
     def encode(frames: list[Frame], before: list[Frame]) -> list[tuple[Frame, Any]]:
         images = [frame.image for frame in frames]
         if isinstance(stream, BatchStream):
-            said = stream.encode_many(images, [frame.image for frame in before])
+            said = _encoded_many(stream, images, [frame.image for frame in before])
         else:
-            said = [stream.encode(image) for image in images]
+            said = [encoded(stream, image) for image in images]
         return [pair for pair in zip(frames, said, strict=True) if pair[0].index >= skip]
 
     with ThreadPoolExecutor(ENCODERS) as pool:
@@ -183,6 +194,24 @@ def encoded_ahead(reader: VideoReader, stream: Stream, skip: int = 0) -> Iterato
         finally:
             for features in waiting:
                 features.cancel()
+
+
+def _encoded_many(
+    stream: BatchStream, images: list[NDArray[np.uint8]], before: list[NDArray[np.uint8]]
+) -> Sequence[Any]:
+    """A batch; where there are no numbers of one of its frames, frame by frame."""
+    try:
+        return stream.encode_many(images, before)
+    except NotNumbers as error:
+        if len(images) == 1:
+            return [error]
+    overlap, every = stream.overlap, [*before, *images]
+    ends = range(len(before), len(every))
+    return [
+        said
+        for end in ends
+        for said in _encoded_many(stream, [every[end]], every[max(0, end - overlap) : end] if overlap else [])
+    ]
 
 
 def _batches(
@@ -253,9 +282,12 @@ class Recorder:
         self._size, self._K = (0, 0), np.zeros((3, 3))
         self._skeleton = None if pose is None else Skeleton.of(getattr(system, "body", None))
 
-    def add(self, frame: Frame, result: FrameResult, cut_before: bool) -> NDArray[np.void]:
+    def add(
+        self, frame: Frame, result: FrameResult, cut_before: bool, lost: bool = False
+    ) -> NDArray[np.void]:
         """The next frame; returns its people, (n,) ``motion.ROW`` in camera axes.
 
+        ``lost`` says that they are not of this frame's own picture, which the motion tells as a gap.
         Raises ``ChorosError`` for what is no result of a frame (``motion.frame_result``).
         """
         result = checked(result, self._system, self.journal.n_frames)
@@ -267,6 +299,7 @@ class Recorder:
         if size != self._size:  # photographs have one each
             self._K, self._size = self._options.intrinsics(*size), size
         record = _frame_record(frame, self._K, T_world_camera, cut_before)
+        record["gap_before"] |= lost
         self.journal.append(record, with_extras(rows, result.extras))
         return result.rows
 
