@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -47,6 +47,8 @@ class Batch:
     """Hand clips to a Ray cluster (extra `ray`): auto, or its ADDRESS; all its machines must see INPUT and DIR."""
     gpus: float = 0.0
     """How much of a GPU a clip needs, for Ray: 0.25 puts four clips on one."""
+    sandbox: Flag = False
+    """Decode videos that nobody trusts in processes with few rights: memory, time, files, network."""
     json: Flag = False
     """Say everything as one JSON object a line."""
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
@@ -63,7 +65,7 @@ class Batch:
 
         limits = self._limits()
         self.tracking.check()
-        options = self.tracking.options(self.start, self.end)
+        options = replace(self.tracking.options(self.start, self.end), sandbox=self.sandbox)
         if options.K is None and options.calibration is None:
             options.intrinsics(1, 1)  # refuses an angle that no camera has, once and not for every clip
         clips = clips_of(self.inputs)

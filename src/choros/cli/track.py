@@ -48,6 +48,8 @@ class Track:
     """A list of `choros edit` for the motion in DIR: from --from on, the clip is tracked again by the mended people."""
     from_: Annotated[Seconds, arg(name="from")] = None
     """With --edits: where in the clip to begin again; what is before it stays, as mended."""
+    sandbox: Flag = False
+    """Decode INPUT, a file or folder that nobody trusts, in a process with few rights: memory, time, files, network."""
     resume: Flag = False
     """Go on where an earlier run of the same command was stopped; one with other choices is refused."""
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
@@ -92,6 +94,10 @@ class Track:
             raise ChorosError(
                 "where the camera is known, people are in the world already; leave --world out."
             )
+        if self.sandbox and (self.overlay or self.world):
+            raise ChorosError(
+                "--overlay and --world decode the video once more, without --sandbox; leave one of them out."
+            )
         written = ["motion.npz", "tracks.txt", *["overlay.mp4"] * self.overlay, *["world.npz"] * self.world]
         for name in written:
             check_output(self.output / name, self.input, *self.tracking.files())
@@ -131,6 +137,7 @@ class Track:
         from choros.track_video import track_to_file
 
         options = self.tracking.options(self.start, self.end, rate_of(self.fps), self.photos)
+        options = replace(options, sandbox=self.sandbox)
         motion_path = self.output / "motion.npz"
         with TrackProgress() as progress:
             progress.say("loading")
@@ -162,13 +169,14 @@ class Track:
         for line in mended.notes:
             print(line)
         Motion.load(motion_path).save(motion_path.with_name(BEFORE))
+        options = replace(self.tracking.options(end_s=self.end), sandbox=self.sandbox)
         about = {"mended": {"edits": [str(edit) for edit in edits], "from_s": from_s}}
         with TrackProgress() as progress:
             progress.say("loading")
             leave_cores_to_the_networks()
             done = track_again(
                 self.input, mended.motion, from_s, motion_path, self.tracking.loaded,
-                self.tracking.options(end_s=self.end), provenance=about, progress=progress.update,
+                options, provenance=about, progress=progress.update,
             )  # fmt: skip
         self._say(done, motion_path, progress)
 
