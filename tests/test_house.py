@@ -25,7 +25,7 @@ FLOORS = {
     "scenes": 3, "tracking": 3, "view": 3,
     "lifter": 4, "comotion": 4, "fourdhumans": 4, "glamr": 4, "trace": 4,
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
-    "live": 5, "retrack": 5, "systems": 5, "track_video": 5, "training": 5,
+    "encoders": 5, "live": 5, "retrack": 5, "systems": 5, "track_video": 5, "training": 5,
     "batch": 6, "evaluation": 6,
     "cli": 7, "__main__": 7,
 }  # fmt: skip

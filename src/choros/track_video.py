@@ -8,7 +8,8 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.body.posed import Skeleton
 from choros.clip_identity import identity_of
-from choros.errors import NotNumbers
+from choros.encoders import Encoders, Makes, Threads, gone
 from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, check_same_clip, frames_if_finished
 from choros.motion import FRAME, FrameResult, Header, Motion
 from choros.motion.extras import with_extras
@@ -30,7 +31,7 @@ from choros.outputs import check_output, claimed
 from choros.run_identity import identity_of as identity_of_system
 from choros.systems import DEFAULT, load
 from choros.tracking.photo_stream import PhotoStream
-from choros.tracking.steady import Steady, encoded
+from choros.tracking.steady import Steady
 from choros.tracking.stream import BatchStream, MeasuringStream, Stream, System, cut_before
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 
@@ -89,6 +90,7 @@ def track_to_file(
     provenance: dict[str, Any] | None = None,
     spool: Spool | None = None,
     called: str | None = None,
+    encoders: Makes | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tracked:
     """Track ``source`` into ``output`` (motion.npz) and ``tracks.txt`` beside it, in constant memory.
@@ -97,7 +99,8 @@ def track_to_file(
     journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped; a
     run that had come to its end is not done again. ``system`` may be what loads one, which is then called when
     ``source`` is known to be readable. ``provenance`` is what else the header is to tell of the run. A ``spool``
-    keeps what comes through a pipe. ``called`` is what the header calls the source, where that is a copy.
+    keeps what comes through a pipe. ``called`` is what the header calls the source, where that is a copy;
+    ``encoders`` makes those who look at frames, where it is not threads of this process.
     Raises ``ChorosError`` if the source cannot be read, ``output`` is the source or lies in it, another run is writing
     it, or ``resume`` finds another run there, finished or not: of another clip, system, weights, body or choice of
     options, of which it names the first.
@@ -128,7 +131,9 @@ def track_to_file(
             else:
                 journal = MotionJournal.start(output, header)
             steady = Steady(stream, hold=not options.photos)
-            n_people, statures = _follow(reader, steady, Recorder(journal, system, options), progress)
+            recorder = Recorder(journal, system, options)
+            looking = None if encoders is None else encoders(stream, K)
+            n_people, statures = _follow(reader, steady, recorder, progress, looking)
             notes = info.notes + steady.notes()
             return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, notes)
 
@@ -138,6 +143,7 @@ def _follow(
     steady: Steady,
     recorder: Recorder,
     progress: Callable[[Progress], None],
+    encoders: Encoders | None,
 ) -> tuple[int, dict[int, tuple[float, float]]]:
     """Record the frames that the journal lacks, and finish it; returns how many were seen, and statures."""
     journal, stream = recorder.journal, steady.stream
@@ -145,7 +151,7 @@ def _follow(
     statures: dict[int, tuple[float, float]] = {}
     with journal:
         try:
-            for frame, features in encoded_ahead(reader, stream, max(n_resumed - 1, 0)):
+            for frame, features in encoded_ahead(reader, stream, max(n_resumed - 1, 0), encoders):
                 if frame.index < n_resumed:  # what may have to stand in for the next
                     steady.saw(features)
                     continue
@@ -164,54 +170,35 @@ def _follow(
     return n_people, statures
 
 
-ENCODERS = 2  # frames looked at side by side; more would only wait for cores
-
-
-def encoded_ahead(reader: VideoReader, stream: Stream, skip: int = 0) -> Iterator[tuple[Frame, Any]]:
+def encoded_ahead(
+    reader: VideoReader, stream: Stream, skip: int = 0, encoders: Encoders | None = None
+) -> Iterator[tuple[Frame, Any]]:
     """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead.
 
-    Of a frame that a network gave no numbers of, that is the `NotNumbers` which says so.
+    Of a frame that a network gave no numbers of, that is the `NotNumbers` which says so. ``encoders`` look at them,
+    two threads if it is not said, and are closed at the end.
     """
     size, overlap = (stream.batch, stream.overlap) if isinstance(stream, BatchStream) else (1, 0)
+    looking, waiting = encoders or Threads(stream), deque[tuple[list[Frame], Future[Sequence[Any]]]]()
 
-    def encode(frames: list[Frame], before: list[Frame]) -> list[tuple[Frame, Any]]:
-        images = [frame.image for frame in frames]
-        if isinstance(stream, BatchStream):
-            said = _encoded_many(stream, images, [frame.image for frame in before])
-        else:
-            said = [encoded(stream, image) for image in images]
-        return [pair for pair in zip(frames, said, strict=True) if pair[0].index >= skip]
-
-    with ThreadPoolExecutor(ENCODERS) as pool:
-        waiting: deque[Future[list[tuple[Frame, Any]]]] = deque()
+    def looked_at() -> Iterator[tuple[Frame, Any]]:
+        frames, features = waiting.popleft()
         try:
-            for frames, before in _batches(reader, size, overlap, skip):
-                waiting.append(pool.submit(encode, frames, before))
-                if len(waiting) > ENCODERS:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            for features in waiting:
-                features.cancel()
+            pairs = zip(frames, features.result(), strict=True)
+        except BrokenProcessPool as error:
+            raise gone() from error
+        yield from (pair for pair in pairs if pair[0].index >= skip)
 
-
-def _encoded_many(
-    stream: BatchStream, images: list[NDArray[np.uint8]], before: list[NDArray[np.uint8]]
-) -> Sequence[Any]:
-    """A batch; where there are no numbers of one of its frames, frame by frame."""
     try:
-        return stream.encode_many(images, before)
-    except NotNumbers as error:
-        if len(images) == 1:
-            return [error]
-    overlap, every = stream.overlap, [*before, *images]
-    ends = range(len(before), len(every))
-    return [
-        said
-        for end in ends
-        for said in _encoded_many(stream, [every[end]], every[max(0, end - overlap) : end] if overlap else [])
-    ]
+        for frames, before in _batches(reader, size, overlap, skip):
+            asked = looking.look([frame.image for frame in frames], [frame.image for frame in before])
+            waiting.append((frames, asked))
+            if len(waiting) > looking.ahead:
+                yield from looked_at()
+        while waiting:
+            yield from looked_at()
+    finally:
+        looking.close()
 
 
 def _batches(
