@@ -12,7 +12,9 @@ import torch.distributed as dist
 from safetensors.torch import load_file
 
 import choros
+from choros.datasets.mocap.mocap_clip import pack
 from choros.training.loop import LoopConfig, train
+from tests.training.captured import clip
 from tests.training.test_loop import Line
 
 CONFIG = LoopConfig(steps=5, ema=0.9, clip_norm=1e9, log_every=1, checkpoint_every=2)
@@ -60,8 +62,10 @@ def test_two_processes_are_one_that_accumulates_twice_as_much(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_recipe_of_torchrun(tmp_path, captured):
+def test_the_recipe_of_torchrun(tmp_path):
     """`choros train infiller` by two processes: each draws clips of its own, the first writes."""
+    captured = tmp_path / "captured.npz"
+    pack([clip("a"), clip("b", seconds=5.0)], captured)
     environment = os.environ | {"PYTHONPATH": str(Path(choros.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     command = [
         "-m",

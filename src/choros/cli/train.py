@@ -57,11 +57,8 @@ class FromMocap(RunOptions):
         weights = RunFiles.of(output).weights
         check_output(weights, self.mocap if self.mocap.is_file() else None)
         first = leads()
-        with (
-            claimed(output) if first else nullcontext(),
-            stopping(self.minutes) as stop,
-            RunProgress(on_terminal=True) as progress,
-        ):
+        held = claimed(output) if first else nullcontext()
+        with held, stopping(self.minutes) as stop, RunProgress(on_terminal=True) as progress:
             progress.say(f"reading {self.mocap}")
             watch = self.watched(progress, stop) if first else None
             found, held_out = learned_and_held_out(

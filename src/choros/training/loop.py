@@ -193,8 +193,8 @@ def _begun(task: Task, config: LoopConfig, checkpoint: Path) -> TrainingState:
 def take_step(task: Task, state: TrainingState, config: LoopConfig, plan: StepPlan) -> dict[str, float]:
     """One step of the optimiser and of the average; gives the losses, means over all micro-batches.
 
-    Of W processes each takes ``plan.accumulate`` of them, the first process the first ones: a step is that of one process
-    which accumulates W times as many.
+    Of W processes each takes ``plan.accumulate`` of them, the first process the first ones: a step is that of one
+    process which accumulates W times as many.
     """
     for group in state.optimiser.param_groups:
         group["lr"] = plan.lr * group.get("lr_share", 1.0)
