@@ -5,8 +5,8 @@
 A film is made of coloured things that come and go, in pictures of 160 x 120, and tracked by the registered system's own
 shell with a detector that finds the things by their colour: `lifter` with its real networks behind it, `toy` with a
 stub, so that an hour of video (108,000 frames) takes minutes. Everything else is as ever: decoder, journal,
-checkpoints, tracks. Prints the process's memory, and exits with 1 if it grew by more than 64 MB after the first thousand
-frames.
+checkpoints, tracks. Prints the memory of the process; exits with 1 if it grew by more than 64 MB after the first
+thousand frames.
 """
 
 import argparse

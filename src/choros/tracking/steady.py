@@ -31,7 +31,8 @@ class Steady:
     """
 
     def __init__(self, stream: Stream, hold: bool = True) -> None:
-        self.stream, self.hold, self.why = stream, hold, None
+        self.stream, self.hold = stream, hold
+        self.why: str | None = None
         self._last: Any = None
         self._picture: NDArray[np.uint8] | None = None  # the last one, where they come by `update`
         self._poisoned: list[tuple[float, str]] = []
@@ -76,21 +77,21 @@ class Steady:
         """What ``take`` gives; None, with the stream as it was, if there are no numbers in it."""
         before, self.why = self.stream.state(), None
         if isinstance(features, NotNumbers):
-            self.why = str(features)
+            why = str(features)
         else:
             try:
                 result = take()
                 if _numbers(result, self.stream.state()):
                     return result
-                self.why = "a network answered with what is no number"
+                why = "a network answered with what is no number"
             except NotNumbers as error:
-                self.why = str(error)
+                why = str(error)
             except (ArithmeticError, ValueError, RuntimeError, IndexError, np.linalg.LinAlgError) as error:
                 if not (_OF_NUMBERS.search(str(error)) or _somewhere_none(features)):
                     raise
-                self.why = f"a network answered with what is no number ({type(error).__name__})"
+                why = f"a network answered with what is no number ({type(error).__name__})"
         self.stream.restore(before)
-        self.why = self.why.rstrip(".")
+        self.why = why.rstrip(".")
         self._poisoned.append((time_s, self.why))
         return None
 
