@@ -4,12 +4,17 @@ Shapes alone are computed there, so that full sizes cost nothing. What onnxrunti
 that ship) is not in it, nor what always runs on the CPU: lifter, pose transformer, fits, joining.
 """
 
+import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+import choros
 from choros.body import BodyModel
 from choros.comotion.network import ComotionNetwork
 from choros.fourdhumans.hmr2.config import Hmr2Config
@@ -79,3 +84,16 @@ def test_a_tensor_that_is_left_behind_is_noticed():
     network.offset = torch.zeros(2)  # no buffer, so it stays
     with pytest.raises(RuntimeError, match="device"):
         network(on_meta(1, 2)) @ network.offset
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_gpus_runs_its_path_on_a_cpu():
+    script = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
+    words = ["--device", "cpu", "--tiny", "--rounds", "1", "--people", "1", "3"]
+    environment = os.environ | {"PYTHONPATH": str(Path(choros.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, str(script), *words], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for network in ("comotion", "hmr2", "trace"):
+        assert done.stdout.count(network) == 2
