@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 
 from choros import weights
 from choros.body import BodyModel
@@ -124,3 +125,16 @@ def test_want_of_memory_is_one_sentence(monkeypatch, capsys, tmp_path):
         main(["export", str(tmp_path / "m.npz"), "--to", "csv"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("choros: there is not memory enough")
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    """Whatever order their metadata have been given in; safetensors itself writes them in any."""
+    about = {"system": "x", **{f"key {k}": f"välue {k}" for k in range(12)}}
+    tensors = {"b": torch.arange(6).reshape(2, 3), "a": torch.rand(5)}
+    for name, told in (("one", about), ("two", dict(reversed(about.items())))):
+        weights.save(tmp_path / f"{name}.safetensors", tensors, told)
+    one, two = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+    found, metadata = weights.load(tmp_path / "one.safetensors", "x")
+    assert metadata == about
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
