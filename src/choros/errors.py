@@ -9,5 +9,9 @@ class ChorosError(Exception):
     """Input, file or setting that cannot be used, with the mend in its message."""
 
 
+class NotNumbers(ChorosError):
+    """A network answered with what is no finite number; of one frame of a video, that frame is given up alone."""
+
+
 class Nobody(ChorosError):
     """A motion without people, of which there is nothing to make: a result too, with which commands exit with 0."""

@@ -28,6 +28,7 @@ from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, write_mot, write_npz
 from choros.motion.extras import told
 from choros.motion.settling import seen_spans, settle, tentative
+from choros.npz import open_npz
 from choros.outputs import atomic_write
 from choros.run_identity import difference
 
@@ -216,7 +217,7 @@ def _finished(output: Path) -> tuple[Header, int] | None:
     if folder_of(output).exists() or not output.with_name("tracks.txt").is_file():
         return None
     try:
-        with np.load(output, allow_pickle=False) as stored:
+        with open_npz(output) as stored:
             return Header.from_json(str(stored["header"])), len(stored["pts"])
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, ChorosError):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from choros.camera.plausible import checked_K
 from choros.camera.pose import Pose, checked_pose
 from choros.errors import ChorosError
 from choros.video import Spool, VideoInfo, VideoReader, open_video
+from choros.video import prefetch as prefetched
 from choros.video.opening import IMAGE_FPS, check_range, image_rate, takes_image_fps
+from choros.video.sandboxed import SandboxedReader
 from choros.video.turning import quarters_of
 
 Row = tuple[float, float, float]
@@ -43,6 +45,7 @@ class TrackOptions:
     photos: bool = False  # the pictures of a folder have nothing to do with each other; each by itself
     calibration: Calibration | None = None
     camera_pose: Pose | None = None
+    sandbox: bool = False  # decoded in a process of its own with few rights; to the same frames
     rotate: int = 0  # degrees clockwise, quarter turns, beyond what the video says of itself
 
     def __post_init__(self) -> None:
@@ -65,6 +68,9 @@ class TrackOptions:
 
         Raises ``ChorosError`` as ``open_video`` does, and for a frame rate where ``source`` has its own times.
         """
+        if self.sandbox:
+            alone = SandboxedReader(source, replace(self, sandbox=False))
+            return prefetched(alone, prefetch) if prefetch > 0 else alone
         if self.image_fps is not None and not takes_image_fps(source):
             raise ChorosError(
                 f"{source} has times of its own; a frame rate can be given for folders of pictures alone."

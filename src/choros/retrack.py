@@ -23,6 +23,7 @@ from choros.motion import Motion
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
 from choros.track_video import Progress, Recorder, Tracked, encoded_ahead, header_of
+from choros.tracking.steady import Steady
 from choros.tracking.stream import MeasuringStream, NamingStream, System, cut_before
 from choros.video import Frame, VideoReader
 
@@ -75,7 +76,12 @@ def track_again(
         again = _Again(stream, recorder, kept, from_s, int(mended.row_person.max(initial=0)))
         n_people = again.run(reader, progress)
         return Tracked(
-            output, journal.n_frames, n_people, list(reader.gaps), again.statures, reader.info.notes
+            output,
+            journal.n_frames,
+            n_people,
+            list(reader.gaps),
+            again.statures,
+            reader.info.notes + again.steady.notes(),
         )
 
 
@@ -91,6 +97,7 @@ class _Again:
 
     def __post_init__(self) -> None:
         self.statures: dict[int, tuple[float, float]] = {}
+        self.steady = Steady(self.stream)
         self._frame_of = {int(number): frame for frame, number in enumerate(self.kept.number)}
         self._votes: dict[tuple[int, int], int] = {}
 
@@ -100,8 +107,9 @@ class _Again:
         with journal:
             try:
                 for frame, features in self._frames(reader):
-                    result = self.stream.step(features, frame.pts_s)
-                    rows = self.recorder.add(frame, result, cut_before(self.stream))
+                    result = self.steady.step(features, frame.image, frame.pts_s)
+                    lost = self.steady.why is not None
+                    rows = self.recorder.add(frame, result, cut_before(self.stream), lost)
                     if isinstance(self.stream, MeasuringStream):
                         self.statures |= self.stream.statures()
                     people = int(rows["visible"].sum())
@@ -116,7 +124,7 @@ class _Again:
         named = False
         for frame, features in encoded_ahead(reader, self.stream):
             if frame.pts_s < self.from_s - 1e-9:
-                rows = self.stream.step(features, frame.pts_s).rows
+                rows = self.steady.step(features, frame.image, frame.pts_s).rows
                 if frame.pts_s >= self.from_s - VOTES_S:
                     self._vote(rows, self._frame_of.get(frame.number))
                 continue

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.body.posed import Skeleton
 from choros.clip_identity import identity_of
+from choros.encoders import Encoders, Makes, Threads, gone
 from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, check_same_clip, frames_if_finished
 from choros.motion import FRAME, FrameResult, Header, Motion
 from choros.motion.extras import with_extras
@@ -29,6 +31,7 @@ from choros.outputs import check_output, claimed
 from choros.run_identity import identity_of as identity_of_system
 from choros.systems import DEFAULT, load
 from choros.tracking.photo_stream import PhotoStream
+from choros.tracking.steady import Steady
 from choros.tracking.stream import BatchStream, MeasuringStream, Stream, System, cut_before
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
 
@@ -87,6 +90,7 @@ def track_to_file(
     provenance: dict[str, Any] | None = None,
     spool: Spool | None = None,
     called: str | None = None,
+    encoders: Makes | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tracked:
     """Track ``source`` into ``output`` (motion.npz) and ``tracks.txt`` beside it, in constant memory.
@@ -95,7 +99,8 @@ def track_to_file(
     journal stays: ``resume`` goes on from it and ends with the same bytes as a run that was never stopped; a
     run that had come to its end is not done again. ``system`` may be what loads one, which is then called when
     ``source`` is known to be readable. ``provenance`` is what else the header is to tell of the run. A ``spool``
-    keeps what comes through a pipe. ``called`` is what the header calls the source, where that is a copy.
+    keeps what comes through a pipe. ``called`` is what the header calls the source, where that is a copy;
+    ``encoders`` makes those who look at frames, where it is not threads of this process.
     Raises ``ChorosError`` if the source cannot be read, ``output`` is the source or lies in it, another run is writing
     it, or ``resume`` finds another run there, finished or not: of another clip, system, weights, body or choice of
     options, of which it names the first.
@@ -125,24 +130,33 @@ def track_to_file(
                 stream.restore(state)
             else:
                 journal = MotionJournal.start(output, header)
-            n_people, statures = _follow(reader, stream, Recorder(journal, system, options), progress)
-            return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, info.notes)
+            steady = Steady(stream, hold=not options.photos)
+            recorder = Recorder(journal, system, options)
+            looking = None if encoders is None else encoders(stream, K)
+            n_people, statures = _follow(reader, steady, recorder, progress, looking)
+            notes = info.notes + steady.notes()
+            return Tracked(output, journal.n_frames, n_people, list(reader.gaps), statures, notes)
 
 
 def _follow(
     reader: VideoReader,
-    stream: Stream,
+    steady: Steady,
     recorder: Recorder,
     progress: Callable[[Progress], None],
+    encoders: Encoders | None,
 ) -> tuple[int, dict[int, tuple[float, float]]]:
     """Record the frames that the journal lacks, and finish it; returns how many were seen, and statures."""
-    journal = recorder.journal
+    journal, stream = recorder.journal, steady.stream
     done, n_resumed, saved_s = False, journal.n_frames, None
     statures: dict[int, tuple[float, float]] = {}
     with journal:
         try:
-            for frame, features in encoded_ahead(reader, stream, n_resumed):
-                rows = recorder.add(frame, stream.step(features, frame.pts_s), cut_before(stream))
+            for frame, features in encoded_ahead(reader, stream, max(n_resumed - 1, 0), encoders):
+                if frame.index < n_resumed:  # what may have to stand in for the next
+                    steady.saw(features)
+                    continue
+                result = steady.step(features, frame.image, frame.pts_s)
+                rows = recorder.add(frame, result, cut_before(stream), lost=steady.why is not None)
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
                     journal.checkpoint(stream.state())
                     saved_s = frame.pts_s
@@ -156,33 +170,35 @@ def _follow(
     return n_people, statures
 
 
-ENCODERS = 2  # frames looked at side by side; more would only wait for cores
+def encoded_ahead(
+    reader: VideoReader, stream: Stream, skip: int = 0, encoders: Encoders | None = None
+) -> Iterator[tuple[Frame, Any]]:
+    """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead.
 
-
-def encoded_ahead(reader: VideoReader, stream: Stream, skip: int = 0) -> Iterator[tuple[Frame, Any]]:
-    """Frames after the first ``skip`` with what ``stream.encode`` says of them, in order, a few ahead."""
+    Of a frame that a network gave no numbers of, that is the `NotNumbers` which says so. ``encoders`` look at them,
+    two threads if it is not said, and are closed at the end.
+    """
     size, overlap = (stream.batch, stream.overlap) if isinstance(stream, BatchStream) else (1, 0)
+    looking, waiting = encoders or Threads(stream), deque[tuple[list[Frame], Future[Sequence[Any]]]]()
 
-    def encode(frames: list[Frame], before: list[Frame]) -> list[tuple[Frame, Any]]:
-        images = [frame.image for frame in frames]
-        if isinstance(stream, BatchStream):
-            said = stream.encode_many(images, [frame.image for frame in before])
-        else:
-            said = [stream.encode(image) for image in images]
-        return [pair for pair in zip(frames, said, strict=True) if pair[0].index >= skip]
-
-    with ThreadPoolExecutor(ENCODERS) as pool:
-        waiting: deque[Future[list[tuple[Frame, Any]]]] = deque()
+    def looked_at() -> Iterator[tuple[Frame, Any]]:
+        frames, features = waiting.popleft()
         try:
-            for frames, before in _batches(reader, size, overlap, skip):
-                waiting.append(pool.submit(encode, frames, before))
-                if len(waiting) > ENCODERS:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            for features in waiting:
-                features.cancel()
+            pairs = zip(frames, features.result(), strict=True)
+        except BrokenProcessPool as error:
+            raise gone() from error
+        yield from (pair for pair in pairs if pair[0].index >= skip)
+
+    try:
+        for frames, before in _batches(reader, size, overlap, skip):
+            asked = looking.look([frame.image for frame in frames], [frame.image for frame in before])
+            waiting.append((frames, asked))
+            if len(waiting) > looking.ahead:
+                yield from looked_at()
+        while waiting:
+            yield from looked_at()
+    finally:
+        looking.close()
 
 
 def _batches(
@@ -253,9 +269,12 @@ class Recorder:
         self._size, self._K = (0, 0), np.zeros((3, 3))
         self._skeleton = None if pose is None else Skeleton.of(getattr(system, "body", None))
 
-    def add(self, frame: Frame, result: FrameResult, cut_before: bool) -> NDArray[np.void]:
+    def add(
+        self, frame: Frame, result: FrameResult, cut_before: bool, lost: bool = False
+    ) -> NDArray[np.void]:
         """The next frame; returns its people, (n,) ``motion.ROW`` in camera axes.
 
+        ``lost`` says that they are not of this frame's own picture, which the motion tells as a gap.
         Raises ``ChorosError`` for what is no result of a frame (``motion.frame_result``).
         """
         result = checked(result, self._system, self.journal.n_frames)
@@ -267,6 +286,7 @@ class Recorder:
         if size != self._size:  # photographs have one each
             self._K, self._size = self._options.intrinsics(*size), size
         record = _frame_record(frame, self._K, T_world_camera, cut_before)
+        record["gap_before"] |= lost
         self.journal.append(record, with_extras(rows, result.extras))
         return result.rows
 

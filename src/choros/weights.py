@@ -170,7 +170,17 @@ def save(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, Any])
 
     text = {key: _written(value) for key, value in metadata.items()}
     with atomic_write(path) as file:
-        file.write(to_bytes({name: tensor.contiguous() for name, tensor in tensors.items()}, text))
+        file.write(_ordered(to_bytes({name: tensor.contiguous() for name, tensor in tensors.items()}, text)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its metadata by name, which safetensors writes in any order: same weights, same bytes."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    line = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    line += b" " * (-len(line) % 8)  # numbers begin at a multiple of eight
+    return len(line).to_bytes(8, "little") + line + content[8 + length :]
 
 
 def _written(value: Any) -> str:

@@ -174,8 +174,8 @@ def test_help_of_an_option_is_one_text():
 # Ctrl-C ---------------------------------------------------------------------------------------------------
 
 
-def interrupted(arguments, ready, **options):
-    """Ctrl-C as soon as ``ready`` is so; gives exit code and what was said."""
+def interrupted(arguments, ready, number=signal.SIGINT, **options):
+    """Ctrl-C, or another signal, as soon as ``ready`` is so; gives exit code and what was said."""
     process = subprocess.Popen(
         [*CHOROS, *map(str, arguments)],
         env=ENVIRONMENT,
@@ -186,7 +186,7 @@ def interrupted(arguments, ready, **options):
     until = time.monotonic() + 90
     while not ready() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said, error = process.communicate(timeout=60)
     return process.returncode, said.decode(), error.decode()
 
@@ -198,12 +198,15 @@ def test_ctrl_c_while_loading():
     assert error.startswith("choros: stopped") or code < 0
 
 
-def test_ctrl_c_while_tracking_leaves_what_resume_goes_on_with(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_ctrl_c_while_tracking_leaves_what_resume_goes_on_with(tmp_path, number):
     clip, out = tmp_path / "clip.mp4", tmp_path / "out"
     with VideoWriter(clip, 320, 240, Fraction(25)) as film:
         for shade in range(400):
             film.write(np.full((240, 320, 3), shade % 200, np.uint8))
-    code, said, error = interrupted(["track", clip, "-o", out], lambda: (out / "motion.npz.journal").is_dir())
+    code, said, error = interrupted(
+        ["track", clip, "-o", out], lambda: (out / "motion.npz.journal").is_dir(), number
+    )
     assert (code, said) == (130, "")
     assert error == "choros: stopped; what was done until now is written.\n"
     assert (out / "motion.npz.journal").is_dir()

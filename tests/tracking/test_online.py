@@ -6,7 +6,7 @@ import pytest
 from choros.errors import ChorosError
 from choros.tracking.online import COMMON_FIELDS, OnlineStream
 from tests.tracking.every_system import Told
-from tests.tracking.toy import ToyTracker
+from tests.tracking.toy import ToySystem, ToyTracker
 
 PICTURE = np.full((120, 160, 3), 90, np.uint8)
 LEFT, RIGHT = (10, 20, 40, 110), (100, 20, 130, 110)
@@ -73,3 +73,18 @@ def test_a_state_of_other_fields_is_refused():
     assert stream.state()["tracks"].dtype.names[: len(COMMON_FIELDS)] == tuple(n for n, _ in COMMON_FIELDS)
     with pytest.raises(ChorosError, match="other weights"):
         OnlineStream(ToyTracker(detector)).restore(stream.state())
+
+
+def test_three_hundred_at_once_are_followed_and_there_is_no_cap():
+    """A crowd in rows, found in every frame: all are shown, all keep their numbers."""
+    y, x = np.mgrid[0:12, 0:25]
+    corners = np.stack([20 + 40 * x, 20 + 60 * y], -1).reshape(-1, 2)
+    told = Told(*[(a, b, a + 20, b + 45) for a, b in corners.tolist()])
+    stream = ToySystem(told).stream()
+    image = np.full((760, 1040, 3), 90, np.uint8)
+    for i in range(4):
+        told.boxes = [(a + i, b, a + 20 + i, b + 45) for a, b in corners.tolist()]
+        rows = stream.update(image, i / 10).rows
+    assert rows["person"].tolist() == list(range(1, 301))
+    assert rows["visible"].all()
+    np.testing.assert_allclose(np.sort(rows["box_px"][:, 0]), np.sort(corners[:, 0] + 3), atol=3)

@@ -30,7 +30,7 @@ from choros.body.gauss_newton import (
 from choros.body.kinematics import rotation_matrices
 from choros.body.model import BodyModel, BodyParams
 from choros.camera import project_in_front, unproject
-from choros.errors import ChorosError
+from choros.errors import ChorosError, NotNumbers
 from choros.keypoints import keypoint_std
 from choros.rotation import rotmat_to_rotvec_unchecked
 
@@ -90,6 +90,8 @@ def fit_to_keypoints(
     betas, transl = _shapes(start), float64(start.transl)
     if len(betas) != len(keypoints_px):
         raise ChorosError(f"{len(betas)} people and keypoints of {len(keypoints_px)}; give one row for each.")
+    if not np.isfinite(transl).all():
+        raise NotNumbers("a fit begins with places of people, not with what is no number.")
     if not (transl[:, 2] > 0).all():
         raise ChorosError("a fit begins with people in front of the camera; give transl with positive z.")
     axis_angle = torch.cat([torch.as_tensor(start.global_orient), torch.as_tensor(start.body_pose)], -1)

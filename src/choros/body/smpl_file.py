@@ -16,6 +16,7 @@ from scipy import sparse
 
 from choros.body.tables import N_BETAS, N_JOINTS, BodyTables
 from choros.errors import ChorosError
+from choros.npz import open_npz
 from choros.restricted_pickle import load_pickle
 from choros.skeleton import PARENTS
 
@@ -88,7 +89,7 @@ def _read_npz(path: Path) -> Mapping[str, Any]:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > MAX_BYTES:
             raise ChorosError(f"{path}: {size >> 20} MB unpacked, more than any SMPL model; it was not read")
-        with np.load(path, allow_pickle=False) as npz:
+        with open_npz(path) as npz:
             return {key: npz[key] for key in KEYS.intersection(npz.files)}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ChorosError(f"{path}: not an npz of plain arrays ({error}); give SMPL's own file") from error

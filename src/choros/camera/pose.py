@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from choros.camera.calibration import Calibration, rows_of
 from choros.errors import ChorosError
+from choros.npz import load_npy
 
 Floats = NDArray[np.float64]
 Row = tuple[float, float, float, float]
@@ -101,7 +102,7 @@ def read_pose(path: str | Path, camera: str | None = None) -> Pose:
     T: Any = None
     try:
         if path.suffix.lower() == ".npy":
-            T = np.load(path, allow_pickle=False)
+            T = load_npy(path)
         elif path.suffix.lower() == ".json":
             said = json.loads(path.read_text(encoding="utf-8"))
             T = said.get("T_world_camera") if isinstance(said, dict) else said

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -47,6 +46,8 @@ class Batch:
     """Hand clips to a Ray cluster (extra `ray`): auto, or its ADDRESS; all its machines must see INPUT and DIR."""
     gpus: float = 0.0
     """How much of a GPU a clip needs, for Ray: 0.25 puts four clips on one."""
+    sandbox: Flag = False
+    """Decode videos that nobody trusts in processes with few rights: memory, time, files, network."""
     json: Flag = False
     """Say everything as one JSON object a line."""
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
@@ -63,13 +64,13 @@ class Batch:
 
         limits = self._limits()
         self.tracking.check()
-        options = self.tracking.options(self.start, self.end)
+        options = replace(self.tracking.options(self.start, self.end), sandbox=self.sandbox)
         if options.K is None and options.calibration is None:
             options.intrinsics(1, 1)  # refuses an angle that no camera has, once and not for every clip
         clips = clips_of(self.inputs)
         load = self.tracking.loading()
         self.output.mkdir(parents=True, exist_ok=True)
-        with claimed(self.output / "batch"), _terminated_as_interrupted():
+        with claimed(self.output / "batch"), _goes_on():
             check_same_batch(self.output, load.choices() | {"options": self._options(options)})
             job = Job(load, options, self.output.resolve())
             telling = Telling(self.json)
@@ -189,17 +190,10 @@ class Telling:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends a batch as Ctrl-C does."""
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+def _goes_on() -> Iterator[None]:
+    """Whoever stops a batch is told that it can be gone on with."""
     try:
         yield
     except KeyboardInterrupt as stop:
         stop.add_note("what was done is written, and the same command goes on")
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -27,6 +27,7 @@ from choros.cli.plot import Plot
 from choros.cli.refine import Refine
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
+from choros.cli.stopping import terminated_as_interrupted
 from choros.cli.traces import keep_out_of_home
 from choros.cli.track import Track
 from choros.cli.tracking import Tracking
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command; exits with 0, 2 for a mendable error, 130 after Ctrl-C."""
     command = None
     try:
-        with safe_output():
+        with safe_output(), terminated_as_interrupted():
             command = _parsed(sys.argv[1:] if arguments is None else arguments)
             if command is not None:
                 keep_out_of_home()
@@ -76,6 +77,12 @@ def main(arguments: list[str] | None = None) -> None:
         where = error.filename or getattr(command, "output", None) or "a file"
         why = error.strerror or type(error).__name__
         print(f"choros: {where}: {why}; check the path, its permissions and the space left.", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError:
+        print(
+            "choros: there is not memory enough for that; give it more, or less to do at once.",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except KeyboardInterrupt as stop:
         left = "; ".join(getattr(stop, "__notes__", ())) or "what was done until now is written"

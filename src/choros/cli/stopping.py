@@ -1,13 +1,14 @@
-"""Ctrl-C: training stops after the step in hand and can go on; a file that is written at once is as it was."""
+"""Ctrl-C and SIGTERM: training stops after its step and can go on; a file that is written at once is as it was."""
 
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -54,6 +55,23 @@ def stopping(minutes: float | None = None) -> Iterator[Stop]:
             signal.signal(number, handler)
     if stop.interrupted:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: what was done until then is written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Flag, OptionalFile, Rate, Seconds, rate_of
+from choros.cli.arguments import Flag, Name, OptionalFile, Rate, Seconds, rate_of
 from choros.cli.tracking import TrackingFlags, whole_tracking
 from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.cli.progress import TrackProgress
+    from choros.encoders import Makes
     from choros.track_video import Tracked
     from choros.video import Spool
+
+Encoders = Annotated[int | None, arg(metavar="NUMBER", constructor=int, help_behavior_hint="")]
 
 MOST_STATURES = 12  # lines of the summary
 BEFORE = "motion-before.npz"  # what a list of edits mended
@@ -48,6 +52,12 @@ class Track:
     """A list of `choros edit` for the motion in DIR: from --from on, the clip is tracked again by the mended people."""
     from_: Annotated[Seconds, arg(name="from")] = None
     """With --edits: where in the clip to begin again; what is before it stays, as mended."""
+    encoders: Encoders = None
+    """How many processes look at frames ahead, of one long video; what they find is put together in this one."""
+    ray: Name = None
+    """Where --encoders run: in a Ray cluster (extra `ray`), auto or its ADDRESS, instead of on this machine."""
+    sandbox: Flag = False
+    """Decode INPUT, a file or folder that nobody trusts, in a process with few rights: memory, time, files, network."""
     resume: Flag = False
     """Go on where an earlier run of the same command was stopped; one with other choices is refused."""
     tracking: TrackingFlags = field(default_factory=lambda: whole_tracking()())
@@ -92,6 +102,14 @@ class Track:
             raise ChorosError(
                 "where the camera is known, people are in the world already; leave --world out."
             )
+        if self.encoders is not None and (self.encoders < 1 or self.photos or self.edits is not None):
+            raise ChorosError("--encoders are 1 or more, of a video; leave out --photos and --edits.")
+        if self.ray is not None and self.encoders is None:
+            raise ChorosError("--ray is where --encoders run; say how many, or leave it out.")
+        if self.sandbox and (self.overlay or self.world):
+            raise ChorosError(
+                "--overlay and --world decode the video once more, without --sandbox; leave one of them out."
+            )
         written = ["motion.npz", "tracks.txt", *["overlay.mp4"] * self.overlay, *["world.npz"] * self.world]
         for name in written:
             check_output(self.output / name, self.input, *self.tracking.files())
@@ -131,6 +149,7 @@ class Track:
         from choros.track_video import track_to_file
 
         options = self.tracking.options(self.start, self.end, rate_of(self.fps), self.photos)
+        options = replace(options, sandbox=self.sandbox)
         motion_path = self.output / "motion.npz"
         with TrackProgress() as progress:
             progress.say("loading")
@@ -144,9 +163,21 @@ class Track:
                 # A finished run that was smoothed is the one to go on with where it is to be smoothed, and no other.
                 provenance={"smoothed": True} if self.resume and self.smooth and self._smoothed() else None,
                 spool=spool,
+                encoders=self._encoders(),
                 progress=progress.update,
             )
         self._say(done, motion_path, progress)
+
+    def _encoders(self) -> Makes | None:
+        from choros.encoders import OnRay, Processes
+
+        if self.encoders is None:
+            return None
+        load, count, address = self.tracking.loading(), self.encoders, self.ray
+        if address is None:
+            return lambda stream, K: Processes(load, count, K)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
+        return lambda stream, K: OnRay(load, count, K, address)
 
     def _track_again(self, list_path: Path, from_s: float) -> None:
         """From a moment on, by people as the list mends them; what was there before is kept beside it."""
@@ -162,13 +193,14 @@ class Track:
         for line in mended.notes:
             print(line)
         Motion.load(motion_path).save(motion_path.with_name(BEFORE))
+        options = replace(self.tracking.options(end_s=self.end), sandbox=self.sandbox)
         about = {"mended": {"edits": [str(edit) for edit in edits], "from_s": from_s}}
         with TrackProgress() as progress:
             progress.say("loading")
             leave_cores_to_the_networks()
             done = track_again(
                 self.input, mended.motion, from_s, motion_path, self.tracking.loaded,
-                self.tracking.options(end_s=self.end), provenance=about, progress=progress.update,
+                options, provenance=about, progress=progress.update,
             )  # fmt: skip
         self._say(done, motion_path, progress)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
@@ -13,7 +14,7 @@ from choros.cli.arguments import Flag, commit
 from choros.cli.train_comotion import Comotion
 from choros.cli.train_hmr2 import Hmr2
 from choros.cli.train_keypoints import Keypoints, LabelKeypoints
-from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions
+from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions, leads
 from choros.cli.train_pseudo_label import PseudoLabel
 from choros.cli.train_trace import Trace
 
@@ -54,9 +55,11 @@ class FromMocap(RunOptions):
         output = self.output or Path(f"{self.network}.safetensors")
         weights = RunFiles.of(output).weights
         check_output(weights, self.mocap if self.mocap.is_file() else None)
-        with claimed(output), stopping(self.minutes) as stop, RunProgress(on_terminal=True) as progress:
+        first = leads()
+        held = claimed(output) if first else nullcontext()
+        with held, stopping(self.minutes) as stop, RunProgress(on_terminal=True) as progress:
             progress.say(f"reading {self.mocap}")
-            watch = self.watched(progress, stop)
+            watch = self.watched(progress, stop) if first else None
             found, held_out = learned_and_held_out(
                 self.mocap,
                 shippable_only=not self.any_licence,
@@ -83,7 +86,8 @@ class FromMocap(RunOptions):
             if state.step == task.recipe.steps
             else f", {state.step} of {task.recipe.steps} steps; {GOES_ON}"
         )
-        print(f"{weights}: trained on {about['frames']} frames of motion{more}")
+        if first:
+            print(f"{weights}: trained on {about['frames']} frames of motion{more}")
 
     def watched(self, progress: RunProgress, stop: Stop) -> Watch | None:
         """What measures the weights on real footage; None where they are no system's."""

@@ -6,6 +6,7 @@ Every training goes on from its checkpoint with the same command, stops after th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,15 @@ class RunOptions:
         """The options among these that make the weights what they are, as they are written."""
         numbers = {"seed": self.seed, "steps": self.steps, "until": self.until}
         return " ".join(f"--{name} {value}" for name, value in numbers.items() if value is not None)
+
+
+def leads() -> bool:
+    """Whether this process writes; under ``torchrun`` it is joined with the others, on the CPU, which do not."""
+    import torch
+
+    if torch.distributed.is_torchelastic_launched() and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
+    return os.environ.get("RANK", "0") == "0"
 
 
 @dataclass(kw_only=True)

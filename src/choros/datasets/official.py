@@ -7,6 +7,7 @@ so that a missing or malformed file always gives one error that names the file a
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -131,7 +132,7 @@ class Official:
 def _plain_array(file: BinaryIO, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The numbers after an .npy's header; a file shorter than it claims raises before memory is taken."""
     raw = file.read()
-    count = int(np.prod(shape, dtype=np.int64))
-    if len(raw) < count * dtype.itemsize:
+    count = math.prod(shape)
+    if min(shape, default=0) < 0 or len(raw) < count * dtype.itemsize:
         raise ValueError(f"{len(raw)} bytes for an array of {shape}")
     return np.frombuffer(raw, dtype, count).reshape(shape, order="F" if fortran else "C")

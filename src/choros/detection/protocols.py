@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from choros.errors import ChorosError
+from choros.errors import ChorosError, NotNumbers
 
 
 @runtime_checkable
@@ -104,7 +104,7 @@ def checked_detections(detector: Detector, image: np.ndarray) -> tuple[np.ndarra
             f"{who} must return boxes (n, 4) and scores (n,), but returned {boxes.shape} and {scores.shape}."
         )
     if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-        raise ChorosError(f"{who} returned a box or score that is not a finite number.")
+        raise NotNumbers(f"{who} returned a box or score that is not a finite number.")
     if (boxes[:, 2:] <= boxes[:, :2]).any():
         raise ChorosError(f"{who} returned a box without area; boxes are x_min, y_min, x_max, y_max.")
     if ((scores < 0) | (scores > 1)).any():
@@ -124,7 +124,7 @@ def checked_keypoints(estimator: KeypointEstimator, image: np.ndarray, boxes_px:
     if keypoints.shape != (len(boxes_px), 17, 3):
         raise ChorosError(f"{who} must return ({len(boxes_px)}, 17, 3), but returned {keypoints.shape}.")
     if not np.isfinite(keypoints).all():
-        raise ChorosError(
+        raise NotNumbers(
             f"{who} returned a keypoint that is not a finite number; give unseen ones confidence 0."
         )
     if ((keypoints[..., 2] < 0) | (keypoints[..., 2] > 1)).any():

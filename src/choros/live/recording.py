@@ -24,6 +24,7 @@ from choros.motion import Header
 from choros.options import TrackOptions
 from choros.outputs import check_output, claimed
 from choros.track_video import Recorder, header_of
+from choros.tracking.steady import Steady
 from choros.tracking.stream import System, cut_before
 from choros.video import VideoInfo
 
@@ -90,6 +91,7 @@ def _record(
         about = (provenance or {}) | {"live": True}
         header = header_of(camera.info, camera.name, system, K, options, about)
         stream = system.stream(K)
+        steady = Steady(stream)
         first = last = None
         saved_s, n_people = -math.inf, 0
         with MotionJournal.start(output, header) as journal:
@@ -98,8 +100,8 @@ def _record(
                 while not camera.over:
                     rows, frame = None, camera.take(REPORT_S)
                     if frame is not None:
-                        result = stream.update(frame.image, frame.pts_s)
-                        rows = recorder.add(frame, result, cut_before(stream))
+                        result = steady.update(frame.image, frame.pts_s)
+                        rows = recorder.add(frame, result, cut_before(stream), lost=steady.why is not None)
                         latencies_s.append(time.monotonic() - frame.arrived_s)
                         n_people = int(rows["visible"].sum())
                         first, last = first or frame, frame

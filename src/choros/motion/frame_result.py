@@ -13,6 +13,9 @@ from choros.errors import ChorosError
 from choros.motion.extras import what_is_wrong
 from choros.motion.tables import ROW
 
+#: The columns of ``ROW`` that hold real numbers, which are always finite.
+FLOATS = tuple(name for name in ROW.names or () if np.issubdtype(ROW[name].base, np.inexact))
+
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
 

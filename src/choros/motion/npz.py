@@ -13,6 +13,7 @@ from choros.errors import ChorosError
 from choros.motion.extras import PREFIX, with_extras
 from choros.motion.header import Header
 from choros.motion.tables import CHUNK, FRAME, ROW, SINCE_2, Table
+from choros.npz import open_npz
 from choros.outputs import atomic_write
 
 
@@ -31,7 +32,7 @@ def read_npz(path: Path) -> tuple[Header, NDArray[np.void], NDArray[np.void]]:
     try:
         if not zipfile.is_zipfile(path):
             raise ChorosError("it is no npz archive")
-        with np.load(path, allow_pickle=False) as stored:
+        with open_npz(path) as stored:
             header = Header.from_json(str(stored["header"]))
             frames = _table(FRAME, stored, len(stored["pts"]))
             if "number" not in stored:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 import torch.distributed as dist
@@ -14,6 +14,20 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def world() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def average_losses(losses: Mapping[str, float], device: torch.device) -> dict[str, float]:
+    """Their means over all processes, which have the same losses by name."""
+    if not dist.is_initialized():
+        return dict(losses)
+    flat = torch.tensor([losses[name] for name in sorted(losses)], dtype=torch.float64, device=device)
+    dist.all_reduce(flat)
+    return dict(zip(sorted(losses), (flat / world()).tolist(), strict=True))
+
+
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """The mean over all processes; a parameter that this one did not use counts with zero."""
     if not dist.is_initialized():
@@ -22,7 +36,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
     flat = nn.utils.parameters_to_vector(gradients)
     dist.all_reduce(flat)
-    flat /= dist.get_world_size()
+    flat /= world()
     for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
         parameter.grad = part.view_as(parameter)
 

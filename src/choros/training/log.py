@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from choros.errors import ChorosError
+from choros.outputs import atomic_write
 
 
 class Log:
@@ -24,7 +25,8 @@ class Log:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = path.read_text().splitlines(keepends=True) if path.exists() and step else []
-        path.write_text("".join(line for line in lines if _step_of(line) <= step))
+        with atomic_write(path) as file:
+            file.write("".join(line for line in lines if _step_of(line) <= step).encode())
         self._parts: list[Mapping[str, float]] = []
         board = path.parent / "tensorboard" if path.name == "log.jsonl" else path.with_suffix(".tensorboard")
         self._board: Any = check_tensorboard()(str(board), purge_step=step) if tensorboard else None

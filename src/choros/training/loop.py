@@ -24,11 +24,13 @@ from choros import weights
 from choros.errors import ChorosError
 from choros.seeding import seeded
 from choros.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
-from choros.training.distributed import anyone, average_gradients, rank
+from choros.training.distributed import anyone, average_gradients, average_losses, rank
 from choros.training.log import Log
 
 #: Is told of every step, and of what was measured.
 Report = Callable[[dict[str, Any]], None]
+
+PART_SEED = 1_000_000_007_003  # between what micro-batches of a step draw from torch's generators
 
 #: Is told, in a few words, what is being done before the first step.
 Tell = Callable[[str], None]
@@ -71,7 +73,7 @@ class Task(ABC):
 
     @abstractmethod
     def batch(self, step: int, part: int) -> Any:
-        """Micro-batch ``part`` of that step; follows from these two and the run's seed."""
+        """Micro-batch ``part`` of that step, of all processes; follows from these two and the run's seed."""
 
     @abstractmethod
     def predict(self, batch: Any) -> Any:
@@ -189,14 +191,18 @@ def _begun(task: Task, config: LoopConfig, checkpoint: Path) -> TrainingState:
 
 
 def take_step(task: Task, state: TrainingState, config: LoopConfig, plan: StepPlan) -> dict[str, float]:
-    """One step of the optimiser and of the average; gives the losses, means over this process's micro-batches."""
+    """One step of the optimiser and of the average; gives the losses, means over all micro-batches.
+
+    Of W processes each takes ``plan.accumulate`` of them, the first process the first ones: a step is that of one
+    process which accumulates W times as many.
+    """
     for group in state.optimiser.param_groups:
         group["lr"] = plan.lr * group.get("lr_share", 1.0)
     state.optimiser.zero_grad(set_to_none=True)
     device = next(state.network.parameters()).device
     losses: dict[str, float] = {}
-    with seeded(config.seed * 1_000_003 + state.step, device):
-        for part in range(plan.accumulate):
+    for part in range(rank() * plan.accumulate, (rank() + 1) * plan.accumulate):
+        with seeded(config.seed * 1_000_003 + state.step + PART_SEED * part, device):
             batch = task.batch(state.step, part)
             with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
                 predicted = task.predict(batch)
@@ -206,6 +212,7 @@ def take_step(task: Task, state: TrainingState, config: LoopConfig, plan: StepPl
                 losses[name] = losses.get(name, 0.0) + value.item() / plan.accumulate
     learning = [p for p in state.network.parameters() if p.requires_grad]
     average_gradients(learning)
+    losses = average_losses(losses, device)
     norm = nn.utils.clip_grad_norm_(learning, config.clip_norm)
     if norm.isfinite():  # else a step that would spoil the run is left out, and its loss tells
         state.optimiser.step()

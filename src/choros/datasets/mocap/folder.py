@@ -31,6 +31,7 @@ from choros.datasets.mocap.retarget import nearest_axis, retarget
 from choros.datasets.mocap.source_motion import SourceMotion
 from choros.datasets.test_footage import refuse_test_footage
 from choros.errors import ChorosError
+from choros.npz import open_npz
 from choros.rotation import rotmat_between
 
 #: Source -> licence of its clips, and whether weights trained on them may be published.
@@ -244,7 +245,7 @@ def _asf_of(entry: _Entry, entries: list[_Entry]) -> _Entry:
 
 def _bandai_motions(path: Path) -> Iterator[SourceMotion]:
     """Clips of the Bandai-Namco set packed as arrays: Euler angles and the places of root and hips."""
-    with np.load(path, allow_pickle=False) as file:
+    with open_npz(path) as file:
         meta = json.loads(file["meta"].tobytes())
         for name, about in meta["clips"].items():
             skeleton = meta["skeletons"][about["skeleton"]]

@@ -10,6 +10,7 @@ import numpy as np
 
 from choros.errors import ChorosError
 from choros.motion.resampling import frames_around
+from choros.npz import open_npz
 from choros.rotation import rotmat_geodesic_distance, rotvec_slerp, rotvec_to_rotmat
 from choros.skeleton import JOINT_NAMES, MIRROR_JOINTS
 
@@ -209,7 +210,7 @@ def load_packed(path: Path) -> list[MocapClip]:
         ChorosError: the file is missing or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_npz(path) as file:
             data = {key: file[key] for key in file.files}
         bounds = list(zip(data["starts"][:-1], data["starts"][1:], strict=True))
         return [

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from choros._version import __version__
 from choros.errors import ChorosError
 from choros.motion import FRAME, ROW, Header, Motion
+from choros.npz import open_npz
 from choros.outputs import atomic_write
 
 Floats = NDArray[np.float64]
@@ -74,7 +75,7 @@ class SceneTruth:
     def load(cls, path: str | Path) -> SceneTruth:
         """What ``save`` wrote. Raises ChorosError if the file is missing or something else."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with open_npz(path) as stored:
                 return cls(**{f.name: stored[f.name] for f in fields(cls)})
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ChorosError(

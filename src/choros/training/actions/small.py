@@ -62,7 +62,9 @@ class SmallActionTask(MocapTask):
 
     def batch(self, step: int, part: int) -> ActionBatch:
         """Windows of takes."""
-        return self._drawn(self.windows, self.recipe.batch, np.random.default_rng([self.recipe.seed, step]))
+        return self._drawn(
+            self.windows, self.recipe.batch, np.random.default_rng([self.recipe.seed, step, part])
+        )
 
     def predict(self, batch: ActionBatch) -> ActionAnswers:
         """What everyone does."""

@@ -89,7 +89,8 @@ class ComotionTask(Task):
     def batch(self, step: int, part: int) -> Batch:
         """Clips of the step's stage; of each process its own."""
         number, first = self.recipe.stage_at(step)
-        drawn = (step - first) * self.recipe.stages[number].accumulate + part
+        accumulate = self.recipe.stages[number].accumulate
+        drawn = (step - first) * accumulate + part % accumulate  # of this process's own clips
         if self._feed is None or (self._feed.stage, self._feed.drawn) != (number, drawn):
             self.close()
             self._feed = Feed(self.recipe, number, self.network, self.options, rank(), drawn)

@@ -13,6 +13,7 @@ from typing import Any
 
 from choros.datasets.test_footage import refuse_test_footage
 from choros.errors import ChorosError
+from choros.outputs import atomic_write
 from choros.training import loop
 from choros.training.comotion.feed import Options
 from choros.training.comotion.recipe import Recipe
@@ -77,4 +78,5 @@ def _same_run(task: ComotionTask) -> None:
             f"{files.weights.parent} holds a run that was begun with other options, or by another version of choros "
             f"({path} tells which); give the same, or another output."
         )
-    path.write_text(text)
+    with atomic_write(path) as file:
+        file.write(text.encode())

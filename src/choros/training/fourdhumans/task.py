@@ -20,7 +20,6 @@ from choros.fourdhumans.hmr2.config import Hmr2Config
 from choros.fourdhumans.hmr2.decoder import CropBodies
 from choros.fourdhumans.hmr2.network import SYSTEM, Hmr2Network
 from choros.seeding import seeded
-from choros.training.distributed import rank
 from choros.training.fourdhumans.discriminator import PoseDiscriminator
 from choros.training.fourdhumans.feed import Batch, Feed
 from choros.training.fourdhumans.keypoints44 import points44
@@ -87,8 +86,8 @@ class Hmr2Task(Task):
         return StepPlan(self.recipe.lr, self.recipe.accumulate)
 
     def batch(self, step: int, part: int) -> Batch:
-        """Crops of people, and captured bodies; of each process its own."""
-        return self.feed.draw([self.seed, step, part, rank()]).to(self._device)
+        """Crops of people, and captured bodies."""
+        return self.feed.draw([self.seed, step, part]).to(self._device)
 
     def predict(self, batch: Batch) -> CropBodies:
         """The bodies in the crops."""

@@ -53,7 +53,7 @@ class InfillerTask(MocapTask):
 
     def batch(self, step: int, part: int) -> GappedPoses:
         """Windows of motion with gaps."""
-        rng = np.random.default_rng([self.recipe.seed, step])
+        rng = np.random.default_rng([self.recipe.seed, step, part])
         return gapped(self._tracks, self.config, self.recipe.batch, self.recipe.noise, rng)
 
     def predict(self, batch: GappedPoses) -> Reconstruction:
@@ -119,7 +119,7 @@ class TrajectoryTask(MocapTask):
 
     def batch(self, step: int, part: int) -> WalkBatch:
         """Stretches of walks, of one length."""
-        rng = np.random.default_rng([self.recipe.seed, step])
+        rng = np.random.default_rng([self.recipe.seed, step, part])
         frames = int(rng.choice(self.recipe.frames))
         return stretches(self._walks, self.recipe.batch, frames, self.recipe.noise_m, rng)
 

@@ -58,9 +58,11 @@ def as_captured(config: ClipConfig) -> ClipConfig:
     return replace(config, variety=NOTHING_MIXED, cut_off_rate=0, rolled_rate=0, tilt_rad=(0.1, 1.0))
 
 
-def sample(clips: Sequence[PoseClip], points: Points, config: ClipConfig, seed: int, step: int) -> Batch:
-    """The batch of ``step``."""
-    rng = np.random.default_rng([seed, step])
+def sample(
+    clips: Sequence[PoseClip], points: Points, config: ClipConfig, seed: int, step: int, part: int = 0
+) -> Batch:
+    """Micro-batch ``part`` of ``step``."""
+    rng = np.random.default_rng([seed, step, part])
     B, T = config.batch, config.frames
     strides = rng.choice(config.strides, B)
     rotations, transl = poses(rng, clips, B, T, strides, config.variety)

@@ -60,7 +60,7 @@ class LifterTask(MocapTask):
 
     def batch(self, step: int, part: int) -> LifterBatch:
         """Clips as a noisy network would report them."""
-        return self._batch_of(sample(self.clips, self.points, self.data, self.recipe.seed, step))
+        return self._batch_of(sample(self.clips, self.points, self.data, self.recipe.seed, step, part))
 
     def _batch_of(self, made: Batch) -> LifterBatch:
         B, T = made.dt_s.shape

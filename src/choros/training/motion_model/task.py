@@ -72,7 +72,7 @@ class MotionModelTask(MocapTask):
 
     def batch(self, step: int, part: int) -> FlowBatch:
         """Windows by their chance, their pasts a little off and now and then not told."""
-        rng, recipe = np.random.default_rng([self.recipe.seed, step]), self.recipe
+        rng, recipe = np.random.default_rng([self.recipe.seed, step, part]), self.recipe
         drawn = torch.from_numpy(rng.choice(len(self._codes), recipe.batch, p=self._chance))
         return self._begun(self._codes[drawn], self._pasts[drawn], rng)
 

@@ -37,7 +37,7 @@ class PoseTransformerTask(MocapTask):
 
     def batch(self, step: int, part: int) -> TrackBatch:
         """Windows of tracks with what tracking loses."""
-        return batch_of(self._tracks, self.recipe, np.random.default_rng([self.recipe.seed, step]))
+        return batch_of(self._tracks, self.recipe, np.random.default_rng([self.recipe.seed, step, part]))
 
     def predict(self, batch: TrackBatch) -> Tensor:
         """Tokens of the instants that are asked for."""

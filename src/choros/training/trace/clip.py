@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from choros.backbones.trunk import COARSEST_PX, ImageTrunk
 from choros.errors import ChorosError
+from choros.npz import open_npz
 from choros.outputs import atomic_write
 from choros.trace.flow import flow_picture, light_flow
 from choros.training.comotion.labelled_clip import LabelledClip
@@ -93,7 +94,7 @@ def save_clip(path: Path, clip: TraceClip) -> None:
 def load_clip(path: Path) -> TraceClip:
     """What `save_clip` wrote. Raises `ChorosError` if it is something else."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open_npz(path) as stored:
             kept = {name: stored[name] for name in stored.files}
         about: dict[str, Any] = {f.name: kept[f"labels.{f.name}"] for f in fields(LabelledClip)}
         about["content_px"] = tuple(int(side) for side in about["content_px"])

@@ -53,9 +53,9 @@ class Loner:
     config: TraceConfig
     recipe: LoneRecipe = field(default_factory=LoneRecipe)
 
-    def draw(self, seed: int, step: int) -> LonePeople:
+    def draw(self, seed: int, step: int, part: int = 0) -> LonePeople:
         """Those of a step."""
-        rng, recipe, config = np.random.default_rng([seed, step, 11]), self.recipe, self.config
+        rng, recipe, config = np.random.default_rng([seed, step, 11, part]), self.recipe, self.config
         fov = float(log_uniform(rng, recipe.field_of_view_deg, 1)[0])
         how = ClipConfig(
             batch=recipe.people // 2, frames=2, field_of_view_deg=(fov, fov), height_share=recipe.height_share

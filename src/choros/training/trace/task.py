@@ -95,13 +95,13 @@ class TraceTask(Task):
     def batch(self, step: int, part: int) -> StepBatch:
         """Clips as chance has it, and lone people; follows from the seed and the step."""
         recipe, config = self.recipe, self.config
-        lone = self._loner.draw(recipe.seed, step)
+        lone = self._loner.draw(recipe.seed, step, part)
         if step < min(recipe.lone_steps, recipe.steps // 2):
             return StepBatch(None, lone)
         rng = np.random.default_rng([recipe.seed, step, part, 5])
         n_sketched, n_kept = recipe.clips
         kept = [some for some in (self.lessons.films, self.lessons.footage) if some]
-        clips = [self._sketch(step * n_sketched + number) for number in range(n_sketched)]
+        clips = [self._sketch((step + part * recipe.steps) * n_sketched + k) for k in range(n_sketched)]
         for number in range(n_kept if kept else 0):
             some = kept[(step + number) % len(kept)]
             clips.append(some_frames(some[int(rng.integers(len(some)))], recipe.frames, rng))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.fourdhumans.hmr2.small.config import N_FEATURES, N_POINTS
+from choros.npz import open_npz
 from choros.outputs import atomic_write
 
 Singles = NDArray[np.float32]
@@ -90,7 +91,7 @@ def _kept(path: Path, make: Callable[[], Seen]) -> Seen:
             np.savez(file, **made._asdict())
         return made
     try:
-        with np.load(path, allow_pickle=False) as npz:
+        with open_npz(path) as npz:
             found = Seen(*(npz[name] for name in Seen._fields))
         if found.features.shape[1:] != (N_POINTS, N_FEATURES):
             raise ValueError(f"features {found.features.shape}")
