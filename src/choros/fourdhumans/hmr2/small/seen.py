@@ -15,10 +15,13 @@ from choros.fourdhumans.hmr2.small.config import CROP, LIMBS, N_HEATMAPS
 
 
 class CropEyes:
-    """The frozen trunk, all crops of a batch in one run; may be used from several threads."""
+    """The frozen trunk, all crops of a batch in one run; may be used from several threads.
 
-    def __init__(self) -> None:
-        self._trunk = FrozenMoveNet(MoveNetTrunk.pretrained())
+    It may be ``rounded``, as of `FrozenMoveNet`.
+    """
+
+    def __init__(self, rounded: bool = False) -> None:
+        self._trunk = FrozenMoveNet(MoveNetTrunk.pretrained(), rounded)
 
     def __call__(self, crops: NDArray[np.uint8], keypoints_px: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, ``N_POINTS``, ``N_FEATURES``) and which of them are seen, (B, ``N_POINTS``).
