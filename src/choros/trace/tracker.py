@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
-from choros.body.pose_prior import shipped_pose_prior
+from choros.body.onto_keypoints import KeypointFitRules
 from choros.camera_motion.background import BackgroundRules
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
@@ -23,14 +23,15 @@ from choros.rotation import rotmat_to_rotvec
 from choros.trace.cameras import camera_of, transl_of
 from choros.trace.centres import CentreRules, find_centres
 from choros.trace.encoders import EncodedFrame, FrameEncoder
-from choros.trace.keypoint_fit import TraceFitRules, put_on_keypoints
 from choros.trace.memory import MemoryRules, similarities, subjects_among
 from choros.trace.network import TraceNetwork
 from choros.trace.people import PeopleRules, SeenPeople, believable, busy_boxes, nobody, seen_people
 from choros.trace.propagation import TraceState
+from choros.trace.tracked_fit import fit_people
 from choros.trace.tracks import FIELDS, boxes_of, remember_boxes
 from choros.trace.world import LEVEL, WorldRules, camera_from_people, camera_step, mean_turn
 from choros.tracking.appearance import Colours, alikeness, remember
+from choros.tracking.fitted import turn_fitted
 from choros.tracking.lifecycle import LifeRules
 from choros.tracking.online import Affinity, Flags, Indices, Moment, OnlineTracker, Tracks, Verdict, seen_as
 from choros.video.cuts import CutRules
@@ -56,7 +57,7 @@ class TrackerConfig:
     )
     subjects: int | None = None  # paper: those of the first frame and nobody else; None: everyone
     remembers: bool = True  # False: the ablation without the memory unit
-    fit: TraceFitRules | None = field(default_factory=TraceFitRules)  # ours; None: as the maps say
+    fit: KeypointFitRules | None = field(default_factory=KeypointFitRules)  # ours; None: as the maps say
     coast_s: float = 0.4  # ours: who is hidden goes on as before for about so long
     velocity_memory_s: float = 0.3
     shape_memory_s: float = 2.0  # ours: shapes are means of what is seen
@@ -159,6 +160,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
             for name in ("pelvis", "told", "velocity"):
                 tracks[name] = tracks[name] @ moment.turn.T
             tracks["rotations"][:, 0] = moment.turn @ tracks["rotations"][:, 0]
+            turn_fitted(tracks, moment.turn)
         tracks["pelvis"][:, 2] = np.maximum(tracks["pelvis"][:, 2], config.nearest_m)
 
     def affinity(self, tracks: Tracks, moment: Moment[FrameDetections]) -> Affinity:
@@ -201,6 +203,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         born: Tracks,
     ) -> None:
         """The new are as they are seen; a doubtful one where somebody is already must last (`LifeRules`)."""
+        born["fitted_s"] = -np.inf
         self._see(born, np.arange(len(born)), new, moment, first=True)
         boxes_px = _people(moment).boxes_px[new]
         overlap = box_iou(boxes_px, boxes_of(tracks, moment.K)).max(-1, initial=0)
@@ -282,18 +285,10 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         some = tracks[which]
         share = 1.0 if first else 1 - np.exp(-moment.dt_s / config.shape_memory_s)
         some["betas"] += share * (people.betas - some["betas"])
+        some["told"] = people.pelvis
         rotations, pelvis = people.rotations, people.pelvis
-        some["told"] = pelvis
         if config.fit is not None:
-            begun = pelvis
-            if (
-                not first
-            ):  # the fit goes on from the last distance, which tells more than one look at the maps
-                begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], config.nearest_m))[:, None]
-            rotations, pelvis = put_on_keypoints(
-                self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
-                config.fit,
-            )  # fmt: skip
+            rotations, pelvis = fit_people(some, people, self._body, moment.K, moment.time_s, config.fit)
         if first:
             some["last_cam"], some["last_told"] = pelvis, people.pelvis
             some["first_cam"] = self._in_first_camera(pelvis, moment)
