@@ -16,6 +16,8 @@ class TraceOptions:
     """Image features in eight bits, a little less exact; on the CPU alone."""
     fit_keypoints: bool = True
     """Poses from the maps alone, as in the paper, nobody put on the keypoints that the same look shows of them."""
+    detect_boxes: bool = True
+    """The map of centres alone finds people, as in the paper, and no person detector beside it."""
     memory: bool = True
     """Nobody is remembered who is not seen: the paper's ablation."""
     subjects: int | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,16 @@ from choros.tracking.fitted import before_of, remember_fit
 from choros.tracking.online import Tracks
 
 Floats = NDArray[np.floating]
+
+
+#: Fewer than CoMotion's, for the fit goes on from the last: 20 people then cost little more than one.
+FIT_STEPS = 5
+
+
+def fit_rules() -> KeypointFitRules:
+    """CoMotion's rules, with `FIT_STEPS`."""
+    rules = KeypointFitRules()
+    return replace(rules, fit=replace(rules.fit, fit=replace(rules.fit.fit, steps=FIT_STEPS)))
 
 
 def fit_people(

@@ -41,8 +41,13 @@ def told(batch):
     people, world = batch.people, batch.world
     none = torch.zeros(len(people.camera), 3)
     return PeopleAnswers(
-        rotmat_to_interleaved(people.rotations), people.betas.clone(), people.camera, none, rotmat_to_interleaved(world.root), none
-    )  # fmt: skip
+        rotmat_to_interleaved(people.rotations),
+        people.betas.clone(),
+        people.camera,
+        none,
+        rotmat_to_interleaved(world.root),
+        none,
+    )
 
 
 def test_the_truth_lies_on_itself_in_the_first_view(told, batch, body):

@@ -94,7 +94,7 @@ def place_error(camera: Tensor, truth: PersonTargets) -> Tensor:
 def motion_terms(
     answers: PeopleAnswers, batch: TraceBatch, body: BodyModel, config: TraceConfig
 ) -> dict[str, Tensor]:
-    """Of how people and the camera moved since the last frame, in the picture and in the world; and of lasting shape."""
+    """Of how people and the camera moved since the last frame, in the picture and in the world; and of their shapes."""
     world = batch.world
     drift = shape_drift(answers.betas, world.track)
     terms = {
@@ -125,7 +125,7 @@ def first_view_error(
 ) -> Tensor:
     """How far joints in the world are from the true ones, both as the first camera would see them, square's side 2.
 
-    Poses, shapes and turns learn nothing by it, as in the release: only the ``place`` (N, 3) m in the first camera does.
+    Poses, shapes and turns learn nothing by it (release), but the ``place`` (N, 3) m in the first camera alone.
     """
     people, world, half = batch.people, batch.world, config.image_size_px / 2
     rotations = interleaved_to_rotmat(answers.pose6d.detach())
