@@ -22,6 +22,7 @@ def world(
     video: str | Path | None = None,
     *,
     camera: str | Path = "auto",
+    begin: str | None = None,
     seed: int = 0,
     keep_visible: bool = True,
     body: BodyModel | str | Path | None = None,
@@ -35,7 +36,8 @@ def world(
     >>> world = choros.world(choros.track("clip.mp4"), "clip.mp4")
 
     ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
-    ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``seed`` 0 fills
+    ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``begin`` names
+    the system that the motion is of, if the camera's path is to begin as that told it. ``seed`` 0 fills
     gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
     said anew also where people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion
     was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its
@@ -54,6 +56,11 @@ def world(
         raise ChorosError(
             f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
         )
+    if begin is not None and begin != motion.header.system:
+        raise ChorosError(
+            f"{motion.header.source or 'this motion'} was tracked by {motion.header.system or 'no system'} and not by "
+            f"{begin}; track it with --system {begin}, or name the system that it is of."
+        )
     place = Device(device).torch_device()  # refused before the background is followed, as are files
     networks = (
         None if infiller is None else load_infiller(infiller).to(place),
@@ -68,7 +75,7 @@ def world(
     moves = camera if given is None else "auto"
     return world_of(
         motion,
-        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible, device=device),  # type: ignore[arg-type]
+        WorldOptions(moves, begin is not None, seed, keep_visible, device=device),  # type: ignore[arg-type]
         *networks,
         evidence=evidence,
         given=given,
