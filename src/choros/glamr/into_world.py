@@ -56,11 +56,7 @@ def world(
         raise ChorosError(
             f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
         )
-    if begin is not None and begin != motion.header.system:
-        raise ChorosError(
-            f"{motion.header.source or 'this motion'} was tracked by {motion.header.system or 'no system'} and not by "
-            f"{begin}; track it with --system {begin}, or name the system that it is of."
-        )
+    _check_system(motion, begin)
     place = Device(device).torch_device()  # refused before the background is followed, as are files
     networks = (
         None if infiller is None else load_infiller(infiller).to(place),
@@ -83,6 +79,15 @@ def world(
         body=model,
         report=report,
     )
+
+
+def _check_system(motion: Motion, begin: str | None) -> None:
+    """Raises ``ChorosError`` of a motion that is not of the system ``begin``, if that is named."""
+    if begin is not None and begin != motion.header.system:
+        raise ChorosError(
+            f"{motion.header.source or 'this motion'} was tracked by {motion.header.system or 'no system'} and not by "
+            f"{begin}; track it with --system {begin}, or name the system that it is of."
+        )
 
 
 def solved_camera(camera: str | Path) -> CameraPath | None:

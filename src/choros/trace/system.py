@@ -37,8 +37,8 @@ class Trace:
 
     ``body_path`` is a user's SMPL file, None the open body; ``weights_path`` what `TraceNetwork.save` wrote, or the
     folder of its authors' three files or one of these, None the weights that ship; ``fast`` lets the trunk round;
-    ``threads`` as of `systems.load`. The authors' need a body: "open" is the embedded one. Raises `ChorosError` where
-    one of the files is missing or unfit.
+    without ``gru`` features carry nothing over (ablation); ``threads`` as of `systems.load`. The authors' need a body:
+    "open" is the embedded one. Raises `ChorosError` where one of the files is missing or unfit.
     """
 
     name = "trace"
@@ -48,6 +48,7 @@ class Trace:
         config: TrackerConfig | None = None,
         *,
         fast: bool = False,
+        gru: bool = True,
         body_path: str | Path | None = None,
         weights_path: str | Path | None = None,
         device: Device = CPU,
@@ -67,6 +68,9 @@ class Trace:
         self._detector: Detector | None = None
         if self.config.boxes is not None and not isinstance(self.encoder, BackboneEncoder):
             self._detector = NanoDet(DETECTOR_PX, LEAST_SCORE, device=device, rounded=True)
+        self._gru = gru
+        if not gru:
+            self.network = self.network.without_memory()
         body = BodyModel.load() if body_path is None else BodyModel.load(body_path)
         self.body = body if place == body.device else deepcopy(body).to(place)
         self.network = self.network.to(place).eval()
@@ -82,6 +86,7 @@ class Trace:
         if config.boxes is None:
             plain = replace(plain, boxes=None)
         flags = {"fast": self._fast, "pixels_alone": config.fit is None, "forgets": not config.remembers}
+        flags["no_gru"] = not self._gru
         detector = {} if self._detector is None else {"detector": part_identity(self._detector)}
         return {"options": flags | changed(config, plain), **self._files, **self._place, **detector}
 
@@ -126,7 +131,7 @@ def as_released(config: TrackerConfig) -> TrackerConfig:
 
 def make(options: TraceOptions, *, device: Device, threads: int | None) -> Trace:
     """The system with what a user chose; for the registry."""
-    config = replace(TrackerConfig(), subjects=options.subjects)
+    config = replace(TrackerConfig(), subjects=options.subjects, flow=options.flow)
     if not options.fit_keypoints:
         config = replace(config, fit=None)
     if not options.detect_boxes:
@@ -134,6 +139,7 @@ def make(options: TraceOptions, *, device: Device, threads: int | None) -> Trace
     return Trace(
         config if options.memory else config.forgetful(),
         fast=options.fast,
+        gru=options.gru,
         body_path=options.body_path,
         weights_path=options.weights_path,
         device=device,

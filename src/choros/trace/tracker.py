@@ -60,6 +60,7 @@ class TrackerConfig:
     )
     subjects: int | None = None  # paper: those of the first frame and nobody else; None: everyone
     remembers: bool = True  # False: the ablation without the memory unit
+    flow: bool = True  # False: that without optical flow
     fit: KeypointFitRules | None = field(default_factory=fit_rules)  # ours; None: as the maps say
     coast_s: float = 0.4  # ours: who is hidden goes on as before for about so long
     velocity_memory_s: float = 0.3
@@ -141,7 +142,8 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         """Who the network sees in this frame, after those before it."""
         found, network = moment.found, self._network
         encoded, before = found.encoded, self._before
-        flow = None if before is None else self._encoder.flow(before, encoded)
+        told_flow = before is not None and self._config.flow
+        flow = self._encoder.flow(before, encoded) if told_flow else None
         maps, self._state = network(encoded.features, flow, self._state)
         self._before = encoded
         lies, config = self._encoder.place(moment.width, moment.height), self._config
