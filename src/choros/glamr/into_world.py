@@ -37,12 +37,11 @@ def world(
 
     ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``begin`` names
-    the system that the motion is of, if the camera's path is to begin as that told it. ``seed`` 0 fills
-    gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
-    said anew also where people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion
-    was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its
-    authors wrote them, None those that ship. ``device`` is where these run, in float32, as of ``choros.load``.
-    ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
+    the motion's own system, for the camera's path to begin as that told it. ``seed`` 0 fills gaps with the most likely
+    motion, any other draws one of those that are possible. Without ``keep_visible`` poses are said anew also where
+    people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion was tracked with.
+    ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those that ship. ``device`` is where these
+    run, as of ``choros.load``. ``report(what, done, total)`` is called as the work goes on, total 0 if nobody knows it.
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
