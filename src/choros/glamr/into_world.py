@@ -12,6 +12,7 @@ from choros.motion import Motion
 if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.camera_motion.camera_path import CameraPath
+    from choros.camera_motion.evidence import CameraEvidence
     from choros.glamr.pipeline import Report
 
 CAMERAS = ("auto", "static", "turning", "moving")
@@ -45,7 +46,6 @@ def world(
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
-    from choros.camera_motion.odometry import camera_evidence
     from choros.glamr.networks import load_infiller, load_predictor
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
@@ -62,11 +62,8 @@ def world(
         None if trajectory is None else load_predictor(trajectory).to(place),
     )
     given, model = solved_camera(camera), None if body is None else model_of(body)
-    evidence = None
-    if video is not None and given is None and camera != "static" and motion.visible.any():
-        following = "following the background"
-        report(following, 0, 0)
-        evidence = camera_evidence(motion, video, lambda done, total: report(following, done, total))
+    may_move = given is None and camera != "static" and motion.visible.any()
+    evidence = _followed(motion, video, report) if video is not None and may_move else None
     moves = camera if given is None else "auto"
     return world_of(
         motion,
@@ -78,6 +75,15 @@ def world(
         body=model,
         report=report,
     )
+
+
+def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEvidence:
+    """What the background of the ``video`` says."""
+    from choros.camera_motion.odometry import camera_evidence
+
+    following = "following the background"
+    report(following, 0, 0)
+    return camera_evidence(motion, video, lambda done, total: report(following, done, total))
 
 
 def _check_system(motion: Motion, begin: str | None) -> None:
