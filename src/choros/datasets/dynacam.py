@@ -90,7 +90,7 @@ def _sequence(
             frame=frames[frame],
             sequence=name,
             K=K[frame],
-            T_world_camera=np.linalg.inv(T_camera_world),
+            T_world_camera=np.linalg.inv(T_camera_world).astype(np.float64),
             space="world",
             people=tuple(person(number, frame) for number in range(len(people))),
         )

@@ -57,7 +57,7 @@ def read_panoptic(folder: Path, camera: str = "00_16") -> Samples:
             sequence=folder.name,
             size_px=(width, height),
             K=K,
-            T_world_camera=np.linalg.inv(T_camera_world),
+            T_world_camera=np.linalg.inv(T_camera_world).astype(np.float64),
             people=tuple(_person(body, T_camera_world, K) for body in bodies),
         )
 
