@@ -38,7 +38,7 @@ def put_on_keypoints(
         return rotations, pelvis
     shapes = torch.from_numpy(betas[plain]).to(body.dtype)
     at_rest = body.rest_joints(shapes)[:, 0].double().numpy(force=True)
-    turns = torch.from_numpy(rotmat_to_rotvec_unchecked(rotations[plain])).to(body.dtype)
+    turns = torch.from_numpy(rotmat_to_rotvec_unchecked(rotations[plain].astype(np.float64))).to(body.dtype)
     transl = torch.from_numpy(pelvis[plain] - at_rest).to(body.dtype)
     said = BodyParams(turns[:, 0], turns[:, 1:].flatten(1), shapes, transl)
     if before is not None:

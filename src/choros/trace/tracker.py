@@ -142,8 +142,9 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         """Who the network sees in this frame, after those before it."""
         found, network = moment.found, self._network
         encoded, before = found.encoded, self._before
-        told_flow = before is not None and self._config.flow
-        flow = self._encoder.flow(before, encoded) if told_flow else None
+        flow = None
+        if before is not None and self._config.flow:
+            flow = self._encoder.flow(before, encoded)
         maps, self._state = network(encoded.features, flow, self._state)
         self._before = encoded
         lies, config = self._encoder.place(moment.width, moment.height), self._config
