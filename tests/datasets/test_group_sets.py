@@ -192,14 +192,14 @@ def test_panoptic(tmp_path):
 
 
 @real
-def test_a_real_panoptic_sequence_stands_upright_before_its_camera():
+def test_musicians_of_a_real_panoptic_sequence_sit_before_its_camera():
     sample = read_panoptic(FIXTURES / "160906_band2")[0]
     names = list(PANOPTIC19)
     assert sample.people
     for person in sample.people:
         joints = person.joints_m
         height = np.linalg.norm(joints[names.index("nose")] - joints[names.index("left_ankle")])
-        assert 1 < height < 2 or np.isnan(height)
+        assert 0.7 < height < 1.6 or np.isnan(height)
         assert (person.keypoints_px[person.keypoints_px[:, 2] > 0, :2] > -200).all()
 
 
