@@ -25,9 +25,10 @@ from rich.table import Table
 from choros import systems
 from choros.body import BodyModel
 from choros.body.gauss_newton import PosePrior
+from choros.body.onto_keypoints import KeypointFitRules
 from choros.body.pose_prior import shipped_pose_prior
 from choros.camera import intrinsics, project
-from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
+from choros.comotion.keypoint_fit import put_on_keypoints
 from choros.comotion.person_states import PersonStates
 from choros.comotion.system import Comotion
 from choros.detection.neighbours import estimate_apart

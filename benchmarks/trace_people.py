@@ -2,8 +2,8 @@
 
     python benchmarks/trace_people.py
 
-The look at the picture and the run of the network are the same, whoever is there; what is told of each of them, and
-the fit to keypoints, are not. Pictures are noise: nothing that costs depends on what is seen.
+The look at the picture, the boxes and the run of the network are the same, whoever is there; what is told of each of
+them, and the fit to keypoints, are not. Pictures are noise: nothing that costs depends on what is seen.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from choros.body.before import Before
 from choros.body.pose_prior import shipped_pose_prior
 from choros.camera import intrinsics
+from choros.detection import NanoDet
 from choros.threads import at_most
 from choros.trace.keypoint_fit import put_on_keypoints
 from choros.trace.people import seen_people
-from choros.trace.system import Trace
+from choros.trace.system import DETECTOR_PX, LEAST_SCORE, Trace
 
 WIDTH, HEIGHT, ROUNDS = 960, 540, 10
 
@@ -39,6 +41,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 def main() -> None:
     """Print the table."""
     system, rng = Trace(), np.random.default_rng(0)
+    detector = NanoDet(DETECTOR_PX, LEAST_SCORE, rounded=True)
     image, K = rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), intrinsics(WIDTH, HEIGHT)
     network, config, lies = system.network, system.config, system.encoder.place(WIDTH, HEIGHT)
     encoded = system.encoder.encode(image)
@@ -46,10 +49,11 @@ def main() -> None:
     flow = system.encoder.flow(encoded, encoded)
     cells = rng.permutation(network.config.map_size**2)
     look = milliseconds(lambda: system.encoder.encode(image))
+    boxes = milliseconds(lambda: detector.detect(image))
     run = milliseconds(
         lambda: network(encoded.features, system.encoder.flow(encoded, encoded), state) and flow
     )
-    print(f"look at the picture {look:.1f} ms, flow and network {run:.1f} ms")
+    print(f"look at the picture {look:.1f} ms, boxes {boxes:.1f} ms, flow and network {run:.1f} ms")
     for count in (1, 20):
         side = network.config.map_size
         places = torch.tensor([[0, int(cell) // side, int(cell) % side] for cell in cells[:count]])
@@ -62,8 +66,9 @@ def main() -> None:
         keypoints = people.keypoints_px.copy()
         keypoints[..., 2] = 0.9
         ahead = people.pelvis * [0, 0, 0] + [0, 0, 5]
+        before = Before(np.full(count, 0.04), people.rotations, ahead)
         fit = milliseconds(
-            lambda people=people, keypoints=keypoints, ahead=ahead: put_on_keypoints(
+            lambda people=people, keypoints=keypoints, ahead=ahead, before=before: put_on_keypoints(
                 system.body,
                 shipped_pose_prior(),
                 people.rotations,
@@ -72,10 +77,11 @@ def main() -> None:
                 keypoints,
                 K,
                 config.fit,
+                before,
             )
         )
         print(
-            f"{count} people: told {told:.1f} ms, fitted {fit:.1f} ms, all {look + run + told + fit:.1f} ms"
+            f"{count} people: told {told:.1f} ms, fitted {fit:.1f} ms, all {look + boxes + run + told + fit:.1f} ms"
         )
 
 

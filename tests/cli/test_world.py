@@ -39,6 +39,7 @@ def test_poses_from_a_file(motion, tmp_path, capsys):
     [
         (["--camera", "sideways"], "sideways is neither a file or folder nor one of: auto"),
         (["--camera", "short.json"], "4 poses and walkers.mp4 16 frames"),
+        (["--from", "trace"], "was tracked by no system and not by trace; track it with --system trace"),
         (["-o", "motion.npz"], "written over itself"),
         (["--device", "cuda:99"], "no device cuda:99 here"),
         (["--device", "gpu"], "no device called 'gpu'"),

@@ -10,8 +10,9 @@ from choros.body import BodyModel
 from choros.body.before import Before
 from choros.body.fit import HEIGHT_M, fit_to_keypoints
 from choros.body.gauss_newton import PosePrior
+from choros.body.onto_keypoints import KeypointFitRules
 from choros.camera import project
-from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
+from choros.comotion.keypoint_fit import put_on_keypoints
 from choros.comotion.person_states import PersonStates
 from tests.comotion.test_alignment import K as K_OF_FRAMES
 from tests.comotion.test_alignment import people_at, shifted
@@ -113,7 +114,7 @@ def test_of_agreement_the_median_decides_and_between_trust_is_shared_out(body):
         return fit_to_keypoints(body, start, keypoints, K, prior, config, pose_std_rad)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("choros.comotion.keypoint_fit.fit_to_keypoints", asked)
+        patch.setattr("choros.body.onto_keypoints.fit_to_keypoints", asked)
         fitted(
             body, truth, keypoints_px, replace(KeypointFitRules(), agree=(0.02, 0.04), agreeing_std_rad=0.1)
         )

@@ -64,6 +64,44 @@ def test_a_camera_that_goes_about_is_told_from_the_people():
     assert np.linalg.norm(went) == pytest.approx(2.0, abs=0.2)
 
 
+def told_by_its_system(T, camera, unknown=0):
+    """What a system says that also tells its camera, in a world of its own, but in the first frames."""
+    motion = seen_motion(T, camera)
+    frames = motion.frames.copy()
+    own = np.eye(4)  # tilted, elsewhere and not on the floor
+    own[:3, :3], own[:3, 3] = rotvec_to_rotmat(np.array([0.05, 0.03, 1.0])), [3, -2, 0.7]
+    frames["T_world_camera"], frames["camera_known"] = own @ camera, True
+    frames["camera_known"][:unknown] = False
+    return Motion(motion.header, frames, motion.rows[motion.rows["frame"] >= unknown])
+
+
+@pytest.mark.parametrize("unknown", [0, 3])
+def test_a_camera_that_its_system_tells_is_where_it_begins(unknown):
+    """As begun, without the optimisation: the system's path, level, with the floor at 0."""
+    T, camera = walkers(60), camera_path(60, turn_rad=0.6, ahead_m=2.0)
+    motion = told_by_its_system(T, camera, unknown)
+    begun = WorldOptions(from_motion=True, optimise=False, smooth_s=0)
+    made = world_of(motion, begun, Held(), Known(T))
+    assert made.header.provenance["world"]["camera"] == "moving"
+    mean, most = shape_error_m(pelvises(made, 2, 60 - unknown), T[:, unknown:, :3, 3])
+    assert mean < 0.02
+    assert most < 0.05
+    assert made.T_world_camera[unknown:, 2, 3] == pytest.approx(1.6, abs=0.03)
+    went = made.T_world_camera[-1, :3, 3] - made.T_world_camera[0, :3, 3]
+    assert np.linalg.norm(went) == pytest.approx(
+        np.linalg.norm(camera[-1, :3, 3] - camera[unknown, :3, 3]), rel=0.03
+    )
+
+
+def test_a_beginning_that_nobody_tells_is_refused():
+    T, camera = walkers(10), camera_path(10)
+    with pytest.raises(ChorosError, match="tells no camera"):
+        world_of(seen_motion(T, camera), WorldOptions(from_motion=True), Held(), Known(T))
+    path = CameraPath(camera[:, :3, :3], camera[:, :3, 3])
+    with pytest.raises(ChorosError, match="begins as it is"):
+        world_of(told_by_its_system(T, camera), WorldOptions(from_motion=True), Held(), Known(T), given=path)
+
+
 def test_paths_predicted_too_fast_are_mended_by_what_was_seen():
     T, camera = walkers(60), camera_path(60)
     motion = seen_motion(T, camera)

@@ -280,3 +280,23 @@ def test_a_training_step_at_paper_scale():
             assert p.grad.isfinite().all(), name
     assert network.propagation.warp.offsets.weight.grad.abs().max() > 0
     assert network.propagation.cells[0].update.weight.grad.abs().max() > 0
+
+
+def test_without_the_memory_a_frame_knows_nothing_of_those_before_the_last():
+    """The same weights; of what was before there is left what the warp takes of the last frame alone."""
+    whole = stirred(seed=2)
+    forgetful = whole.without_memory()
+    assert not any(name.startswith("propagation.cells") for name in forgetful.state_dict())
+    generator = torch.Generator().manual_seed(3)
+    side = TINY.image_size_px // TINY.input_stride
+    frames = torch.randn(4, 1, TINY.input_channels, side, side, generator=generator)
+
+    def last(network, first):
+        state = None
+        with torch.inference_mode():
+            for frame in (frames[first], frames[2], frames[3]):
+                maps, state = network(frame, None, state)
+        return maps.person
+
+    assert torch.equal(last(forgetful, 0), last(forgetful, 1))
+    assert not torch.equal(last(whole, 0), last(whole, 1))

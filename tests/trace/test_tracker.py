@@ -1,10 +1,13 @@
 """TRACE as a system, around maps that show what a detector finds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from choros.errors import ChorosError
+from choros.trace.memory import MemoryRules
 from choros.trace.options import TraceOptions
 from choros.trace.tracker import TrackerConfig
 from tests.scenery import scenery
@@ -82,3 +85,22 @@ def test_another_focal_length_lands_on_the_same_pixels(focal):
 def test_times_are_the_papers():
     assert TrackerConfig().life.lost_s == pytest.approx(100 / 30)
     assert TrackerConfig().forgetful().life.lost_s == 0
+
+
+def test_without_flow_none_is_looked_for():
+    system, asked = told_trace(Told(), flow=False), []
+    system.encoder.flow = lambda before, now: asked.append(now)
+    run(system, [[NEAR]] * 3)
+    assert asked == []
+
+
+def test_who_is_in_the_same_place_is_the_same_though_the_maps_say_another_distance():
+    """The later marks are lower about the same middle: farther away, far beyond this memory's gate."""
+    system = told_trace(Told())
+    frames = [[NEAR]] * 3 + [[(20, 22, 60, 98)]] * 3
+    system.config = replace(system.config, memory=MemoryRules(weights=(1.2, 2.5, 400.0)))
+    assert run(system, frames)[-1].rows["visible"].tolist() == [True]
+    system.config = replace(system.config, same_box_iou=2.0)
+    assert run(system, frames)[-1].rows["visible"].tolist() == [
+        False
+    ]  # remembered, and somebody new not yet sure

@@ -103,5 +103,5 @@ def told_trace(detector, **changes):
         ToldNetwork(),
         ToldEncoder(detector),
     )
-    system._fast, system._files, system._place = False, {}, {}
+    system._fast, system._files, system._place, system._detector, system._gru = False, {}, {}, None, True
     return system

@@ -86,8 +86,8 @@ class Bench:
             metavar="NAME|PATH...",
             help_behavior_hint="",
             help="A test set (easy, crossing, crowd, ...), scene:KIND:SEED[:COUNT], a folder of clips, a public set "
-            "that you have, SET:DIR with SET one of mot17, posetrack, 3dpw, h36m, 3dhp, coco, ava, emdb (or any video "
-            "to time).",
+            "that you have, SET:DIR with SET one of mot17, posetrack, 3dpw, h36m, 3dhp, coco, ava, emdb, mupots, "
+            "panoptic, 3dmpb (or any video to time).",
         ),
     ] = ()
     system: Annotated[

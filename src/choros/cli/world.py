@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from choros.cli.arguments import Device, Flag, OptionalFile
+from choros.cli.arguments import Device, Flag, Name, OptionalFile
 from choros.cli.grammar import check_places
 from choros.cli.motions import motion_file
 from choros.cli.stopping import whole_or_not
@@ -29,6 +29,8 @@ class World:
     """File to write: the motion in the world."""
     camera: Annotated[str, arg(metavar="auto|static|turning|moving|FILE|DIR")] = "auto"
     """What the camera does; or one that is solved: JSON with T_world_camera, or the folder of a COLMAP model."""
+    begin: Annotated[Name, arg(name="from", metavar="SYSTEM")] = None
+    """Begin with the camera's path as the system that the motion is of told it, if it is one that does."""
     seed: int = 0
     """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
     anew: Flag = False
@@ -75,7 +77,7 @@ class World:
                 progress.count(done, total or None)
 
             made = world(
-                self.motion, self.video, camera=self.camera, seed=self.seed,
+                self.motion, self.video, camera=self.camera, begin=self.begin, seed=self.seed,
                 keep_visible=not self.anew, body=self.body, infiller=self.infiller, trajectory=self.trajectory,
                 device=self.device, report=report,
             )  # fmt: skip

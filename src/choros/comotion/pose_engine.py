@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from choros import weights
 from choros.backbones.trunk import COARSEST_PX, frozen
 from choros.body import BodyModel
+from choros.body.onto_keypoints import KeypointFitRules
 from choros.body.pose_prior import shipped_pose_prior
-from choros.comotion.keypoint_fit import KeypointFitRules, put_on_keypoints
+from choros.comotion.keypoint_fit import put_on_keypoints
 from choros.comotion.network import SYSTEM, ComotionNetwork
 from choros.comotion.person_states import PersonStates
 from choros.crops import Letterbox

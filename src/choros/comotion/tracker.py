@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from choros.backbones.trunk import COARSEST_PX, ImageTrunk
+from choros.body.onto_keypoints import KeypointFitRules
 from choros.camera_motion.background import BackgroundRules
 from choros.comotion.affinity import (
     ComotionAffinity,
@@ -29,10 +30,9 @@ from choros.comotion.affinity import (
 from choros.comotion.alignment import AlignmentConfig
 from choros.comotion.duplicates import lesser_of, on_one_person
 from choros.comotion.heatmap_sampling import peaks
-from choros.comotion.keypoint_fit import KeypointFitRules
 from choros.comotion.network import ComotionNetwork
 from choros.comotion.person_states import NEAR_M, PersonStates, project_safely
-from choros.comotion.tracked_fit import FITTED, fit_tracks
+from choros.comotion.tracked_fit import fit_tracks
 from choros.comotion.tracks import fields, people_of, remember, turn_with_camera
 from choros.crops import Letterbox
 from choros.detection import PersonFinder
@@ -41,6 +41,7 @@ from choros.detection.neighbours import estimate_apart
 from choros.detection.protocols import checked_detections
 from choros.keypoints import box_area, box_iou
 from choros.tracking.appearance import read_colours
+from choros.tracking.fitted import FITTED
 from choros.tracking.lifecycle import LifeRules, likely
 from choros.tracking.online import (
     Flags,

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from choros.comotion.person_states import PersonStates
+from choros.tracking.fitted import FITTED_FIELDS, turn_fitted
 from choros.tracking.sights import SIGHT_FIELDS
 
 Floats = NDArray[np.floating]
@@ -34,11 +35,7 @@ def fields(hidden_width: int) -> list[Any]:
         ("betas", "f4", (10,)),
         ("pelvis_cam", "f4", (3,)),
         ("hidden", "f4", (hidden_width,)),
-        # How they were when last put on keypoints, and when: minus infinity for never.
-        ("fitted_s", "f8"),
-        ("fitted_rotations", "f4", (24, 3, 3)),
-        ("fitted_pelvis_cam", "f4", (3,)),
-        ("velocity_m_s", "f8", (3,)),
+        *FITTED_FIELDS,
         # Where that is in the picture:
         ("keypoints_px", "f4", (17, 3)),  # x_px, y_px, 1 in front of the camera and 0 behind
         ("box_px", "f8", (4,)),  # xyxy of the whole person in clothes, hidden or beyond the edge
@@ -66,6 +63,4 @@ def turn_with_camera(tracks: NDArray[np.void], turn: Floats) -> None:
     """The tracks (n,) as a camera sees them for which what was at p is at ``turn`` (3, 3) p."""
     tracks["pelvis_cam"] = tracks["pelvis_cam"] @ turn.T
     tracks["rotations"][:, 0] = turn @ tracks["rotations"][:, 0]
-    for name in ("fitted_pelvis_cam", "velocity_m_s"):
-        tracks[name] = tracks[name] @ turn.T
-    tracks["fitted_rotations"][:, 0] = turn @ tracks["fitted_rotations"][:, 0]
+    turn_fitted(tracks, turn)

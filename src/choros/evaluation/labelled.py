@@ -94,7 +94,7 @@ def compare_labelled(truth: LabelledVideo, prediction: Motion, body: BodyModel |
     """
     body = body or BodyModel.load()
     samples = [sample for sample in truth.samples if sample.labelled]
-    frames, places = _labelled_places(truth, samples), _predicted_places(truth, prediction)
+    frames, places = labelled_places(truth, samples), predicted_places(truth, prediction)
     n_frames = int(places.max(initial=-1)) + 1
     if frames.max(initial=-1) >= n_frames:
         raise ChorosError(
@@ -137,7 +137,7 @@ def compare_labelled(truth: LabelledVideo, prediction: Motion, body: BodyModel |
     return comparison
 
 
-def _labelled_places(truth: LabelledVideo, samples: Sequence[Sample]) -> NDArray[np.int64]:
+def labelled_places(truth: LabelledVideo, samples: Sequence[Sample]) -> NDArray[np.int64]:
     """Where in the video each sample is: a film's own numbers, or places among the pictures of a folder, from 0."""
     if not truth.video.is_dir():
         single = truth.video.suffix.lower() in picture.SUFFIXES
@@ -151,7 +151,7 @@ def _labelled_places(truth: LabelledVideo, samples: Sequence[Sample]) -> NDArray
         ) from error
 
 
-def _predicted_places(truth: LabelledVideo, prediction: Motion) -> NDArray[np.int64]:
+def predicted_places(truth: LabelledVideo, prediction: Motion) -> NDArray[np.int64]:
     """Where in the video each of the prediction's frames is, (T,), ascending.
 
     Numbers that were counted are such places; of those in the names of pictures the folder tells.

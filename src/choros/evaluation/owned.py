@@ -28,6 +28,7 @@ from choros.datasets.threedpw import read_3dpw
 from choros.errors import ChorosError
 from choros.evaluation.clip import Clip, ProgressCall
 from choros.evaluation.labelled import LabelledVideo
+from choros.evaluation.owned_groups import mupots_videos, panoptic_videos, threedmpb_pictures
 from choros.video import open_video
 
 #: Where people cut AVA's films, seconds: the first label is at 902.
@@ -193,6 +194,12 @@ def _emdb_sequence(path: Path, gender: str, bodies: Path) -> LabelledVideo:
     return LabelledVideo(_pictures(samples, path), samples, everybody=False)
 
 
+def _group(
+    videos: Callable[[Path], Iterator[tuple[str, Callable[[], LabelledVideo]]]], folder: Path
+) -> Iterator[OwnedSource]:
+    return (OwnedSource(name, read) for name, read in videos(folder))
+
+
 def _pictures(samples: Samples, path: Path) -> Path:
     """The folder of a sequence's pictures."""
     return _film(samples, path).parent
@@ -219,6 +226,9 @@ SETS: dict[str, Callable[[Path], Iterator[OwnedSource]]] = {
     "coco": _coco,
     "ava": _ava,
     "emdb": _emdb,
+    "mupots": partial(_group, mupots_videos),
+    "panoptic": partial(_group, panoptic_videos),
+    "3dmpb": partial(_group, threedmpb_pictures),
 }
 #: What of a set has to be in its folder.
 WANTED = {
@@ -230,4 +240,7 @@ WANTED = {
     "coco": "it needs annotations/person_keypoints_val2017.json and val2017",
     "ava": "it needs ava_val_v2.2.csv (in annotations, or beside the films) and films by their names",
     "emdb": "it needs the folders P0 to P9 with *_data.pkl and images; smpl/SMPL_{MALE,FEMALE}.npz helps",
+    "mupots": "it needs TS1 to TS20, each with annot.mat and its pictures",
+    "panoptic": "it needs sequences with calibration_NAME.json, hdPose3d_stage1_coco19 and hdImgs/00_16 or 00_30",
+    "3dmpb": "it needs annot/test.pkl and images",
 }

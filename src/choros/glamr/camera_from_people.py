@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from choros.camera_motion.camera_path import UP, CameraPath, turned_camera
 from choros.camera_motion.evidence import CameraEvidence
 from choros.glamr.person_trajectories import PersonTrajectory
+from choros.motion import Motion
 from choros.rotation import heading_rotmat, rotmat_about, rotvec_to_rotmat, special_procrustes
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,16 @@ def following_camera(
             gaussian_filter1d(camera.place_m, width, axis=0, mode="nearest"),
         )
     return camera, [moved[number] for number in range(len(people))]
+
+
+def told_camera(motion: Motion) -> CameraPath:
+    """The path that a motion tells; in other frames the camera is where it was last known, or is first."""
+    T = np.asarray(motion.T_world_camera, np.float64)
+    known = np.flatnonzero(motion.camera_known)
+    nearest = np.maximum(np.searchsorted(known, np.arange(len(T)), side="right") - 1, 0)
+    if len(known):
+        T = T[known[nearest]]
+    return CameraPath(T[:, :3, :3], T[:, :3, 3])
 
 
 def in_metres(camera: CameraPath, people: Sequence[PersonTrajectory], span_s: float = 0.5) -> CameraPath:

@@ -26,15 +26,19 @@ def first_world(
     kind: CameraMoves,
     evidence: CameraEvidence | None,
     given: CameraPath | None,
+    begun: CameraPath | None = None,
 ) -> WorldVariables:
     """The world that the optimisation starts from: people where the camera of this ``kind`` saw them.
 
     The camera stands still, or turns and moves as ``given`` or as its background says (``evidence``). Where it moves
-    and no background tells how, people walk on their predicted trajectories and tell where it was (equation 15).
+    and no background tells how, people walk on their predicted trajectories and tell where it was (equation 15). With
+    ``begun`` a camera that moves begins with that path.
     """
     T, S = observations.there.shape
     R, root = np.tile(np.eye(3), (T, S, 1, 1)), np.zeros((T, S, 3))
-    if kind == "moving" and evidence is None:
+    if kind == "moving" and begun is not None:
+        camera, paths = begun, [_bridged(one, begun) for one in people]
+    elif kind == "moving" and evidence is None:
         camera, paths = following_camera(people, observations.times_s)
     else:
         camera = given or standing_camera(people, T, None if kind == "static" else evidence)

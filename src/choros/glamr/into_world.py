@@ -12,6 +12,7 @@ from choros.motion import Motion
 if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.camera_motion.camera_path import CameraPath
+    from choros.camera_motion.evidence import CameraEvidence
     from choros.glamr.pipeline import Report
 
 CAMERAS = ("auto", "static", "turning", "moving")
@@ -22,6 +23,7 @@ def world(
     video: str | Path | None = None,
     *,
     camera: str | Path = "auto",
+    begin: str | None = None,
     seed: int = 0,
     keep_visible: bool = True,
     body: BodyModel | str | Path | None = None,
@@ -35,16 +37,15 @@ def world(
     >>> world = choros.world(choros.track("clip.mp4"), "clip.mp4")
 
     ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
-    ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``seed`` 0 fills
-    gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
-    said anew also where people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion
-    was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its
-    authors wrote them, None those that ship. ``device`` is where these run, in float32, as of ``choros.load``.
-    ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
+    ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``begin`` names
+    the motion's own system, for the camera's path to begin as that told it. ``seed`` 0 fills gaps with the most likely
+    motion, any other draws one of those that are possible. Without ``keep_visible`` poses are said anew also where
+    people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion was tracked with.
+    ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those that ship. ``device`` is where these
+    run, as of ``choros.load``. ``report(what, done, total)`` is called as the work goes on, total 0 if nobody knows it.
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
-    from choros.camera_motion.odometry import camera_evidence
     from choros.glamr.networks import load_infiller, load_predictor
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
@@ -54,21 +55,19 @@ def world(
         raise ChorosError(
             f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
         )
+    _check_system(motion, begin)
     place = Device(device).torch_device()  # refused before the background is followed, as are files
     networks = (
         None if infiller is None else load_infiller(infiller).to(place),
         None if trajectory is None else load_predictor(trajectory).to(place),
     )
     given, model = solved_camera(camera), None if body is None else model_of(body)
-    evidence = None
-    if video is not None and given is None and camera != "static" and motion.visible.any():
-        following = "following the background"
-        report(following, 0, 0)
-        evidence = camera_evidence(motion, video, lambda done, total: report(following, done, total))
+    may_move = given is None and camera != "static" and motion.visible.any()
+    evidence = _followed(motion, video, report) if video is not None and may_move else None
     moves = camera if given is None else "auto"
     return world_of(
         motion,
-        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible, device=device),  # type: ignore[arg-type]
+        WorldOptions(moves, begin is not None, seed, keep_visible, device=device),  # type: ignore[arg-type]
         *networks,
         evidence=evidence,
         given=given,
@@ -76,6 +75,24 @@ def world(
         body=model,
         report=report,
     )
+
+
+def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEvidence:
+    """What the background of the ``video`` says."""
+    from choros.camera_motion.odometry import camera_evidence
+
+    following = "following the background"
+    report(following, 0, 0)
+    return camera_evidence(motion, video, lambda done, total: report(following, done, total))
+
+
+def _check_system(motion: Motion, begin: str | None) -> None:
+    """Raises ``ChorosError`` of a motion that is not of the system ``begin``, if that is named."""
+    if begin is not None and begin != motion.header.system:
+        raise ChorosError(
+            f"{motion.header.source or 'this motion'} was tracked by {motion.header.system or 'no system'} and not by "
+            f"{begin}; track it with --system {begin}, or name the system that it is of."
+        )
 
 
 def solved_camera(camera: str | Path) -> CameraPath | None:

@@ -58,6 +58,9 @@ class WorldOptions:
     """What ``world_of`` can be told."""
 
     camera: Literal["auto", "static", "turning", "moving"] = "auto"
+    #: True: the path of a camera that goes about begins as the motion tells it (`Motion.tells_camera`), and not by its
+    #: background or by people's predicted paths
+    from_motion: bool = False
     seed: int = 0  # of the motion in gaps; 0 is the most likely one
     #: False: poses are said anew by the infiller in every frame, as by the paper's code
     keep_visible: bool = True

@@ -15,7 +15,7 @@ from choros.camera_motion.camera_path import CameraPath
 from choros.camera_motion.evidence import CameraEvidence
 from choros.devices import Device
 from choros.errors import ChorosError
-from choros.glamr.camera_from_people import in_metres
+from choros.glamr.camera_from_people import in_metres, told_camera
 from choros.glamr.initial_world import first_world
 from choros.glamr.networks import load_infiller, load_predictor
 from choros.glamr.observations import Observations, observations_of
@@ -59,6 +59,8 @@ def world_of(
     body = body or BodyModel.load()
     device = Device(options.device).torch_device()
     _check(motion, body, evidence, given)
+    if options.from_motion:
+        _check_told(motion, given)
     shots = list(shots_of(motion, evidence, given))
     if not motion.visible.any():
         return joined([empty_world(shot) for shot in shots])
@@ -94,9 +96,10 @@ def _world_of_shot(
     if given is not None and not given_in_metres:
         given = in_metres(given, people)
     observations = observations_of(motion, people)
+    begun = in_metres(told_camera(motion), people) if options.from_motion else None
 
     def solved_as(kind: CameraMoves) -> Solved:
-        world = first_world(people, observations, kind, evidence, given)
+        world = first_world(people, observations, kind, evidence, given, begun)
         return _optimised(world, observations, options, kind, evidence, report)
 
     moves, *others = _kinds(options, given, evidence)
@@ -135,6 +138,19 @@ def _check(
         )
 
 
+def _check_told(motion: Motion, given: CameraPath | None) -> None:
+    name = motion.header.source or "this motion"
+    if given is not None:
+        raise ChorosError(
+            "a camera that is solved already begins as it is; leave out the one that the motion tells."
+        )
+    if motion.visible.any() and not motion.tells_camera:
+        raise ChorosError(
+            f"{name} was tracked by {motion.header.system or 'a system'}, which tells no camera; track it with one "
+            "that does, or leave the beginning to the background."
+        )
+
+
 def _kinds(
     options: WorldOptions, given: CameraPath | None, evidence: CameraEvidence | None
 ) -> list[CameraMoves]:
@@ -143,6 +159,8 @@ def _kinds(
         return ["given"]
     if options.camera != "auto":
         return [options.camera]
+    if options.from_motion:
+        return ["moving"]
     if evidence is None or evidence.went is None or not evidence.weight.any():
         return ["static", "turning", "moving"]
     went = np.average(evidence.went, weights=evidence.weight) > WENT_SHARE

@@ -91,6 +91,13 @@ class TraceNetwork(nn.Module):
             return None
         return told.new_zeros(len(told), 2, *told.shape[-2:]) if flow is None else flow
 
+    def without_memory(self) -> TraceNetwork:
+        """The same weights, whose features carry nothing over in the recurrent memory (ablation)."""
+        network = TraceNetwork(dataclasses.replace(self.config, memory=False))
+        kept = network.state_dict().keys()
+        network.restore({name: tensor for name, tensor in self.state_dict().items() if name in kept})
+        return network.eval()
+
     def save(self, path: str | Path, metadata: dict[str, Any]) -> None:
         """Write the weights in half precision, with the configuration and what else is to be known of them."""
         tensors = {

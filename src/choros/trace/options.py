@@ -16,6 +16,12 @@ class TraceOptions:
     """Image features in eight bits, a little less exact; on the CPU alone."""
     fit_keypoints: bool = True
     """Poses from the maps alone, as in the paper, nobody put on the keypoints that the same look shows of them."""
+    detect_boxes: bool = True
+    """The map of centres alone finds people, as in the paper, and no person detector beside it."""
+    flow: bool = True
+    """The network is told of no optical flow: the supplement's ablation."""
+    gru: bool = True
+    """Features carry nothing over in the recurrent memory: the supplement's ablation."""
     memory: bool = True
     """Nobody is remembered who is not seen: the paper's ablation."""
     subjects: int | None = None

@@ -121,8 +121,8 @@ def believable(people: SeenPeople, subjects: int | None, memory: MemoryRules, ru
         keep = keep & ((shown >= rules.confident).sum(-1) >= rules.keypoints)
         area = AREA_OF_BOX * box_area(people.boxes_px)
         alike = oks(people.keypoints_px, people.keypoints_px, area)
-        higher = people.height[None] > people.height[:, None]
-        keep &= ~((alike > rules.same_oks) & higher & keep[None]).any(1)
+        rank = np.argsort(np.argsort(-people.height, kind="stable"))
+        keep &= ~((alike > rules.same_oks) & (rank[None] < rank[:, None]) & keep[None]).any(1)
     which = np.flatnonzero(keep)
     keep[which] = distinct(people.camera[which], people.height[which], memory)
     return np.asarray(keep)

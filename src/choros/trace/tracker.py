@@ -15,22 +15,25 @@ import torch
 from numpy.typing import NDArray
 
 from choros.body import BodyModel
-from choros.body.pose_prior import shipped_pose_prior
+from choros.body.onto_keypoints import KeypointFitRules
 from choros.camera_motion.background import BackgroundRules
+from choros.detection.protocols import Detector, checked_detections
 from choros.journal import State
 from choros.keypoints import box_area, box_iou
 from choros.rotation import rotmat_to_rotvec
+from choros.trace.boxed_people import BoxRules, places_in_boxes, with_boxed
 from choros.trace.cameras import camera_of, transl_of
 from choros.trace.centres import CentreRules, find_centres
 from choros.trace.encoders import EncodedFrame, FrameEncoder
-from choros.trace.keypoint_fit import TraceFitRules, put_on_keypoints
 from choros.trace.memory import MemoryRules, similarities, subjects_among
 from choros.trace.network import TraceNetwork
 from choros.trace.people import PeopleRules, SeenPeople, believable, busy_boxes, nobody, seen_people
 from choros.trace.propagation import TraceState
+from choros.trace.tracked_fit import fit_people, fit_rules
 from choros.trace.tracks import FIELDS, boxes_of, remember_boxes
 from choros.trace.world import LEVEL, WorldRules, camera_from_people, camera_step, mean_turn
 from choros.tracking.appearance import Colours, alikeness, remember
+from choros.tracking.fitted import turn_fitted
 from choros.tracking.lifecycle import LifeRules
 from choros.tracking.online import Affinity, Flags, Indices, Moment, OnlineTracker, Tracks, Verdict, seen_as
 from choros.video.cuts import CutRules
@@ -48,6 +51,7 @@ class TrackerConfig:
     # Ours: the small size's maps are coarse, and nobody is nearer to another than its cells.
     centres: CentreRules = field(default_factory=lambda: CentreRules(window=3))
     least_height: float = 0.12  # paper 2.3: of a centre
+    boxes: BoxRules | None = field(default_factory=BoxRules)  # ours; None: the map of centres finds everyone
     # Release: .18 of somebody followed, .3 in a first frame and .8 of a new subject; ours, as scores go.
     life: LifeRules = field(
         default_factory=lambda: LifeRules(
@@ -56,11 +60,15 @@ class TrackerConfig:
     )
     subjects: int | None = None  # paper: those of the first frame and nobody else; None: everyone
     remembers: bool = True  # False: the ablation without the memory unit
-    fit: TraceFitRules | None = field(default_factory=TraceFitRules)  # ours; None: as the maps say
+    flow: bool = True  # False: that without optical flow
+    fit: KeypointFitRules | None = field(default_factory=fit_rules)  # ours; None: as the maps say
     coast_s: float = 0.4  # ours: who is hidden goes on as before for about so long
     velocity_memory_s: float = 0.3
     shape_memory_s: float = 2.0  # ours: shapes are means of what is seen
     overlap_worth: float = 0.3  # ours: of boxes, beside the memory's own similarity
+    same_box_iou: float = (
+        0.5  # ours: of boxes of frames in a row that may be one person's, whatever the distance says
+    )
     colours_worth: float = 1.0  # ours: of clothes that are alike, against those of which nothing is known
     colours_memory_s: float = 1.0
     crowded_iou: float = 0.3
@@ -81,6 +89,7 @@ class FrameDetections:
     busy_px: NDArray[np.float32]  # (n, 4) boxes in which somebody may be
     image: NDArray[np.uint8]  # (H, W, 3) RGB
     given_px: NDArray[np.float32] | None = None  # (m, 4) of people whom a user named
+    detected: tuple[Floats, Floats] | None = None  # boxes (b, 4) and scores (b,) of a detector
     people: SeenPeople | None = None
 
     @property
@@ -100,9 +109,15 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
     fields = FIELDS
 
     def __init__(
-        self, network: TraceNetwork, encoder: FrameEncoder, body: BodyModel, config: TrackerConfig
+        self,
+        network: TraceNetwork,
+        encoder: FrameEncoder,
+        body: BodyModel,
+        config: TrackerConfig,
+        detector: Detector | None = None,
     ) -> None:
         self._network, self._encoder, self._body, self._config = network, encoder, body, config
+        self._detector = detector
         self._state: TraceState | None = None
         self._before: EncodedFrame | None = None
         self._T_first_camera: NDArray[np.float64] = np.eye(4)
@@ -117,26 +132,35 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         busy = np.zeros((0, 4), np.float32)
         if self._network.config.keypoints:
             busy = busy_boxes(encoded.features, lies, self._network.config.input_stride)
-        return FrameDetections(encoded, busy, image, boxes_px)
+        detected = None
+        if self._detector is not None and boxes_px is None:
+            detected = checked_detections(self._detector, image)
+        return FrameDetections(encoded, busy, image, boxes_px, detected)
 
     @torch.inference_mode()
     def recall(self, moment: Moment[FrameDetections]) -> FrameDetections:
         """Who the network sees in this frame, after those before it."""
         found, network = moment.found, self._network
         encoded, before = found.encoded, self._before
-        flow = None if before is None else self._encoder.flow(before, encoded)
+        flow = None
+        if before is not None and self._config.flow:
+            flow = self._encoder.flow(before, encoded)
         maps, self._state = network(encoded.features, flow, self._state)
         self._before = encoded
         lies, config = self._encoder.place(moment.width, moment.height), self._config
+
+        def at(places: torch.Tensor) -> SeenPeople:
+            return seen_people(network, maps, places, moment.K, lies, self._body, config.memory, found.image)
+
+        def in_boxes(boxes_px: Floats) -> SeenPeople:
+            return at(places_in_boxes(maps.centre_3d[0], boxes_px, lies, network.config, config.boxes))
+
         if moment.given and found.given_px is not None:
-            places = self._given_places(maps.centre_3d[0], found.given_px, moment)
-            people = seen_people(
-                network, maps, places, moment.K, lies, self._body, config.memory, found.image
-            )
-            people = people._replace(height=np.ones(len(people.height)))
+            people = in_boxes(found.given_px)._replace(height=np.ones(len(found.given_px)))
             return replace(found, people=people._replace(boxes_px=found.given_px.astype(np.float64)))
-        places, _ = find_centres(maps.centre_3d[0], config.least_height, config.centres)
-        people = seen_people(network, maps, places, moment.K, lies, self._body, config.memory, found.image)
+        people = at(find_centres(maps.centre_3d[0], config.least_height, config.centres)[0])
+        if config.boxes is not None and found.detected is not None:
+            people = with_boxed(people, *found.detected, in_boxes, lies, network.config, config.boxes)
         keep = believable(people, config.subjects, config.memory, config.people)
         return replace(found, people=people.of(keep))
 
@@ -159,6 +183,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
             for name in ("pelvis", "told", "velocity"):
                 tracks[name] = tracks[name] @ moment.turn.T
             tracks["rotations"][:, 0] = moment.turn @ tracks["rotations"][:, 0]
+            turn_fitted(tracks, moment.turn)
         tracks["pelvis"][:, 2] = np.maximum(tracks["pelvis"][:, 2], config.nearest_m)
 
     def affinity(self, tracks: Tracks, moment: Moment[FrameDetections]) -> Affinity:
@@ -170,7 +195,9 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         alike = np.where(unseen_s[:, None] < 1e-9, np.maximum(there, then), there)
         overlap = box_iou(boxes_of(tracks, moment.K), people.boxes_px)
         worn = alikeness(Colours(tracks["lab"], tracks["lab_weight"]), Colours(people.lab, people.lab_weight))
-        alike = alike + config.colours_worth * (worn - 0.5)
+        # Ours: distances of faint centres are guesses; who was seen a frame ago is also known by their box.
+        same_box = (overlap >= config.same_box_iou) & (unseen_s[:, None] < 1e-9)
+        alike = np.where(same_box, np.maximum(alike, 0), alike) + config.colours_worth * (worn - 0.5)
         return Affinity(np.where(alike >= 0, alike + config.overlap_worth * overlap, -1))
 
     def measure(self, tracks: Tracks, affinity: Affinity, moment: Moment[FrameDetections]) -> None:
@@ -201,6 +228,7 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         born: Tracks,
     ) -> None:
         """The new are as they are seen; a doubtful one where somebody is already must last (`LifeRules`)."""
+        born["fitted_s"] = -np.inf
         self._see(born, np.arange(len(born)), new, moment, first=True)
         boxes_px = _people(moment).boxes_px[new]
         overlap = box_iou(boxes_px, boxes_of(tracks, moment.K)).max(-1, initial=0)
@@ -282,18 +310,10 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         some = tracks[which]
         share = 1.0 if first else 1 - np.exp(-moment.dt_s / config.shape_memory_s)
         some["betas"] += share * (people.betas - some["betas"])
+        some["told"] = people.pelvis
         rotations, pelvis = people.rotations, people.pelvis
-        some["told"] = pelvis
         if config.fit is not None:
-            begun = pelvis
-            if (
-                not first
-            ):  # the fit goes on from the last distance, which tells more than one look at the maps
-                begun = pelvis * (some["pelvis"][:, 2] / np.maximum(pelvis[:, 2], config.nearest_m))[:, None]
-            rotations, pelvis = put_on_keypoints(
-                self._body, shipped_pose_prior(), rotations, some["betas"], begun, people.keypoints_px, moment.K,
-                config.fit,
-            )  # fmt: skip
+            rotations, pelvis = fit_people(some, people, self._body, moment.K, moment.time_s, config.fit)
         if first:
             some["last_cam"], some["last_told"] = pelvis, people.pelvis
             some["first_cam"] = self._in_first_camera(pelvis, moment)
@@ -357,23 +377,6 @@ class TraceTracker(OnlineTracker[FrameDetections, Affinity]):
         self._T_first_camera = camera_from_people(
             people.turn, tracks["rotations"][mine, 0], place, tracks["pelvis"][mine], people.height
         )
-
-    def _given_places(
-        self, centre_3d: torch.Tensor, boxes_px: NDArray[np.float32], moment: Moment[FrameDetections]
-    ) -> torch.Tensor:
-        """The cells (m, 3) of people in given boxes (m, 4): the highest centre in the middle of each."""
-        lies, config = self._encoder.place(moment.width, moment.height), self._network.config
-        corners = lies.to_crop(boxes_px.reshape(-1, 2, 2).astype(np.float64))
-        middle, half = corners.mean(1), 0.25 * (corners[:, 1] - corners[:, 0])
-        cell = config.image_size_px / config.map_size
-        places = []
-        for at, room in zip(middle, half, strict=True):
-            low = np.clip((at - room) / cell, 0, config.map_size - 1).astype(int)
-            high = np.clip((at + room) / cell, low, config.map_size - 1).astype(int)
-            part = centre_3d[:, low[1] : high[1] + 1, low[0] : high[0] + 1]
-            z, y, x = np.unravel_index(int(part.argmax()), part.shape)
-            places.append([int(z), int(y + low[1]), int(x + low[0])])
-        return torch.tensor(places, dtype=torch.long).reshape(-1, 3)
 
     def _at_rest(self, betas: Floats) -> Floats:
         """Pelves (n, 3) of bodies at rest, metres."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.tracking.fitted import FITTED_FIELDS
 from choros.tracking.online import Tracks
 
 Floats = NDArray[np.floating]
@@ -31,6 +32,7 @@ FIELDS: list[Any] = [
     ("box_m", "f8", (4,)),  # xyxy about the pelvis, at its depth
     ("lab", "f8", (3, 3)),  # ours: what they wear, of `choros.tracking.appearance.Colours`
     ("lab_weight", "f8", (3,)),
+    *FITTED_FIELDS,  # of who is put on keypoints
     ("height", "f8"),  # of the centre
     ("confidence", "f8"),
 ]

@@ -11,6 +11,8 @@ from torch import Tensor
 
 #: Of predicted heights in logarithms.
 LEAST = 1e-3
+#: Nearer points have no place in a picture that anything could be learned of, metres.
+NEAR_M = 0.2
 
 
 def focal_centre(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -100,6 +102,23 @@ def path_error(predicted: Tensor, truth: Tensor, track: Tensor, pairs: Tensor, m
     if not metric:
         ways = ways * _best_scales(predicted.detach(), truth, track)[i][:, None]
     return (ways - true).norm(dim=-1)
+
+
+def shape_drift(betas: Tensor, track: Tensor) -> Tensor:
+    """How far betas (N, 10) are from the mean of their ``track`` (N,), which is not learned through, (N,)."""
+    same = (track[:, None] == track).to(betas)
+    mean = same @ betas.detach() / same.sum(-1, keepdim=True)
+    return ((betas - mean).square().sum(-1) + 1e-12).sqrt()
+
+
+def points_in_view(points: Tensor, K: Tensor, half_px: float) -> Tensor:
+    """Where points (N, J, 3) m before a camera are in its square, (N, J, 2), -1 to 1; ``K`` (N, 3, 3).
+
+    What is nearer than `NEAR_M`, or behind the camera, is where it would be at that depth.
+    """
+    depth = points[..., 2:].clamp_min(NEAR_M)
+    focal, middle = K[:, None, [0, 1], [0, 1]], K[:, None, :2, 2]
+    return (points[..., :2] / depth * focal + middle) / half_px - 1
 
 
 def _best_scales(predicted: Tensor, truth: Tensor, track: Tensor) -> Tensor:

@@ -29,6 +29,8 @@ class TraceWeights:
     world_turns: float = 100.0  # paper w_W, as the next two; release: world_grots
     world_root: float = 100.0  # release: wrotsL2
     world_path: float = 100.0  # release: world_trans
+    world_points: float = 80.0  # release: world_pj2D; the paper has no such term of its own
+    steady_shape: float = 5.0  # release: temp_shape_consist; as the last
     turn: float = 0.0  # ours, of a metric network: the camera's turn since the last frame
     way: float = 0.0  # ours: people's ways since the last frame, metres
 
@@ -43,7 +45,7 @@ RELEASED = TraceWeights(
 SMALL = TraceWeights(
     centre=60.0, centre_3d=400.0, joints=300.0, aligned=150.0, points=150.0, pose=60.0, shape=10.0, camera=100.0,
     guess=60.0, motion=150.0, world_turns=0.0, world_root=0.0, world_path=0.0,
-    turn=2000.0, way=400.0,
+    world_points=0.0, steady_shape=0.0, turn=2000.0, way=400.0,
 )  # fmt: skip
 
 

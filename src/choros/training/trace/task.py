@@ -144,7 +144,7 @@ class TraceTask(Task):
         seen = map_terms(maps, clips)
         seen |= person_terms(people.pose6d, people.betas, people.camera, clips.people, self.body, config)
         seen["guess"] = place_error(samples.camera, clips.people)
-        seen |= motion_terms(people, clips, config)
+        seen |= motion_terms(people, clips, self.body, config)
         return total + weighted(seen, weights), terms | seen
 
     def sample(self, average: nn.Module, step: int) -> dict[str, Any]:

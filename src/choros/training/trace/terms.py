@@ -16,14 +16,17 @@ from choros.trace.regression import STRAIGHT, PeopleAnswers
 from choros.training.comotion.losses import points_about_pelvis
 from choros.training.trace.batch import PersonTargets, TraceBatch
 from choros.training.trace.losses import (
+    NEAR_M,
     aligned_error,
     focal_centre,
     focal_volume,
     joints_error,
     mean_of,
     path_error,
+    points_in_view,
     relative_turn_error,
     rotation_difference,
+    shape_drift,
 )
 from choros.training.trace.recipe import TraceWeights
 
@@ -65,10 +68,7 @@ def person_terms(
     pelvis = transl_of(camera, truth.K, config)
     points = (truth.ray @ about.mT).mT + pelvis[:, None]
     half = config.image_size_px / 2
-    depth = points[..., 2:].clamp_min(0.2)
-    focal, middle = truth.K[:, None, [0, 1], [0, 1]], truth.K[:, None, :2, 2]
-    in_picture = (points[..., :2] / depth * focal + middle) / half - 1
-    off = (in_picture - truth.points).norm(dim=-1)
+    off = (points_in_view(points, truth.K, half) - truth.points).norm(dim=-1)
     counts = truth.pointed * (truth.points.abs().amax(-1) < FAR) * (off < FAR)
     return {
         "joints": mean_of(joints_error(about[:, :24], truth.about[:, :24]), truth.posed),
@@ -91,10 +91,16 @@ def place_error(camera: Tensor, truth: PersonTargets) -> Tensor:
     return mean_of((away.square().sum(-1) + 1e-8).sqrt(), truth.placed)
 
 
-def motion_terms(answers: PeopleAnswers, batch: TraceBatch, config: TraceConfig) -> dict[str, Tensor]:
-    """Of how people and the camera moved since the last frame, in the picture and in the world."""
+def motion_terms(
+    answers: PeopleAnswers, batch: TraceBatch, body: BodyModel, config: TraceConfig
+) -> dict[str, Tensor]:
+    """Of how people and the camera moved since the last frame, in the picture and in the world; and of their shapes."""
     world = batch.world
-    terms = {"motion": mean_of((answers.motion - world.motion).norm(dim=-1), world.moved)}
+    drift = shape_drift(answers.betas, world.track)
+    terms = {
+        "motion": mean_of((answers.motion - world.motion).norm(dim=-1), world.moved),
+        "steady_shape": mean_of(drift, torch.ones_like(drift)),
+    }
     if config.metric_motion:
         turned = interleaved_to_rotmat(
             answers.world_rotation6d - answers.pose6d[:, 0].detach() + answers.pose6d.new_tensor(STRAIGHT)
@@ -110,15 +116,42 @@ def motion_terms(answers: PeopleAnswers, batch: TraceBatch, config: TraceConfig)
     terms["world_turns"] = mean_of(relative_turn_error(root, world.root, world.pairs), ones)
     terms["world_root"] = mean_of(rotation_difference(root, world.root), world.known)
     terms["world_path"] = mean_of(path_error(place, world.place, world.track, world.pairs, False), ones)
+    terms["world_points"] = first_view_error(answers, place, batch, body, config)
     return terms
+
+
+def first_view_error(
+    answers: PeopleAnswers, place: Tensor, batch: TraceBatch, body: BodyModel, config: TraceConfig
+) -> Tensor:
+    """How far joints in the world are from the true ones, both as the first camera would see them, square's side 2.
+
+    Poses, shapes and turns learn nothing by it (release), but the ``place`` (N, 3) m in the first camera alone.
+    """
+    people, world, half = batch.people, batch.world, config.image_size_px / 2
+    rotations = interleaved_to_rotmat(answers.pose6d.detach())
+    root = interleaved_to_rotmat(answers.world_rotation6d.detach())
+    ours = points_about_pelvis(rotations, answers.betas.detach(), body)[:, :24]
+    ours = (root @ rotations[:, 0].mT @ ours.mT).mT + place[:, None]
+    true = (world.root @ people.rotations[:, 0].mT @ people.about[:, :24].mT).mT + world.place[:, None]
+    K = people.K[_first_sight(batch)]
+    said, truth = (points_in_view(points, K, half) for points in (ours, true))
+    off = (said - truth).norm(dim=-1)
+    seen = (truth.abs().amax(-1) < FAR) & (off < FAR) & (true[..., 2] > NEAR_M)
+    return mean_of(off, seen * world.known[:, None])
+
+
+def _first_sight(batch: TraceBatch) -> Tensor:
+    """The row (N,) in which each of the N people is first seen in their clip."""
+    frame, track = batch.frames, batch.world.track
+    earlier = (track[:, None] == track) & (frame[None] <= frame[:, None])
+    return torch.where(earlier, frame[None], frame.max() + 1).argmin(-1)
 
 
 def _accumulated(answers: PeopleAnswers, batch: TraceBatch, config: TraceConfig) -> Tensor:
     """Places (N, 3) in the first camera: the first frame's camera numbers, and all ways since (paper)."""
     frame, track = batch.frames, batch.world.track
-    camera = answers.camera.detach()
+    camera, first = answers.camera.detach(), _first_sight(batch)
     earlier = (track[:, None] == track) & (frame[None] <= frame[:, None])
-    first = torch.where(earlier, frame[None], frame.max() + 1).argmin(-1)
     since = earlier & (frame[None] > frame[first][:, None])
     numbers = camera[first] + since.to(camera) @ answers.world_motion
     return transl_of(numbers, batch.people.K[first], config)
