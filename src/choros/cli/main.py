@@ -19,6 +19,7 @@ from choros.cli.edit import Edit
 from choros.cli.edit_words import numbered
 from choros.cli.export import Export
 from choros.cli.eyes import Eyes
+from choros.cli.fuse import Fuse
 from choros.cli.grammar import as_spelled_today, check_options
 from choros.cli.live import Live
 from choros.cli.networks import check_names
@@ -43,6 +44,7 @@ Command = (
     | Annotated[World, tyro.conf.subcommand("world")]
     | Annotated[Refine, tyro.conf.subcommand("refine")]
     | Annotated[Edit, tyro.conf.subcommand("edit")]
+    | Annotated[Fuse, tyro.conf.subcommand("fuse")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
