@@ -26,6 +26,7 @@ from choros.cli.networks import check_names
 from choros.cli.output import safe_output
 from choros.cli.plot import Plot
 from choros.cli.refine import Refine
+from choros.cli.report import Report
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.traces import keep_out_of_home
@@ -47,6 +48,7 @@ Command = (
     | Annotated[Fuse, tyro.conf.subcommand("fuse")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[View, tyro.conf.subcommand("view")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Actions, tyro.conf.subcommand("actions")]
