@@ -6,6 +6,7 @@ of ``motion_report``. Needs matplotlib, the extra ``plots``.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -44,7 +45,7 @@ h1 {{ font-size: 24px; margin: 0; }} h2 {{ font-size: 17px; margin: 36px 0 4px; 
 p {{ margin: 4px 0 12px; color: #6d7380; max-width: 46em; }} svg {{ width: 100%; height: auto; }}
 li {{ max-width: 46em; margin: 3px 0; }}
 video, iframe {{ display: block; width: 100%; border: 1px solid #dfe2e8; border-radius: 8px; background: #f3f4f7; }}
-video {{ max-height: 76vh; }} iframe {{ height: min(620px, 90vh); }}
+video {{ max-height: min(76vh, 560px); }} code {{ color: #2b2f38; }} iframe {{ height: min(620px, 90vh); }}
 .id {{ display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .45em; }}
 @media (max-width: 640px) {{ body {{ margin: 16px auto; padding: 0 12px; }} }}
 </style></head><body>
@@ -95,7 +96,8 @@ def write_clip_report(
 
 
 def _list(heading: str, sentences: Sequence[str]) -> str:
-    return f"<h2>{heading}</h2><ul>" + "".join(f"<li>{escape(one)}</li>" for one in sentences) + "</ul>"
+    items = (re.sub(r"`(.+?)`", r"<code>\1</code>", escape(one)) for one in sentences)
+    return f"<h2>{heading}</h2><ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
 
 
 def _film(

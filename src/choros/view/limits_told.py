@@ -99,7 +99,10 @@ def _on_people(motion: Motion, rules: TellingRules) -> Iterator[str]:
         if (mine := low[seen["person"] == person]).size and mine.mean() > rules.often
     ]  # fmt: skip
     if cut:
-        yield f"{_people(cut)} cut off by the picture's lower side for a while: feet, and with them distances, are guesses then."
+        yield (
+            f"{_people(cut)} cut off by the picture's lower side for a while: feet, and with them distances, are "
+            "guesses then."
+        )
     frame_s = 1 / float(motion.fps)
     short = [
         person for person in motion.ids.tolist() if (seen["person"] == person).sum() * frame_s < rules.short_s

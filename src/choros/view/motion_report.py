@@ -121,7 +121,7 @@ class Figures(NamedTuple):
 
 
 def figures_of(motion: Motion, joints: Sequence[str], body: BodyModel | None = None) -> Figures:
-    """Timeline, paths and joint angles. Raises ``ChorosError`` for joints that there are not, and as ``cast_of`` does."""
+    """Timeline, paths and joint angles. Raises ``ChorosError`` for unknown joints, and as ``cast_of`` does."""
     import matplotlib
 
     for joint in joints:

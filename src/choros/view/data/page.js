@@ -29,7 +29,7 @@ const lens = new THREE.PerspectiveCamera(); // the filming camera; its projectio
 lens.matrixAutoUpdate = false;
 const controls = new THREE.OrbitControls(orbit, $("scene"));
 controls.maxPolarAngle = 0.495 * Math.PI;
-const state = { time: 0, playing: false, motions: [], eye: null, pictures: [], mending: null };
+const state = { camera: orbit, time: 0, playing: false, motions: [], eye: null, pictures: [], mending: null };
 
 // --- loading ---------------------------------------------------------------------------------------------------
 
