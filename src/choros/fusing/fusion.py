@@ -197,7 +197,7 @@ def _fused_person(
     motion = first.motion
     several = [sighting.at(motion.pts_s) for sighting in sightings]
     frames = np.flatnonzero(np.any([each.there for each in several], axis=0))
-    seen = [Samples(*(part[frames] for part in each)) for each in several]
+    seen = [Samples._make(part[frames] for part in each) for each in several]
     shape = _usual_shape(sightings)
     rest, _ = points.shaped(shape[None])
     expected = _expected(seen, rest[0, 0], rules)

@@ -50,7 +50,7 @@ class Placement(NamedTuple):
 
 def stacked(samples: list[Samples]) -> Samples:
     """Those of several people as one."""
-    return Samples(*(np.concatenate(parts) for parts in zip(*samples, strict=True)))
+    return Samples._make(np.concatenate(parts) for parts in zip(*samples, strict=True))
 
 
 def thinned(one: Samples, other: Samples, count: int) -> tuple[Samples, Samples]:
@@ -59,7 +59,7 @@ def thinned(one: Samples, other: Samples, count: int) -> tuple[Samples, Samples]
     some = (
         both[np.linspace(0, len(both) - 1, min(count, len(both))).round().astype(int)] if len(both) else both
     )
-    return Samples(*(part[some] for part in one)), Samples(*(part[some] for part in other))
+    return Samples._make(part[some] for part in one), Samples._make(part[some] for part in other)
 
 
 def placed_by_bodies(one: Samples, other: Samples, rules: PlacementRules) -> Floats:

@@ -60,8 +60,8 @@ def fit_to_sights(
     for start in range(0, len(betas), CHUNK):
         some = slice(start, start + CHUNK)
         rotations[some], transl[some] = _fitted(
-            points, prior, betas[some], Expected(*(part[some] for part in expected)),
-            [Sight(*(part[some] for part in sight)) for sight in sights], config,
+            points, prior, betas[some], Expected._make(part[some] for part in expected),
+            [Sight._make(part[some] for part in sight) for sight in sights], config,
         )  # fmt: skip
     return rotations, transl
 

@@ -97,7 +97,7 @@ def _step_s(view: View) -> float:
 def _course(track: PersonTrack, step_s: float, rules: LagRules) -> _Course:
     """Limbs against the trunk, and their speed."""
     start, end = int(np.ceil(track.times_s[0] / step_s - 1e-6)), int(track.times_s[-1] / step_s + 1e-6)
-    samples = track.at(np.arange(start, end + 1) * step_s)
+    samples = track.at(np.asarray(np.arange(start, end + 1) * step_s, np.float64))
     rotations = samples.rotations.copy()
     rotations[:, 0] = np.eye(3)
     _, joints = posed_joints(rotations, np.broadcast_to(track.rest, (len(rotations), 24, 3)))

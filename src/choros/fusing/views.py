@@ -95,7 +95,7 @@ class PersonTrack:
             mixed(self.pelvis),
             mixed(self.plane),
             np.where(both & there[:, None], std, np.inf),
-            np.linalg.inv(self.T_space_camera[nearest]),
+            np.asarray(np.linalg.inv(self.T_space_camera[nearest]), np.float64),
             np.tile(self.limbs_m, (len(times_s), 1)),
         )
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from choros.body import BodyModel
 
+#: Row, start and end in seconds, colour, opacity.
+Bar = tuple[int, float, float, tuple[float, ...], float]
 CONTACT = "contact"  # in the name of an extra that tells which parts of the feet stand
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -162,7 +164,9 @@ def _contacts(motion: Motion) -> list[str]:
         told = motion.header.provenance.get(name)
         count = parts.shape[1]
         names = told if isinstance(told, list) and len(told) == count else [f"{k + 1}" for k in range(count)]
-        labels, bars, frame_s = [], [], 1 / float(motion.fps)
+        labels: list[str] = []
+        bars: list[Bar] = []
+        frame_s = 1 / float(motion.fps)
         for person in motion.ids.tolist():
             mine = np.flatnonzero(motion.row_person == person)
             frames = motion.row_frame[mine]
@@ -179,10 +183,8 @@ def _contacts(motion: Motion) -> list[str]:
     return sections
 
 
-def _bars(
-    motion: Motion, labels: list[str], bars: list[tuple[int, float, float, tuple[float, ...], float]]
-) -> Figure:
-    """Rows of bars over time: row, start and end in seconds, colour, opacity."""
+def _bars(motion: Motion, labels: list[str], bars: list[Bar]) -> Figure:
+    """Rows of bars over time."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 0.6 + 0.24 * max(len(labels), 1)), layout="constrained")
