@@ -22,7 +22,7 @@ FLOORS = {
     "run_identity": 1, "sandbox_child": 1, "seeding": 1, "skeleton": 1, "threads": 1, "video": 1, "weights": 1,
     "backbones": 2, "body": 2, "layers": 2, "mesh": 2,
     "camera_motion": 3, "datasets": 3, "detection": 3, "editing": 3, "evaluation.metrics": 3, "exporters": 3,
-    "scenes": 3, "tracking": 3, "view": 3,
+    "fusing": 3, "scenes": 3, "tracking": 3, "view": 3,
     "lifter": 4, "comotion": 4, "fourdhumans": 4, "glamr": 4, "trace": 4,
     "evaluation.bodies": 4, "evaluation.compare": 4, "evaluation.world_errors": 4,
     "encoders": 5, "live": 5, "retrack": 5, "systems": 5, "track_video": 5, "training": 5,

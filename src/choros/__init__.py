@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from choros.errors import ChorosError
     from choros.evaluation.compare import evaluate_motion
     from choros.exporters.formats import export
+    from choros.fusing.fusion import fuse
     from choros.glamr.into_world import world
     from choros.live import LiveSource
     from choros.motion import Motion
@@ -48,6 +49,7 @@ _HOME = {
     "TrackOptions": "choros.options",
     "evaluate_motion": "choros.evaluation.compare",
     "export": "choros.exporters.formats",
+    "fuse": "choros.fusing.fusion",
     "load": "choros.systems",
     "open_video": "choros.video",
     "people_of": "choros.body.posed",
@@ -72,6 +74,7 @@ __all__ = [
     "__version__",
     "evaluate_motion",
     "export",
+    "fuse",
     "load",
     "open_video",
     "people_of",

@@ -23,8 +23,8 @@ from choros.motion import ROW, FrameResult, Motion
 from choros.video import VideoWriter, open_video
 
 COMMANDS = (
-    "track", "live", "demo", "world", "refine", "edit", "show", "view", "plot", "export", "doctor", "train", "bench",
-    "scenes", "completion",
+    "track", "live", "demo", "world", "refine", "edit", "fuse", "show", "view", "report", "plot", "export", "doctor",
+    "train", "bench", "scenes", "completion",
 )  # fmt: skip
 FRAMES, FPS = 30, 5  # six seconds, so that several checkpoints fall into them
 WIDTH, HEIGHT = 96, 64

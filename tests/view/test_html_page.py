@@ -262,3 +262,35 @@ def test_a_browser_says_what_is_wrong_with_a_page(tmp_path):
         page.open((tmp_path / "m.html").as_uri())
         page.wait_for("!(document.getElementById('trouble')?.hidden ?? true)")
         assert "cannot show the motion" in page.ask("document.getElementById('trouble').textContent")
+
+
+def test_a_long_motion_is_shown_with_fewer_poses(tmp_path, monkeypatch):
+    monkeypatch.setattr("choros.view.html_page.MOST_POSES", 10)
+    monkeypatch.setattr("choros.view.html_page.THINNED_FPS", 5)
+    write_page([("m", walkers())], tmp_path / "m.html")
+    page = content(tmp_path / "m.html")
+    assert page["motions"][0]["fps"] == 5
+    assert len(page["frames"]["times_s"]) == FRAMES
+
+
+@pytest.mark.slow
+def test_a_page_opens_at_people_and_not_at_a_stray(tmp_path):
+    motion = walkers(camera_moves=False)
+    far = motion.rows[motion.row_person == motion.ids[0]].copy()
+    far["person"] = 99
+    far["transl"] += np.float32([300, 0, 900])
+    rows = np.concatenate([motion.rows, far])
+    more = Motion(motion.header, motion.frames, rows[np.lexsort((rows["person"], rows["frame"]))])
+    write_watched(more, tmp_path / "m.html")
+    tall = """watched.motions[0].people.filter((one) => one.shown && one.id < 99)
+      .map((one) => { const [a, b] = [0, 10].map((k) => one.mesh.skeleton.bones[k].getWorldPosition(one.path[0].clone()).project(watched.camera));
+        return [a.x, a.y, Math.hypot(a.x - b.x, a.y - b.y)]; })"""  # noqa: E501
+    with Page(tmp_path / "profile", 390, 700) as page:
+        page.open((tmp_path / "m.html").as_uri())
+        page.wait_for("performance.getEntriesByName('ready').length > 0")
+        page.ask("document.getElementById('help-on').click()")
+        assert not page.ask("document.getElementById('help').hidden")
+        shown = page.ask(tall)
+        assert page.troubles == []
+    assert shown
+    assert all(abs(x) < 1 and abs(y) < 1 and reach > 0.05 for x, y, reach in shown)

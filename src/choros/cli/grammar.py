@@ -21,7 +21,7 @@ RENAMED = {
     "train comotion": {"--resume": ""},
     "train pseudo-label": {"--pictures": "--photos"},
 }
-WITH_VIDEO = ("show", "view", "world", "edit")
+WITH_VIDEO = ("show", "view", "report", "world", "edit")
 
 
 def as_spelled_today(arguments: Sequence[str]) -> list[str]:

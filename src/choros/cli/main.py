@@ -19,12 +19,14 @@ from choros.cli.edit import Edit
 from choros.cli.edit_words import numbered
 from choros.cli.export import Export
 from choros.cli.eyes import Eyes
+from choros.cli.fuse import Fuse
 from choros.cli.grammar import as_spelled_today, check_options
 from choros.cli.live import Live
 from choros.cli.networks import check_names
 from choros.cli.output import safe_output
 from choros.cli.plot import Plot
 from choros.cli.refine import Refine
+from choros.cli.report import Report
 from choros.cli.scenes import Scenes
 from choros.cli.show import Show
 from choros.cli.stopping import terminated_as_interrupted
@@ -44,8 +46,10 @@ Command = (
     | Annotated[World, tyro.conf.subcommand("world")]
     | Annotated[Refine, tyro.conf.subcommand("refine")]
     | Annotated[Edit, tyro.conf.subcommand("edit")]
+    | Annotated[Fuse, tyro.conf.subcommand("fuse")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[View, tyro.conf.subcommand("view")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Actions, tyro.conf.subcommand("actions")]

@@ -27,6 +27,7 @@ from choros.motion import Motion
 from choros.rotation import rotmat_to_quat_wxyz
 from choros.skeleton import JOINT_NAMES
 from choros.view.film import Film
+from choros.view.gathering import gathered
 from choros.view.grounding import grounded, shown_options
 
 if TYPE_CHECKING:
@@ -177,10 +178,10 @@ class Browser:
         if cast.T_file_camera is not None:
             T_ground_camera = T_ground_file @ cast.T_file_camera
             camera = self._camera(node, cast, T_ground_camera)
-        x = np.concatenate([body.places[:, 0, 0] for body in bodies])
-        return _Stand(
-            name, cast, start_s, T_ground_camera, root, bodies, camera, (float(x.min()), float(x.max()))
-        )
+        stand = _Stand(name, cast, start_s, T_ground_camera, root, bodies, camera, (0.0, 0.0))
+        x = _gathered(stand)[:, 0]
+        stand.across = float(x.min()), float(x.max())
+        return stand
 
     def _body(
         self, node: str, cast: Cast, person: CastPerson, T_ground_file: Floats, weights: Floats
@@ -236,9 +237,7 @@ class Browser:
             if len(self._stands) > 1:
                 self.server.scene.add_label(f"{stand.root.name}/name", stand.name, position=(low, 0.0, 0.0))
             edge += high - low + 2 * APART_M
-        pelvises = np.concatenate(
-            [body.places[:, 0] + stand.root.position for stand in self._stands for body in stand.bodies]
-        )
+        pelvises = np.concatenate([_gathered(stand) + stand.root.position for stand in self._stands])
         low, high = pelvises.min(0), pelvises.max(0)
         middle, reach_m = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 + 1.5
         self._floor = self.server.scene.add_grid(
@@ -328,6 +327,13 @@ class Browser:
             part = whole[top : top + picture.shape[0], left : left + picture.shape[1]]
             part[:] = picture[: part.shape[0], : part.shape[1]]
             client.scene.set_background_image(whole, format="jpeg")
+
+
+def _gathered(stand: _Stand) -> Floats:
+    """Places of pelvises, (n, 3), without strays."""
+    places = np.concatenate([body.places[:, 0] for body in stand.bodies])
+    who = np.concatenate([np.full(len(body.places), body.person.id) for body in stand.bodies])
+    return places[gathered(places, who)]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from choros.exporters.formats import ExportOptions
 from choros.motion import Motion
 from choros.rotation import rotmat_between
 from choros.skeleton import FEET, JOINT_NAMES
+from choros.view.gathering import gathered
 from choros.view.overlay import body_of
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ def grounded(motion: Motion, options: ExportOptions) -> tuple[Cast, Floats]:
 
 
 def joints_of_some_poses(cast: Cast) -> Floats:
-    """Joints (n, 24, 3) of up to ``POSES`` poses of everybody, in the axes of the file, metres."""
+    """Joints (n, 24, 3) of up to ``POSES`` poses of everybody but strays, in the axes of the file, metres."""
     import torch
 
-    poses = []
+    poses, who = [], []
     for person in cast.people:
         every = slice(None, None, -(-len(person.frame) // POSES))
         params = BodyParams._make(p[every] for p in person.params() if p is not None)
         with torch.inference_mode():
             poses.append(cast.body.joints(params).numpy().astype(np.float64))
-    return np.concatenate(poses)
+        who.append(np.full(len(poses[-1]), person.id))
+    joints = np.concatenate(poses)
+    return joints[gathered(joints[:, 0], np.concatenate(who))]

@@ -30,6 +30,9 @@ from choros.view.grounding import grounded, shown_options
 if TYPE_CHECKING:
     from choros.body import BodyModel
 
+MOST_POSES = 60_000  # of one motion, in full; a browser takes some seconds for as many
+THINNED_FPS = 10  # poses a second of a motion that has more
+
 
 def write_page(
     motions: Sequence[tuple[str, Motion]],  # with the name that each is shown by
@@ -77,7 +80,9 @@ def write_page(
 
 
 def _shown(name: str, motion: Motion, body: BodyModel | None, first_s: float) -> dict[str, Any]:
-    """What data/page.js reads of a motion."""
+    """What data/page.js reads of a motion; of a long one some poses a second, between which the page leads people."""
+    if len(motion.rows) > MOST_POSES and not motion.header.photos and motion.fps > THINNED_FPS:
+        motion = motion.at_rate(THINNED_FPS)
     options = shown_options(motion, body)
     cast, T_ground_file = grounded(motion, options)
     with TemporaryDirectory() as folder:

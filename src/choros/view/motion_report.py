@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,18 @@ ARM = ("shoulder", "elbow", "wrist")
 FLEX_ABOUT_X = ("knee", "spine1", "spine2", "spine3", "neck", "head")
 
 INK, QUIET, GRID = "#2b2f38", "#6d7380", "#e7e9ee"
+# Text stays text; ids within the file do not differ from one run to the next.
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none", "svg.hashsalt": "choros", "font.family": "sans-serif", "font.size": 9,
+    "axes.edgecolor": QUIET, "axes.labelcolor": QUIET, "xtick.color": QUIET, "ytick.color": QUIET,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID,
+    "axes.axisbelow": True,
+}  # fmt: skip
+ANGLES_ABOUT = (
+    "Degrees from the T-pose, of a joint against the body part before it. Flexion: hips and shoulders forward, knees "
+    "and elbows bent, toes up, trunk and head forward. Sideways: away from the body; trunk and head to their left. "
+    "Twist: inwards; trunk and head to their left. Pale grey: predicted, not seen."
+)
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>
@@ -57,9 +69,7 @@ p {{ margin: 4px 0 12px; color: #6d7380; max-width: 46em; }} svg {{ width: 100%;
 <p>Full colour: seen. Pale: predicted, not seen.</p>{timeline}
 <h2>Paths from above</h2><p>{paths_about}</p>{paths}
 <h2>Joint angles</h2>
-<p>Degrees from the T-pose, of a joint against the body part before it. Flexion: hips and shoulders forward, knees
-and elbows bent, toes up, trunk and head forward. Sideways: away from the body; trunk and head to their left. Twist:
-inwards; trunk and head to their left. Pale grey: predicted, not seen.</p>
+<p>{angles_about}</p>
 {people}
 </body></html>
 """
@@ -78,45 +88,62 @@ def write_report(
     ``body`` is the embedded light body unless given. Raises ``ChorosError`` without matplotlib, for joints and
     people that there are not, and as ``cast_of`` does.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ChorosError(
-            f"{path} cannot be drawn without matplotlib; run `pip install choros[plots]`."
-        ) from error
-    for joint in joints:
-        if joint not in JOINTS:
-            raise ChorosError(f"there are no angles of a joint {joint}; choose from {', '.join(JOINTS)}.")
+    check_matplotlib(path)
     if people:
         for identity in people:
             motion.person(identity)
         motion = motion.select(people)
+    figures = figures_of(motion, joints, body)
+    page = PAGE.format(title=escape(title), **figures._asdict() | {"about": escape(figures.about)})
+    with atomic_write(path) as file:
+        file.write(page.encode())
+
+
+def check_matplotlib(path: str | Path) -> None:
+    """Raise ``ChorosError`` where figures of a page ``path`` cannot be drawn."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ChorosError(
+            f"{path} cannot be drawn without matplotlib; run `pip install choros[plots]`."
+        ) from error
+
+
+class Figures(NamedTuple):
+    """What a page shows of a motion: SVG, but for the words on it."""
+
+    about: str  # plain text
+    timeline: str
+    paths_about: str
+    paths: str
+    angles_about: str
+    people: str  # a heading and curves of everybody
+
+
+def figures_of(motion: Motion, joints: Sequence[str], body: BodyModel | None = None) -> Figures:
+    """Timeline, paths and joint angles. Raises ``ChorosError`` for unknown joints, and as ``cast_of`` does."""
+    import matplotlib
+
+    for joint in joints:
+        if joint not in JOINTS:
+            raise ChorosError(f"there are no angles of a joint {joint}; choose from {', '.join(JOINTS)}.")
     cast = cast_of(motion, shown_options(motion, body))
-    # Text stays text; ids within the file do not differ from one run to the next.
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": "choros", "font.family": "sans-serif", "font.size": 9,
-        "axes.edgecolor": QUIET, "axes.labelcolor": QUIET, "xtick.color": QUIET, "ytick.color": QUIET,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID,
-        "axes.axisbelow": True,
-    }  # fmt: skip
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(STYLE):
         sections = []
         for person in cast.people:
             colour = "#{:02x}{:02x}{:02x}".format(*colour_of(person.id))
             figure = angle_curves(person, cast, joints)
             sections.append(
-                f'<h2><span class="id" style="background:{colour}"></span>Person {person.id}</h2>{_svg(figure)}'
+                f'<h2><span class="id" style="background:{colour}"></span>Person {person.id}</h2>{svg_of(figure)}'
             )
-        page = PAGE.format(
-            title=escape(title),
-            about=escape(_about(motion, cast)),
-            timeline=_svg(timeline(cast)),
+        return Figures(
+            about=_about(motion, cast),
+            timeline=svg_of(timeline(cast)),
             paths_about=_paths_about(cast),
-            paths=_svg(paths_from_above(cast)),
+            paths=svg_of(paths_from_above(cast)),
+            angles_about=ANGLES_ABOUT,
             people="\n".join(sections),
         )
-    with atomic_write(path) as file:
-        file.write(page.encode())
 
 
 def joint_angles(
@@ -269,9 +296,13 @@ def _colour(person: CastPerson) -> tuple[float, ...]:
     return tuple(part / 255 for part in colour_of(person.id))
 
 
-def _svg(figure: Figure) -> str:
+def svg_of(figure: Figure) -> str:
+    """A figure as text for a page."""
+    import matplotlib
+
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(text, format="svg", metadata={"Date": None})
     whole = text.getvalue()
     return whole[whole.index("<svg") :]
 

@@ -23,6 +23,7 @@ from choros.mesh.rasteriser import Canvas
 from choros.mesh.shading import paint
 from choros.motion import Motion
 from choros.view.floor_drawing import lay_floor, shadows
+from choros.view.gathering import gathered
 from choros.view.marks import Box, tag
 from choros.view.overlay import body_of, label_place
 from choros.view.viewpoint import Viewpoint, follow, looking
@@ -75,6 +76,7 @@ class WorldView:
             )
         self._faces = np.ascontiguousarray(np.asarray(self.body.faces), np.int32)
         self._hips = self._pelvis_world()
+        self._framed = gathered(self._hips, motion.row_person)
         self._heading = _heading(motion.T_world_camera[motion.camera_known])
         self.shape: dict[str, tuple[int, int]] = {}  # of each view, width and height px
         tall = self.style.height
@@ -167,10 +169,10 @@ class WorldView:
         return np.asarray((T[:, :3, :3] @ pelvis[..., None])[..., 0] + T[:, :3, 3])
 
     def _in_view(self, frame: int) -> Floats:  # (n, 3)
-        """Corners of boxes around everybody's arms and head, and of the camera."""
+        """Corners of boxes around the arms and head of everybody but strays, and of the camera."""
         start, end = np.searchsorted(self.motion.row_frame, [frame, frame + 1])
         hips = self._hips[start:end]
-        shown = np.isfinite(hips).all(1)
+        shown = self._framed[start:end].copy()
         if not self.style.ghosts:
             shown &= self.motion.visible[start:end]
         hips = hips[shown]

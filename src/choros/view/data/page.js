@@ -11,6 +11,10 @@ const GHOST = 0.3;         // opacity of somebody who is not seen
 const CAMERA_M = 0.5;      // length of the drawn camera
 const HAIR_S = 1e-4;       // later than a frame's time, so that what changes with the frame has changed
 const NEAR_M = 0.05, FAR_M = 2000;
+const NARROW_PX = 640;     // pages narrower than that have their options behind a button, as page.css
+const SAMPLES = 400;       // of a path, that tell where somebody is on the whole
+const STRAY = 6;           // times the median distance from the middle: farther off is a stray, but for
+const PATH_M = 6, GROUP_M = 12; // metres of one's own path, and from the others
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -25,7 +29,7 @@ const lens = new THREE.PerspectiveCamera(); // the filming camera; its projectio
 lens.matrixAutoUpdate = false;
 const controls = new THREE.OrbitControls(orbit, $("scene"));
 controls.maxPolarAngle = 0.495 * Math.PI;
-const state = { time: 0, playing: false, motions: [], eye: null, pictures: [], mending: null };
+const state = { camera: orbit, time: 0, playing: false, motions: [], eye: null, pictures: [], mending: null };
 
 // --- loading ---------------------------------------------------------------------------------------------------
 
@@ -153,40 +157,33 @@ function filming(motion, camera, track) {
 /** Stands motions beside each other, as seen from the first one's camera; lights, floor and the first look at it all. */
 function furnish() {
   const box = new THREE.Box3();
-  const points = (motion) => motion.people.flatMap((one) => one.path);
+  for (const motion of state.motions) motion.near = together(motion.people);
+  const points = (motion) => motion.near;
   const centre = new THREE.Box3().setFromPoints(points(state.motions[0])).getCenter(new THREE.Vector3());
   const back = new THREE.Vector3(0, 0, 1), [eye] = state.motions[0].camera?.path ?? [];
   if (eye) back.copy(eye).sub(centre).setY(0);
   if (back.length() < 0.5) back.set(0, 0, 1);
   back.normalize();
   const right = new THREE.Vector3(back.z, 0, -back.x);
-  const stood = []; // where everything is, from the floor to above heads
+  const stood = []; // where everybody is, from the floor to above heads
   let edge = 0;
   state.motions.forEach((motion, i) => {
-    const across = points(motion).map((point) => point.dot(right));
-    const low = Math.min(...bounds(across)), high = Math.max(...bounds(across));
+    const [low, high] = bounds(points(motion).map((point) => point.dot(right)));
     motion.beside = right.clone().multiplyScalar(i ? edge + 1 - low : 0);
     edge = (i ? edge + 1 - low : 0) + high + 1;
     for (const point of points(motion)) {
       const place = point.clone().add(motion.beside);
-      box.expandByPoint(place.setY(1));
-      stood.push(place, place.clone().setY(0), place.clone().setY(2.2));
+      box.expandByPoint(place.clone().setY(1));
+      stood.push(...tall(place));
     }
     const around = bounds(points(motion).map((point) => point.dot(back)));
     motion.front = right.clone().multiplyScalar((low + high) / 2).addScaledVector(back, around[1] + 1);
   });
-  const near = box.getSize(new THREE.Vector3()).length() + 5; // a camera that is not far off is worth a look
-  const lenses = state.motions.flatMap((motion) => (motion.camera?.path ?? []).map((point) => point.clone().add(motion.beside)));
-  for (const point of lenses) if (box.distanceToPoint(point) < near) {
-    box.expandByPoint(point);
-    stood.push(point);
-  }
   const middle = box.getCenter(new THREE.Vector3()).setY(0.9);
   const radius = Math.max(box.getSize(new THREE.Vector3()).length() / 2, 1) + 1;
-  controls.target.copy(middle);
   const from = back.applyAxisAngle(new THREE.Vector3(0, 1, 0), 0.5).setY(0.5).normalize();
-  orbit.position.copy(middle).addScaledVector(from, distance(stood, middle, from));
-  controls.update();
+  state.first = { middle, from, stood };
+  lookFrom(state.first);
 
   scene.add(new THREE.HemisphereLight(0xffffff, 0xc9ccd4, 2.1));
   const sun = new THREE.DirectionalLight(0xffffff, 1.9);
@@ -204,11 +201,54 @@ function furnish() {
   scene.add(state.floor);
 }
 
+/** From the floor to above the head of somebody whose pelvis is there. */
+const tall = (place) => [place.clone().setY(Math.min(place.y - 1, 0)), place.clone().setY(Math.max(place.y + 1.2, 2.2))];
+
+/** Look at points from a side so that all are in the picture. */
+function lookFrom({ middle, from, stood }) {
+  controls.target.copy(middle);
+  orbit.position.copy(middle).addScaledVector(from, distance(stood, middle, from));
+  controls.update();
+}
+
+/** Frame whoever is shown now, from the side that is looked from. */
+function lookAtThem() {
+  const heads = state.motions.flatMap((motion) => motion.people.filter((one) => one.shown)
+    .map((one) => one.mesh.skeleton.bones[0].getWorldPosition(new THREE.Vector3())));
+  const there = together(heads.map((place) => ({ path: [place] })));
+  if (!there.length) return;
+  const middle = new THREE.Box3().setFromPoints(there).getCenter(new THREE.Vector3());
+  lookFrom({ middle, from: orbit.position.clone().sub(controls.target).normalize(), stood: there.flatMap(tall) });
+  refresh();
+}
+
+/** Places of people on the whole: some of each path, without strays of a path and without people far from all others. */
+function together(people) {
+  const some = people.filter((one) => one.path.length).map(({ path }) => {
+    const every = Math.max(Math.floor(path.length / SAMPLES), 1), places = path.filter((_, i) => i % every === 0);
+    const middle = median(places), far = places.map((place) => place.distanceTo(middle));
+    const most = Math.max(STRAY * quantile(far, 0.5), PATH_M);
+    return { middle, places: places.filter((_, i) => far[i] <= most) };
+  });
+  if (!some.length) return [];
+  const middle = median(some.map((one) => one.middle)), far = some.map((one) => one.middle.distanceTo(middle));
+  const most = Math.max(STRAY * quantile(far, 0.5), GROUP_M);
+  return some.filter((_, i) => far[i] <= most).flatMap((one) => one.places);
+}
+
+function quantile(numbers, share) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.round(share * (sorted.length - 1))];
+}
+
+/** Point by point and axis by axis. */
+const median = (points) => new THREE.Vector3(...["x", "y", "z"].map((axis) => quantile(points.map((point) => point[axis]), 0.5)));
+
 /** How far from the middle, towards ``from``, an eye sees all points. */
 function distance(points, middle, from) {
   const { clientWidth: width, clientHeight: height } = $("view");
   const right = new THREE.Vector3(from.z, 0, -from.x).normalize(), up = from.clone().cross(right);
-  const high = 0.85 * Math.tan(orbit.fov * Math.PI / 360), wide = high * Math.max(width - 220, 200) / height;
+  const high = 0.85 * Math.tan(orbit.fov * Math.PI / 360), wide = high * Math.max(width > NARROW_PX ? width - 220 : 0.9 * width, 200) / height;
   const needed = points.map((point) => {
     const away = point.clone().sub(middle);
     return away.dot(from) + Math.max(Math.abs(away.dot(right)) / wide, Math.abs(away.dot(up)) / high);
@@ -539,8 +579,20 @@ function mend() {
   });
 }
 
+/** Show what keys do, or not. */
+function help(on = $("help").hidden) {
+  $("help").hidden = !on;
+  $("help-on").ariaPressed = String(on);
+  if (on) $("help-off").focus();
+}
+
 function wire() {
   const nextEye = eyes();
+  $("help-on").addEventListener("click", () => help());
+  $("help-off").addEventListener("click", () => help(false));
+  $("options-on").addEventListener("click", () => {
+    $("options-on").ariaPressed = String(document.body.classList.toggle("with-options"));
+  });
   $("overlay-label").hidden = state.motions.length < 2;
   $("options").addEventListener("change", refresh);
   controls.addEventListener("change", refresh);
@@ -548,14 +600,25 @@ function wire() {
   $("play").addEventListener("click", () => play());
   $("time").addEventListener("input", () => seek(Number($("time").value)));
   document.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: -1, ArrowRight: 1 };
+    const moves = { ArrowLeft: -1, ArrowRight: 1 }, ends = { Home: () => 0, End: () => state.duration };
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, #edit-number")) return;
     if (event.key === " ") play();
     else if (event.key in moves) step(moves[event.key] * (event.shiftKey ? Math.round(state.fps) : 1));
+    else if (event.key in ends) seek(ends[event.key]());
     else if (event.key.toLowerCase() === "c") nextEye();
+    else if (event.key.toLowerCase() === "f") lookAtThem();
+    else if (event.key.toLowerCase() === "a") { lookFrom(state.first); refresh(); }
+    else if (event.key === "?" || event.key.toLowerCase() === "h") help();
+    else if (event.key === "Escape" && !$("help").hidden) help(false);
     else return;
     event.preventDefault();
   });
+}
+
+/** The start, or when the first people come. */
+function opening() {
+  const comes = state.motions.flatMap((motion) => motion.people.flatMap((one) => one.there.map(([start]) => motion.start_s + start)));
+  return Math.max(Math.min(...comes), 0) || 0;
 }
 
 async function start() {
@@ -570,6 +633,7 @@ async function start() {
   lanes();
   mend();
   wire();
+  state.time = opening();
   draw();
   performance.mark("ready"); // what can be seen and moved from here on is all there is
 }
