@@ -59,6 +59,10 @@ class Export:
     """Skeletons without the way across the ground."""
     apart: Flag = False
     """A file a person, without the camera, where one would hold everybody."""
+    robot: OptionalFile = None
+    """MJCF or URDF of the robot that --to robot is for."""
+    robot_map: OptionalFile = None
+    """TOML that says which of the robot's bodies is which joint, where their names do not tell."""
     tentative: Flag = False
     """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
@@ -86,11 +90,14 @@ class Export:
                 )
             if name not in FORMATS:
                 raise ChorosError(f"there is no format {name}; after --to there may be {known}.")
+        if self.robot is None and "robot" in self.to:
+            raise ChorosError("a robot's motion needs its model; name an MJCF or URDF file after --robot.")
         if self.output.exists() and not self.output.is_dir():
             raise ChorosError(f"{self.output} is a file; name a folder after -o.")
 
         from choros import Motion, export
         from choros.exporters.rigs import RIGS, rig_named
+        from choros.exporters.robot.report import told
 
         rig_named(self.rig)
         file = motion_file(self.motion)
@@ -101,10 +108,13 @@ class Export:
                 for written in export(
                     motion, path, name, space=self.space, people=self.people, frame=self.frame,
                     quantised=self.quantised, rig=self.rig, rest_pose=self.rest_pose, units=self.units, up=self.up,
-                    in_place=self.in_place, apart=self.apart, tentative=self.tentative, body=self.body,
+                    in_place=self.in_place, apart=self.apart, robot=self.robot, robot_map=self.robot_map,
+                    tentative=self.tentative, body=self.body,
                     start_s=self.start, end_s=self.end, fps=rate_of(self.fps), lowpass_hz=self.lowpass,
                 ):  # fmt: skip
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
+                    if name == "robot" and written.suffix == ".npz":
+                        print(f"  {told(written)}")
             except Nobody as nothing:
                 print(f"{name}: {nothing}")
         if self.rig is not None:
