@@ -44,7 +44,7 @@ class Export:
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
     rig: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
-    """The skeleton of glb, bvh and usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
+    """The skeleton of glb, fbx, bvh and usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
     rest_pose: Annotated[
         Literal["T", "A"] | None, arg(constructor=Literal["T", "A"], help_behavior_hint="")
     ] = None
@@ -84,10 +84,6 @@ class Export:
         if self.motion is None or not self.to:
             raise ChorosError(f"give a motion.npz and after --to what to make of it: {known}.")
         for name in self.to:
-            if name == "fbx":
-                raise ChorosError(
-                    "FBX is written by Blender: take --to glb, import it there, and choose FBX in File, Export."
-                )
             if name not in FORMATS:
                 raise ChorosError(f"there is no format {name}; after --to there may be {known}.")
         if self.robot is None and "robot" in self.to:

@@ -261,6 +261,17 @@ _ALL = (
         extra="usd",
     ),
     Format(
+        name="fbx",
+        file="motion.fbx",
+        writer="fbx:write_fbx",
+        what="FBX by Blender's exporter: what glb holds, in one file or one each",
+        units="metres, which the file says; degrees",
+        axes="y up, z forward",
+        times="a constant rate, frames from 0; people stand still while not there",
+        unseen="not marked",
+        extra="fbx",
+    ),
+    Format(
         name="obj",
         file="motion.obj",
         writer="obj_ply:write_obj",
