@@ -44,7 +44,7 @@ class Export:
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
     rig: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
-    """The skeleton of glb, fbx, bvh and usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
+    """The skeleton of glb, fbx, bvh, usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
     rest_pose: Annotated[
         Literal["T", "A"] | None, arg(constructor=Literal["T", "A"], help_behavior_hint="")
     ] = None
@@ -59,6 +59,8 @@ class Export:
     """Skeletons without the way across the ground."""
     apart: Flag = False
     """A file a person, without the camera, where one would hold everybody."""
+    onto: OptionalFile = None
+    """Your SMPL, SMPL-H or SMPL-X file, for --to amass: betas of that body by which people measure the same."""
     robot: OptionalFile = None
     """MJCF or URDF of the robot that --to robot is for."""
     robot_map: OptionalFile = None
@@ -92,6 +94,7 @@ class Export:
             raise ChorosError(f"{self.output} is a file; name a folder after -o.")
 
         from choros import Motion, export
+        from choros.exporters.amass import carried
         from choros.exporters.rigs import RIGS, rig_named
         from choros.exporters.robot.report import told
 
@@ -104,11 +107,13 @@ class Export:
                 for written in export(
                     motion, path, name, space=self.space, people=self.people, frame=self.frame,
                     quantised=self.quantised, rig=self.rig, rest_pose=self.rest_pose, units=self.units, up=self.up,
-                    in_place=self.in_place, apart=self.apart, robot=self.robot, robot_map=self.robot_map,
+                    in_place=self.in_place, apart=self.apart, onto=self.onto, robot=self.robot, robot_map=self.robot_map,
                     tentative=self.tentative, body=self.body,
                     start_s=self.start, end_s=self.end, fps=rate_of(self.fps), lowpass_hz=self.lowpass,
                 ):  # fmt: skip
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
+                    if name == "amass" and self.onto is not None:
+                        print(f"  {carried(written)}")
                     if name == "robot" and written.suffix == ".npz":
                         print(f"  {told(written)}")
             except Nobody as nothing:

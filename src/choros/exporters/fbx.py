@@ -34,8 +34,9 @@ def write_fbx(
     """
     if python is None and importlib.util.find_spec("bpy") is None:
         raise ChorosError(
-            f"{path} is written by Blender's exporter, which is not here: run `pip install choros[fbx]` in a Python that "
-            "Blender's package bpy has wheels for, or take --to glb, import it in Blender and choose FBX in File, Export."
+            f"{path} is written by Blender's exporter, which is not here: run `pip install choros[fbx]` in a Python "
+            "that Blender's package bpy has wheels for, or take --to glb, import it in Blender and choose FBX in File, "
+            "Export."
         )
     options = replace(options or ExportOptions(), quantised=False)
     even = motion.evenly()

@@ -35,6 +35,9 @@ class ExportOptions:
     up: Literal["y", "z"] | None = None  # of bvh and usd; None: the rig's
     in_place: bool = False  # without the way across the ground
     apart: bool = False  # a file a person, without the camera, where the format has one for all
+    onto: Path | None = (
+        None  # SMPL, SMPL-H or SMPL-X file whose betas amass gets, measuring as the person does
+    )
     robot: Path | None = None  # MJCF or URDF of the robot whose joints are to follow
     robot_map: Path | None = None  # TOML: which of its bodies stand for which joints, where names do not tell
 
@@ -105,6 +108,7 @@ def export(
     up: Literal["y", "z"] | None = None,
     in_place: bool = False,
     apart: bool = False,
+    onto: str | Path | None = None,
     robot: str | Path | None = None,
     robot_map: str | Path | None = None,
     tentative: bool = False,
@@ -120,7 +124,7 @@ def export(
 
     Formats with one file a person write them beside ``path``. ``format`` is a name of ``FORMATS``, for files that are
     called otherwise. ``space``, ``people``, ``frame``, ``quantised``, and of skeletons ``rig`` (a name of
-    ``rigs.RIGS``), ``rest_pose``, ``units``, ``up``, ``in_place`` and ``apart``, and of robots ``robot`` and
+    ``rigs.RIGS``), ``rest_pose``, ``units``, ``up``, ``in_place`` and ``apart``, ``onto``, and of robots ``robot`` and
     ``robot_map`` are those of ``ExportOptions``;
     ``tentative`` writes those people too who were in sight for less than .2 s; ``body`` is the model or SMPL file that
     the motion was tracked with. ``start_s``, ``end_s``, ``fps`` and ``lowpass_hz`` are those of ``part.part_of``: a
@@ -139,7 +143,7 @@ def export(
     model = None if body is None else model_of(body)
     options = ExportOptions(
         space, tuple(people), model, frame, quantised, rig, rest_pose, units, up, in_place, apart,
-        None if robot is None else Path(robot), None if robot_map is None else Path(robot_map),
+        None if onto is None else Path(onto), None if robot is None else Path(robot), None if robot_map is None else Path(robot_map),
     )  # fmt: skip
     return chosen.write(motion, Path(path), options)
 
