@@ -116,8 +116,12 @@ def test_a_rig_and_what_it_lacks_in_one_line(motion, tmp_path, capsys):
     assert "there is no rig maya; choose one of: smpl, mixamo" in capsys.readouterr().err
 
 
-def test_fbx_says_how(motion, tmp_path, capsys):
+def test_fbx_says_how_without_blender(motion, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("choros.exporters.fbx.importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
         main(["export", str(motion), "--to", "fbx", "-o", str(tmp_path)])
     assert end.value.code == 2
-    assert "FBX is written by Blender: take --to glb" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "run `pip install choros[fbx]`" in said
+    assert "or take --to glb, import it in Blender and choose FBX" in said
+    assert list(tmp_path.iterdir()) == []

@@ -13,8 +13,10 @@ import sys
 import numpy as np
 import pytest
 
+from choros.body.cast import cast_of, stature_m
 from choros.exporters import ExportOptions
 from choros.exporters.bvh import write_bvh
+from choros.exporters.fbx import write_fbx
 from choros.exporters.glb import write_glb
 from choros.exporters.rigs import RIGS
 from choros.skeleton import JOINT_NAMES
@@ -33,6 +35,8 @@ scene = bpy.context.scene
 scene.render.fps = int(fps)
 if kind == "glb":
     bpy.ops.import_scene.gltf(filepath=path)
+elif kind == "fbx":
+    bpy.ops.import_scene.fbx(filepath=path, anim_offset=0)
 elif kind == "usd":
     bpy.ops.wm.usd_import(filepath=path)
 else:
@@ -46,6 +50,10 @@ for frame in frames:
         if thing.type == "ARMATURE":
             places = {bone.name: list(now.matrix_world @ bone.head) for bone in now.pose.bones}
             places |= {f"{b.name} rests": [*b.head_local, *b.matrix_local.col[1][:3]] for b in thing.data.bones}
+            places["scale"] = list(now.matrix_world.to_scale())
+        elif thing.type == "MESH" and kind == "fbx":
+            heights = [(thing.matrix_world @ vertex.co)[2] for vertex in thing.data.vertices]
+            places = {"low": min(heights), "high": max(heights)}
         elif thing.type == "CAMERA":
             places = {"eye": list(now.matrix_world.translation), "back": list(now.matrix_world.col[2][:3])}
         else:
@@ -69,6 +77,8 @@ def blender(tmp_path_factory):
     script.write_text(SCRIPT)
 
     def look(kind, path, frames):
+        if path is None:  # who looks
+            return python
         command = [python, script, kind, str(FPS), path, *map(str, frames)]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
@@ -157,3 +167,29 @@ def test_bvh_in_blender(blender, tmp_path):
             np.testing.assert_allclose(
                 places(skeleton, frame + 1), in_blender(motion, person, frame), atol=1e-3
             )
+
+
+def test_fbx_in_blender(blender, tmp_path):
+    """Joints are where they are; at rest people stand on the ground, as tall as they are, at scale 1."""
+    motion = of_one_shape(walkers())
+    options = ExportOptions("world", body=BODY, rig="mixamo")
+    (path,) = write_fbx(motion, tmp_path / "m.fbx", options, blender(None, None, None))
+    found = blender("fbx", path, FRAMES)
+    assert {"person_1", "person_2", "person_5"} <= set(found)
+    bones = {bone.joint: bone.name for bone in RIGS["mixamo"].bones}
+    for person, there in THERE.items():
+        frames = found[f"person_{person}"]
+        for frame in (frame for frame in FRAMES if frame in there):
+            got = np.array([frames[str(frame)][bone] for bone in bones.values()])
+            world = in_world(motion, person, points(motion, person))[list(there).index(frame)]
+            np.testing.assert_allclose(got, world[[JOINT_NAMES.index(joint) for joint in bones]], atol=1e-3)
+        np.testing.assert_allclose(frames["0"]["scale"], 1, atol=1e-4)
+        rests = {joint: np.array(frames["0"][f"{bone} rests"]) for joint, bone in bones.items()}
+        for joint, child in (("left_hip", "left_knee"), ("right_shoulder", "right_elbow")):
+            limb = rests[child][:3] - rests[joint][:3]
+            np.testing.assert_allclose(rests[joint][3:], limb / np.linalg.norm(limb), atol=1e-3)
+    skins = [places["0"] for places in found.values() if "low" in places["0"]]
+    cast = cast_of(motion, options, up="z")
+    tall = sorted(stature_m(person, BODY) for person in cast.people)
+    np.testing.assert_allclose(sorted(skin["high"] - skin["low"] for skin in skins), tall, atol=2e-3)
+    np.testing.assert_allclose([skin["low"] for skin in skins], 0, atol=2e-3)

@@ -2,6 +2,8 @@
 
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from choros.exporters.formats import table
 from choros.motion import Motion
 from tests.exporters.twin import BODY, in_world, of_one_shape, points, y_up
 from tests.exporters.walkers import FPS, THERE, UNSEEN, walkers
+
+ROBOT = Path(__file__).parents[2] / "docs" / "robots" / "small_humanoid.xml"
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +139,11 @@ def test_numbers_that_are_not_finite_are_refused():
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_writes_the_files_that_the_table_names(name, motion: Motion, tmp_path):
-    if FORMATS[name].extra:
-        pytest.importorskip({"c3d": "ezc3d", "usd": "pxr", "parquet": "pyarrow"}[FORMATS[name].extra])
-    files = FORMATS[name].write(motion, tmp_path / f"motion{FORMATS[name].suffix}", ExportOptions(body=BODY))
+    packages = {"c3d": "ezc3d", "usd": "pxr", "parquet": "pyarrow", "robot": "mink", "fbx": "bpy"}
+    if FORMATS[name].extra and find_spec(packages[FORMATS[name].extra]) is None:
+        pytest.skip(f"no {packages[FORMATS[name].extra]}")
+    options = ExportOptions(body=BODY, robot=ROBOT)
+    files = FORMATS[name].write(motion, tmp_path / f"motion{FORMATS[name].suffix}", options)
     assert FORMATS[name].file in {file.name for file in files}
     assert set(files) == set(tmp_path.iterdir())
 

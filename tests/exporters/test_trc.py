@@ -137,3 +137,23 @@ def test_a_body_without_landmarks_is_refused(motion, tmp_path):
     bare = type(BODY)(replace(BODY._tables, landmarks={}))
     with pytest.raises(ChorosError, match="landmark"):
         write_trc(motion, tmp_path / "m.trc", ExportOptions(body=bare))
+
+
+def test_in_opensim(tmp_path):
+    """OpenSim's own reader: every marker, metres a thousandth of its numbers, nothing where nobody was followed."""
+    opensim = pytest.importorskip("opensim")
+    motion = of_one_shape(walkers())
+    (path,) = write_trc(motion, tmp_path / "m.trc", ExportOptions("world", people=(5,), body=BODY))
+    table = opensim.TimeSeriesTableVec3(str(path))
+    assert tuple(table.getColumnLabels()) == MARKERS
+    assert table.getTableMetaDataString("Units") == "mm"
+    assert float(table.getTableMetaDataString("DataRate")) == FPS
+    flat = table.flatten()  # its matrix lives no longer than it does
+    places_m = flat.getMatrix().to_numpy().reshape(table.getNumRows(), -1, 3)[:, : len(JOINT_NAMES)] / 1000
+    there = np.array(list(THERE[5]))
+    np.testing.assert_allclose(
+        places_m[there - there[0]], y_up(in_world(motion, 5, points(motion, 5))), atol=1e-5
+    )
+    gone = np.setdiff1d(np.arange(there[0], there[-1] + 1), there) - there[0]
+    assert np.isnan(places_m[gone]).all()
+    np.testing.assert_allclose(table.getIndependentColumn(), np.arange(len(places_m)) / FPS, atol=1e-6)

@@ -40,20 +40,8 @@ def read_smpl(path: Path) -> BodyTables:
     joints, from which annotators' hips and shoulders differ by a few centimetres. A model of other than 6,890
     vertices gets no landmarks. Raises `ChorosError` for anything that is not such a file.
     """
-    if not path.is_file():
-        raise ChorosError(
-            f"{path}: no such file; give the path of an SMPL .pkl or .npz, or none for the open body"
-        )
-    if path.suffix.lower() not in (".pkl", ".npz"):
-        raise ChorosError(f'{path}: an SMPL model ends in .pkl or .npz, not "{path.suffix}"')
-    content = _read_pickle(path) if path.suffix.lower() == ".pkl" else _read_npz(path)
-    missing = KEYS - set(content)
-    if missing:
-        raise ChorosError(
-            f"{path}: not an SMPL model, it lacks {', '.join(sorted(missing))}; give SMPL's own file"
-        )
+    arrays = read_arrays(path, KEYS)
     try:
-        arrays = {key: _plain(content[key]) for key in sorted(KEYS)}
         template, weights = arrays["v_template"].astype(np.float64), arrays["weights"].astype(np.float64)
         parents = tuple(arrays["kintree_table"][0].astype(np.int64))
         shape_dirs, pose_dirs = arrays["shapedirs"].astype(np.float64), arrays["posedirs"].astype(np.float32)
@@ -81,6 +69,26 @@ def read_smpl(path: Path) -> BodyTables:
         pose_dirs=pose_dirs,
         landmarks={name: np.eye(1, n, v)[0] for name, v in marks.items()},
     )
+
+
+def read_arrays(path: Path, keys: frozenset[str]) -> dict[str, np.ndarray]:
+    """Arrays of such a file by name, as they stand there. Raises `ChorosError` if it is none or lacks one."""
+    if not path.is_file():
+        raise ChorosError(
+            f"{path}: no such file; give the path of an SMPL .pkl or .npz, or none for the open body"
+        )
+    if path.suffix.lower() not in (".pkl", ".npz"):
+        raise ChorosError(f'{path}: an SMPL model ends in .pkl or .npz, not "{path.suffix}"')
+    content = _read_pickle(path) if path.suffix.lower() == ".pkl" else _read_npz(path)
+    missing = keys - set(content)
+    if missing:
+        raise ChorosError(
+            f"{path}: not an SMPL model, it lacks {', '.join(sorted(missing))}; give SMPL's own file"
+        )
+    try:
+        return {key: _plain(content[key]) for key in sorted(keys)}
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        raise ChorosError(f"{path}: an array of it cannot be read ({error}); fetch the file again") from error
 
 
 def _read_npz(path: Path) -> Mapping[str, Any]:

@@ -44,7 +44,7 @@ class Export:
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
     rig: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
-    """The skeleton of glb, bvh and usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
+    """The skeleton of glb, fbx, bvh, usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
     rest_pose: Annotated[
         Literal["T", "A"] | None, arg(constructor=Literal["T", "A"], help_behavior_hint="")
     ] = None
@@ -59,6 +59,12 @@ class Export:
     """Skeletons without the way across the ground."""
     apart: Flag = False
     """A file a person, without the camera, where one would hold everybody."""
+    onto: OptionalFile = None
+    """Your SMPL, SMPL-H or SMPL-X file, for --to amass: betas of that body by which people measure the same."""
+    robot: OptionalFile = None
+    """MJCF or URDF of the robot that --to robot is for."""
+    robot_map: OptionalFile = None
+    """TOML that says which of the robot's bodies is which joint, where their names do not tell."""
     tentative: Flag = False
     """Also people who were in sight for less than .2 s, who may be nobody."""
     body: OptionalFile = None
@@ -80,17 +86,17 @@ class Export:
         if self.motion is None or not self.to:
             raise ChorosError(f"give a motion.npz and after --to what to make of it: {known}.")
         for name in self.to:
-            if name == "fbx":
-                raise ChorosError(
-                    "FBX is written by Blender: take --to glb, import it there, and choose FBX in File, Export."
-                )
             if name not in FORMATS:
                 raise ChorosError(f"there is no format {name}; after --to there may be {known}.")
+        if self.robot is None and "robot" in self.to:
+            raise ChorosError("a robot's motion needs its model; name an MJCF or URDF file after --robot.")
         if self.output.exists() and not self.output.is_dir():
             raise ChorosError(f"{self.output} is a file; name a folder after -o.")
 
         from choros import Motion, export
+        from choros.exporters.amass import carried
         from choros.exporters.rigs import RIGS, rig_named
+        from choros.exporters.robot.report import told
 
         rig_named(self.rig)
         file = motion_file(self.motion)
@@ -101,10 +107,15 @@ class Export:
                 for written in export(
                     motion, path, name, space=self.space, people=self.people, frame=self.frame,
                     quantised=self.quantised, rig=self.rig, rest_pose=self.rest_pose, units=self.units, up=self.up,
-                    in_place=self.in_place, apart=self.apart, tentative=self.tentative, body=self.body,
+                    in_place=self.in_place, apart=self.apart, onto=self.onto, robot=self.robot, robot_map=self.robot_map,
+                    tentative=self.tentative, body=self.body,
                     start_s=self.start, end_s=self.end, fps=rate_of(self.fps), lowpass_hz=self.lowpass,
                 ):  # fmt: skip
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
+                    if name == "amass" and self.onto is not None:
+                        print(f"  {carried(written)}")
+                    if name == "robot" and written.suffix == ".npz":
+                        print(f"  {told(written)}")
             except Nobody as nothing:
                 print(f"{name}: {nothing}")
         if self.rig is not None:

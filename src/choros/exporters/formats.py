@@ -35,6 +35,11 @@ class ExportOptions:
     up: Literal["y", "z"] | None = None  # of bvh and usd; None: the rig's
     in_place: bool = False  # without the way across the ground
     apart: bool = False  # a file a person, without the camera, where the format has one for all
+    onto: Path | None = (
+        None  # SMPL, SMPL-H or SMPL-X file whose betas amass gets, measuring as the person does
+    )
+    robot: Path | None = None  # MJCF or URDF of the robot whose joints are to follow
+    robot_map: Path | None = None  # TOML: which of its bodies stand for which joints, where names do not tell
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,9 @@ def export(
     up: Literal["y", "z"] | None = None,
     in_place: bool = False,
     apart: bool = False,
+    onto: str | Path | None = None,
+    robot: str | Path | None = None,
+    robot_map: str | Path | None = None,
     tentative: bool = False,
     body: BodyModel | str | Path | None = None,
     start_s: float | None = None,
@@ -116,7 +124,8 @@ def export(
 
     Formats with one file a person write them beside ``path``. ``format`` is a name of ``FORMATS``, for files that are
     called otherwise. ``space``, ``people``, ``frame``, ``quantised``, and of skeletons ``rig`` (a name of
-    ``rigs.RIGS``), ``rest_pose``, ``units``, ``up``, ``in_place`` and ``apart`` are those of ``ExportOptions``;
+    ``rigs.RIGS``), ``rest_pose``, ``units``, ``up``, ``in_place`` and ``apart``, ``onto``, and of robots ``robot`` and
+    ``robot_map`` are those of ``ExportOptions``;
     ``tentative`` writes those people too who were in sight for less than .2 s; ``body`` is the model or SMPL file that
     the motion was tracked with. ``start_s``, ``end_s``, ``fps`` and ``lowpass_hz`` are those of ``part.part_of``: a
     part of the motion, filtered without lag and at another rate. Raises ``ChorosError`` of no known format, and as
@@ -133,8 +142,9 @@ def export(
     motion = part_of(motion if tentative else motion.settled(), start_s, end_s, fps, lowpass_hz)
     model = None if body is None else model_of(body)
     options = ExportOptions(
-        space, tuple(people), model, frame, quantised, rig, rest_pose, units, up, in_place, apart
-    )
+        space, tuple(people), model, frame, quantised, rig, rest_pose, units, up, in_place, apart,
+        None if onto is None else Path(onto), None if robot is None else Path(robot), None if robot_map is None else Path(robot_map),
+    )  # fmt: skip
     return chosen.write(motion, Path(path), options)
 
 
@@ -202,6 +212,17 @@ _ALL = (
         extra="parquet",
     ),
     Format(
+        name="robot",
+        file="motion_person_1.robot.csv",
+        writer="robot.write:write_robot",
+        what="joints of a robot whose MJCF or URDF you give: its root and angles within limits, as CSV and npz",
+        units="metres, radians, seconds; column names tell",
+        axes="z up, floor at 0; x forward, y left of the robot",
+        times="a constant rate from the person's first frame (`start_s` in the npz); one file a shot",
+        unseen="`visible` in the npz",
+        extra="robot",
+    ),
+    Format(
         name="csv",
         file="motion.csv",
         writer="csv_table:write_csv",
@@ -242,6 +263,17 @@ _ALL = (
         times="exact: time code = number of the first frame + time x rate; people are invisible while not there",
         unseen="`userProperties:visible` of a person's SkelRoot",
         extra="usd",
+    ),
+    Format(
+        name="fbx",
+        file="motion.fbx",
+        writer="fbx:write_fbx",
+        what="FBX by Blender's exporter: what glb holds, in one file or one each",
+        units="metres, which the file says; degrees",
+        axes="y up, z forward",
+        times="a constant rate, frames from 0; people stand still while not there",
+        unseen="not marked",
+        extra="fbx",
     ),
     Format(
         name="obj",
