@@ -8,6 +8,7 @@ import torch
 from choros.fourdhumans.actions.config import ACTION_PRESETS
 from choros.training.actions import made_windows
 from choros.training.actions.by_construction import WHICH
+from choros.training.actions.lifted_takes import lifted
 from choros.training.actions.made_windows import MadeWindows
 from choros.training.actions.small import SmallActionRecipe, SmallActionTask
 from choros.training.actions.takes import captured
@@ -15,7 +16,15 @@ from tests.training.captured import clip
 
 CLIPS = [clip("humanoid3d_walk", 6.0, speed_m_s=1.2), clip("humanoid3d_stand", 6.0), clip("roll", lying=True)]
 QUICK = replace(
-    SmallActionRecipe(), steps=120, staged=1, batch=12, warmup=8, lr=5e-3, masked=0.0, held_out_windows=24
+    SmallActionRecipe(),
+    steps=120,
+    views=8,
+    staged=1,
+    batch=12,
+    warmup=8,
+    lr=5e-3,
+    masked=0.0,
+    held_out_windows=24,
 )
 TINY = replace(
     ACTION_PRESETS["small"], frames=10, fps=5.0, depth=1, pose_hidden=32, pose=32, feedforward=32, dropout=0.0,
@@ -24,7 +33,8 @@ TINY = replace(
 
 
 def windows():
-    return MadeWindows(list(captured(CLIPS)), ACTION_PRESETS["small"], seed=1)
+    config = ACTION_PRESETS["small"]
+    return MadeWindows(lifted(list(captured(CLIPS)), config.fps, 2, seed=1), config, seed=1)
 
 
 def test_actions_are_drawn_alike_often():

@@ -15,9 +15,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from choros.datasets.mocap import MocapClip
 from choros.evaluation.metrics.actions import average_precision
 from choros.fourdhumans.actions import network as actions
-from choros.fourdhumans.actions.config import ACTION_PRESETS, SMALL_ACTIONS
+from choros.fourdhumans.actions.config import ACTION_PRESETS, SMALL_ACTIONS, ActionConfig
 from choros.fourdhumans.actions.network import ActionAnswers, ActionTokens, ActionTransformer
 from choros.fourdhumans.actions.telling import tensors_of
+from choros.training.actions.lifted_takes import LiftedTake, lifted
 from choros.training.actions.made_windows import MadeWindows
 from choros.training.actions.takes import captured, staged
 from choros.training.actions.task import ActionBatch
@@ -37,6 +38,7 @@ class SmallActionRecipe(MocapRecipe):
     ema: float = 0.995
     masked: float = 0.1  # share of the tokens with a detection that are hidden
     staged: int = 400  # takes of scenes beside motion capture
+    views: int = 4  # cameras that see a take
     held_out_windows: int = 600
     log_every: int = 20
     sample_every: int = 500
@@ -53,7 +55,7 @@ class SmallActionTask(MocapTask):
         config = ACTION_PRESETS["small"]
         about = {**actions.network_metadata(config), "actions": list(SMALL_ACTIONS)}
         super().__init__(recipe, about, lambda: ActionTransformer(config))
-        takes = [*captured(clips), *staged(recipe.staged, recipe.seed)]
+        takes = self._takes(clips, config, recipe.staged, recipe.seed)
         self.windows = MadeWindows(takes, config, recipe.seed)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
@@ -84,7 +86,7 @@ class SmallActionTask(MocapTask):
         """Average precision of each action that is done in the clips that are shown, and their mean; no pictures."""
         if self._held_out is None:
             seed, recipe = self.recipe.seed + 1_000_000, self.recipe
-            takes = [*captured(self.shown), *staged(recipe.staged // 4, seed)]
+            takes = self._takes(self.shown, self.windows.config, recipe.staged // 4, seed)
             usual = self.windows.mean, self.windows.std
             windows = MadeWindows(takes, self.windows.config, seed, usual)
             self._held_out = self._drawn(windows, recipe.held_out_windows, np.random.default_rng(seed))
@@ -96,6 +98,12 @@ class SmallActionTask(MocapTask):
     def tensors(self, average: nn.Module) -> dict[str, Tensor]:
         """The average in half precision, and the usual tokens."""
         return tensors_of(cast(ActionTransformer, average), self.windows.mean, self.windows.std)
+
+    def _takes(
+        self, clips: Sequence[MocapClip], config: ActionConfig, number: int, seed: int
+    ) -> list[LiftedTake]:
+        """Captured clips and so many takes of scenes, as tracking sees them."""
+        return lifted([*captured(clips), *staged(number, seed)], config.fps, self.recipe.views, seed)
 
     def _drawn(self, windows: MadeWindows, number: int, rng: np.random.Generator) -> ActionBatch:
         tokens, truth = windows.draw(number, rng)
