@@ -143,7 +143,7 @@ def export(
     model = None if body is None else model_of(body)
     options = ExportOptions(
         space, tuple(people), model, frame, quantised, rig, rest_pose, units, up, in_place, apart,
-        None if onto is None else Path(onto), None if robot is None else Path(robot), None if robot_map is None else Path(robot_map),
+        *(None if file is None else Path(file) for file in (onto, robot, robot_map)),
     )  # fmt: skip
     return chosen.write(motion, Path(path), options)
 
