@@ -107,9 +107,8 @@ class Export:
                 for written in export(
                     motion, path, name, space=self.space, people=self.people, frame=self.frame,
                     quantised=self.quantised, rig=self.rig, rest_pose=self.rest_pose, units=self.units, up=self.up,
-                    in_place=self.in_place, apart=self.apart, onto=self.onto, robot=self.robot,
-                    robot_map=self.robot_map,
-                    tentative=self.tentative, body=self.body,
+                    in_place=self.in_place, apart=self.apart, onto=self.onto,
+                    robot=self.robot, robot_map=self.robot_map, tentative=self.tentative, body=self.body,
                     start_s=self.start, end_s=self.end, fps=rate_of(self.fps), lowpass_hz=self.lowpass,
                 ):  # fmt: skip
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
