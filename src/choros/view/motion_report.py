@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from html import escape
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -310,7 +310,7 @@ def svg_of(figure: Figure) -> str:
 def _about(motion: Motion, cast: Cast) -> str:
     count = len(cast.people)
     parts = [
-        motion.header.source,
+        PurePath(motion.header.source).name,  # whoever gets the page need not know whose folder it was
         f"{count} {'person' if count == 1 else 'people'}",
         f"{len(motion)} frames, {cast.time_s[-1] + 1 / float(cast.fps):.1f} s",
         motion.header.system,
