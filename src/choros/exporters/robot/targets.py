@@ -58,7 +58,7 @@ def targets_of(
     joints[..., 2] += sole_m  # ankles of who stands flat are at the robot's height of ankles
 
     A = TO_BODY @ _axes_at_rest(rest).T
-    turn = {
+    turn: dict[str, Floats] = {
         name: turns[:, joint_index(name)] @ A @ robot.rest_turn[bodies[name]]
         for name in ("pelvis", "spine3", "left_ankle", "right_ankle", "head")
         if name in bodies
