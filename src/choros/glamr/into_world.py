@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from choros.camera_motion.camera_path import CameraPath
     from choros.glamr.pipeline import Report
 
+FEET = ("locked", "free")
 CAMERAS = ("auto", "static", "turning", "moving")
 
 
@@ -24,6 +25,7 @@ def world(
     camera: str | Path = "auto",
     seed: int = 0,
     keep_visible: bool = True,
+    feet: str = "locked",
     body: BodyModel | str | Path | None = None,
     infiller: str | Path | None = None,
     trajectory: str | Path | None = None,
@@ -37,9 +39,11 @@ def world(
     ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``seed`` 0 fills
     gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
-    said anew also where people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion
-    was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its
-    authors wrote them, None those that ship. ``device`` is where these run, in float32, as of ``choros.load``.
+    said anew also where people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and
+    legs reach for them; "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand.
+    ``body`` is the model or SMPL file that the motion was tracked with. ``infiller`` and
+    ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its authors wrote them, None those that
+    ship. ``device`` is where these run, in float32, as of ``choros.load``.
     ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
@@ -49,6 +53,8 @@ def world(
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
 
+    if feet not in FEET:
+        raise ChorosError(f"feet are {' or '.join(FEET)}, not {feet!r}.")
     motion = Motion.of(motion)
     if motion.pictures:
         raise ChorosError(
@@ -68,7 +74,7 @@ def world(
     moves = camera if given is None else "auto"
     return world_of(
         motion,
-        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible, device=device),  # type: ignore[arg-type]
+        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible, feet=feet, device=device),  # type: ignore[arg-type]
         *networks,
         evidence=evidence,
         given=given,

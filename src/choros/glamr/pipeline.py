@@ -20,6 +20,7 @@ from choros.glamr.initial_world import first_world
 from choros.glamr.networks import load_infiller, load_predictor
 from choros.glamr.observations import Observations, observations_of
 from choros.glamr.options import CameraMoves, WorldOptions
+from choros.glamr.people_in_world import people_in_world
 from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
 from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
 from choros.glamr.solve import CameraIs, Solved, solve
@@ -105,7 +106,9 @@ def _world_of_shot(
         solved = solved_as(kind)
         if solved.total < best.total * MORE_FREEDOM_FOR:
             moves, best = kind, solved
-    return motion_of(motion, people, observations, best.world, options, moves)
+    floor_m = np.zeros(observations.there.shape)
+    found = people_in_world(people, best.world, floor_m, locked=options.feet == "locked")
+    return motion_of(motion, people, observations, best.world, found, options, moves)
 
 
 def _check(
