@@ -119,7 +119,9 @@ def test_planted_feet_do_not_move_and_knees_stay(walker):
     assert after[..., 2].min() > -0.005
     assert np.abs((moved - strayed)[:, :2]).max() == 0  # only up and down
     assert np.abs(bend(again) - bend(R_local)).mean() < np.deg2rad(8)
-    assert np.abs(np.diff(bend(again), axis=0)).max() < np.abs(np.diff(bend(R_local), axis=0)).max() + np.deg2rad(5)
+    assert np.abs(np.diff(bend(again), axis=0)).max() < np.abs(
+        np.diff(bend(R_local), axis=0)
+    ).max() + np.deg2rad(5)
     trunk = [j for name, j in JOINT.items() if not name.endswith(LEG)]
     np.testing.assert_array_equal(again[:, trunk], R_local[:, trunk])
 

@@ -35,6 +35,8 @@ class World:
     """Say poses anew also where people were seen, as the paper's program does: smoother, further from the picture."""
     feet: Literal["locked", "free"] = "locked"
     """locked: feet that stand do not move, and legs reach for them; free: as the poses have them."""
+    smooth_over: Annotated[float, arg(metavar="SECONDS")] = 0.07
+    """Widest that poses are smoothed over where they tremble, without lag; fast moves keep their speed. 0: never."""
     infiller: OptionalFile = None
     """GLAMR's motion infiller: its authors' checkpoint, or what `choros train infiller` wrote."""
     trajectory: OptionalFile = None
@@ -78,7 +80,7 @@ class World:
 
             made = world(
                 self.motion, self.video, camera=self.camera, seed=self.seed,
-                keep_visible=not self.anew, feet=self.feet, body=self.body,
+                keep_visible=not self.anew, feet=self.feet, smooth_s=self.smooth_over, body=self.body,
                 infiller=self.infiller, trajectory=self.trajectory, device=self.device, report=report,
             )  # fmt: skip
         made.save(self.output)

@@ -93,7 +93,8 @@ class _Foot:
         self.side, self.floor_m = side, floor_m
         self.to_ball = ball - ankle
         self.ankle_height_m, self.ball_height_m = float(ankle[1] - sole_m), float(ball[1] - sole_m)
-        self.flat, self.stance = stands[:, 0], stands.any(1)  # on its heel, or on any part
+        self.flat: Bools = stands[:, 0].copy()  # on its heel
+        self.stance: Bools = np.asarray(stands.any(1))  # on any part
 
     def shifts(self, ball: Floats, slip_m: float, step: float) -> Floats:
         """How far the ball (n, 3) must move, (n, 3): in each stance to one place, in swings from one to the next.
@@ -120,7 +121,7 @@ class _Foot:
         turn = np.zeros_like(yaw)
         for first, end in spells(self.stance):
             turn[first:end] = yaw[first:end].mean() - yaw[first:end]
-        yaw += _between_stances(turn[:, None], self.stance)[:, 0]
+        yaw = yaw + _between_stances(turn[:, None], self.stance)[:, 0]
         width = rules.ease_s / dt_s
         pitch = gaussian_filter1d(np.where(self.flat, 0.0, np.maximum(heel_up, 0)), 0.5 * width)
         level = _facing(yaw) @ rotmat_about("x", pitch)

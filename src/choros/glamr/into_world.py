@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from choros.devices import AUTO, Device
 from choros.errors import ChorosError
@@ -12,6 +13,7 @@ from choros.motion import Motion
 if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.camera_motion.camera_path import CameraPath
+    from choros.camera_motion.evidence import CameraEvidence
     from choros.glamr.pipeline import Report
 
 FEET = ("locked", "free")
@@ -26,6 +28,7 @@ def world(
     seed: int = 0,
     keep_visible: bool = True,
     feet: str = "locked",
+    smooth_s: float = 0.07,
     body: BodyModel | str | Path | None = None,
     infiller: str | Path | None = None,
     trajectory: str | Path | None = None,
@@ -41,6 +44,7 @@ def world(
     gaps with the most likely motion, any other draws one of those that are possible. Without ``keep_visible`` poses are
     said anew also where people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and
     legs reach for them; "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand.
+    ``smooth_s`` is the widest that poses are smoothed over, seconds, a standard deviation, where they tremble; 0 never.
     ``body`` is the model or SMPL file that the motion was tracked with. ``infiller`` and
     ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its authors wrote them, None those that
     ship. ``device`` is where these run, in float32, as of ``choros.load``.
@@ -48,13 +52,11 @@ def world(
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
-    from choros.camera_motion.odometry import camera_evidence
     from choros.glamr.networks import load_infiller, load_predictor
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
 
-    if feet not in FEET:
-        raise ChorosError(f"feet are {' or '.join(FEET)}, not {feet!r}.")
+    _check(feet, smooth_s)
     motion = Motion.of(motion)
     if motion.pictures:
         raise ChorosError(
@@ -68,13 +70,12 @@ def world(
     given, model = solved_camera(camera), None if body is None else model_of(body)
     evidence = None
     if video is not None and given is None and camera != "static" and motion.visible.any():
-        following = "following the background"
-        report(following, 0, 0)
-        evidence = camera_evidence(motion, video, lambda done, total: report(following, done, total))
-    moves = camera if given is None else "auto"
+        evidence = _followed(motion, video, report)
+    options = WorldOptions(seed=seed, keep_visible=keep_visible, smooth_s=smooth_s, device=device)
+    said: Any = {"camera": camera if given is None else "auto", "feet": feet}
     return world_of(
         motion,
-        WorldOptions(camera=moves, seed=seed, keep_visible=keep_visible, feet=feet, device=device),  # type: ignore[arg-type]
+        replace(options, **said),
         *networks,
         evidence=evidence,
         given=given,
@@ -82,6 +83,22 @@ def world(
         body=model,
         report=report,
     )
+
+
+def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEvidence:
+    """What the background of the video tells of its camera."""
+    from choros.camera_motion.odometry import camera_evidence
+
+    following = "following the background"
+    report(following, 0, 0)
+    return camera_evidence(motion, video, lambda done, total: report(following, done, total))
+
+
+def _check(feet: str, smooth_s: float) -> None:
+    if feet not in FEET:
+        raise ChorosError(f"feet are {' or '.join(FEET)}, not {feet!r}.")
+    if not 0 <= smooth_s <= 1:
+        raise ChorosError(f"poses are smoothed over 0 to 1 seconds, not {smooth_s:g}; 0 is not at all.")
 
 
 def solved_camera(camera: str | Path) -> CameraPath | None:

@@ -16,6 +16,7 @@ from choros.camera_motion.evidence import CameraEvidence
 from choros.devices import Device
 from choros.errors import ChorosError
 from choros.glamr.camera_from_people import in_metres
+from choros.glamr.floors import floor_heights, with_floors, without_flights
 from choros.glamr.initial_world import first_world
 from choros.glamr.networks import load_infiller, load_predictor
 from choros.glamr.observations import Observations, observations_of
@@ -96,17 +97,18 @@ def _world_of_shot(
         given = in_metres(given, people)
     observations = observations_of(motion, people)
 
-    def solved_as(kind: CameraMoves) -> Solved:
+    def solved_as(kind: CameraMoves) -> tuple[Observations, Solved]:
         world = first_world(people, observations, kind, evidence, given)
-        return _optimised(world, observations, options, kind, evidence, report)
+        known = with_floors(observations, world)
+        return known, _optimised(world, known, options, kind, evidence, report)
 
     moves, *others = _kinds(options, given, evidence)
-    best = solved_as(moves)
+    known, best = solved_as(moves)
     for kind in others:
-        solved = solved_as(kind)
+        also_known, solved = solved_as(kind)
         if solved.total < best.total * MORE_FREEDOM_FOR:
-            moves, best = kind, solved
-    floor_m = np.zeros(observations.there.shape)
+            moves, known, best = kind, also_known, solved
+    floor_m = floor_heights(known, best.world)
     found = people_in_world(people, best.world, floor_m, locked=options.feet == "locked")
     return motion_of(motion, people, observations, best.world, found, options, moves)
 
@@ -182,4 +184,5 @@ def _optimised(
             report=lambda step: report(f"placing everyone, {kind} camera", step, 0),
         )  # fmt: skip
         world, steps = solved.world, steps + solved.steps
+        observations = without_flights(observations, world)
     return replace(solved, steps=steps)

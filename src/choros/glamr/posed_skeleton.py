@@ -63,8 +63,8 @@ def pose_skeleton(body: BodyModel, rotations: Floats, betas: Floats, kid: float)
         below[:, 1] = sole - rest[FEET, 1]
         soles = joints[:, FEET] + (turns[:, FEET] @ below[..., None])[..., 0]
         keypoints = body.keypoints(params)
-    parts = (part.double().numpy() for part in (joints, keypoints, soles, rest))
-    return PosedSkeleton(*parts, sole_m=float(sole))
+    arrays = [part.double().numpy() for part in (joints, keypoints, soles, rest)]
+    return PosedSkeleton(arrays[0], arrays[1], arrays[2], arrays[3], float(sole))
 
 
 def _sole_height(body: BodyModel, betas: torch.Tensor, kid: torch.Tensor) -> torch.Tensor:
