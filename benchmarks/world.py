@@ -4,7 +4,7 @@
 system said, cut where people are hidden: what is left is what the stage itself does. ``--data DIR --motions DIR``
 takes a folder of clips (``choros scenes make``), what a system said of them (``choros bench --keep``, its folder of
 the system), and the turns and ways of the camera from their videos. ``--adam`` compares the solver with 500 steps
-of Adam on the paper's own variables. Seconds are those of one core.
+of Adam on the paper's own variables; ``--kick`` tells what smoothing leaves of a kick. Seconds are those of one core.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
 from choros.body import BodyModel
@@ -31,11 +32,18 @@ from choros.glamr.observations import observations_of
 from choros.glamr.options import Sigmas, WorldOptions
 from choros.glamr.person_trajectories import person_trajectories
 from choros.glamr.pipeline import world_of
+from choros.glamr.smoothing import smoothed
 from choros.glamr.solve import solve
 from choros.glamr.trajectory import TrajectoryPredictor
 from choros.glamr.variables import WorldVariables
 from choros.motion import ROW, Motion
-from choros.rotation import columns_to_rotmat, rotmat_to_columns
+from choros.rotation import (
+    columns_to_rotmat,
+    rotmat_geodesic_distance,
+    rotmat_to_columns,
+    rotvec_to_rotmat,
+    special_procrustes,
+)
 from choros.scenes import make_scene
 
 SHOWN = (
@@ -43,7 +51,7 @@ SHOWN = (
     ("accel_mm_s2", "Accel\nmm/s²", 0), ("foot_slide_cm_s", "foot\nslide\ncm/s", 0),
     ("ground_penetration_mm", "in the\nfloor\nmm", 1), ("pa_mpjpe_mm", "PA-\nMPJPE\nmm", 1),
     ("pa_mpjpe_occluded_mm", "when\nhidden\nmm", 1), ("relative_translation_mm", "relative\nplace\nmm", 0),
-    ("relative_rotation_deg", "relative\nturn\ndeg", 1),
+    ("relative_rotation_deg", "relative\nturn\ndeg", 1), ("jitter_m_s3", "jitter\nm/s³", 0),
 )  # fmt: skip
 
 
@@ -138,6 +146,7 @@ def variants(clip, infiller, predictor):
         "without floor": ours(sigmas=replace(fine, floor_m=np.inf)),
         "without contact": ours(sigmas=replace(fine, contact_m=np.inf)),
         "poses not smoothed": ours(smooth_s=0),
+        "feet free": ours(feet="free"),
         "poses said anew": ours(keep_visible=False),
     }
     if evidence is None:
@@ -221,6 +230,32 @@ def timing(clip, body, infiller, predictor, with_adam):
         )
 
 
+def kicks(width_s=0.07, tremble_rad=0.03, tries=20):
+    """A knee that kicks within .15 s, and one that rests: what smoothing leaves of speed, and of tremble."""
+    for fps in (25, 30, 60):
+        t = np.arange(3 * fps) / fps
+        kick = 1.6 / (1 + np.exp(-(t - 1.2) / 0.05)) / (1 + np.exp((t - 1.5) / 0.06))
+        angle = np.stack([kick, 0 * t + 0.2], 1)[..., None] * [1.0, 0, 0]
+        true, kept = rotvec_to_rotmat(angle), {}
+        for seed in range(tries):
+            noise = tremble_rad * np.random.default_rng(seed).normal(size=(len(t), 2, 3))
+            said = rotvec_to_rotmat(angle + noise)
+            ways = {
+                "as it is": said,
+                "averaged": special_procrustes(
+                    gaussian_filter1d(said, width_s * fps, axis=0, mode="nearest")
+                ),
+                "smoothed": smoothed(said, np.ones(len(t), bool), t, width_s),
+            }
+            for name, R in ways.items():
+                speed = [rotmat_geodesic_distance(A[1:, 0], A[:-1, 0]).max() for A in (R, true)]
+                left = rotmat_geodesic_distance(R[:, 1], true[:, 1]).mean() / tremble_rad
+                kept.setdefault(name, []).append((speed[0] / speed[1], left))
+        for name, numbers in kept.items():
+            peak, left = np.mean(numbers, 0)
+            print(f"{fps} frames/s, {name}: peak speed of a kick {peak:.0%}, tremble at rest {left:.0%}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=["world", "moving"])
@@ -229,7 +264,10 @@ def main():
     parser.add_argument("--frames", type=int, help="only so many of each clip")
     parser.add_argument("--only", nargs="+", help="only these variants, by name")
     parser.add_argument("--adam", action="store_true", help="only time, and that of Adam")
+    parser.add_argument("--kick", action="store_true", help="only what smoothing leaves of a kick")
     args = parser.parse_args()
+    if args.kick:
+        return kicks()
     torch.set_num_threads(1)
     body, infiller, predictor = BodyModel.load(), MotionInfiller.load(), TrajectoryPredictor.load()
     parts = {}

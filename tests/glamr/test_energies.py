@@ -52,6 +52,8 @@ def random_observations(rng):
         up_root=np.tile([0.0, 1, 0], (T, S, 1)),
         height_m=np.full((T, S), 0.9),
         low=rng.random((T, S, 4)),
+        grounded=rng.random((T, S)),
+        flight=np.array([[0, 2, 0], [0, 2, 0], [0, 2, 1], [0, 2, 0]], np.int8),
     )
 
 

@@ -39,7 +39,7 @@ def shape_error_m(said, true):
 
 
 def world(motion, predictor, camera, **more):
-    options = WorldOptions(camera=camera, sigmas=SKATING, smooth_s=0)
+    options = WorldOptions(camera=camera, sigmas=SKATING, smooth_s=0, feet="free")
     return world_of(motion, options, Held(), predictor, **more)
 
 
@@ -106,7 +106,9 @@ def test_paths_predicted_too_fast_are_mended_by_what_was_seen():
     T, camera = walkers(60), camera_path(60)
     motion = seen_motion(T, camera)
     predictor = Known(T, strays_m_s=0.5)
-    as_predicted = world_of(motion, WorldOptions("moving", optimise=False, smooth_s=0), Held(), predictor)
+    as_predicted = world_of(
+        motion, WorldOptions("moving", optimise=False, smooth_s=0, feet="free"), Held(), predictor
+    )
     made = world(motion, predictor, "static")
     true = T[..., :3, 3]
     before, after = (shape_error_m(pelvises(m, 2, 60), true)[0] for m in (as_predicted, made))
@@ -271,6 +273,7 @@ def test_every_shot_is_a_world_of_its_own():
         "camera": "static",
         "seed": 0,
         "keep_visible": True,
+        "feet": "free",
         "shots": 2,
     }
     assert made.cut_before.tolist() == [n == 30 for n in range(60)]
@@ -343,3 +346,22 @@ def test_a_gpu_says_what_the_cpu_says():
     cpu, gpu = (world_of(motion, WorldOptions("static", device=device)) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(gpu.rows["transl"], cpu.rows["transl"], atol=0.01)
     np.testing.assert_allclose(gpu.rows["body_pose"], cpu.rows["body_pose"], atol=0.01)
+
+
+def test_worlds_tell_which_feet_stand_and_hold_them_unless_told_otherwise():
+    """People who stand, and a system whose places tremble."""
+    T, camera = np.repeat(walkers(30)[:, :1], 30, 1), camera_path(30)
+    shaken = T.copy()
+    shaken[..., :2, 3] += 0.03 * np.sin(np.arange(30))[:, None]
+    motion = seen_motion(shaken, camera)
+    slid = {}
+    for feet in ("free", "locked"):
+        made = world_of(motion, WorldOptions(camera="static", smooth_s=0, feet=feet), Held(), Known(T))
+        assert made.header.provenance["world"]["feet"] == feet
+        contact = made.extras["foot_contact"]
+        assert contact.shape == (60, 4)
+        assert contact.min() > 0.5
+        joints = joints_m(made.rows, BodyModel.load())[:, [7, 8, 10, 11]].reshape(30, 2, 4, 3)
+        slid[feet] = np.linalg.norm(np.diff(joints, axis=0), axis=-1).mean() * 30
+    assert slid["free"] > 0.04
+    assert slid["locked"] < 0.01

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -35,6 +35,10 @@ class World:
     """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
     anew: Flag = False
     """Say poses anew also where people were seen, as the paper's program does: smoother, further from the picture."""
+    feet: Literal["locked", "free"] = "locked"
+    """locked: feet that stand do not move, and legs reach for them; free: as the poses have them."""
+    smooth_over: Annotated[float, arg(metavar="SECONDS")] = 0.07
+    """Widest that poses are smoothed over where they tremble, without lag; fast moves keep their speed. 0: never."""
     infiller: OptionalFile = None
     """GLAMR's motion infiller: its authors' checkpoint, or what `choros train infiller` wrote."""
     trajectory: OptionalFile = None
@@ -78,8 +82,8 @@ class World:
 
             made = world(
                 self.motion, self.video, camera=self.camera, begin=self.begin, seed=self.seed,
-                keep_visible=not self.anew, body=self.body, infiller=self.infiller, trajectory=self.trajectory,
-                device=self.device, report=report,
+                keep_visible=not self.anew, feet=self.feet, smooth_s=self.smooth_over, body=self.body,
+                infiller=self.infiller, trajectory=self.trajectory, device=self.device, report=report,
             )  # fmt: skip
         made.save(self.output)
         said = made.header.provenance["world"]["camera"]

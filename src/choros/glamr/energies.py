@@ -41,6 +41,7 @@ from choros.rotation import (
     rotmat_to_rotvec,
 )
 
+GRAVITY_M_S2 = 9.81
 MIN_DEPTH_M = 0.2  # what is nearer to the camera's plane has no image to compare
 
 
@@ -153,7 +154,8 @@ def predicted_changes(world: WorldVariables, observations: Observations, sigmas:
         np.concatenate([by_turn, -shift], -1),
         padded(shift, 3),
     )
-    scale = 1 / (sigmas.step_m * root_dt)[:, None]
+    air = observations.flight
+    scale = (~(air[t, s] | air[t + 1, s]).astype(bool) / (sigmas.step_m * root_dt))[:, None]
     yield squares(
         "prediction, step",
         strays.length * scale,
@@ -164,7 +166,13 @@ def predicted_changes(world: WorldVariables, observations: Observations, sigmas:
     link[t, s] = np.arange(len(t))
     t, s = np.nonzero(observations.linked[:-1] & observations.linked[1:])
     first, second = strays.of(link[t, s]), strays.of(link[t + 1, s])
-    yield steady("prediction, pace", observations, sigmas.pace_m_s, (t, 1 + s), first, second)
+    three = np.stack([air[t + after, s] for after in range(3)])
+    falls, guess = (three == 2).all(0), (three == 0).all(0) | (three == 2).all(0)
+    dt = (observations.dt_s[t] + observations.dt_s[t + 1]) / 2
+    change = -GRAVITY_M_S2 * (falls * dt)[:, None] * UP
+    yield steady(
+        "prediction, pace", observations, sigmas.pace_m_s, (t, 1 + s), first, second, change, guess * 1.0
+    )
 
 
 def predicted_places(
@@ -191,6 +199,7 @@ def predicted_stance(world: WorldVariables, observations: Observations, sigmas: 
     error = (R @ UP - observations.up_root[t, s]) * weight / sigmas.tilt_rad
     by_turn = R @ cross_matrix(UP) * (weight / sigmas.tilt_rad)[..., None]
     yield squares("prediction, tilt", error, (t, 1 + s, padded(by_turn, 0)))
+    weight = weight * np.sqrt(observations.grounded[t, s])[:, None]
     error = (world.root_m[t, s, 2] - observations.height_m[t, s])[:, None] * weight / sigmas.height_m
     slope = UP * (weight / sigmas.height_m)[..., None]
     yield squares("prediction, height", error, (t, 1 + s, padded(slope, 3)))
@@ -299,8 +308,9 @@ def standing(world: WorldVariables, observations: Observations, sigmas: Sigmas) 
             (t + 1, 1 + s, lever(arm[t + 1, s, sole]) * scale),
         ),
     )
-    t, s, sole = np.nonzero(observations.there[..., None] & (observations.low > 0.01))
-    weight = np.sqrt(observations.low[t, s, sole] * frame_weight(observations, sigmas)[t])
+    standing = observations.low * observations.grounded[..., None]
+    t, s, sole = np.nonzero(observations.there[..., None] & (standing > 0.01))
+    weight = np.sqrt(standing[t, s, sole] * frame_weight(observations, sigmas)[t])
     height = sole_m[t, s, sole, 2] / sigmas.floor_m
     cost, trust = robust(height**2, sigmas.floor_outlier)
     scale = weight * trust

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from choros.devices import AUTO, Device
 from choros.errors import ChorosError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from choros.camera_motion.evidence import CameraEvidence
     from choros.glamr.pipeline import Report
 
+FEET = ("locked", "free")
 CAMERAS = ("auto", "static", "turning", "moving")
 
 
@@ -26,6 +28,8 @@ def world(
     begin: str | None = None,
     seed: int = 0,
     keep_visible: bool = True,
+    feet: str = "locked",
+    smooth_s: float = 0.07,
     body: BodyModel | str | Path | None = None,
     infiller: str | Path | None = None,
     trajectory: str | Path | None = None,
@@ -40,9 +44,13 @@ def world(
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``begin`` names
     the motion's own system, for the camera's path to begin as that told it. ``seed`` 0 fills gaps with the most likely
     motion, any other draws one of those that are possible. Without ``keep_visible`` poses are said anew also where
-    people were seen, as by the paper's program. ``body`` is the model or SMPL file that the motion was tracked with.
-    ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those that ship. ``device`` is where these
-    run, as of ``choros.load``. ``report(what, done, total)`` is called as the work goes on, total 0 if nobody knows it.
+    people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and legs reach for them;
+    "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand.
+    ``smooth_s`` is the widest that poses are smoothed over, seconds, a standard deviation, where they tremble; 0 never.
+    ``body`` is the model or SMPL file that the motion was tracked with. ``infiller`` and
+    ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its authors wrote them, None those that
+    ship. ``device`` is where these run, in float32, as of ``choros.load``.
+    ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
     Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
@@ -50,6 +58,7 @@ def world(
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
 
+    _check(feet, smooth_s)
     motion = Motion.of(motion)
     if motion.pictures:
         raise ChorosError(
@@ -64,10 +73,13 @@ def world(
     given, model = solved_camera(camera), None if body is None else model_of(body)
     may_move = given is None and camera != "static" and motion.visible.any()
     evidence = _followed(motion, video, report) if video is not None and may_move else None
-    moves = camera if given is None else "auto"
+    options = WorldOptions(
+        from_motion=begin is not None, seed=seed, keep_visible=keep_visible, smooth_s=smooth_s, device=device
+    )
+    said: Any = {"camera": camera if given is None else "auto", "feet": feet}
     return world_of(
         motion,
-        WorldOptions(moves, begin is not None, seed, keep_visible, device=device),  # type: ignore[arg-type]
+        replace(options, **said),
         *networks,
         evidence=evidence,
         given=given,
@@ -93,6 +105,13 @@ def _check_system(motion: Motion, begin: str | None) -> None:
             f"{motion.header.source or 'this motion'} was tracked by {motion.header.system or 'no system'} and not by "
             f"{begin}; track it with --system {begin}, or name the system that it is of."
         )
+
+
+def _check(feet: str, smooth_s: float) -> None:
+    if feet not in FEET:
+        raise ChorosError(f"feet are {' or '.join(FEET)}, not {feet!r}.")
+    if not 0 <= smooth_s <= 1:
+        raise ChorosError(f"poses are smoothed over 0 to 1 seconds, not {smooth_s:g}; 0 is not at all.")
 
 
 def solved_camera(camera: str | Path) -> CameraPath | None:

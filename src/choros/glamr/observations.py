@@ -49,6 +49,8 @@ class Observations:
     up_root: Floats  # (T, S, 3) the world's up in the axes of the root
     height_m: Floats  # (T, S) of the pelvis
     low: Floats  # (T, S, 4) how likely each sole is the one that stands, 0 to 1
+    grounded: Floats  # (T, S) how much predicted height and floor count, 0 for who is off it (``floors``)
+    flight: NDArray[np.int8]  # (T, S) 2 in the air, 1 near take-off or landing, else 0
 
     @property
     def dt_s(self) -> Floats:
@@ -94,6 +96,8 @@ def observations_of(motion: Motion, people: Sequence[PersonTrajectory]) -> Obser
         up_root=np.tile(UP, (T, S, 1)),
         height_m=np.zeros((T, S)),
         low=np.zeros((T, S, 4)),
+        grounded=np.ones((T, S)),
+        flight=np.zeros((T, S), np.int8),
     )
     for one, s in zip(people, places, strict=True):
         now = one.frames

@@ -64,7 +64,10 @@ class WorldOptions:
     seed: int = 0  # of the motion in gaps; 0 is the most likely one
     #: False: poses are said anew by the infiller in every frame, as by the paper's code
     keep_visible: bool = True
-    smooth_s: float = 0.07  # width over which body poses that were seen are averaged, a standard deviation
+    feet: Literal["locked", "free"] = "locked"  # locked: those that stand do not move, and legs reach them
+    smooth_s: float = (
+        0.07  # widest, a standard deviation, that poses which were seen are smoothed over; 0 never
+    )
     sigmas: Sigmas = field(default_factory=Sigmas)
     egocentric: bool = True  # False: people are held to predicted places, not steps (the paper's ablation)
     optimise: bool = True  # False: as initialised

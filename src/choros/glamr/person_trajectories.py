@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from choros.body import BodyModel
@@ -21,8 +20,9 @@ from choros.errors import ChorosError
 from choros.glamr.egocentric import ego_to_global
 from choros.glamr.network_inputs import even_times, joints_about_pelvis, places_at, rotations_at, visible_at
 from choros.glamr.posed_skeleton import PosedSkeleton, pose_skeleton
+from choros.glamr.smoothing import smoothed
 from choros.motion import Motion, Person
-from choros.rotation import rotvec_to_rotmat, special_procrustes
+from choros.rotation import rotvec_to_rotmat
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -89,9 +89,9 @@ def person_trajectories(
 ) -> list[PersonTrajectory]:
     """Everybody in ``motion`` whom somebody saw, in the order of their identities.
 
-    ``seed`` 0 fills gaps in with the most likely motion, others draw one. ``smooth_s`` is the width, a standard
-    deviation, over which poses that were seen are averaged. Raises ``ChorosError`` if nobody was
-    seen.
+    ``seed`` 0 fills gaps in with the most likely motion, others draw one. Poses that were seen are
+    smoothed over ``smooth_s`` at most, a standard deviation, as ``smoothing`` does. Raises ``ChorosError`` if nobody
+    was seen.
     """
     people = [person for person in motion.people if person.visible.any()]
     if not people:
@@ -131,11 +131,8 @@ def _whole(
     poses = torch.eye(3, dtype=torch.float64).repeat(len(row), 23, 1, 1)
     axis_angle = motion.body_pose[row[seen]].astype(np.float64).reshape(-1, 23, 3)
     poses[torch.from_numpy(seen)] = torch.from_numpy(rotvec_to_rotmat(axis_angle))
-    if smooth_s > 0 and seen.sum() > 1:
-        frame_s = float(np.median(np.diff(motion.pts_s)))
-        poses[torch.from_numpy(seen)] = torch.from_numpy(
-            _smoothed(poses.numpy(), seen, smooth_s / frame_s)[seen]
-        )
+    still = smoothed(poses.numpy(), seen, motion.pts_s[start:end], smooth_s)
+    poses[torch.from_numpy(seen)] = torch.from_numpy(still[seen])
     if seen.all() and keep_visible:
         return start, row, seen, times, poses
     at, visible = even_times(times), torch.from_numpy(seen)
@@ -147,13 +144,6 @@ def _whole(
     if keep_visible:
         said[visible] = poses[visible]
     return start, row, seen, times, said
-
-
-def _smoothed(rotations: Floats, seen: Bools, width: float) -> Floats:
-    """Rotations (n, 23, 3, 3) averaged over time where they were seen; the width is in frames."""
-    weight = gaussian_filter1d(seen.astype(float), width, mode="constant")
-    mean = gaussian_filter1d(rotations * seen[:, None, None, None], width, axis=0, mode="constant")
-    return special_procrustes(mean / np.maximum(weight, 1e-3)[:, None, None, None])
 
 
 def _nearest_seen(visible: Tensor) -> Tensor:

@@ -16,10 +16,12 @@ from choros.camera_motion.evidence import CameraEvidence
 from choros.devices import Device
 from choros.errors import ChorosError
 from choros.glamr.camera_from_people import in_metres, told_camera
+from choros.glamr.floors import floor_heights, with_floors, without_flights
 from choros.glamr.initial_world import first_world
 from choros.glamr.networks import load_infiller, load_predictor
 from choros.glamr.observations import Observations, observations_of
 from choros.glamr.options import CameraMoves, WorldOptions
+from choros.glamr.people_in_world import people_in_world
 from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
 from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
 from choros.glamr.solve import CameraIs, Solved, solve
@@ -98,17 +100,20 @@ def _world_of_shot(
     observations = observations_of(motion, people)
     begun = in_metres(told_camera(motion), people) if options.from_motion else None
 
-    def solved_as(kind: CameraMoves) -> Solved:
+    def solved_as(kind: CameraMoves) -> tuple[Observations, Solved]:
         world = first_world(people, observations, kind, evidence, given, begun)
-        return _optimised(world, observations, options, kind, evidence, report)
+        known = with_floors(observations, world)
+        return known, _optimised(world, known, options, kind, evidence, report)
 
     moves, *others = _kinds(options, given, evidence)
-    best = solved_as(moves)
+    known, best = solved_as(moves)
     for kind in others:
-        solved = solved_as(kind)
+        also_known, solved = solved_as(kind)
         if solved.total < best.total * MORE_FREEDOM_FOR:
-            moves, best = kind, solved
-    return motion_of(motion, people, observations, best.world, options, moves)
+            moves, known, best = kind, also_known, solved
+    floor_m = floor_heights(known, best.world)
+    found = people_in_world(people, best.world, floor_m, locked=options.feet == "locked")
+    return motion_of(motion, people, observations, best.world, found, options, moves)
 
 
 def _check(
@@ -197,4 +202,5 @@ def _optimised(
             report=lambda step: report(f"placing everyone, {kind} camera", step, 0),
         )  # fmt: skip
         world, steps = solved.world, steps + solved.steps
+        observations = without_flights(observations, world)
     return replace(solved, steps=steps)

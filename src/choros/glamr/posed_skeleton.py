@@ -37,7 +37,13 @@ class PosedSkeleton:
     joints: Floats  # (n, 24, 3)
     keypoints: Floats  # (n, 17, 3) COCO-17
     soles: Floats  # (n, 4, 3) below ankle and ball of the left, then the right foot
-    pelvis_rest: Floats  # (3,) where the pelvis is before it is moved: place in space = pelvis_rest + transl
+    joints_rest: Floats  # (24, 3) of the T-pose: place of the pelvis in space = joints_rest[0] + transl
+    sole_m: float  # y of the lowest skin in the T-pose
+
+    @property
+    def pelvis_rest(self) -> Floats:
+        """(3,) where the pelvis is before it is moved."""
+        return self.joints_rest[0]
 
 
 def pose_skeleton(body: BodyModel, rotations: Floats, betas: Floats, kid: float) -> PosedSkeleton:
@@ -53,10 +59,12 @@ def pose_skeleton(body: BodyModel, rotations: Floats, betas: Floats, kid: float)
         turns, shifts = forward_kinematics(local.to(body.dtype), rest)
         joints = rest - rest[0] + shifts
         below = torch.zeros(len(FEET), 3, dtype=body.dtype)
-        below[:, 1] = _sole_height(body, shape, child) - rest[FEET, 1]
+        sole = _sole_height(body, shape, child)
+        below[:, 1] = sole - rest[FEET, 1]
         soles = joints[:, FEET] + (turns[:, FEET] @ below[..., None])[..., 0]
         keypoints = body.keypoints(params)
-    return PosedSkeleton(*(part.double().numpy() for part in (joints, keypoints, soles, rest[0])))
+    arrays = [part.double().numpy() for part in (joints, keypoints, soles, rest)]
+    return PosedSkeleton(arrays[0], arrays[1], arrays[2], arrays[3], float(sole))
 
 
 def _sole_height(body: BodyModel, betas: torch.Tensor, kid: torch.Tensor) -> torch.Tensor:

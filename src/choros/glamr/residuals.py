@@ -93,15 +93,17 @@ def steady(
     where: tuple[Ints, Ints],  # (k,) frame and unit of the first of three frames
     first: Step,  # to the second frame
     second: Step,  # on to the third
+    change_m_s: Floats | float = 0.0,  # (k, 3) by which the speed is to change
+    weight: Floats | float = 1.0,  # (k,)
 ) -> Term:
-    """Speeds that change little."""
+    """Speeds that change little, or as they should."""
     t, unit = where
     dt = observations.dt_s
-    scale = 1 / (sigma_m_s * np.sqrt((dt[t] + dt[t + 1]) / 2))[:, None]
+    scale = (weight / (sigma_m_s * np.sqrt((dt[t] + dt[t + 1]) / 2)))[:, None]
     of_first, of_second = scale / dt[t, None], scale / dt[t + 1, None]
     return squares(
         name,
-        second.length * of_second - first.length * of_first,
+        second.length * of_second - first.length * of_first - change_m_s * scale,
         (t, unit, -first.by_now * of_first[..., None]),
         (t + 1, unit, second.by_now * of_second[..., None] - first.by_then * of_first[..., None]),
         (t + 2, unit, second.by_then * of_second[..., None]),

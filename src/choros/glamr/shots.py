@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from choros.camera_motion.camera_path import CameraPath, turned_camera
 from choros.camera_motion.evidence import CameraEvidence, GroundEvidence
+from choros.glamr.world_motion import FOOT_CONTACT
 from choros.motion import Motion
+from choros.motion.extras import with_extras
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +98,8 @@ def empty_world(shot: Shot) -> Motion:
     said = {"camera": "given" if shot.given is not None else UNKNOWN}
     header = shot.motion.header
     header = replace(header, space="world", provenance=header.provenance | {"world": said})
-    return Motion(header, frames, shot.motion.rows[:0])
+    rows = with_extras(shot.motion.rows[:0], {FOOT_CONTACT: np.zeros((0, 4), np.float32)})
+    return Motion(header, frames, rows)
 
 
 def recognised(world: Motion) -> Motion:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from choros.body.leg_reach import bend_leg
 from choros.rotation import rotmat_about
 from choros.scenes.motion.foot_planting import _bridged, _joints, plant
 from choros.scenes.motion.gait import Manner, animate
-from choros.scenes.motion.rest_skeleton import JOINT, bend_leg, facing
+from choros.scenes.motion.rest_skeleton import JOINT, facing
 from choros.scenes.motion.routes import Leg, walk
 from choros.skeleton import PARENTS
 from choros.training.motion_model.windows import open_skeleton
@@ -83,7 +84,7 @@ def test_a_leg_reaches(side):
     turns, places = _joints(R_local, pelvis, body.joints_rest)
     ankle = places[:, JOINT[f"{side}_hip"]] + rng.normal(0, 0.15, (50, 3)) + [0, 0, -0.5]
     knee_to = turns[:, JOINT[f"{side}_hip"], :, 2]
-    bend_leg(R_local, pelvis, body, side, ankle, R_foot, knee_to)
+    bend_leg(R_local, pelvis, body.joints_rest, side, ankle, R_foot, knee_to)
     turns, places = _joints(R_local, pelvis, body.joints_rest)
     np.testing.assert_allclose(places[:, JOINT[f"{side}_ankle"]], ankle, atol=1e-9)
     np.testing.assert_allclose(turns[:, JOINT[f"{side}_ankle"]], R_foot, atol=1e-9)

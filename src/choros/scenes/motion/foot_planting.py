@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter1d, label, minimum_filter1d
 
 from choros.body.kinematics import forward_kinematics
+from choros.body.leg_reach import bend_leg
 from choros.rotation import rotmat_about, rotmat_slerp
 from choros.scenes.motion.gait import HEEL_BEHIND_ANKLE_M, LEG_STRETCH
-from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, RestSkeleton, bend_leg, facing
+from choros.scenes.motion.rest_skeleton import JOINT, SIDES, Floats, RestSkeleton, facing
 from choros.scenes.motion.routes import smoothstep
 
 TOES_M = 0.07  # from the ball of the foot to the tip of the toes
@@ -60,7 +61,7 @@ def plant(
     pelvis = _within_reach(pelvis, R_local[:, 0], ankles, skeleton, dt_s)
     for (side, _), ankle, R_foot in zip(SIDES, ankles, feet, strict=True):
         knee_to = turns[:, JOINT[f"{side}_hip"], :, 2]  # where the thigh faced
-        bend_leg(R_local, pelvis, skeleton, side, ankle, R_foot, knee_to)
+        bend_leg(R_local, pelvis, rest, side, ankle, R_foot, knee_to)
         toes_j = JOINT[f"{side}_foot"]
         ball = ankle + R_foot @ (rest[toes_j] - rest[JOINT[f"{side}_ankle"]])
         tip = ball + R_foot @ R_local[:, toes_j] @ [0.0, skeleton.sole_m - rest[toes_j, 1], TOES_M]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
+from choros.body.leg_reach import bend_leg
 from choros.rotation import rotmat_about, rotmat_to_rotvec
 from choros.scenes.motion.gestures import Gesture, blend_gesture
 from choros.scenes.motion.rest_skeleton import (
@@ -21,7 +22,6 @@ from choros.scenes.motion.rest_skeleton import (
     Floats,
     Poses,
     RestSkeleton,
-    bend_leg,
     facing,
 )
 from choros.scenes.motion.routes import STEP_S, Route, smoothstep
@@ -75,7 +75,15 @@ def animate(
     for side, sign in SIDES:
         ankle, yaw, pitch, toes = steps.foot(times_s, side, sign)
         knee_to = R_local[:, 0, :, 2] + facing(yaw)[..., 2]  # where pelvis and foot point, each for its half
-        bend_leg(R_local, pelvis, skeleton, side, ankle, facing(yaw) @ rotmat_about("x", pitch), knee_to)
+        bend_leg(
+            R_local,
+            pelvis,
+            skeleton.joints_rest,
+            side,
+            ankle,
+            facing(yaw) @ rotmat_about("x", pitch),
+            knee_to,
+        )
         R_local[:, JOINT[f"{side}_foot"]] = rotmat_about("x", -toes)
 
     rotvec = rotmat_to_rotvec(R_local).reshape(-1, 72)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from choros.body.kinematics import posed_joints
-from choros.rotation import columns_to_rotmat, rotvec_to_rotmat
+from choros.rotation import rotvec_to_rotmat
 from choros.skeleton import JOINT_NAMES, PARENTS
 
 Floats = NDArray[np.float64]
@@ -69,45 +69,3 @@ def facing(heading_rad: Floats) -> Floats:  # (..., 3, 3)
     return np.stack(
         [np.stack([-s, c, o], -1), np.stack([o, o, i], -1), np.stack([c, s, o], -1)], axis=-1
     )  # columns: left, up, forward
-
-
-def bend_leg(
-    R_local: Floats,
-    pelvis: Floats,
-    skeleton: RestSkeleton,
-    side: str,
-    ankle: Floats,
-    R_foot: Floats,
-    knee_to: Floats,
-) -> None:
-    """Turn hip, knee and ankle in place so that the foot is at ``ankle`` (T, 3), turned by ``R_foot`` (T, 3, 3).
-
-    ``R_local`` (T, 24, 3, 3) holds the pelvis in the world first; ``pelvis`` (T, 3) is its place, metres. The two
-    bones from hip to ankle reach as far as they can, the knee bends towards ``knee_to`` (T, 3), world.
-    """
-    rest = skeleton.joints_rest
-    hip_j, knee_j, ankle_j = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
-    hip = pelvis + R_local[:, 0] @ (rest[hip_j] - rest[0])
-    thigh_m, shin_m = skeleton.bone_m(f"{side}_knee"), skeleton.bone_m(f"{side}_ankle")
-    reach = ankle - hip
-    length = np.linalg.norm(reach, axis=1, keepdims=True)
-    along = reach / length
-    length = np.clip(length, abs(thigh_m - shin_m) + 1e-3, (thigh_m + shin_m) * 0.9995)
-    cosine = (thigh_m**2 + length**2 - shin_m**2) / (2 * thigh_m * length)
-    pole = knee_to - np.sum(knee_to * along, axis=1, keepdims=True) * along
-    pole /= np.linalg.norm(pole, axis=1, keepdims=True)
-    thigh = cosine * along + np.sqrt(1 - cosine**2) * pole
-    shin = (length * along - thigh_m * thigh) / shin_m
-    hinge = np.cross(pole, along)
-
-    R_thigh = _aligned(rest[knee_j] - rest[hip_j], thigh, hinge)
-    R_shin = _aligned(rest[ankle_j] - rest[knee_j], shin, hinge)
-    R_local[:, hip_j] = R_local[:, 0].swapaxes(-1, -2) @ R_thigh
-    R_local[:, knee_j] = R_thigh.swapaxes(-1, -2) @ R_shin
-    R_local[:, ankle_j] = R_shin.swapaxes(-1, -2) @ R_foot
-
-
-def _aligned(bone_rest: Floats, bone: Floats, hinge: Floats) -> Floats:  # (T, 3, 3)
-    """Rotation that carries a bone (3,) along (T, 3), its left axis towards the hinge (T, 3)."""
-    to_world = columns_to_rotmat(np.concatenate([bone, hinge], axis=-1))
-    return to_world @ columns_to_rotmat(np.array([*bone_rest, 1.0, 0.0, 0.0])).T
