@@ -57,11 +57,7 @@ def world(
     from choros.glamr.pipeline import world_of
 
     _check(feet, smooth_s)
-    motion = Motion.of(motion)
-    if motion.pictures:
-        raise ChorosError(
-            f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
-        )
+    motion = _film(Motion.of(motion))
     place = Device(device).torch_device()  # refused before the background is followed, as are files
     networks = (
         None if infiller is None else load_infiller(infiller).to(place),
@@ -83,6 +79,15 @@ def world(
         body=model,
         report=report,
     )
+
+
+def _film(motion: Motion) -> Motion:
+    """The motion, if it is of a video. Raises ``ChorosError`` of photographs."""
+    if motion.pictures:
+        raise ChorosError(
+            f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
+        )
+    return motion
 
 
 def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEvidence:
