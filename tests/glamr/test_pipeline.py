@@ -80,7 +80,7 @@ def test_a_camera_that_its_system_tells_is_where_it_begins(unknown):
     """As begun, without the optimisation: the system's path, level, with the floor at 0."""
     T, camera = walkers(60), camera_path(60, turn_rad=0.6, ahead_m=2.0)
     motion = told_by_its_system(T, camera, unknown)
-    begun = WorldOptions(from_motion=True, optimise=False, smooth_s=0)
+    begun = WorldOptions(from_motion=True, optimise=False, smooth_s=0, feet="free")
     made = world_of(motion, begun, Held(), Known(T))
     assert made.header.provenance["world"]["camera"] == "moving"
     mean, most = shape_error_m(pelvises(made, 2, 60 - unknown), T[:, unknown:, :3, 3])

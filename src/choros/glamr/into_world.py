@@ -45,13 +45,12 @@ def world(
     the motion's own system, for the camera's path to begin as that told it. ``seed`` 0 fills gaps with the most likely
     motion, any other draws one of those that are possible. Without ``keep_visible`` poses are said anew also where
     people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and legs reach for them;
-    "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand.
-    ``smooth_s`` is the widest that poses are smoothed over, seconds, a standard deviation, where they tremble; 0 never.
-    ``body`` is the model or SMPL file that the motion was tracked with. ``infiller`` and
-    ``trajectory`` are files of GLAMR's two networks, as ``choros train`` or its authors wrote them, None those that
-    ship. ``device`` is where these run, in float32, as of ``choros.load``.
-    ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it.
-    Raises ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
+    "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand. ``smooth_s`` is the widest that
+    poses are smoothed over where they tremble, seconds, a standard deviation; 0 never. ``body`` is the model or SMPL
+    file that the motion was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those
+    that ship. ``device`` is where these run, as of ``choros.load``. ``report(what, done, total)`` is called as the work
+    goes on, total 0 where nobody knows it. Raises ``ChorosError`` if motion, video, body and camera do not belong
+    together, and of photographs.
     """
     from choros.body.skinned import model_of
     from choros.glamr.networks import load_infiller, load_predictor
@@ -59,12 +58,7 @@ def world(
     from choros.glamr.pipeline import world_of
 
     _check(feet, smooth_s)
-    motion = Motion.of(motion)
-    if motion.pictures:
-        raise ChorosError(
-            f"{motion.header.source or 'this motion'} holds photographs with nothing in common, so there is no world."
-        )
-    _check_system(motion, begin)
+    motion = _film(Motion.of(motion), begin)
     place = Device(device).torch_device()  # refused before the background is followed, as are files
     networks = (
         None if infiller is None else load_infiller(infiller).to(place),
@@ -89,6 +83,19 @@ def world(
     )
 
 
+def _film(motion: Motion, begin: str | None) -> Motion:
+    """The motion. Raises ``ChorosError`` of photographs, and if it is not of the system ``begin``, if that is named."""
+    name = motion.header.source or "this motion"
+    if motion.pictures:
+        raise ChorosError(f"{name} holds photographs with nothing in common, so there is no world.")
+    if begin is not None and begin != motion.header.system:
+        raise ChorosError(
+            f"{name} was tracked by {motion.header.system or 'no system'} and not by {begin}; track it with --system "
+            f"{begin}, or name the system that it is of."
+        )
+    return motion
+
+
 def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEvidence:
     """What the background of the ``video`` says."""
     from choros.camera_motion.odometry import camera_evidence
@@ -96,15 +103,6 @@ def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEviden
     following = "following the background"
     report(following, 0, 0)
     return camera_evidence(motion, video, lambda done, total: report(following, done, total))
-
-
-def _check_system(motion: Motion, begin: str | None) -> None:
-    """Raises ``ChorosError`` of a motion that is not of the system ``begin``, if that is named."""
-    if begin is not None and begin != motion.header.system:
-        raise ChorosError(
-            f"{motion.header.source or 'this motion'} was tracked by {motion.header.system or 'no system'} and not by "
-            f"{begin}; track it with --system {begin}, or name the system that it is of."
-        )
 
 
 def _check(feet: str, smooth_s: float) -> None:
