@@ -252,7 +252,7 @@ def load(
     - ``accurate``: slower and better networks.
     - ``fast``: image features of CoMotion and TRACE in eight bits, on the CPU (the lifter is fast unless accurate).
     - ``fit_keypoints``: False for CoMotion of pixels alone and TRACE of its maps, nobody put on keypoints.
-    - ``detect_boxes``, ``flow``, ``gru``, ``memory``: False for TRACE without a part of its. ``subjects``: it follows so many.
+    - ``detect_boxes``, ``flow``, ``gru``, ``memory``: False for TRACE without a part. ``subjects``: it follows so many.
     - ``strict``: only people whom the detector is certain of (CoMotion).
     - ``heights_m``: statures that somebody measured, metres by person (the lifter).
     - ``same_people``: whoever is dressed like one person of an earlier shot, and like no other, goes on under their

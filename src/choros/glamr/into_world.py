@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,13 +66,12 @@ def world(
     given, model = solved_camera(camera), None if body is None else model_of(body)
     may_move = given is None and camera != "static" and motion.visible.any()
     evidence = _followed(motion, video, report) if video is not None and may_move else None
-    options = WorldOptions(
-        from_motion=begin is not None, seed=seed, keep_visible=keep_visible, smooth_s=smooth_s, device=device
-    )
-    said: Any = {"camera": camera if given is None else "auto", "feet": feet}
+    moves: Any = camera if given is None else "auto"
+    kept: Any = {"feet": feet, "smooth_s": smooth_s, "device": device}
+    options = WorldOptions(moves, begin is not None, seed, keep_visible, **kept)
     return world_of(
         motion,
-        replace(options, **said),
+        options,
         *networks,
         evidence=evidence,
         given=given,
