@@ -20,7 +20,7 @@ Bools = NDArray[np.bool_]
 #: Widths that are tried, shares of the widest: standard deviations of the Gaussian.
 SHARES = (0.25, 0.4, 0.63, 1.0)
 LEAST = 0.7  # share of an error at least that a fit keeps: neighbouring frames err alike
-DOUBT = 1.2  # deviations, by which two widths may differ and say the same
+DOUBT = 2.0  # deviations, by which two widths may differ and say the same
 PARABOLA = 1.5  # how much wider a parabola is that leaves as much of an error as a plain average
 REACH_S = 0.04  # over which two widths are compared about a frame, a standard deviation
 
