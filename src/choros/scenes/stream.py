@@ -12,13 +12,14 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from multiprocessing import get_context
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from choros.errors import ChorosError
 from choros.scenes.motion.directing import KINDS
@@ -117,6 +118,14 @@ def _on_one_core() -> None:
     cv2.setNumThreads(1)
 
 
+@cache
+def _libraries() -> ThreadpoolController:
+    """Whose threads make a scene: a product that they share differs in its last bit with their number."""
+    import torch  # noqa: F401  # to be among them
+
+    return ThreadpoolController()
+
+
 def _scene(seed: int, config: StreamConfig, number: int, start: int) -> list[SceneClip]:
     return list(_cut(seed, config, number, start))
 
@@ -134,8 +143,7 @@ def _cut(seed: int, config: StreamConfig, number: int, start: int) -> Iterator[S
     scene = None
     for index, first in enumerate(firsts, start=number * config.clips_per_scene):
         if index >= start:
-            # A product that threads share differs in its last bit with their number.
-            with threadpool_limits(1):
+            with _libraries().limit(limits=1):
                 if scene is None:
                     people = people if config.scene.people is None else config.scene.people
                     scene = make_scene(kind, scene_seed, replace(config.scene, people=people))
