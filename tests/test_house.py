@@ -18,7 +18,7 @@ SOURCE = Path(choros.__file__).parent
 FLOORS = {
     "_version": 1, "camera": 1, "checkpoints": 1, "clip_identity": 1, "compiled": 1, "crops": 1, "devices": 1,
     "errors": 1, "journal": 1, "keypoints": 1, "motion": 1, "npz": 1, "onnx_session": 1, "options": 1, "outputs": 1,
-    "registered": 1, "reopening": 1, "restricted_pickle": 1, "rotation": 1, "rotation_log": 1,
+    "ray_cluster": 1, "registered": 1, "reopening": 1, "restricted_pickle": 1, "rotation": 1, "rotation_log": 1,
     "run_identity": 1, "sandbox_child": 1, "seeding": 1, "skeleton": 1, "threads": 1, "video": 1, "weights": 1,
     "backbones": 2, "body": 2, "layers": 2, "mesh": 2,
     "camera_motion": 3, "datasets": 3, "detection": 3, "editing": 3, "evaluation.metrics": 3, "exporters": 3,

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.errors import ChorosError, NotNumbers
+from choros.ray_cluster import connected, ray_package
 from choros.threads import at_most
 from choros.tracking.steady import encoded
 from choros.tracking.stream import BatchStream, Stream, System
@@ -88,21 +89,8 @@ class OnRay:
     """``count`` actors of a Ray cluster; one whose machine goes away is begun anew elsewhere."""
 
     def __init__(self, load: Load, count: int, K: NDArray[np.float64], address: str) -> None:
-        try:
-            import ray
-        except ImportError:
-            raise ChorosError(
-                "--ray needs Ray; pip install 'choros[ray]', or leave it out for this machine."
-            ) from None
-        self.ahead, self._ray = AHEAD * count, ray
-        self._mine = not ray.is_initialized()
-        if self._mine:
-            try:
-                ray.init(address=address, logging_level="ERROR", log_to_driver=False)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise ChorosError(
-                    f"there is no Ray cluster at {address} ({error}); check the address."
-                ) from error
+        ray = ray_package()
+        self.ahead, self._ray, self._mine = AHEAD * count, ray, connected(address)
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=3)(Looker)
         self._actors = [actor.remote(load, K) for _ in range(count)]
         self._next = cycle(self._actors)

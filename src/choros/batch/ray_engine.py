@@ -22,8 +22,8 @@ from choros.batch.outcome import CRASHED, TOO_LARGE, TOO_LONG, Outcome, read_out
 from choros.batch.run import Engine, Event, Limits, ended_by
 from choros.batch.work import Job, Now, loaded, track_clip
 from choros.errors import ChorosError
+from choros.ray_cluster import connected, ray_package
 
-AUTO = "auto"
 RETRIES = 3  # of a clip whose machine or process went away
 WAIT_S = 1.0
 GRACE_S = 10.0  # to write what is done before a process that is over its time ends itself
@@ -35,12 +35,7 @@ def on_ray(address: str, gpus: float = 0.0) -> Engine:
 
     ``gpus`` is how much of a GPU a clip needs. Raises ``ChorosError`` where Ray is not installed.
     """
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise ChorosError(
-            "--ray needs Ray; pip install 'choros[ray]', or leave it out for this machine."
-        ) from None
+    ray_package()
 
     def engine(clips: Sequence[Clip], job: Job, limits: Limits) -> Iterator[Event]:
         return _run(clips, job, limits, address, gpus)
@@ -49,9 +44,7 @@ def on_ray(address: str, gpus: float = 0.0) -> Engine:
 
 
 def _run(clips: Sequence[Clip], job: Job, limits: Limits, address: str, gpus: float) -> Iterator[Event]:
-    import ray
-
-    mine = _connected(ray, address)
+    ray, mine = ray_package(), connected(address)
     task = ray.remote(_task).options(
         num_cpus=1, num_gpus=gpus, max_retries=RETRIES,
         **({} if limits.memory_mb is None else {"memory": int(1e6 * limits.memory_mb)}),
@@ -75,23 +68,6 @@ def _run(clips: Sequence[Clip], job: Job, limits: Limits, address: str, gpus: fl
             ray.wait(list(running), num_returns=len(running), timeout=GRACE_S)
         if mine:
             ray.shutdown()
-
-
-def _connected(ray: Any, address: str) -> bool:
-    """Whether this connected; somebody's own connection is left as it is."""
-    if ray.is_initialized():
-        return False
-    try:
-        ray.init(address=address, logging_level="ERROR", log_to_driver=False)
-    except ConnectionError as error:
-        if address != AUTO:
-            raise ChorosError(
-                f"there is no Ray cluster at {address} ({error}); check the address."
-            ) from error
-        ray.init(logging_level="ERROR", log_to_driver=False, include_dashboard=False)
-    except (ValueError, RuntimeError) as error:
-        raise ChorosError(f"Ray cannot connect to {address} ({error}); check the address.") from error
-    return True
 
 
 def _outcome(ray: Any, ended: Any, clip: Clip, job: Job) -> Outcome:
