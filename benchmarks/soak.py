@@ -23,35 +23,13 @@ from choros.lifter.system import LifterSystem
 from choros.track_video import track_to_file
 from choros.video import VideoWriter
 
+sys.path.append(str(Path(__file__).parents[1]))
+from tests.tracking.every_system import Bright, Standing
+from tests.tracking.toy import ToySystem
+
 WIDTH, HEIGHT, FPS = 160, 120, 30
 MOST_MB = 64.0
 SHADES = ((220, 20, 20), (20, 220, 20), (20, 20, 220))
-
-
-class Bright:
-    """Finds a red, a green and a blue thing."""
-
-    def detect(self, image):
-        boxes = []
-        for channel in range(3):
-            others = np.delete(image, channel, -1).max(-1)
-            y, x = np.nonzero((image[..., channel] > 150) & (others < 90))
-            if len(x) > 20:
-                boxes.append([x.min(), y.min(), x.max() + 1, y.max() + 1])
-        return np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.8, np.float32)
-
-
-class Standing:
-    """Keypoints of somebody who stands in each box."""
-
-    POSE = np.array([
-        [.5, .08], [.53, .06], [.47, .06], [.57, .08], [.43, .08], [.65, .2], [.35, .2], [.72, .36], [.28, .36],
-        [.74, .5], [.26, .5], [.6, .52], [.4, .52], [.6, .75], [.4, .75], [.6, .96], [.4, .96],
-    ])  # fmt: skip
-
-    def estimate(self, image, boxes_px):
-        points = boxes_px[:, None, :2] + self.POSE * (boxes_px[:, None, 2:] - boxes_px[:, None, :2])
-        return np.concatenate([points, np.full((*points.shape[:2], 1), 0.9)], -1).astype(np.float32)
 
 
 def film(path: Path, frames: int, there_s: float) -> None:
@@ -72,20 +50,17 @@ def memory_mb() -> float:
     return pages * 4096 / 1e6
 
 
-def toy():
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.tracking.toy import ToySystem
-
-    return ToySystem(Bright())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--system", choices=("toy", "lifter"), default="lifter")
     parser.add_argument("--seconds-there", type=float, default=4.0)
     args = parser.parse_args()
-    system = toy() if args.system == "toy" else LifterSystem(finder=PersonFinder(Bright(), Standing()))
+    system = (
+        ToySystem(Bright())
+        if args.system == "toy"
+        else LifterSystem(finder=PersonFinder(Bright(), Standing()))
+    )
     marks, began = [], time.monotonic()
 
     def progress(now) -> None:

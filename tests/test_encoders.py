@@ -2,7 +2,6 @@
 
 import os
 from concurrent.futures import Future
-from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -13,18 +12,14 @@ from choros.cli.main import main
 from choros.encoders import OnRay, Processes, Threads
 from choros.errors import ChorosError
 from choros.track_video import encoded_ahead, track_to_file
-from choros.video import VideoWriter, open_video
-from tests.tracking.every_system import Bright, walkers
+from choros.video import open_video
+from tests.tracking.every_system import Bright, film_of_walkers
 from tests.tracking.toy import ToySystem
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    with VideoWriter(path, 160, 120, Fraction(15)) as writer:
-        for i in range(24):
-            writer.write(walkers(i), Fraction(i, 15))
-    return path
+    return film_of_walkers(tmp_path_factory.mktemp("clips") / "clip.mp4", 24, 15)
 
 
 def toy():

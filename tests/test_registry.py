@@ -16,7 +16,7 @@ from choros.motion import ROW, FrameResult, Motion
 from choros.run_identity import identity_of
 from choros.track_video import track_to_file
 from choros.video import VideoWriter
-from tests.tracking.every_system import Bright, walkers
+from tests.tracking.every_system import Bright, film_of_walkers
 from tests.tracking.toy import ToySystem
 
 FPS, FRAMES = 10, 12
@@ -170,10 +170,7 @@ def test_a_tracker_in_the_shell_has_all_of_it(capsys, tmp_path):
         return ToySystem(detector or Stopping())
 
     systems.register("boxes", make, what="boxes that go on as they went", parts=("detector",))
-    clip = tmp_path / "clip.mp4"
-    with VideoWriter(clip, 160, 120, Fraction(FPS)) as writer:
-        for i in range(2 * FRAMES):
-            writer.write(walkers(i), Fraction(i, FPS))
+    clip = film_of_walkers(tmp_path / "clip.mp4", 2 * FRAMES, FPS)
     command = ("track", clip, "--system", "boxes", "-o")
     assert run(capsys, *command, tmp_path / "out")[0] == 130
     assert run(capsys, *command, tmp_path / "out", "--resume")[0] == 0

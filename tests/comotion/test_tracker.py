@@ -6,7 +6,6 @@ alone decide, or is random and alive, where every bit of its state matters.
 
 from copy import deepcopy
 from dataclasses import replace
-from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -32,8 +31,7 @@ from choros.scenes import SceneConfig
 from choros.tracking.stream import GivenStream
 from choros.training.comotion.labelled_clip import in_square
 from choros.training.comotion.labels import clip_of_samples
-from choros.video import VideoWriter
-from tests.tracking.every_system import TINY, Bright, Glance, Standing, Told, walkers
+from tests.tracking.every_system import TINY, Bright, Glance, Standing, Told, film_of_walkers
 
 WIDTH, HEIGHT = 640, 480
 PICTURE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
@@ -484,11 +482,7 @@ def test_the_first_frame_shows_who_is_likely_there(still):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    with VideoWriter(path, 160, 120, Fraction(15)) as writer:
-        for i in range(50):
-            writer.write(walkers(i), Fraction(i, 15))
-    return path
+    return film_of_walkers(tmp_path_factory.mktemp("clips") / "clip.mp4", 50, 15)
 
 
 def test_stopped_and_resumed_ends_with_the_same_bytes(lively, clip, tmp_path):

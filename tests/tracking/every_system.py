@@ -1,6 +1,8 @@
 """Every system that is registered, and the toy, small and with a detector that a test chooses."""
 
 from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from choros.detection import PersonFinder
 from choros.fourdhumans.phalp.system import FourDHumans
 from choros.lifter.pose_engine import make as lift_engine
 from choros.lifter.system import LifterSystem
+from choros.video import VideoWriter
 from tests.trace.told import told_trace
 from tests.tracking.toy import ToySystem
 
@@ -90,6 +93,14 @@ def walkers(i: int) -> np.ndarray:
     image[30:100, 120 - 2 * i : 145 - 2 * i] = [20, 220, 20]
     image[25:105, 15 + 2 * i : 42 + 2 * i] = [220, 20, 20]
     return image
+
+
+def film_of_walkers(path: Path, frames: int, fps: int) -> Path:
+    """The walkers as a video; its path."""
+    with VideoWriter(path, 160, 120, Fraction(fps)) as writer:
+        for i in range(frames):
+            writer.write(walkers(i), Fraction(i, fps))
+    return path
 
 
 def lively() -> ComotionNetwork:

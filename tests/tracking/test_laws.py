@@ -5,7 +5,6 @@ What is no next frame is in `test_steps`.
 
 import io
 import zlib
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,9 +12,18 @@ import pytest
 from choros.errors import ChorosError
 from choros.motion import ROW
 from choros.track_video import track
-from choros.video import VideoWriter, open_video
+from choros.video import open_video
 from tests.scenery import scenery
-from tests.tracking.every_system import MAKERS, NAMES, Bright, Told, registered, system_of, walkers
+from tests.tracking.every_system import (
+    MAKERS,
+    NAMES,
+    Bright,
+    Told,
+    film_of_walkers,
+    registered,
+    system_of,
+    walkers,
+)
 
 WIDTH, HEIGHT, FPS = 160, 120, 15
 THINGS = np.array([[15, 25, 42, 105], [120, 30, 145, 100]])  # in ``walkers(0)``
@@ -99,11 +107,7 @@ def test_every_registered_system_is_tried():
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    with VideoWriter(path, WIDTH, HEIGHT, Fraction(FPS)) as writer:
-        for i in range(40):
-            writer.write(walkers(i), Fraction(i, FPS))
-    return path
+    return film_of_walkers(tmp_path_factory.mktemp("clips") / "clip.mp4", 40, FPS)
 
 
 def test_streaming_equals_the_file_to_the_last_bit(system, clip):

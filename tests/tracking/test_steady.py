@@ -1,7 +1,5 @@
 """NaN in any network's answer costs one frame and no more, in every system; and it is said."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -10,8 +8,7 @@ from choros.errors import NotNumbers
 from choros.motion import Motion
 from choros.track_video import track_to_file
 from choros.tracking.steady import Steady, encoded
-from choros.video import VideoWriter
-from tests.tracking.every_system import NAMES, Bright, system_of, walkers
+from tests.tracking.every_system import NAMES, Bright, film_of_walkers, system_of, walkers
 
 FRAMES, FPS = 12, 15
 
@@ -145,10 +142,7 @@ class Once(Faulty):
 
 
 def test_a_file_says_so_and_a_run_that_goes_on_says_the_same(tmp_path):
-    clip = tmp_path / "clip.mp4"
-    with VideoWriter(clip, 160, 120, Fraction(FPS)) as writer:
-        for i in range(16):
-            writer.write(walkers(i), Fraction(i, FPS))
+    clip = film_of_walkers(tmp_path / "clip.mp4", 16, FPS)
     done = track_to_file(clip, tmp_path / "out" / "motion.npz", system_of("lifter", Once()))
     gaps = np.flatnonzero(Motion.load(done.path).frames["gap_before"])
     assert len(gaps) == len(done.notes) > 0
