@@ -3,8 +3,10 @@
 ``python benchmarks/world.py --data world moving --clips 3`` takes the true bodies before the camera for what a
 system said, cut where people are hidden: what is left is what the stage itself does. ``--data DIR --motions DIR``
 takes a folder of clips (``choros scenes make``), what a system said of them (``choros bench --keep``, its folder of
-the system), and the turns and ways of the camera from their videos. ``--adam`` compares the solver with 500 steps
-of Adam on the paper's own variables; ``--kick`` tells what smoothing leaves of a kick. Seconds are those of one core.
+the system), and the turns and ways of the camera from their videos; with ``--film`` clips of a set are filmed for
+that. Of a system that tells its own camera, that camera is a row, and where the stage begins in another. ``--adam``
+compares the solver with 500 steps of Adam on the paper's own variables; ``--kick`` tells what smoothing leaves of a
+kick. Seconds are those of one core.
 """
 
 import argparse
@@ -54,6 +56,8 @@ SHOWN = (
     ("relative_rotation_deg", "relative\nturn\ndeg", 1), ("jitter_m_s3", "jitter\nm/s³", 0),
 )  # fmt: skip
 
+KNEES = [3, 4]  # of the 23 joints of ``body_pose``
+
 
 class Standing:
     """No trajectory predictor: everybody stands upright, the lowest joint at an ankle's height."""
@@ -76,13 +80,13 @@ class Clip:
     video: Path | None
 
 
-def clips(data, count, motions, frames, folder=Path()):
-    """Every clip's truth and what was said of it; nothing is filmed."""
+def clips(data, count, motions, frames, film):
+    """Every clip's truth and what was said of it; clips of a set are filmed into the folder ``film``, if given."""
     for source in [source for name in data for source in open_data(name)[:count]]:
-        if isinstance(source, SceneSource):
+        if isinstance(source, SceneSource) and not film:
             truth, video = make_scene(source.kind, source.seed, source.config).truth, None
         else:
-            clip = source.open(folder, lambda what, done, total: None)
+            clip = source.open((film or Path()) / clip_name(source), lambda what, done, total: None)
             truth, video = clip.truth, clip.video
         said = Recorded(motions).motion(clip_name(source)) if motions else as_seen(truth)
         yield Clip(clip_name(source), truth[:frames], said[:frames], video)
@@ -90,9 +94,25 @@ def clips(data, count, motions, frames, folder=Path()):
 
 def as_seen(truth):
     """What a perfect system would say: true bodies where they can be seen, and nothing of the camera."""
-    frames = truth.frames.copy()
+    return standing(replace(truth, rows=truth.rows[truth.visible]))
+
+
+def standing(motion):
+    """The same people before a camera of which nothing is known."""
+    frames = motion.frames.copy()
     frames["T_world_camera"], frames["camera_known"] = np.eye(4), False
-    return replace(truth, frames=frames, rows=truth.rows[truth.visible])
+    return replace(motion, frames=frames)
+
+
+def knee_turn_deg(motion):
+    """By how much the knees turn from frame to frame in the one case of a hundred in which they turn most."""
+    turns = []
+    for person in motion.people:
+        knees = rotvec_to_rotmat(person.rows["body_pose"].astype(np.float64).reshape(-1, 23, 3)[:, KNEES])
+        turns.append(
+            rotmat_geodesic_distance(knees[1:], knees[:-1])[np.diff(person.rows["frame"]) == 1].ravel()
+        )
+    return np.degrees(np.percentile(np.concatenate(turns), 99))
 
 
 def filled(motion, hold):
@@ -134,9 +154,9 @@ def variants(clip, infiller, predictor):
         return lambda: world_of(said, WorldOptions(**options), infiller, predictor, evidence)
 
     made = {
-        "as it is, camera stands": lambda: said,
-        "straight on, camera stands": lambda: filled(said, hold=False),
-        "last pose, camera stands": lambda: filled(said, hold=True),
+        "as it is, camera stands": lambda: standing(said),
+        "straight on, camera stands": lambda: filled(standing(said), hold=False),
+        "last pose, camera stands": lambda: filled(standing(said), hold=True),
         "GLAMR": ours(),
         "without the background": ours(evidence=None),
         "without the ground": ours(evidence=evidence and replace(evidence, ground=None)),
@@ -149,8 +169,15 @@ def variants(clip, infiller, predictor):
         "feet free": ours(feet="free"),
         "poses said anew": ours(keep_visible=False),
     }
+    if said.tells_camera:
+        made |= {
+            "as it is, its own camera": lambda: said,
+            "GLAMR from its own camera": ours(from_motion=True),
+            "the same without the background": ours(from_motion=True, evidence=None),
+        }
     if evidence is None:
-        del made["without the background"], made["without the ground"]
+        for name in ("without the background", "without the ground", "the same without the background"):
+            made.pop(name, None)
     return made
 
 
@@ -261,6 +288,9 @@ def main():
     parser.add_argument("--data", nargs="+", default=["world", "moving"])
     parser.add_argument("--clips", type=int, default=3, help="of each set")
     parser.add_argument("--motions", type=Path, help="what a system said of the clips")
+    parser.add_argument(
+        "--film", type=Path, metavar="DIR", help="film the clips of a set there, to see the background"
+    )
     parser.add_argument("--frames", type=int, help="only so many of each clip")
     parser.add_argument("--only", nargs="+", help="only these variants, by name")
     parser.add_argument("--adam", action="store_true", help="only time, and that of Adam")
@@ -270,19 +300,22 @@ def main():
         return kicks()
     torch.set_num_threads(1)
     body, infiller, predictor = BodyModel.load(), MotionInfiller.load(), TrajectoryPredictor.load()
-    parts = {}
-    for clip in clips(args.data, args.clips, args.motions, args.frames):
+    parts, knees = {}, {}
+    for clip in clips(args.data, args.clips, args.motions, args.frames, args.film):
         if args.adam:
             timing(clip, body, infiller, predictor, with_adam=True)
             continue
         for name, make in variants(clip, infiller, predictor).items():
             if not args.only or name in args.only:
-                parts.setdefault(name, []).append(compare(clip.truth, make(), body))
+                motion = make()
+                parts.setdefault(name, []).append(compare(clip.truth, motion, body))
+                knees.setdefault(name, []).append(knee_turn_deg(motion))
         timing(clip, body, infiller, predictor, with_adam=False)
-    table = Table("", *(title for _, title, _ in SHOWN), title=" ".join(args.data))
+    table = Table("", *(title for _, title, _ in SHOWN), "knees\nturn\ndeg", title=" ".join(args.data))
     for name, comparisons in parts.items():
         scores = pooled_scores(comparisons)
-        table.add_row(name, *(f"{scores[key]:.{digits}f}" for key, _, digits in SHOWN))
+        shown = [f"{scores[key]:.{digits}f}" for key, _, digits in SHOWN]
+        table.add_row(name, *shown, f"{np.mean(knees[name]):.1f}")
     if parts:
         Console(width=120).print(table)
 

@@ -35,7 +35,8 @@ class FootRules:
     soft_s: float = 0.04  # ways of swinging feet are averaged over about so long
     lift_s: float = 0.06  # the pelvis goes up and down with its standing feet, averaged over so long
     ease_s: float = 0.08  # a foot turns into its stance, and out of it, over about so long
-    stretch: float = 0.98  # of a leg at most: a leg that is quite straight snaps
+    stretch: float = 0.98  # of a leg that stands, at most: the pelvis comes down
+    give: float = 0.03  # of a leg: so much short of straight it reaches ever less far, or knees would snap
     toes_m: float = 0.07  # from the ball of the foot to the tip of the toes
     heel_m: float = 0.05  # from the ankle back to where the sole touches down
 
@@ -77,7 +78,7 @@ def plant_feet(
     root_m = _within_reach(root_m, R_local[:, 0], feet, targets, joints_rest, rules.stretch, dt_s)
     for foot, (ankle, R_foot) in zip(feet, targets, strict=True):
         knee_to = turns[:, _JOINT[f"{foot.side}_hip"], :, 2]  # where the thigh faced
-        bend_leg(R_local, root_m, joints_rest, foot.side, ankle, R_foot, knee_to)
+        bend_leg(R_local, root_m, joints_rest, foot.side, ankle, R_foot, knee_to, rules.give)
         toes = _JOINT[f"{foot.side}_foot"]
         R_local[:, toes] = R_local[:, toes] @ _toes_up(
             ankle + R_foot @ foot.to_ball, R_foot @ R_local[:, toes], foot, rules.toes_m
