@@ -9,7 +9,7 @@ import pytest
 from choros.body import BodyModel
 from choros.camera import intrinsics, project
 from choros.camera_motion.background import background
-from choros.detection import Detections
+from choros.detection import Detections, PersonFinder
 from choros.keypoints import box_iou
 from choros.lifter.affinity import FrameDetections
 from choros.lifter.config import LifterSystemConfig
@@ -157,10 +157,10 @@ def test_a_lost_person_ends_and_is_marked_until_then(lifting):
 
 
 class KnownKeypoints:
-    """A finder that knows the keypoints of whoever stands in a box."""
+    """A keypoint estimator that knows those of whoever stands in a box."""
 
     def __init__(self, people):
-        self.people, self.keypoints = people, self
+        self.people = people
 
     def estimate(self, image, boxes_px):
         nearest = np.abs(self.people.boxes_px[:, None] - boxes_px).sum(-1).argmin(0)
@@ -171,7 +171,8 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     """Given the second person's box alone: never dropped, however long hidden, and nobody joins them."""
     places, shirts = [[-2.2, 0.2, 6.0], [2.2, 0.2, 7.5]], [RED, BLUE]
     first = look(lifting, places, shirts)
-    stream = stream_of(lifting, finder=KnownKeypoints(first.found.people))
+    finder = PersonFinder(None, KnownKeypoints(first.found.people))
+    stream = stream_of(lifting, finder=finder)
     blue = cv2.cvtColor(np.array([[BLUE]], np.float32), cv2.COLOR_LAB2RGB)
     image = np.tile((255 * blue).astype(np.uint8), (HEIGHT, WIDTH, 1))
     rows = [stream.begin(image, first.found.people.boxes_px[1:], 0.0).rows]
@@ -190,7 +191,7 @@ def test_people_who_are_given_stay_and_stay_the_only_ones(lifting):
     assert rows["visible"][141:].all()
     assert np.abs(rows["transl"][:, 0] - 2.2).max() < 0.5
 
-    both = stream_of(lifting, finder=KnownKeypoints(first.found.people))
+    both = stream_of(lifting, finder=finder)
     rows = both.begin(image, first.found.people.boxes_px[::-1], 0.0).rows
     assert rows["person"].tolist() == [1, 2]  # in the order of the boxes
     assert rows["transl"][0, 0] > 1 > -1 > rows["transl"][1, 0]

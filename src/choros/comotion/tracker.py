@@ -37,7 +37,6 @@ from choros.comotion.tracks import fields, people_of, remember, turn_with_camera
 from choros.crops import Letterbox
 from choros.detection import PersonFinder
 from choros.detection.finder import FinderOptions
-from choros.detection.neighbours import estimate_apart
 from choros.detection.protocols import checked_detections
 from choros.keypoints import box_area, box_iou
 from choros.tracking.appearance import read_colours
@@ -296,14 +295,12 @@ class ComotionTracker(OnlineTracker[FrameDetections, ComotionAffinity]):
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None
     ) -> tuple[Floats, Floats, Floats | None]:
         """Boxes (m, 4) and scores (m,) of a picture's people, and keypoints (m, 17, 3) if they count."""
-        fits = self._config.keypoint_fit is not None
+        if self._config.keypoint_fit is not None:
+            people = self._finder.find(image, boxes_px)
+            return people.boxes_px, people.scores, people.keypoints
         if boxes_px is not None:
-            keypoints = estimate_apart(self._finder.keypoints, image, boxes_px) if fits else None
-            return boxes_px, np.ones(len(boxes_px), np.float32), keypoints
-        if not fits:
-            return *checked_detections(self._finder.detector, image), None
-        people = self._finder.find(image)
-        return people.boxes_px, people.scores, people.keypoints
+            return boxes_px, np.ones(len(boxes_px), np.float32), None
+        return *checked_detections(self._finder.detector, image), None
 
     def _put_on_keypoints(self, tracks: Tracks, detections: Indices, moment: Moment[FrameDetections]) -> None:
         """Move the ``tracks`` (k,) onto the keypoints of the ``detections`` (k,) that they are, if that is wanted."""

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from choros.camera import project_in_front
 from choros.detection import Detections, PersonFinder
-from choros.detection.neighbours import estimate_apart
 from choros.detection.silhouette import Segmenter
 from choros.journal import State
-from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
+from choros.keypoints import box_iou
 from choros.lifter.across_cuts import go_on, set_aside
 from choros.lifter.affinity import FrameDetections, LifterAffinity, affinity_of
 from choros.lifter.config import LifterSystemConfig
@@ -28,8 +27,8 @@ from choros.lifter.uprightness import nothing_seen, observe, up
 from choros.rotation import rotmat_to_rotvec
 from choros.tracking import box_filter
 from choros.tracking.appearance import Colours, read_colours
+from choros.tracking.believed import lies_on, likely_at_once, shown_and_staying
 from choros.tracking.box_filter import boxes_of
-from choros.tracking.lifecycle import likely
 from choros.tracking.likelihood import Predicted, learned_belief
 from choros.tracking.online import (
     Flags,
@@ -67,11 +66,7 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
     ) -> FrameDetections:
         """People with keypoints and the colours of their clothes."""
-        if boxes_px is None:
-            people = self._finder.find(image)
-        else:
-            keypoints = estimate_apart(self._finder.keypoints, image, boxes_px)
-            people = Detections(boxes_px, np.ones(len(boxes_px), np.float32), keypoints)
+        people = self._finder.find(image, boxes_px)
         colours = read_colours(image, people.keypoints.astype(np.float64), self._config.confident)
         return FrameDetections(people, colours, image)
 
@@ -136,13 +131,9 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         """Who is detected well enough, and is not a second skeleton on somebody tracked."""
         people, config = moment.found.people, self._config
         fresh = (people.scores >= config.life.birth_score) | self._likely(moment)
-        fresh &= affinity.bodily
         _, theirs = seen_as(tracks)
-        if len(theirs):
-            area = AREA_OF_BOX * box_area(people.boxes_px)
-            tracked = affinity.seen.keypoints[theirs]
-            fresh &= oks(people.keypoints, tracked, area).max(-1) < config.same_person_oks
-        return fresh
+        tracked = affinity.seen.keypoints[theirs]
+        return fresh & affinity.bodily & (lies_on(people, tracked) < config.same_person_oks)
 
     def begin(
         self,
@@ -168,15 +159,13 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
 
     def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
         """Shown is who is believed to be somebody; in a shot's first frame, whoever is likely there."""
-        mine, theirs = seen_as(tracks)
+        mine, _ = seen_as(tracks)
         self._together = np.pad(self._together, (0, len(tracks) - len(self._together)))
         self._together[np.ix_(mine, mine)] = True
         self._measure_shapes(tracks, moment)
-        likely_new = np.zeros(len(tracks), bool)
-        likely_new[mine] = (tracks["sights"][mine] == 1) & self._likely(moment)[theirs]
-        named, belief = tracks["id"] > 0, tracks["belief"]
-        shown = named | likely_new | (sure & (moment.given | (belief > 0)))
-        stays = (belief >= self._config.min_belief) | ~shown | likely_new
+        shown, stays = shown_and_staying(
+            tracks, sure, self._likely(moment), moment.given, self._config.min_belief
+        )
         body = self._project(tracks, moment.K)[..., :2]
         inside = ((body >= 0) & (body < [moment.width, moment.height])).all(-1).mean(-1) > 0.15
         return Verdict(inside, shown, stays)
@@ -298,9 +287,7 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
 
     def _likely(self, moment: Moment[FrameDetections]) -> Flags:
         """Who of the detections (m,) need not be seen again: in the first frame of a shot alone."""
-        people = moment.found.people
-        clarity = people.keypoints[..., 2].mean(-1)
-        return likely(self._config.life, people.scores, clarity) & moment.begins_shot
+        return likely_at_once(moment.found.people, moment.begins_shot, self._config.life)
 
     def _stands_out(self, new: Detections, tracks: Tracks, moment: Moment[FrameDetections]) -> Flags:
         """Who of the new people (k,) is certain, and has a skeleton that lies on nobody's who is shown already.
@@ -311,9 +298,8 @@ class LifterTracker(OnlineTracker[FrameDetections, LifterAffinity]):
         there = self._project(tracks, moment.K)
         seen = moment.found.keypoints[theirs]
         there[mine] = np.where(seen[..., 2:].any(1, keepdims=True), seen, there[mine])
-        area = AREA_OF_BOX * box_area(new.boxes_px)
-        lies_on = oks(new.keypoints, there[tracks["id"] > 0], area).max(-1, initial=0)
-        return (new.scores >= self._config.life.certain_score) & (lies_on < self._config.crowded_oks)
+        covered = lies_on(new, there[tracks["id"] > 0])
+        return (new.scores >= self._config.life.certain_score) & (covered < self._config.crowded_oks)
 
     def _project(self, tracks: Tracks, K: Floats) -> Floats:
         """Keypoints of the tracks as they stand, (n, 17, 3) px, confidence 1 in front of the camera.

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body.before import Before
-from choros.detection import Detections, PersonFinder
-from choros.detection.neighbours import estimate_apart
+from choros.detection import PersonFinder
 from choros.fourdhumans.phalp.affinity import FrameDetections, PhalpAffinity, affinity_of, lifted
 from choros.fourdhumans.phalp.config import PhalpConfig
 from choros.fourdhumans.phalp.gone import go_on, set_aside
@@ -30,9 +29,9 @@ from choros.fourdhumans.phalp.tracks import (
     turn,
 )
 from choros.journal import State
-from choros.keypoints import AREA_OF_BOX, box_area, box_iou, oks
+from choros.keypoints import box_area, box_iou
 from choros.rotation import rotmat_to_rotvec
-from choros.tracking.lifecycle import likely
+from choros.tracking.believed import lies_on, likely_at_once, shown_and_staying
 from choros.tracking.likelihood import learned_belief
 from choros.tracking.online import (
     Flags,
@@ -74,10 +73,7 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
     ) -> FrameDetections:
         """People with keypoints."""
-        if boxes_px is None:
-            return FrameDetections(self._finder.find(image), image)
-        keypoints = estimate_apart(self._finder.keypoints, image, boxes_px)
-        return FrameDetections(Detections(boxes_px, np.ones(len(boxes_px), np.float32), keypoints), image)
+        return FrameDetections(self._finder.find(image, boxes_px), image)
 
     def begin_shot(self, left: Tracks) -> None:
         """Nobody goes on."""
@@ -121,13 +117,9 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         """Who is detected well enough, and is not a second skeleton on somebody tracked."""
         people, config = moment.found.people, self._config
         fresh = (people.scores >= config.life.birth_score) | self._likely(moment)
-        fresh &= affinity.seen.bodily
         _, theirs = seen_as(tracks)
-        if len(theirs):
-            area = AREA_OF_BOX * box_area(people.boxes_px)
-            tracked = affinity.seen.keypoints[theirs]
-            fresh &= oks(people.keypoints, tracked, area).max(-1) < config.same_person_oks
-        return fresh
+        tracked = affinity.seen.keypoints[theirs]
+        return fresh & affinity.seen.bodily & (lies_on(people, tracked) < config.same_person_oks)
 
     def begin(
         self,
@@ -149,12 +141,9 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
     def judge(self, tracks: Tracks, sure: Flags, moment: Moment[FrameDetections]) -> Verdict:
         """Shown is who is believed to be somebody; in a shot's first frame, whoever is likely there."""
         self._now_s = moment.time_s
-        mine, theirs = seen_as(tracks)
-        likely_new = np.zeros(len(tracks), bool)
-        likely_new[mine] = (tracks["sights"][mine] == 1) & self._likely(moment)[theirs]
-        named, belief = tracks["id"] > 0, tracks["belief"]
-        shown = named | likely_new | (sure & (moment.given | (belief > 0)))
-        stays = (belief >= self._config.min_belief) | ~shown | likely_new
+        shown, stays = shown_and_staying(
+            tracks, sure, self._likely(moment), moment.given, self._config.min_belief
+        )
         boxes_px = boxes_of(tracks, moment.K)
         cut = np.clip(boxes_px, 0, [moment.width, moment.height] * 2)
         inside = box_area(cut) > 0.15 * box_area(boxes_px)
@@ -258,15 +247,12 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
 
     def _likely(self, moment: Moment[FrameDetections]) -> Flags:
         """Who of the detections (m,) need not be seen again: in the first frame of a shot alone."""
-        people = moment.found.people
-        clarity = people.keypoints[..., 2].mean(-1)
-        return likely(self._config.life, people.scores, clarity) & moment.begins_shot
+        return likely_at_once(moment.found.people, moment.begins_shot, self._config.life)
 
     def _stands_out(
         self, new: Indices, seen: Indices, affinity: PhalpAffinity, moment: Moment[FrameDetections]
     ) -> Flags:
         """Which of the detections ``new`` are certain, and have a skeleton that lies on nobody's of the ``seen``."""
-        people, keypoints = moment.found.people[new], affinity.seen.keypoints
-        area = AREA_OF_BOX * box_area(people.boxes_px)
-        lies_on = oks(people.keypoints, keypoints[seen], area).max(-1, initial=0)
-        return (people.scores >= self._config.life.certain_score) & (lies_on < self._config.crowded_oks)
+        people = moment.found.people[new]
+        covered = lies_on(people, affinity.seen.keypoints[seen])
+        return (people.scores >= self._config.life.certain_score) & (covered < self._config.crowded_oks)
