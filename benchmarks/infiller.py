@@ -2,11 +2,11 @@
 
     python benchmarks/infiller.py --mocap ../shared/assets/mocap --work /tmp/infiller
 
-Held-out clips are cut to at most 10 s, in which 5 to 200 frames at a time are hidden. Against interpolation of
-the joints' rotations, the last pose, and a convolutional autoencoder (after Kaufmann et al. 2020, "Convolutional
-Autoencoders for Human Motion Infilling") that is trained here on the same windows for as many steps, and kept
-in ``--work``. FID is of ``kinetic_features`` of the joints about the pelvis over each hidden stretch, one sample
-each.
+Held-out clips are cut to at most 10 s, in which 5 to 200 frames at a time are hidden. Against interpolation of the
+joints' rotations, the last pose, the pose transformer of 4DHumans, and, with ``--work``, a convolutional autoencoder
+(after Kaufmann et al. 2020, "Convolutional Autoencoders for Human Motion Infilling") that is trained here on the same
+windows for as many steps, and kept there. FID is of ``kinetic_features`` of the joints about the pelvis over each
+hidden stretch, one sample each.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from choros import weights
 from choros.datasets.mocap import MocapClip, learned_and_held_out, load_packed
 from choros.evaluation.metrics.motion_quality import frechet_distance, kinetic_features
 from choros.evaluation.metrics.pose import best_of_samples, pa_mpjpe_mm
+from choros.fourdhumans.pose_tracks import R_UP_CAMERA, PoseTrack
+from choros.fourdhumans.pose_transformer import PoseTransformer
 from choros.glamr.config import FPS, InfillerConfig
 from choros.glamr.cvae import Gaussian
 from choros.glamr.infiller import POSE, SYSTEM, MotionInfiller, Window
@@ -51,6 +53,8 @@ class Gap(NamedTuple):
 
     rotations: Tensor  # (T, 23, 3, 3)
     visible: Tensor  # (T,) bool
+    R_world_root: Tensor  # (T, 3, 3) z up; only where visible is it anybody's to know
+    pelvis: Tensor  # (T, 3) metres, the same
 
 
 class ConvAutoencoder(MotionInfiller):
@@ -125,15 +129,15 @@ def gaps_of(clips: list[MocapClip], per_piece: int) -> list[Gap]:
     rng = np.random.default_rng(0)
     found = []
     for clip in clips:
-        rotations = PersonMotion.of(clip).rotations
-        for start in range(0, len(rotations) - SHORTEST + 1, LONGEST):
-            piece = rotations[start : start + LONGEST]
+        motion = PersonMotion.of(clip)
+        for start in range(0, len(motion.rotations) - SHORTEST + 1, LONGEST):
+            piece, *where = (part[start : start + LONGEST] for part in motion)
             for _ in range(per_piece):
                 gap = int(rng.integers(5, min(200, len(piece) - 20) + 1))
                 begin = int(rng.integers(10, len(piece) - gap - 10 + 1))
                 visible = torch.ones(len(piece), dtype=torch.bool)
                 visible[begin : begin + gap] = False
-                found.append(Gap(piece, visible))
+                found.append(Gap(piece, visible, *where))
     return found
 
 
@@ -145,6 +149,20 @@ def interpolated(gap: Gap, k: int) -> Tensor:
 def last_pose(gap: Gap, k: int) -> Tensor:
     before, _ = known_neighbours(gap.visible)
     return gap.rotations[before][None]
+
+
+def completed(transformer: PoseTransformer, gap: Gap) -> Tensor:
+    """By the pose transformer of 4DHumans, which is told where the person was seen to stand and turn, 5 m away."""
+    times_s = torch.arange(len(gap.visible)).double() / FPS
+    turn, v = R_UP_CAMERA.T, gap.visible
+    rotations = torch.cat([(turn @ gap.R_world_root)[:, None], gap.rotations], 1)
+    pelvis = (gap.pelvis - gap.pelvis[0]) @ turn.T + torch.tensor([0.0, 0.0, 5.0])
+    track = PoseTrack(times_s[v], rotations[v], pelvis[v], torch.zeros(int(v.sum()), 10))
+    with torch.inference_mode():
+        (found,) = transformer.complete([track], [times_s[~v]])
+    whole = gap.rotations.clone()
+    whole[~v] = found.rotations[:, 1:].to(whole)
+    return whole[None]
 
 
 def hidden_joints(rotations: Tensor, gap: Gap) -> np.ndarray:  # (..., hidden, 24, 3) metres, z up
@@ -160,7 +178,9 @@ def main() -> None:
     parser.add_argument(
         "--test", type=Path, help="packed .npz to test on instead of what the folder holds out"
     )
-    parser.add_argument("--work", type=Path, required=True, help="where the trained autoencoder is kept")
+    parser.add_argument(
+        "--work", type=Path, help="where the trained autoencoder is kept; without it there is none"
+    )
     parser.add_argument("--weights", type=Path, help="of the infiller; those that ship if not given")
     parser.add_argument("--released", type=Path, help="the checkpoint of GLAMR's authors, as another row")
     parser.add_argument("--gaps", type=int, default=3, help="per piece")
@@ -172,20 +192,23 @@ def main() -> None:
         held_out = load_packed(options.test)
     path = options.weights or weights.shipped(SYSTEM)
     infiller, about = MotionInfiller.load(path), weights.load(path, SYSTEM)[1]
-    options.work.mkdir(parents=True, exist_ok=True)
-    autoencoder = trained_autoencoder(
-        learned, infiller.config, about["steps"], options.work / "autoencoder.safetensors"
-    )
     ways: dict[str, Callable[[Gap, int], Tensor]] = {
         "linear interpolation": interpolated,
         "last pose": last_pose,
-        "convolutional autoencoder": lambda gap, k: autoencoder.infill(gap.rotations, gap.visible),
         "infiller, the likeliest": lambda gap, k: infiller.infill(gap.rotations, gap.visible),
         f"infiller, best of {SAMPLES}": lambda gap, k: infiller.infill(
             gap.rotations, gap.visible, SAMPLES, seed=k
         ),
         "infiller, reconstructed": lambda gap, k: infiller.reconstruct(gap.rotations, gap.visible)[None],
     }
+    if options.work:
+        options.work.mkdir(parents=True, exist_ok=True)
+        autoencoder = trained_autoencoder(
+            learned, infiller.config, about["steps"], options.work / "autoencoder.safetensors"
+        )
+        ways["convolutional autoencoder"] = lambda gap, k: autoencoder.infill(gap.rotations, gap.visible)
+    transformer = PoseTransformer.load()
+    ways["pose transformer of 4DHumans"] = lambda gap, k: completed(transformer, gap)
     if options.released:
         released = ReleasedInfiller.load(options.released)
         ways["GLAMR as released"] = lambda gap, k: released.infill(gap.rotations, gap.visible)
