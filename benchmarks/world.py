@@ -310,7 +310,8 @@ def main():
                 motion = make()
                 parts.setdefault(name, []).append(compare(clip.truth, motion, body))
                 knees.setdefault(name, []).append(knee_turn_deg(motion))
-        timing(clip, body, infiller, predictor, with_adam=False)
+        if not args.only:
+            timing(clip, body, infiller, predictor, with_adam=False)
     table = Table("", *(title for _, title, _ in SHOWN), "knees\nturn\ndeg", title=" ".join(args.data))
     for name, comparisons in parts.items():
         scores = pooled_scores(comparisons)

@@ -24,9 +24,6 @@ class WorldRules:
     stretched: float = (
         2.0  # release: the motion across, as the published weights have learned it, counts so much
     )
-    turn_by_background: bool = (
-        True  # ours: the turn of the picture's background, where it is told, is the camera's
-    )
     stands: bool = True  # ours: where the background does not move, neither does the camera
 
 
