@@ -47,8 +47,8 @@ def test_what_is_not_known_is_no_match(part):
 
 
 def test_who_was_long_unseen_must_cost_less():
-    similar = similarity_of(np.full((2, 1), 50.0), np.array([0.1, 2.0]), RULES)
-    assert similar[0] == 50
+    similar = similarity_of(np.full((2, 1), 40.0), np.array([0.1, 2.0]), RULES)
+    assert similar[0] == RULES.most - 40
     assert np.isneginf(similar[1])
 
 

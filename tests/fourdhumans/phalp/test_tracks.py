@@ -10,12 +10,10 @@ from choros.fourdhumans.phalp.place import PlaceRules
 from choros.fourdhumans.phalp.predict import constant_velocity, predict_poses
 from choros.fourdhumans.phalp.texture import TextureRules
 from choros.fourdhumans.phalp.tracks import (
-    boxes_of,
     expect_places,
     fields,
     from_picture,
     picture_place,
-    remember_boxes,
     remember_sight,
     turn,
 )
@@ -70,14 +68,6 @@ def test_places_in_the_picture_and_back():
     place = picture_place(pelvis, K, 320)
     np.testing.assert_allclose(place[0], [(160 + 50) / 320, (120 - 20) / 320, np.log(3)])
     np.testing.assert_allclose(from_picture(place, K, 320), pelvis)
-
-
-def test_boxes_go_with_their_pelves():
-    tracks = tracks_of(1)
-    remember_boxes(tracks, np.arange(1), np.array([[150.0, 60, 180, 200]]), K)
-    np.testing.assert_allclose(boxes_of(tracks, K), [[150, 60, 180, 200]])
-    tracks["pelvis"] = [0, 0, 8]
-    np.testing.assert_allclose(boxes_of(tracks, K), [[155, 90, 170, 160]])
 
 
 class Clock:

@@ -12,7 +12,7 @@ from choros.detection import Detections
 from choros.fourdhumans.phalp.config import PhalpConfig
 from choros.fourdhumans.phalp.cost import Distances, cost_of, pose_distance, similarity_of
 from choros.fourdhumans.phalp.texture import Skin, Texture, nothing, unlikeness
-from choros.fourdhumans.phalp.tracks import Tracks, boxes_of, picture_place
+from choros.fourdhumans.phalp.tracks import Tracks, picture_place
 from choros.tracking.likelihood import evidence
 from choros.tracking.online import Affinity, Flags, Moment
 from choros.tracking.pose_engine import Posed, PoseEngine
@@ -110,10 +110,9 @@ def distances(
 
 
 def affinity_of(
-    tracks: Tracks, seen: Seen, config: PhalpConfig, moment: Moment[FrameDetections]
+    tracks: Tracks, boxes_px: Floats, seen: Seen, config: PhalpConfig, moment: Moment[FrameDetections]
 ) -> PhalpAffinity:
-    """Who may be whom; whoever shows too few keypoints is nobody."""
-    boxes_px = boxes_of(tracks, moment.K)
+    """Who may be whom, expected in ``boxes_px`` (n, 4); whoever shows too few keypoints is nobody."""
     height = np.maximum(boxes_px[:, 3] - boxes_px[:, 1], 1.0) / max(moment.width, moment.height)
     width = tracks["half_width"][:, :2].mean(-1) / height
     apart = distances(tracks, seen, config, height, height * max(moment.width, moment.height))

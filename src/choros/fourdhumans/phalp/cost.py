@@ -30,7 +30,7 @@ class CostRules:
     most_pose: float = 1.5  # release: squared distance in SMPL space from which all poses are as far
     # Ours: of people this high in the picture the pose counts half; one look at small people tells it badly.
     half_pose_px: float = 300.0
-    most: float = 100.0  # release: a pair of a cost above it is none
+    most: float = 50.0  # a pair of a cost above it is none; release: 100
     # Ours: who was not seen for so long may be far from where they are expected, which costs little then. Pose and
     # looks must tell more of them.
     most_unseen: float = 30.0

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body.before import Before
+from choros.body.boxes import boxes_of_bodies, whole_boxes
+from choros.body.kinematics import posed_joints
 from choros.detection import PersonFinder
 from choros.fourdhumans.phalp.affinity import FrameDetections, PhalpAffinity, affinity_of, lifted
 from choros.fourdhumans.phalp.config import PhalpConfig
@@ -19,12 +21,10 @@ from choros.fourdhumans.phalp.gone import go_on, set_aside
 from choros.fourdhumans.phalp.predict import Completer, constant_velocity, predict_poses
 from choros.fourdhumans.phalp.texture import Skin, Texture, remember
 from choros.fourdhumans.phalp.tracks import (
-    boxes_of,
     expect_places,
     fields,
     from_picture,
     picture_place,
-    remember_boxes,
     remember_sight,
     turn,
 )
@@ -66,7 +66,7 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         self._gone = np.zeros(0, track_type(self.fields))
         body = engine.body
         self._rest, self._rest_dirs = (
-            part[0].double().numpy() for part in (body.joint_template, body.joint_dirs)
+            part.double().numpy() for part in (body.joint_template, body.joint_dirs)
         )
 
     def detect(
@@ -100,7 +100,7 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
     def affinity(self, tracks: Tracks, moment: Moment[FrameDetections]) -> PhalpAffinity:
         """By pose, place and appearance."""
         seen = lifted(self._engine, self._skin, moment, self._config)
-        return affinity_of(tracks, seen, self._config, moment)
+        return affinity_of(tracks, self._boxes(tracks, moment.K), seen, self._config, moment)
 
     def measure(self, tracks: Tracks, affinity: PhalpAffinity, moment: Moment[FrameDetections]) -> None:
         """Who is seen is as the pose engine sees them; of the others the prediction stands."""
@@ -133,7 +133,9 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         config, boxes_px = self._config, moment.found.boxes_px
         _, theirs = seen_as(tracks)
         crowded = box_iou(boxes_px[new], boxes_px[theirs]).max(-1, initial=0) > config.crowded_iou
-        crowded |= box_iou(boxes_px[new], boxes_of(tracks, moment.K)).max(-1, initial=0) > config.crowded_iou
+        crowded |= (
+            box_iou(boxes_px[new], self._boxes(tracks, moment.K)).max(-1, initial=0) > config.crowded_iou
+        )
         born["crowded"] = crowded & ~self._stands_out(new, theirs, affinity, moment)
         self._see(born, np.arange(len(born)), affinity, new, moment, first=True)
         born["belief"] = np.minimum(affinity.seen.evidence[new], config.max_belief)
@@ -144,7 +146,7 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         shown, stays = shown_and_staying(
             tracks, sure, self._likely(moment), moment.given, self._config.min_belief
         )
-        boxes_px = boxes_of(tracks, moment.K)
+        boxes_px = self._boxes(tracks, moment.K)
         cut = np.clip(boxes_px, 0, [moment.width, moment.height] * 2)
         inside = box_area(cut) > 0.15 * box_area(boxes_px)
         return Verdict(inside, shown, stays)
@@ -173,16 +175,17 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
     def describe(
         self, rows: NDArray[np.void], tracks: Tracks, shown: Flags, moment: Moment[FrameDetections]
     ) -> None:
-        """Bodies of the shown; boxes and keypoints as detected, else as they are expected."""
+        """Bodies of the shown; keypoints as detected, boxes likewise, but of the whole body where parts are hidden."""
         tracks, found = tracks[shown], moment.found
         pose = rotmat_to_rotvec(tracks["rotations"]).reshape(-1, 72)
         rows["global_orient"], rows["body_pose"] = pose[:, :3], pose[:, 3:]
         rows["betas"], rows["confidence"] = tracks["betas"], tracks["confidence"]
-        rows["transl"] = tracks["pelvis"] - self._rest - tracks["betas"] @ self._rest_dirs.T
-        rows["box_px"] = boxes_of(tracks, moment.K)
+        rows["transl"] = tracks["pelvis"] - self._at_rest(tracks)[:, 0]
         mine, theirs = seen_as(tracks)
-        rows["box_px"][mine] = found.boxes_px[theirs]
-        rows["keypoints_px"][mine] = found.people.keypoints[theirs]
+        keypoints, whole = found.people.keypoints[theirs], self._boxes(tracks, moment.K)
+        rows["keypoints_px"][mine] = keypoints
+        whole[mine] = whole_boxes(found.boxes_px[theirs], whole[mine], keypoints[..., 2].mean(-1))
+        rows["box_px"] = whole
 
     # ----------------------------------------------------------------------------------------------
 
@@ -208,7 +211,6 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         clarity = seen.keypoints[seen_as][..., 2].mean(-1)
         tracks["confidence"][which] = clarity
         remember_sight(tracks, which, moment.time_s)
-        remember_boxes(tracks, which, moment.found.boxes_px[seen_as].astype(np.float64), moment.K)
         old = Texture(tracks["texture_lab"][which], tracks["texture_weight"][which])
         now = Texture(seen.texture.lab[seen_as], seen.texture.weight[seen_as])
         counts = (seen.overlap[seen_as] < config.texture_overlap) | (old.weight.max(-1) == 0)
@@ -232,11 +234,10 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         """The ``tracks`` (k,) are the detections ``seen_as``, as the engine goes on to them from the last sights."""
         before = Before.none(len(tracks))
         if not first:
-            rest = self._rest + tracks["betas"] @ self._rest_dirs.T
             before = Before(
                 np.maximum(moment.time_s - tracks["sight_s"][:, 0], 1e-3),
                 tracks["sight_rotations"][:, 0].astype(np.float64),
-                tracks["pelvis"] - rest,
+                tracks["pelvis"] - self._at_rest(tracks)[:, 0],
             )
         posed, tracks["memory"] = engine.again(
             affinity.seen.posed, seen_as, moment.found.people, moment.K, before, tracks["memory"]
@@ -244,6 +245,15 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         tracks["rotations"], tracks["betas"] = posed.rotations, posed.betas
         tracks["pelvis"] = np.asarray(posed.joints_cam)[:, 0]
         tracks["place"] = picture_place(tracks["pelvis"], moment.K, max(moment.width, moment.height))
+
+    def _at_rest(self, tracks: Tracks) -> Floats:
+        """Joints (n, 24, 3) of their bodies in the T-pose, metres."""
+        return np.asarray(self._rest + np.einsum("nb,jcb->njc", tracks["betas"], self._rest_dirs))
+
+    def _boxes(self, tracks: Tracks, K: Floats) -> Floats:
+        """Boxes (n, 4) xyxy px of the tracks' bodies as they are, or are expected."""
+        _, joints = posed_joints(tracks["rotations"], self._at_rest(tracks), tracks["pelvis"])
+        return boxes_of_bodies(joints, K)
 
     def _likely(self, moment: Moment[FrameDetections]) -> Flags:
         """Who of the detections (m,) need not be seen again: in the first frame of a shot alone."""

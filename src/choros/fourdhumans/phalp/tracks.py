@@ -32,7 +32,6 @@ _FIELDS: list[Any] = [
     ("confidence", "f8"),
     ("place", "f8", (3,)),  # predicted, as of `Expected`
     ("half_width", "f8", (3,)),
-    ("box_m", "f8", (4,)),  # xyxy of the box about the pelvis, at its depth
     ("texture_lab", "f4", (PATCHES, 3)),
     ("texture_weight", "f4", (PATCHES,)),
 ]
@@ -86,23 +85,3 @@ def expect_places(tracks: Tracks, time_s: float, K: Floats, side_px: int, rules:
     values = picture_place(tracks["sight_pelvis"], K, side_px)
     there = np.arange(SIGHTS) < tracks["kept"][:, None]
     return expected(values, tracks["sight_s"], there, np.full(len(tracks), time_s), rules)
-
-
-def remember_boxes(tracks: Tracks, which: Indices, boxes_px: Floats, K: Floats) -> None:
-    """How the boxes (k, 4) xyxy px of the tracks ``which`` lie about their pelves."""
-    pelvis_px, metre_px = _pelvis_px(tracks[which], K)
-    tracks["box_m"][which] = ((boxes_px.reshape(-1, 2, 2) - pelvis_px[:, None]) / metre_px[:, None]).reshape(
-        -1, 4
-    )
-
-
-def boxes_of(tracks: Tracks, K: Floats) -> Floats:
-    """Where the boxes of the tracks are if they only moved with their pelves, (n, 4) xyxy px."""
-    pelvis_px, metre_px = _pelvis_px(tracks, K)
-    return (pelvis_px[:, None] + tracks["box_m"].reshape(-1, 2, 2) * metre_px[:, None]).reshape(-1, 4)
-
-
-def _pelvis_px(tracks: Tracks, K: Floats) -> tuple[Floats, Floats]:
-    """Pelves (n, 2) px, and how many px a metre is there, (n, 2)."""
-    at = np.concatenate([tracks["pelvis"][:, :2], np.maximum(tracks["pelvis"][:, 2:], NEAR_M)], -1)
-    return project_in_front(at, K)[0], K[[0, 1], [0, 1]] / at[:, 2:]
