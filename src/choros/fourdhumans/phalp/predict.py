@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from choros.fourdhumans.phalp.tracks import Tracks
 from choros.fourdhumans.pose_tracks import PoseTrack
 from choros.rotation import rotmat_to_rotvec, rotvec_to_rotmat
+from choros.threads import at_most
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +29,8 @@ def predict_poses(tracks: Tracks, now_s: Floats, network: Completer) -> tuple[Fl
     if not len(tracks):
         return np.zeros((0, 24, 3, 3)), np.zeros((0, 10))
     asked = [torch.tensor([time_s]) for time_s in now_s - tracks["sight_s"][:, 0]]
-    answers = network.complete([_pose_track(track) for track in tracks], asked)
+    with at_most(1):  # two threads would add up in another order on some processors
+        answers = network.complete([_pose_track(track) for track in tracks], asked)
     rotations = np.stack([answer.rotations[0].double().numpy() for answer in answers])
     betas = np.stack([answer.betas[0].double().numpy() for answer in answers])
     return rotations, betas

@@ -65,9 +65,8 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
         self.fields = fields(self._follows.memory_width if self._follows else 0)
         self._gone = np.zeros(0, track_type(self.fields))
         body = engine.body
-        self._rest, self._rest_dirs = (
-            part.double().numpy() for part in (body.joint_template, body.joint_dirs)
-        )
+        self._rest = body.joint_template.double().numpy()  # (24, 3)
+        self._rest_dirs = body.joint_dirs.double().numpy().reshape(-1, 10).T  # (10, 72)
 
     def detect(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float32] | None = None
@@ -248,7 +247,7 @@ class PhalpTracker(OnlineTracker[FrameDetections, PhalpAffinity]):
 
     def _at_rest(self, tracks: Tracks) -> Floats:
         """Joints (n, 24, 3) of their bodies in the T-pose, metres."""
-        return np.asarray(self._rest + np.einsum("nb,jcb->njc", tracks["betas"], self._rest_dirs))
+        return np.asarray(self._rest + (tracks["betas"] @ self._rest_dirs).reshape(-1, 24, 3))
 
     def _boxes(self, tracks: Tracks, K: Floats) -> Floats:
         """Boxes (n, 4) xyxy px of the tracks' bodies as they are, or are expected."""
