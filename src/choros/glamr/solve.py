@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 
 CameraIs = Literal["moving", "static", "given"]
 
+MOST_STEPS = 30
+
 
 @dataclass(frozen=True)
 class Solved:
@@ -49,15 +51,18 @@ def solve(
     camera: CameraIs,
     evidence: CameraEvidence | None = None,
     path: WorldVariables | None = None,
-    max_steps: int = 30,
+    max_steps: int = MOST_STEPS,
     tolerance: float = 1e-3,
-    report: Callable[[int], None] = lambda step: None,
+    report: Callable[[int, int], None] = lambda done, most: None,
 ) -> Solved:
-    """Levenberg and Marquardt from ``world`` until a step gains less than ``tolerance`` of the energy."""
+    """Levenberg and Marquardt from ``world`` until a step gains less than ``tolerance`` of the energy.
+
+    ``report(done, most)`` is called before each step and at the end, when all are done that are needed.
+    """
     now = _linear(energies(world, observations, sigmas, evidence, path), observations)
     damping = 1e-3
     for step in range(1, max_steps + 1):
-        report(step)
+        report(step - 1, max_steps)
         moved = _moved(world, _step(now, camera, damping))
         then = _linear(energies(moved, observations, sigmas, evidence, path), observations)
         if then.total < now.total:
@@ -69,6 +74,7 @@ def solve(
             break
         else:
             damping *= 10
+    report(max_steps, max_steps)
     return Solved(world, now.cost, step)
 
 
