@@ -34,9 +34,9 @@ def people_in_world(
     locked: bool,
     report: Report = nobody,
 ) -> list[PersonInWorld]:
-    """Everybody in ``world``; ``floor_m`` (T, S) is the height of what who is in each place stands on.
+    """Everybody in ``world``, of which ``floor_m`` (T, S) is the height of what who is in each place stands on.
 
-    ``locked``: feet that stand do not move, see ``feet``.
+    That is NaN where it is not known. ``locked``: feet that stand do not move, see ``feet``.
     """
     found = []
     for one, s in zip(people, places_of(people), strict=True):

@@ -115,8 +115,9 @@ def _world_of_shot(
         also_known, solved = solved_as(kind, told)
         if solved.total < best.total * MORE_FREEDOM_FOR:
             moves, known, best = kind, also_known, solved
-    floor_m = floor_heights(known, best.world)
-    found = people_in_world(people, best.world, floor_m, locked=options.feet == "locked", report=planting)
+    found = people_in_world(
+        people, best.world, floor_heights(known), locked=options.feet == "locked", report=planting
+    )
     return motion_of(motion, people, observations, best.world, found, options, moves)
 
 
