@@ -5,6 +5,8 @@ system said, cut where people are hidden: what is left is what the stage itself 
 takes a folder of clips (``choros scenes make``), what a system said of them (``choros bench --keep``, its folder of
 the system), and the turns and ways of the camera from their videos. ``--adam`` compares the solver with 500 steps
 of Adam on the paper's own variables; ``--kick`` tells what smoothing leaves of a kick. Seconds are those of one core.
+``--only "choros world, camera stands" live`` sets ``--live-world`` beside the whole stage, on scenes with a camera that
+stands; up and floor, after one second and on the mean, are told a line a clip.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
 from choros.body import BodyModel
+from choros.body.posed import Skeleton
 from choros.camera_motion.odometry import camera_evidence
 from choros.evaluation.benchmark import Recorded, clip_name
 from choros.evaluation.compare import compare, pooled_scores
@@ -28,6 +31,7 @@ from choros.glamr.egocentric import N_EGO, ego_to_global, global_to_ego
 from choros.glamr.energies import energies
 from choros.glamr.infiller import MotionInfiller
 from choros.glamr.initial_world import first_world
+from choros.glamr.live_world import LiveWorld
 from choros.glamr.observations import observations_of
 from choros.glamr.options import Sigmas, WorldOptions
 from choros.glamr.person_trajectories import person_trajectories
@@ -36,7 +40,7 @@ from choros.glamr.smoothing import smoothed
 from choros.glamr.solve import solve
 from choros.glamr.trajectory import TrajectoryPredictor
 from choros.glamr.variables import WorldVariables
-from choros.motion import ROW, Motion
+from choros.motion import ROW, FrameResult, Motion
 from choros.rotation import (
     columns_to_rotmat,
     rotmat_geodesic_distance,
@@ -124,6 +128,35 @@ def filled(motion, hold):
     return replace(motion, rows=rows[np.lexsort((rows["person"], rows["frame"]))])
 
 
+def lived(said):
+    """The world that ``--live-world`` records of what a system said, frame by frame."""
+    live, skeleton, frames, tables = LiveWorld(), Skeleton.of(), said.frames.copy(), []
+    for frame, time_s in enumerate(said.pts_s):
+        rows = said.in_frame(frame)
+        plain = np.zeros(len(rows), ROW)
+        for name in ROW.names:
+            plain[name] = rows[name]
+        T = live.step(FrameResult(plain), float(time_s), bool(said.cut_before[frame])).T_world_camera
+        frames["camera_known"][frame], frames["T_world_camera"][frame] = (
+            T is not None,
+            np.eye(4) if T is None else T,
+        )
+        tables.append(skeleton.moved(plain, frames["T_world_camera"][frame]))
+    header = replace(said.header, space="world")
+    return Motion(header, frames, np.concatenate([np.zeros(0, ROW), *tables]))
+
+
+def up_and_floor(clip, made):
+    """How far up is off, degrees, and the camera's height, metres, of a world, in words."""
+    said, true = made.T_world_camera[:, 2], clip.truth.T_world_camera[:, 2]
+    tilt = np.degrees(np.arccos(np.clip((said[:, :3] * true[:, :3]).sum(1), -1, 1)))
+    height, after = np.abs(said[:, 3] - true[:, 3]), int(np.argmax(clip.truth.pts_s >= 1.0))
+    return (
+        f"after 1 s up is off by {tilt[after]:.1f} degrees and the camera's height by {height[after]:.2f} m, on the mean "
+        f"after that by {tilt[after:].mean():.1f} and {height[after:].mean():.2f}"
+    )
+
+
 def variants(clip, infiller, predictor):
     """Name -> what makes the motion."""
     said = clip.said
@@ -138,6 +171,8 @@ def variants(clip, infiller, predictor):
         "straight on, camera stands": lambda: filled(said, hold=False),
         "last pose, camera stands": lambda: filled(said, hold=True),
         "GLAMR": ours(),
+        "choros world, camera stands": ours(camera="static", evidence=None),
+        "live": lambda: lived(said),
         "without the background": ours(evidence=None),
         "without the ground": ours(evidence=evidence and replace(evidence, ground=None)),
         "without optimisation": ours(camera="moving", optimise=False, evidence=None),
@@ -277,8 +312,12 @@ def main():
             continue
         for name, make in variants(clip, infiller, predictor).items():
             if not args.only or name in args.only:
-                parts.setdefault(name, []).append(compare(clip.truth, make(), body))
-        timing(clip, body, infiller, predictor, with_adam=False)
+                made = make()
+                parts.setdefault(name, []).append(compare(clip.truth, made, body))
+                if made.space == "world":
+                    print(f"{clip.name}, {name}: {up_and_floor(clip, made)}")
+        if not args.only:
+            timing(clip, body, infiller, predictor, with_adam=False)
     table = Table("", *(title for _, title, _ in SHOWN), title=" ".join(args.data))
     for name, comparisons in parts.items():
         scores = pooled_scores(comparisons)

@@ -123,7 +123,7 @@ def test_feet_on_stairs_are_on_their_steps(feet):
         ball = JOINT_NAMES.index(f"{side}_foot")
         above = joints[:, ball, 2] - (skeleton.joints_rest[ball, 1] - skeleton.sole_m) - step_m[:, k]
         assert np.abs(above[stands[:, k]]).mean() < 0.015
-        assert np.abs(above[stands[:, k]]).max() < (0.1 if feet == "free" else 0.03)
+        assert np.abs(above[stands[:, k]]).max() < (0.1 if feet == "free" else 0.05)
         if feet == "locked":
             rests = stands[1:, k] & stands[:-1, k]
             assert np.linalg.norm(np.diff(joints[:, ball], axis=0), axis=-1)[rests].mean() < 0.001

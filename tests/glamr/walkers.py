@@ -89,7 +89,7 @@ def climber(frames, floor_steps, flight):
         going = swing * swing * (3 - 2 * swing)
         ankle_j = JOINT_NAMES.index(f"{side}_ankle")
         hold = [
-            TREAD_M * (n + 0.5 + 2 * going),
+            TREAD_M * (n + 2 / 3 + 2 * going),
             6 + 0 * u,
             step_m(n) + (step_m(n + 2) - step_m(n)) * np.sqrt(swing),
         ]

@@ -41,7 +41,7 @@ def standing_camera(
         one.path_m[one.seen] - (R[_frames_seen(one)] @ one.root_cam_m[one.seen, :, None])[..., 0]
         for one in people
     ]
-    place = np.array([0.0, 0.0, _commonest(np.concatenate(height)[:, 2])])
+    place = np.array([0.0, 0.0, commonest(np.concatenate(height)[:, 2])])
     return CameraPath(R, np.tile(place, (n_frames, 1)))
 
 
@@ -155,7 +155,7 @@ def _median_direction(directions: Floats) -> Floats:
     return mean / np.linalg.norm(mean)
 
 
-def _commonest(heights_m: Floats, width_m: float = 0.25, as_good: float = 0.8) -> float:
+def commonest(heights_m: Floats, width_m: float = 0.25, as_good: float = 0.8) -> float:
     """The middle of where most of the camera's heights (k,) over people's floors are.
 
     Highest where several groups are ``as_good`` as the largest: that is over the lowest floor.

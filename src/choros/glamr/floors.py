@@ -25,7 +25,8 @@ Bools = NDArray[np.bool_]
 #: Frames about a flight in which feet push off or land: the change of speed there is nobody's guess.
 EDGE = 2
 
-_LEGS = [COCO17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]
+#: Keypoints of knees and ankles.
+LEGS = [COCO17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def with_floors(
 ) -> Observations:
     """The observations with how much each counts for the floor, ``grounded``, in a first guess of the world."""
     rules = rules or FloorRules()
-    legs = observations.confidence[..., _LEGS].mean(-1) / rules.confident
+    legs = observations.confidence[..., LEGS].mean(-1) / rules.confident
     weight = np.where(observations.seen, np.clip(legs, rules.least, 1), 1.0)
     off = off_the_floor(observations, world, rules)
     return replace(observations, grounded=np.where(off, 0.0, weight) * observations.there)
