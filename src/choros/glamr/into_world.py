@@ -20,7 +20,7 @@ FEET = ("locked", "free")
 CAMERAS = ("auto", "static", "turning", "moving")
 
 #: How many rows of people take as long, all that is done with them, as to follow the background of one frame.
-FOLLOW_COST = 5.0
+FOLLOW_COST = 20.0
 
 
 def world(

@@ -29,6 +29,7 @@ from choros.glamr.solve import CameraIs, Solved, solve
 from choros.glamr.variables import WorldVariables
 from choros.glamr.world_motion import motion_of
 from choros.motion import Motion
+from choros.threads import at_most
 
 #: A camera is taken to have more freedom only if that leaves less than this share of the energy.
 MORE_FREEDOM_FOR = 0.9
@@ -69,14 +70,15 @@ def world_of(
         return joined([empty_world(shot) for shot in shots])
     infiller = infiller or load_infiller().to(device)
     predictor = predictor or load_predictor().to(device)
+    metric = given is None or given_in_metres
     worlds: list[Motion] = []
     rows = [float(shot.motion.visible.sum()) for shot in shots]
     for shot, told in zip(shots, stages(report, rows), strict=True):
         if evidence is not None:
             shot = in_the_same_place(shot, worlds, evidence.again)
         if shot.motion.visible.any():
-            metric = given is None or given_in_metres
-            world = _world_of_shot(shot, options, infiller, predictor, metric, body, told)
+            with at_most(1):  # many small products, see ``threads``
+                world = _world_of_shot(shot, options, infiller, predictor, metric, body, told)
         else:
             world = empty_world(shot)
         worlds.append(recognised(world) if given is None and shot.given is not None else world)
