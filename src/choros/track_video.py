@@ -162,7 +162,7 @@ def _follow(
                 result = steady.step(features, frame.image, frame.pts_s)
                 rows = recorder.add(frame, result, cut_before(stream), lost=steady.why is not None)
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
-                    journal.checkpoint(stream.state() | recorder.state())
+                    journal.checkpoint({**stream.state(), **recorder.state()})
                     saved_s = frame.pts_s
                 if isinstance(stream, MeasuringStream):
                     statures |= stream.statures()

@@ -164,7 +164,8 @@ def test_a_camera_that_its_system_tells_may_go_about():
     own = np.eye(4)
     own[:3, :3], own[:3, 3] = Rotation.from_euler("xyz", [0.3, 0.2, 1]).as_matrix(), [3, -2, 0.7]
     T_first = np.linalg.inv(own @ camera[0])
-    results = told(motion, LiveWorld(), T_still_camera=T_first @ own @ camera)
+    live = LiveWorld()
+    results = told(motion, live, T_still_camera=T_first @ own @ camera)
     for result, true in zip(results[90:], camera[90:], strict=True):
         assert tilt_deg(result.T_world_camera, true) < 2
         assert result.T_world_camera[2, 3] == pytest.approx(2.2, abs=0.1)
@@ -172,6 +173,10 @@ def test_a_camera_that_its_system_tells_may_go_about():
     assert np.linalg.norm(way) == pytest.approx(
         np.linalg.norm(camera[-1, :3, 3] - camera[90, :3, 3]), abs=0.1
     )
+    untold = live.step(
+        FrameResult(motion.in_frame(119)), 4.0
+    ).T_world_camera  # it stays where it was told last
+    np.testing.assert_allclose(untold, results[-1].T_world_camera, atol=0.02)
 
 
 def test_every_shot_is_a_world_of_its_own():

@@ -76,15 +76,9 @@ def world(
     kept: Any = {"feet": feet, "smooth_s": smooth_s, "device": device}
     options = WorldOptions(moves, begin is not None, seed, keep_visible, **kept)
     return world_of(
-        motion,
-        options,
-        *networks,
-        evidence=evidence,
-        given=given,
-        given_in_metres=not Path(camera).is_dir(),
-        body=model,
-        report=placing,
-    )
+        motion, options, *networks, evidence=evidence, given=given,
+        given_in_metres=not Path(camera).is_dir(), body=model, report=placing,
+    )  # fmt: skip
 
 
 def _film(motion: Motion, begin: str | None) -> Motion:

@@ -69,6 +69,7 @@ class LiveWorld:
         )  # y by 1, betas and kid
         self._people = np.zeros(0, _PERSON)
         self._floor: RunningFloor | None = None
+        self._T_still_camera = np.eye(4)
 
     def step(self, result: FrameResult, time_s: float, begins_shot: bool = False) -> FrameResult:
         """The frame's result with ``T_world_camera``, and with extras where feet stand and whether that is a guess.
@@ -76,31 +77,29 @@ class LiveWorld:
         Rows stay in camera axes. Before anybody was seen there is no world, and the camera's pose is None. With
         ``begins_shot`` what was known is forgotten: each shot is a world of its own.
         """
-        T_still_camera = (
-            np.eye(4) if result.T_world_camera is None else np.asarray(result.T_world_camera, np.float64)
-        )
         if begins_shot:
-            self._people, self._floor = self._people[:0], None
+            self._people, self._floor, self._T_still_camera = self._people[:0], None, np.eye(4)
+        if result.T_world_camera is not None:  # else it stands, or is where it was last told to be
+            self._T_still_camera = np.array(result.T_world_camera, np.float64)
+        T_still_camera = self._T_still_camera
         if self._floor is None and not len(result.rows):
             return result._replace(T_world_camera=None, extras=self._extras(result, np.zeros((0, 4)), True))
-        if self._floor is None:
-            self._floor = RunningFloor(T_still_camera[:3, :3].copy(), self._rules)
+        floor = self._floor = self._floor or RunningFloor(T_still_camera[:3, :3].copy(), self._rules)
         joints, soles = self._posed(result.rows, T_still_camera)
         people = self._remembered(result.rows["person"], time_s)
-        odds = self._odds(people, result.rows, soles, time_s)
-        samples = self._samples(people, result.rows, joints, soles, odds, time_s)
-        self._floor.add(samples)
-        extras = self._extras(result, 1 / (1 + np.exp(-odds)), self._floor.is_guess)
-        return result._replace(T_world_camera=self._T_world_still() @ T_still_camera, extras=extras)
+        odds = self._odds(floor, people, result.rows, soles, time_s)
+        floor.add(self._samples(floor, people, result.rows, joints, soles, odds, time_s))
+        extras = self._extras(result, 1 / (1 + np.exp(-odds)), floor.is_guess)
+        return result._replace(T_world_camera=_T_world_still(floor) @ T_still_camera, extras=extras)
 
     def state(self) -> State:
         """All that the next frame depends on, for a checkpoint; `restore` goes on from it to the same bits."""
         floor = {} if self._floor is None else self._floor.state()
-        return {"people": self._people, **floor}
+        return {"people": self._people, "T_still_camera": self._T_still_camera, **floor}
 
     def restore(self, state: State) -> None:
         """Become the one that had this ``state``."""
-        self._people = state["people"].astype(_PERSON)
+        self._people, self._T_still_camera = state["people"].astype(_PERSON), state["T_still_camera"].copy()
         self._floor = RunningFloor.restored(state, self._rules) if "samples" in state else None
 
     # ----------------------------------------------------------------------------------------------
@@ -127,20 +126,26 @@ class LiveWorld:
         self._people = people = people[np.argsort(people["id"], kind="stable")]
         return np.searchsorted(people["id"], ids)
 
-    def _odds(self, which: NDArray[np.intp], rows: NDArray[np.void], soles: Floats, time_s: float) -> Floats:
+    def _odds(
+        self,
+        floor: RunningFloor,
+        which: NDArray[np.intp],
+        rows: NDArray[np.void],
+        soles: Floats,
+        time_s: float,
+    ) -> Floats:
         """Log odds (n, 4) with which soles stand, given all frames until now; remembers them, and the soles."""
-        people, rules, (up, height, *_) = self._people, ContactRules(), self._floor.ground
+        people, rules, (up, height, *_) = self._people, ContactRules(), floor.ground
         times, before = people["times_s"][which], people["soles"][which]
         inside = times >= time_s - rules.span_s - 1e-9
-        at = np.where(
-            inside.any(1), inside.argmax(1), LAST - 1
-        )  # the first within the span, or the last before it
+        # The first frame within the span, or the last before it.
+        at = np.where(inside.any(1), inside.argmax(1), LAST - 1)
         each = np.arange(len(which))
         ago_s = time_s - times[each, at]
         known = (ago_s < _LONG_AGO_S) & (ago_s > 0)
         way = np.linalg.norm(soles - before[each, at], axis=-1)
         speed = np.where(known[:, None], way / np.where(known, ago_s, 1.0)[:, None], np.nan)
-        above = np.full_like(speed, np.nan) if self._floor.is_guess else soles @ up + height
+        above = np.full_like(speed, np.nan) if floor.is_guess else soles @ up + height
         said = contact_log_odds(speed, above, rules)
         told_s = people["told_s"][which]
         dt_s = np.where(known, time_s - told_s, 0.0)[:, None]
@@ -153,6 +158,7 @@ class LiveWorld:
 
     def _samples(
         self,
+        floor: RunningFloor,
         which: NDArray[np.intp],
         rows: NDArray[np.void],
         joints: Floats,
@@ -161,44 +167,40 @@ class LiveWorld:
         time_s: float,
     ) -> NDArray[np.void]:
         """What those say of up and floor who are seen and were not asked just before."""
-        rules, floor = StanceRules(), self._floor
+        rules = StanceRules()
         confidence = rows["keypoints_px"][..., 2].astype(np.float64)
         sure = (confidence[:, LEGS].mean(1) >= rules.confident) | (confidence.max(1) == 0)
         due = time_s - self._people["asked_s"][which] >= floor.every_s - 1e-6
         asked = np.flatnonzero(rows["visible"] & sure & due)
         self._people["asked_s"][which[asked]] = time_s
-        joints, soles, stands = (
-            joints[asked],
-            soles[asked].reshape(-1, 2, 2, 3),
-            odds[asked].reshape(-1, 2, 2) > 0,
-        )
+        joints, soles = joints[asked], soles[asked].reshape(-1, 2, 2, 3)
+        stands = odds[asked].reshape(-1, 2, 2) > 0
         samples = np.zeros(len(asked), SAMPLE)
         up = joints[:, _TRUNK].mean(1) - soles.mean((1, 2))
         samples["up"] = up / np.maximum(np.linalg.norm(up, axis=-1, keepdims=True), 1e-9)
         samples["upright"] = (_stretch(joints) >= rules.stretched).any(-1)
-        low = np.where(stands, soles @ floor.ground.up, np.inf).argmin(
-            -1
-        )  # of those points of a foot that stand
+        low = np.where(stands, soles @ floor.ground.up, np.inf).argmin(-1)  # of a foot's points that stand
         samples["feet"] = np.take_along_axis(soles, low[..., None, None], 2)[:, :, 0]
         samples["stand"] = stands.any(-1)
         return samples[samples["upright"] | samples["stand"].any(-1)]
-
-    def _T_world_still(self) -> Floats:
-        """(4, 4) from axes that stand still to the world: the first camera is above its origin and looks along y."""
-        ground, axes = self._floor.ground, self._floor.axes
-        ahead = axes[:, 2] - (axes[:, 2] @ ground.up) * ground.up
-        if np.linalg.norm(ahead) < 1e-3:  # straight down: the picture's upper edge is ahead
-            ahead = -axes[:, 1] + (axes[:, 1] @ ground.up) * ground.up
-        ahead = ahead / np.linalg.norm(ahead)
-        T = np.eye(4)
-        T[:3, :3] = np.cross(ahead, ground.up), ahead, ground.up
-        T[2, 3] = ground.height_m
-        return T
 
     @staticmethod
     def _extras(result: FrameResult, contact: Floats, guess: bool) -> dict[str, NDArray[Any]]:
         n = len(result.rows)
         return {**result.extras, FOOT_CONTACT: contact.astype(np.float32), WORLD_IS_GUESS: np.full(n, guess)}
+
+
+def _T_world_still(floor: RunningFloor) -> Floats:
+    """(4, 4) from axes that stand still to the world: the first camera is above its origin and looks along y."""
+    ground, axes = floor.ground, floor.axes
+    ahead = axes[:, 2] - (axes[:, 2] @ ground.up) * ground.up
+    if np.linalg.norm(ahead) < 1e-3:  # straight down: the picture's upper edge is ahead
+        ahead = -axes[:, 1] + (axes[:, 1] @ ground.up) * ground.up
+    ahead = ahead / np.linalg.norm(ahead)
+    T = np.eye(4)
+    T[:3, :3] = np.cross(ahead, ground.up), ahead, ground.up
+    T[2, 3] = ground.height_m
+    return T
 
 
 def _stretch(joints: Floats) -> Floats:

@@ -110,19 +110,19 @@ class RunningFloor:
             )  # by which the energy grows: of a turn towards each of them, and of the height
             pull = np.zeros(3)
             errors = [((ups @ across.T) / rules.up_rad, -np.eye(2, 3) / rules.up_rad)]
-            spread = np.hypot(rules.foot_m, rules.size_share * max(height, 0.5))
-            by_foot = np.column_stack([feet @ across.T, np.ones(len(feet))]) / spread
-            errors.append((((feet @ up + height) / spread)[:, None], by_foot[:, None]))
+            foot_m = float(np.hypot(rules.foot_m, rules.size_share * max(height, 0.5)))
+            by_foot = np.column_stack([feet @ across.T, np.ones(len(feet))]) / foot_m
+            errors.append((((feet @ up + height) / foot_m)[:, None], by_foot[:, None]))
             for error, by in errors:
                 share = 1 / (1 + (error**2).sum(-1) / rules.outlier**2)
                 weight = counts * share**2
                 by = np.broadcast_to(by, (len(error), *by.shape[-2:]))
                 slope += np.einsum("k,kir,kis->rs", weight, by, by)
                 pull += np.einsum("k,kir,ki->r", weight, by, error)
-            for axis, spread in ((self.axes[:, 0], rules.roll_rad), (self.axes[:, 2], rules.pitch_rad)):
-                by = np.append(across @ axis, 0.0) / spread
+            for axis, sigma in ((self.axes[:, 0], rules.roll_rad), (self.axes[:, 2], rules.pitch_rad)):
+                by = np.append(across @ axis, 0.0) / sigma
                 slope += np.outer(by, by)
-                pull += by * (up @ axis) / spread
+                pull += by * (up @ axis) / sigma
             slope[2, 2] += rules.height_spread_m**-2
             pull[2] += (height - rules.height_m) / rules.height_spread_m**2
             step = -np.linalg.solve(slope, pull)
