@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,9 @@ class TrackOptions:
     calibration: Calibration | None = None
     camera_pose: Pose | None = None
     sandbox: bool = False  # decoded in a process of its own with few rights; to the same frames
+    live_world: bool = (
+        False  # up and floor are told from people as they come, and these are put into that world
+    )
     rotate: int = 0  # degrees clockwise, quarter turns, beyond what the video says of itself
 
     def __post_init__(self) -> None:
@@ -58,6 +61,11 @@ class TrackOptions:
             checked_K(self.K)
         if self.camera_pose is not None:
             object.__setattr__(self, "camera_pose", checked_pose(self.camera_pose))
+        if self.live_world and (self.photos or self.camera_pose is not None):
+            raise ChorosError(
+                "photographs have no world in common, and a camera whose place is known needs none told; "
+                "leave out the live world."
+            )
         if self.image_fps is not None:
             image_rate(self.image_fps)
         if self.photos and (self.start_s, self.end_s, self.image_fps) != (None, None, None):
@@ -99,6 +107,11 @@ class TrackOptions:
             chosen["photos"] = True
         return chosen
 
+    @property
+    def space(self) -> Literal["camera", "world"]:
+        """Where people are recorded."""
+        return "world" if self.live_world or self.camera_pose is not None else "camera"
+
     def provenance(self, info: VideoInfo) -> dict[str, Any]:
         """What a header tells of them: what was chosen, how to see the same pictures again, where the camera was."""
         about: dict[str, Any] = {"options": self.identity()}
@@ -106,6 +119,8 @@ class TrackOptions:
             about["rotate"] = self.rotate
         if self.calibration is not None:
             about["calibration"] = self.calibration.fitted(info.width, info.height).record()
+        if self.live_world:
+            about["live_world"] = True
         if self.camera_pose is not None:
             about["T_world_camera"] = [list(row) for row in self.camera_pose]
         return about

@@ -159,7 +159,7 @@ def _of_the_same_camera(options: TrackOptions, mended: Motion) -> TrackOptions:
     """The options, with the motion's K where they say nothing of the camera."""
     if options.photos or mended.header.photos:
         raise ChorosError("photographs have nothing before them; track those anew that are to be mended.")
-    if (mended.space == "world") != (options.camera_pose is not None):
+    if options.live_world or (mended.space == "world") != (options.camera_pose is not None):
         where = "world" if mended.space == "world" else "camera"
         raise ChorosError(
             f"the mended motion is in {where} space; give the camera's pose as when it was tracked."

@@ -58,6 +58,7 @@ WORDS = {
     "options.K": "--K",
     "calibration": "--calibration",
     "T_world_camera": "--camera-pose",
+    "live_world": "--live-world",
     "smoothed": "--smooth",
     "live": "a live source",
     "input": "a clip of",

@@ -22,7 +22,8 @@ from choros._version import __version__
 from choros.body.posed import Skeleton
 from choros.clip_identity import identity_of
 from choros.encoders import Encoders, Makes, Threads, gone
-from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, check_same_clip, frames_if_finished
+from choros.glamr.live_world import LiveWorld
+from choros.journal import CHECKPOINT_S, INPUT, MotionJournal, State, check_same_clip, frames_if_finished
 from choros.motion import FRAME, FrameResult, Header, Motion
 from choros.motion.extras import with_extras
 from choros.motion.frame_result import checked
@@ -34,6 +35,8 @@ from choros.tracking.photo_stream import PhotoStream
 from choros.tracking.steady import Steady
 from choros.tracking.stream import BatchStream, MeasuringStream, Stream, System, cut_before
 from choros.video import Frame, Gap, Spool, VideoInfo, VideoReader, check_there, is_address
+
+OF_WORLD = "live_world."  # how names in a checkpoint begin that are not the stream's
 
 
 class Progress(NamedTuple):
@@ -127,11 +130,12 @@ def track_to_file(
             resumed = MotionJournal.resume(output, header) if resume else None
             if resumed:
                 journal, state = resumed
-                stream.restore(state)
             else:
                 journal = MotionJournal.start(output, header)
-            steady = Steady(stream, hold=not options.photos)
             recorder = Recorder(journal, system, options)
+            if resumed:
+                stream.restore(recorder.restore(state))
+            steady = Steady(stream, hold=not options.photos)
             looking = None if encoders is None else encoders(stream, K)
             n_people, statures = _follow(reader, steady, recorder, progress, looking)
             notes = info.notes + steady.notes()
@@ -158,7 +162,7 @@ def _follow(
                 result = steady.step(features, frame.image, frame.pts_s)
                 rows = recorder.add(frame, result, cut_before(stream), lost=steady.why is not None)
                 if saved_s is None or frame.pts_s - saved_s >= CHECKPOINT_S:
-                    journal.checkpoint(stream.state())
+                    journal.checkpoint({**stream.state(), **recorder.state()})
                     saved_s = frame.pts_s
                 if isinstance(stream, MeasuringStream):
                     statures |= stream.statures()
@@ -249,7 +253,7 @@ def header_of(
         str(source),
         system.name,
         body,
-        space="camera" if options.camera_pose is None else "world",
+        space=options.space,
         numbers=info.numbers,
         provenance=about,
     )
@@ -258,8 +262,9 @@ def header_of(
 class Recorder:
     """Puts what a system says of each frame into a journal, with the frame's times and camera.
 
-    Where ``options`` tell the camera's pose, that holds and people are put into its world; else the system's word on
-    the camera is kept, and people stay in camera axes.
+    Where ``options`` tell the camera's pose, that holds and people are put into its world; with ``live_world`` into one
+    that is told from them as they come (``glamr.live_world``). Else the system's word on the camera is kept, and
+    people stay in camera axes.
     """
 
     def __init__(self, journal: MotionJournal, system: System, options: TrackOptions) -> None:
@@ -267,7 +272,9 @@ class Recorder:
         pose = options.camera_pose
         self._T_world_camera = None if pose is None else np.array(pose)
         self._size, self._K = (0, 0), np.zeros((3, 3))
-        self._skeleton = None if pose is None else Skeleton.of(getattr(system, "body", None))
+        body = getattr(system, "body", None)
+        self._skeleton = Skeleton.of(body) if options.space == "world" else None
+        self._live = LiveWorld(body) if options.live_world else None
 
     def add(
         self, frame: Frame, result: FrameResult, cut_before: bool, lost: bool = False
@@ -278,9 +285,12 @@ class Recorder:
         Raises ``ChorosError`` for what is no result of a frame (``motion.frame_result``).
         """
         result = checked(result, self._system, self.journal.n_frames)
+        if self._live is not None:
+            result = self._live.step(result, frame.pts_s, cut_before)
         rows, T_world_camera = result.rows, result.T_world_camera
-        if self._skeleton is not None and self._T_world_camera is not None:
+        if self._T_world_camera is not None:
             T_world_camera = self._T_world_camera
+        if self._skeleton is not None and T_world_camera is not None:
             rows = self._skeleton.moved(rows, T_world_camera)
         size = frame.image.shape[1], frame.image.shape[0]
         if size != self._size:  # photographs have one each
@@ -289,6 +299,18 @@ class Recorder:
         record["gap_before"] |= lost
         self.journal.append(record, with_extras(rows, result.extras))
         return result.rows
+
+    def state(self) -> State:
+        """What the next frame depends on beside the stream, for a checkpoint."""
+        live = {} if self._live is None else self._live.state()
+        return {OF_WORLD + name: array for name, array in live.items()}
+
+    def restore(self, state: State) -> State:
+        """Go on from ``state``; returns what is the stream's of it."""
+        live = {name[len(OF_WORLD) :]: array for name, array in state.items() if name.startswith(OF_WORLD)}
+        if self._live is not None:
+            self._live.restore(live)
+        return {name: array for name, array in state.items() if not name.startswith(OF_WORLD)}
 
 
 def _frame_record(

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from choros.cli.main import main
+from choros.cli.progress import TrackProgress
 from choros.motion import Motion
 
 from ..glamr.walkers import camera_path, seen_motion, seen_only, walkers
@@ -32,6 +33,23 @@ def test_poses_from_a_file(motion, tmp_path, capsys):
     main(["world", str(motion), "-o", str(tmp_path / "world.npz"), "--camera", str(tmp_path / "poses.json")])
     assert "camera given" in capsys.readouterr().out
     assert (Motion.load(tmp_path / "world.npz").T_world_camera == poses).all()
+
+
+def test_time_left_is_told(motion, tmp_path, monkeypatch):
+    """On a terminal there is a bar of a known total all along, so that the time left is one."""
+    told = []
+
+    def count(self, done, total):
+        told.append((done, total))
+        shown(self, done, total)
+
+    shown = TrackProgress.count
+    monkeypatch.setattr(TrackProgress, "count", count)
+    main(["world", str(motion), "-o", str(tmp_path / "world.npz"), "--camera", "static"])
+    assert len(told) > 5
+    assert all(0 <= done <= total for done, total in told)
+    assert told[-1][0] == told[-1][1]
+    assert len({total for _, total in told}) == 1
 
 
 @pytest.mark.parametrize(

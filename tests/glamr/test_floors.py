@@ -7,16 +7,29 @@ from choros.body import BodyModel
 from choros.evaluation.bodies import joints_m
 from choros.glamr.options import WorldOptions
 from choros.glamr.pipeline import world_of
+from choros.skeleton import JOINT_NAMES
 
-from .walkers import Held, Known, camera_path, seen_motion, walkers
+from .walkers import Held, Known, camera_path, climber, seen_motion, standing, walkers
+
+SIDES = ("left", "right")
+
+
+def joints_of(made, people):
+    """Everybody's joints (P, T, 24, 3) in the world."""
+    joints = joints_m(made.rows, BodyModel.load())
+    return joints.reshape(-1, people, 24, 3).swapaxes(0, 1)
 
 
 def placed(T, motion, predictor=None, **options):
     options = {"camera": "static", "smooth_s": 0, "feet": "free"} | options
     made = world_of(motion, WorldOptions(**options), Held(), predictor or Known(T))
-    pelvis = joints_m(made.rows, BodyModel.load())[:, 0].reshape(T.shape[1], len(T), 3).swapaxes(0, 1)
-    camera = made.T_world_camera[0]
-    return made, pelvis, camera
+    return made, joints_of(made, len(T))[:, :, 0], made.T_world_camera[0]
+
+
+def hops(frames, starts_s, air_s=0.6):
+    """Height (T,) of somebody who falls freely between take-off and landing."""
+    t = np.arange(frames) / 30
+    return sum(np.maximum(9.81 / 2 * (t - a) * (a + air_s - t), 0) for a in starts_s)
 
 
 def test_a_spectator_in_the_stands_stays_there_and_does_not_tilt_the_floor():
@@ -43,11 +56,8 @@ def test_jumps_stay_jumps():
     """Two hops of .45 m that nothing but the picture tells of: the path that is predicted is level."""
     T, camera = walkers(60), camera_path(60)
     level = Known(T)
-    t = np.arange(60) / 30
     jump = T.copy()
-    for start in (0.3, 1.2):
-        air = t - start
-        jump[0, :, 2, 3] += np.maximum(9.81 / 2 * air * (0.6 - air), 0) * ((air > 0) & (air < 0.6))
+    jump[0, :, 2, 3] += hops(60, (0.3, 1.2))
     for feet in ("free", "locked"):
         _, pelvis, _ = placed(jump, seen_motion(jump, camera), level, feet=feet)
         height = pelvis[0, :, 2] - np.median(pelvis[1, :, 2])
@@ -72,3 +82,88 @@ def test_who_is_cut_off_at_the_waist_is_where_they_are_seen():
         errors[hidden] = np.abs(pelvis[2, :, 2] - low[2, :, 2, 3]).mean()
     assert errors[True] < 0.6 * errors[False]
     assert errors[True] < 0.2
+
+
+@pytest.mark.parametrize("upstairs", [1, 2])
+def test_everybody_stays_on_the_floor_that_is_theirs(upstairs):
+    """Four people; some of them are on a balcony, as many as below or fewer. The floor at 0 is the lower one."""
+    T, camera = walkers(40, people=4), camera_path(40)
+    floor, up = Known(T), T.copy()
+    up[:upstairs, :, :3, 3] += [0, 3, 2.8]
+    _, pelvis, eye = placed(up, seen_motion(up, camera), floor)
+    assert eye[2, 3] == pytest.approx(1.6, abs=0.06)
+    for one, true in zip(pelvis, up, strict=True):
+        assert np.median(one[:, 2] - true[:, 2, 3]) == pytest.approx(0, abs=0.25)
+
+
+def test_who_gets_on_a_box_is_on_it_and_then_on_the_floor_again():
+    """Half a metre: of somebody who was there all along that might be an error of their size."""
+    T, camera = walkers(90), camera_path(90)
+    level, boxed = Known(T), T.copy()
+    t = np.arange(90) / 30
+    boxed[0, :, 2, 3] += 0.5 * np.clip(np.minimum(t - 0.7, 2.3 - t) / 0.3, 0, 1)
+    for feet in ("free", "locked"):
+        _, pelvis, _ = placed(boxed, seen_motion(boxed, camera), level, feet=feet)
+        height = pelvis[0, :, 2] - np.median(pelvis[1, :, 2])
+        assert np.median(height[(t > 1.1) & (t < 1.9)]) == pytest.approx(0.5, abs=0.03)
+        assert np.median(height[(t < 0.6) | (t > 2.4)]) == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("feet", ["free", "locked"])
+def test_feet_on_stairs_are_on_their_steps(feet):
+    """Somebody walks to a flight of nine steps and up, beside one who stays below; the predicted path is level."""
+    T, camera = walkers(150), camera_path(150)
+    R, pelvis, step_m, stands = climber(150, floor_steps=2, flight=9)
+    T[0, :, :3, :3], T[0, :, :3, 3] = R[:, 0], pelvis - [0.6, 0, 0]
+    level = T.copy()
+    level[0, :, 2, 3] = T[0, 0, 2, 3]
+    made, _, _ = placed(T, seen_motion(T, camera, poses={0: R[:, 1:]}), Known(level), feet=feet)
+    joints, skeleton = joints_of(made, 2)[0], standing()
+    for k, side in enumerate(SIDES):
+        ball = JOINT_NAMES.index(f"{side}_foot")
+        above = joints[:, ball, 2] - (skeleton.joints_rest[ball, 1] - skeleton.sole_m) - step_m[:, k]
+        assert np.abs(above[stands[:, k]]).mean() < 0.015
+        assert np.abs(above[stands[:, k]]).max() < (0.1 if feet == "free" else 0.05)
+        if feet == "locked":
+            rests = stands[1:, k] & stands[:-1, k]
+            assert np.linalg.norm(np.diff(joints[:, ball], axis=0), axis=-1)[rests].mean() < 0.001
+    assert np.ptp(joints[:, 0, 2]) == pytest.approx(np.ptp(pelvis[:, 2]), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("off", "eye_m"), [((0, 55, 18.0), 0.06), ((0, 12, -3.0), 0.06), ((20, 30, 1.4), 0.35)]
+)
+def test_nobody_far_above_or_below_the_floor_is_sent_far_away(off, eye_m):
+    """High up and far away; in a pit; at the camera's own height, where no floor is in sight of their feet.
+
+    The last is so far that a camera tilted by two degrees would explain it: he counts, and lifts the camera.
+    """
+    T, camera = walkers(40, people=4), camera_path(40)
+    floor, up = Known(T), T.copy()
+    up[3, :, :3, 3] += off
+    for feet in ("free", "locked"):
+        _, pelvis, eye = placed(up, seen_motion(up, camera), floor, feet=feet)
+        away = np.linalg.norm(pelvis[3] - eye[:3, 3], axis=-1)
+        true = np.linalg.norm(up[3, :, :3, 3] - camera[0, :3, 3], axis=-1)
+        assert away == pytest.approx(true, rel=0.1)
+        assert eye[2, 3] == pytest.approx(1.6, abs=eye_m)
+
+
+def test_who_jumps_in_the_stands_is_not_held_there():
+    T, camera = walkers(60, people=3), camera_path(60)
+    floor, up = Known(T), T.copy()
+    up[2, :, :3, 3] += [0, 8, 4.0]
+    up[2, :, 2, 3] += hops(60, (0.3, 1.2))
+    _, pelvis, _ = placed(up, seen_motion(up, camera), floor, feet="locked")
+    assert np.ptp(pelvis[2, :, 2]) == pytest.approx(0.44, abs=0.1)
+
+
+def test_feet_that_nobody_saw_are_not_held_to_the_floor():
+    """Cut off at the waist and sitting: locked feet leave them where they are seen, as free ones do."""
+    T, camera = walkers(40, people=3), camera_path(40)
+    low = T.copy()
+    low[2, :, 2, 3] -= 0.45
+    motion = seen_motion(low, camera)
+    motion.rows["keypoints_px"][motion.rows["person"] == 3, 11:, 2] = 0
+    (_, free, _), (_, locked, _) = (placed(low, motion, Known(T), feet=feet) for feet in ("free", "locked"))
+    assert np.abs(locked[2] - free[2]).max() < 0.05

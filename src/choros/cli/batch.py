@@ -117,7 +117,7 @@ class Batch:
 
     def _options(self, options: Any) -> dict[str, Any]:
         told: dict[str, Any] = options.identity()
-        for name in ("rotate", "camera_pose"):
+        for name in ("rotate", "camera_pose", "live_world"):
             if value := getattr(options, name):
                 told[name] = value
         if self.tracking.calibration is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
@@ -27,15 +27,18 @@ NO_LOSSES = ("step", "steps", "stage")
 
 
 class TrackProgress:
-    """Draws while tracking; quiet where the output is not a terminal, except for the summary."""
+    """Draws while tracking; quiet where the output is not a terminal, except for the summary.
 
-    def __init__(self, what: str = "tracking") -> None:
+    With ``shares`` it tells per cent, of a total that counts nothing.
+    """
+
+    def __init__(self, what: str = "tracking", shares: bool = False) -> None:
         self._what = what
         self._console = Console(stderr=True)
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TaskProgressColumn() if shares else MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=self._console,

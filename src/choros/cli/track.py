@@ -98,9 +98,9 @@ class Track:
             )
         if self.photos and self.world:
             raise ChorosError("photographs have no world in common; leave out --world or --photos.")
-        if self.world and self.tracking.knows_camera_pose:
+        if self.world and self.tracking.in_world:
             raise ChorosError(
-                "where the camera is known, people are in the world already; leave --world out."
+                "with --live-world, or where the camera is known, people are in the world already; leave --world out."
             )
         if self.encoders is not None and (self.encoders < 1 or self.photos or self.edits is not None):
             raise ChorosError("--encoders are 1 or more, of a video; leave out --photos and --edits.")

@@ -11,6 +11,7 @@ from tyro.conf import OmitArgPrefixes, arg
 from choros.cli.arguments import (
     Degrees,
     FileOrNumbers,
+    Flag,
     Metres,
     Name,
     Numbers,
@@ -51,6 +52,9 @@ class Tracking(Networks):
     """In place of --camera-pose: how far above the floor the camera is, level from left to right."""
     camera_tilt: Degrees = None
     """How far that camera is tilted down; 0 is level."""
+
+    live_world: Flag = False
+    """Put people into a world as they come, z up and the floor at 0, told from them so far; the camera must stand."""
 
     def check(self) -> None:
         """As of ``Networks``; also no heights, no matrix, no camera."""
@@ -94,12 +98,13 @@ class Tracking(Networks):
             photos=photos,
             calibration=calibration,
             camera_pose=pose_of(self.camera_pose, self.camera_height, self.camera_tilt, self.camera_name),
+            live_world=self.live_world,
         )
 
     @property
-    def knows_camera_pose(self) -> bool:
-        """Whether the flags say where the camera stands, so that people are in the world."""
-        return bool(self.camera_pose) or self.camera_height is not None
+    def in_world(self) -> bool:
+        """Whether the flags put people into the world: they say where the camera stands, or ask for it."""
+        return bool(self.camera_pose) or self.camera_height is not None or self.live_world
 
 
 #: The field of a command that holds it, with the flags of all systems.

@@ -74,11 +74,11 @@ class World:
         from choros import world
         from choros.cli.progress import TrackProgress
 
-        with TrackProgress("reading") as progress:
+        with TrackProgress("reading", shares=True) as progress:
 
             def report(what: str, done: int, total: int) -> None:
                 progress.say(what)
-                progress.count(done, total or None)
+                progress.count(done, total)
 
             made = world(
                 self.motion, self.video, camera=self.camera, begin=self.begin, seed=self.seed,

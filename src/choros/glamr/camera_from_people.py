@@ -26,6 +26,7 @@ def standing_camera(
     """A camera in one place: level as people say who are upright as predicted, as high as their roots say.
 
     It is above the world's origin, looks along y in the first frame, and turns as the background says, or not at all.
+    Of people on several floors those are believed who are most, or the lower ones of two groups much alike.
     """
     R = turned_camera(n_frames, evidence)
     up = _median_direction(
@@ -40,7 +41,7 @@ def standing_camera(
         one.path_m[one.seen] - (R[_frames_seen(one)] @ one.root_cam_m[one.seen, :, None])[..., 0]
         for one in people
     ]
-    place = np.array([0.0, 0.0, np.median(np.concatenate(height)[:, 2])])
+    place = np.array([0.0, 0.0, commonest(np.concatenate(height)[:, 2])])
     return CameraPath(R, np.tile(place, (n_frames, 1)))
 
 
@@ -152,6 +153,19 @@ def _median_direction(directions: Floats) -> Floats:
         near = 1 / np.maximum(np.linalg.norm(directions - mean, axis=-1), 1e-3)
         mean = (near[:, None] * directions).sum(0) / near.sum()
     return mean / np.linalg.norm(mean)
+
+
+def commonest(heights_m: Floats, width_m: float = 0.25, as_good: float = 0.8) -> float:
+    """The middle of where most of the camera's heights (k,) over people's floors are.
+
+    Highest where several groups are ``as_good`` as the largest: that is over the lowest floor.
+    """
+    bin_m = 0.1 * width_m
+    count = np.bincount(((heights_m - heights_m.min()) / bin_m).astype(int))
+    dense = gaussian_filter1d(np.pad(count.astype(np.float64), 1), width_m / bin_m, mode="constant")
+    top = (dense[1:-1] >= dense[:-2]) & (dense[1:-1] >= dense[2:]) & (dense[1:-1] >= as_good * dense.max())
+    peak_m = heights_m.min() + (np.flatnonzero(top)[-1] + 0.5) * bin_m
+    return float(np.median(heights_m[np.abs(heights_m - peak_m) <= 2 * width_m]))
 
 
 def _camera_asked(one: PersonTrajectory, n_frames: int) -> tuple[Floats, Floats]:

@@ -48,15 +48,27 @@ def contact_probability(
     n = len(soles_m)
     speed = _speed(soles_m, times_s, rules.span_s)
     speed = np.minimum(speed, np.maximum(_speed(predicted_m, times_s, rules.span_s), speed - rules.trust_m_s))
-    odds = _log_odds(speed, rules.standing_m_s, rules.swinging_m_s, 2, rules.outlier)
-    above = soles_m[..., 2] - floor_m[:, None]
-    by_height = _log_odds(above, rules.standing_m, rules.swinging_m, 1, rules.outlier)
-    odds += np.where(np.isfinite(above), by_height, 0.0)
+    odds = contact_log_odds(speed, soles_m[..., 2] - floor_m[:, None], rules)
     if n < 2:
         return 1 / (1 + np.exp(-odds))
     dt = np.gradient(times_s)
     odds *= np.minimum(rules.independent_per_s * dt, 1)[:, None]
     return _smoothed(odds, dt, rules)
+
+
+def contact_log_odds(speed_m_s: Floats, above_m: Floats, rules: ContactRules) -> Floats:
+    """What a speed and a height over the floor, (n, F), say for standing by themselves; NaN says nothing."""
+    by_speed = _log_odds(speed_m_s, rules.standing_m_s, rules.swinging_m_s, 2, rules.outlier)
+    by_height = _log_odds(above_m, rules.standing_m, rules.swinging_m, 1, rules.outlier)
+    return np.where(np.isfinite(speed_m_s), by_speed, 0.0) + np.where(np.isfinite(above_m), by_height, 0.0)
+
+
+def onward(odds: Floats, dt_s: Floats | float, rules: ContactRules) -> Floats:
+    """Log odds of standing ``dt_s`` later, of those now, before anything is seen of then."""
+    ends, begins = 1 - np.exp(-dt_s / rules.stance_s), 1 - np.exp(-dt_s / rules.swing_s)
+    stood = 1 / (1 + np.exp(-odds))
+    stands = stood * (1 - ends) + (1 - stood) * begins
+    return np.asarray(np.log(stands / (1 - stands)))
 
 
 def stances(probability: Floats, times_s: Floats, shortest_s: float) -> Bools:
@@ -106,9 +118,7 @@ def _smoothed(odds: Floats, dt_s: Floats, rules: ContactRules) -> Floats:
     forward, backward = np.zeros_like(odds), np.zeros_like(odds)
     forward[0] = start + odds[0]
     for t in range(1, n):
-        stood = 1 / (1 + np.exp(-forward[t - 1]))
-        stands = stood * (1 - ends[t]) + (1 - stood) * begins[t]
-        forward[t] = np.log(stands / (1 - stands)) + odds[t]
+        forward[t] = onward(forward[t - 1], dt_s[t], rules) + odds[t]
     for t in range(n - 2, -1, -1):
         said = np.exp(np.clip(odds[t + 1] + backward[t + 1], -50, 50))
         stays = (1 - ends[t + 1]) * said + ends[t + 1]

@@ -54,8 +54,9 @@ def plant_feet(
     """The motion with its feet planted: new ``R_local`` and ``root_m``.
 
     ``R_local`` (n, 24, 3, 3) holds the pelvis in a world with z up first, ``root_m`` (n, 3) is its place; ``stands``
-    (n, 4) tells of ``contacts.POINTS``; ``floor_m`` (n,) is the height of what the person stands on; ``joints_rest``
-    (24, 3) and ``sole_m``, the y of the sole, are those of the T-pose. Metres. No foot is below its floor.
+    (n, 4) tells of ``contacts.POINTS``; ``floor_m`` (n,) is the height of what the person stands on, NaN where that is
+    not known: each stance is then as high as the foot is, step by step on stairs. ``joints_rest`` (24, 3) and
+    ``sole_m``, the y of the sole, are those of the T-pose. Metres. No foot is below its floor.
     """
     rules = rules or FootRules()
     dt_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
@@ -91,7 +92,7 @@ class _Foot:
 
     def __init__(self, side: str, rest: Floats, sole_m: float, stands: Bools, floor_m: Floats) -> None:
         ankle, ball = rest[_JOINT[f"{side}_ankle"]], rest[_JOINT[f"{side}_foot"]]
-        self.side, self.floor_m = side, floor_m
+        self.side, self.floor_m = side, floor_m.copy()
         self.to_ball = ball - ankle
         self.ankle_height_m, self.ball_height_m = float(ankle[1] - sole_m), float(ball[1] - sole_m)
         self.flat: Bools = stands[:, 0].copy()  # on its heel
@@ -107,11 +108,15 @@ class _Foot:
             while first < end:
                 last = _until_slip(ball[first:end, :2], slip_m) + first
                 part = slice(first, last if last == end else max(last - half, first + 1))
-                spot = np.median(ball[part, :2], axis=0)
-                shift[part, :2] = spot - ball[part, :2]
-                shift[part, 2] = np.median(self.floor_m[part]) + self.ball_height_m - ball[part, 2]
+                spot = np.median(ball[part], axis=0)
+                known = self.floor_m[part][np.isfinite(self.floor_m[part])]
+                on_m = np.median(known) if 2 * len(known) > part.stop - part.start else None
+                self.floor_m[part] = spot[2] - self.ball_height_m if on_m is None else on_m
+                spot[2] = self.floor_m[first] + self.ball_height_m
+                shift[part] = spot - ball[part]
                 first = last if last == end else min(last + half, end)
                 self.stance[part.stop : first] = self.flat[part.stop : first] = False
+        self.floor_m = _lower_beside(self.floor_m)
         return _between_stances(shift, self.stance)
 
     def placed(self, ball: Floats, R_foot: Floats, rules: FootRules, dt_s: float) -> tuple[Floats, Floats]:
@@ -133,6 +138,17 @@ class _Foot:
         lowest = np.minimum((ankle + R_foot @ heel)[:, 2], ball[:, 2] - self.ball_height_m)
         ankle[:, 2] += np.maximum(self.floor_m - lowest, 0)
         return ankle, R_foot
+
+
+def _lower_beside(floor_m: Floats) -> Floats:
+    """Heights (n,) with those that are not known, NaN, the lower one of those beside; far below where none is."""
+    known = np.flatnonzero(np.isfinite(floor_m))
+    if not len(known):
+        return np.full(len(floor_m), -np.inf)
+    after = np.searchsorted(known, np.arange(len(floor_m)))
+    before = np.searchsorted(known, np.arange(len(floor_m)), side="right") - 1
+    inside = known[np.clip([before, after], 0, len(known) - 1)]
+    return np.asarray(floor_m[inside].min(0))
 
 
 def _between_stances(change: Floats, stance: Bools) -> Floats:

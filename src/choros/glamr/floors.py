@@ -1,8 +1,9 @@
-"""Who stands on the common floor, and on what the others stand: stands, stairs, furniture.
+"""Who stands on the common floor; the others are on what they stand on: stands, stairs, furniture.
 
 Where the floor meets the ray of somebody's feet, the system's body would have to be so many times larger. Nobody is
-twice as large as they look; who would have to be is not on that floor, and has one of their own. People whose legs
-nobody saw, cut off at the waist, say little of any floor.
+twice as large as they look; who would have to be is not on that floor. Neither is who climbs: a wrong size or a tilted
+camera puts somebody too high, but not higher and higher on the spot. People whose legs nobody saw, cut off at the
+waist, say little of any floor.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ Bools = NDArray[np.bool_]
 #: Frames about a flight in which feet push off or land: the change of speed there is nobody's guess.
 EDGE = 2
 
-_LEGS = [COCO17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]
+#: Keypoints of knees and ankles.
+LEGS = [COCO17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,14 @@ class FloorRules:
     off_m: float = 0.5  # height over the floor that is within errors
     off_share: float = 0.08  # and so much more a metre of distance: a tilt of the camera of 4.6 degrees
     span_s: float = 1.0  # over which both are taken: medians
+    climb_m: float = 0.35  # height over somebody's own lowest that is within errors
+    climb_share: float = 0.05  # and so much more a metre further or nearer than there
+    foot_m: float = 0.1  # so high over their own lowest, climbing began, or ends
     confident: float = 0.3  # legs seen with this confidence count whole
     flight_m: float = 0.1  # both feet so high over the floor,
     flight_s: float = 1.0  # for no longer than this, are in the air
     least: float = 0.05  # what height and floor count of somebody whose legs nobody saw
+    known: float = 0.5  # who counts less for the floor stands on what is not known
 
 
 def with_floors(
@@ -46,7 +52,7 @@ def with_floors(
 ) -> Observations:
     """The observations with how much each counts for the floor, ``grounded``, in a first guess of the world."""
     rules = rules or FloorRules()
-    legs = observations.confidence[..., _LEGS].mean(-1) / rules.confident
+    legs = observations.confidence[..., LEGS].mean(-1) / rules.confident
     weight = np.where(observations.seen, np.clip(legs, rules.least, 1), 1.0)
     off = off_the_floor(observations, world, rules)
     return replace(observations, grounded=np.where(off, 0.0, weight) * observations.there)
@@ -70,9 +76,25 @@ def off_the_floor(observations: Observations, world: WorldVariables, rules: Floo
             high = _median(np.abs(lowest[seen, s]) - rules.off_share * away[seen, s], frames)
             ratio = _median(np.minimum(larger[seen, s], 1e3), frames)
             out = (high > rules.off_m) & (ratio > np.log(rules.larger))
+            out |= _climbs(_median(lowest[seen, s], frames), _median(away[seen, s], frames), out, rules)
             nearest = np.abs(np.arange(first, end)[:, None] - seen).argmin(1)
             off[first:end, s] = out[nearest]
     return off
+
+
+def _climbs(lowest_m: Floats, away_m: Floats, out: Bools, rules: FloorRules) -> Bools:
+    """When somebody is higher than where they are lowest, (n,), which is on the floor unless it is ``out`` of it.
+
+    From where they leave that height to where they are back, if they come too high for errors in between.
+    """
+    at = int(np.argmin(lowest_m))
+    if out[at]:
+        return np.zeros(len(out), bool)
+    above = lowest_m - lowest_m[at] - rules.climb_share * np.abs(away_m - away_m[at])
+    up = np.zeros(len(out), bool)
+    for first, end in spells(above > rules.foot_m):
+        up[first:end] = above[first:end].max() > rules.climb_m
+    return up
 
 
 def without_flights(
@@ -104,20 +126,10 @@ def _lowest(observations: Observations, world: WorldVariables) -> Floats:
     return np.asarray((arm[..., 2] + world.root_m[..., None, 2]).min(-1))
 
 
-def floor_heights(
-    observations: Observations, world: WorldVariables, rules: FloorRules | None = None
-) -> Floats:
-    """Height (T, S) of what everybody stands on: 0, or for who is not on the floor where their feet are."""
+def floor_heights(observations: Observations, rules: FloorRules | None = None) -> Floats:
+    """Height (T, S) of what everybody stands on, as ``with_floors`` has it: 0; NaN of who is not known to be there."""
     rules = rules or FloorRules()
-    lowest = _lowest(observations, world)
-    heights = np.zeros(observations.there.shape)
-    for s in range(observations.there.shape[1]):
-        for first, end in _tenures(observations, s):
-            off = observations.grounded[first:end, s] == 0
-            if off.any():
-                frames = _frames(observations.times_s[first:end], rules.span_s)
-                heights[first:end, s] = np.where(off, _median(lowest[first:end, s], frames), 0.0)
-    return heights
+    return np.where(observations.grounded < rules.known, np.nan, 0.0)
 
 
 def _tenures(observations: Observations, s: int) -> list[tuple[int, int]]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from choros.devices import AUTO, Device
 from choros.errors import ChorosError
+from choros.glamr.progress import Report, nobody, stages
 from choros.motion import Motion
 
 if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.camera_motion.camera_path import CameraPath
     from choros.camera_motion.evidence import CameraEvidence
-    from choros.glamr.pipeline import Report
 
 FEET = ("locked", "free")
 CAMERAS = ("auto", "static", "turning", "moving")
+
+#: How many rows of people take as long, all that is done with them, as to follow the background of one frame.
+FOLLOW_COST = 20.0
 
 
 def world(
@@ -33,7 +37,7 @@ def world(
     infiller: str | Path | None = None,
     trajectory: str | Path | None = None,
     device: str = AUTO,
-    report: Report = lambda what, done, total: None,
+    report: Report = nobody,
 ) -> Motion:
     """Bring everyone into one world: z up, the floor at 0, nobody missing where they were hidden (GLAMR).
 
@@ -48,8 +52,8 @@ def world(
     poses are smoothed over where they tremble, seconds, a standard deviation; 0 never. ``body`` is the model or SMPL
     file that the motion was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those
     that ship. ``device`` is where these run, as of ``choros.load``. ``report(what, done, total)`` is called as the work
-    goes on, total 0 where nobody knows it. Raises ``ChorosError`` if motion, video, body and camera do not belong
-    together, and of photographs.
+    goes on: how much of all is done, of one total from beginning to end. Raises ``ChorosError`` if motion, video, body
+    and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
     from choros.glamr.networks import load_infiller, load_predictor
@@ -65,20 +69,16 @@ def world(
     )
     given, model = solved_camera(camera), None if body is None else model_of(body)
     may_move = given is None and camera != "static" and motion.visible.any()
-    evidence = _followed(motion, video, report) if video is not None and may_move else None
+    followed = video is not None and may_move
+    following, placing = stages(report, [FOLLOW_COST * len(motion) * followed, len(motion.rows) or 1])
+    evidence = _followed(motion, video, following) if video is not None and may_move else None
     moves: Any = camera if given is None else "auto"
     kept: Any = {"feet": feet, "smooth_s": smooth_s, "device": device}
     options = WorldOptions(moves, begin is not None, seed, keep_visible, **kept)
     return world_of(
-        motion,
-        options,
-        *networks,
-        evidence=evidence,
-        given=given,
-        given_in_metres=not Path(camera).is_dir(),
-        body=model,
-        report=report,
-    )
+        motion, options, *networks, evidence=evidence, given=given,
+        given_in_metres=not Path(camera).is_dir(), body=model, report=placing,
+    )  # fmt: skip
 
 
 def _film(motion: Motion, begin: str | None) -> Motion:
@@ -98,9 +98,9 @@ def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEviden
     """What the background of the ``video`` says."""
     from choros.camera_motion.odometry import camera_evidence
 
-    following = "following the background"
-    report(following, 0, 0)
-    return camera_evidence(motion, video, lambda done, total: report(following, done, total))
+    told = partial(report, "following the background")
+    told(0, 0)
+    return camera_evidence(motion, video, told)
 
 
 def _check(feet: str, smooth_s: float) -> None:

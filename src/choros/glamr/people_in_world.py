@@ -12,6 +12,7 @@ from choros.glamr.contacts import ContactRules, contact_probability, stances
 from choros.glamr.feet import plant_feet
 from choros.glamr.observations import places_of
 from choros.glamr.person_trajectories import PersonTrajectory
+from choros.glamr.progress import Report, nobody
 from choros.glamr.variables import WorldVariables
 
 Floats = NDArray[np.float64]
@@ -27,11 +28,15 @@ class PersonInWorld:
 
 
 def people_in_world(
-    people: Sequence[PersonTrajectory], world: WorldVariables, floor_m: Floats, locked: bool
+    people: Sequence[PersonTrajectory],
+    world: WorldVariables,
+    floor_m: Floats,
+    locked: bool,
+    report: Report = nobody,
 ) -> list[PersonInWorld]:
-    """Everybody in ``world``; ``floor_m`` (T, S) is the height of what who is in each place stands on.
+    """Everybody in ``world``, of which ``floor_m`` (T, S) is the height of what who is in each place stands on.
 
-    ``locked``: feet that stand do not move, see ``feet``.
+    That is NaN where it is not known. ``locked``: feet that stand do not move, see ``feet``.
     """
     found = []
     for one, s in zip(people, places_of(people), strict=True):
@@ -47,4 +52,5 @@ def people_in_world(
                 R_local, root_m, stands, floor, skeleton.joints_rest, skeleton.sole_m, one.times_s
             )
         found.append(PersonInWorld(R_local, root_m, contact))
+        report("planting feet", len(found), len(people))
     return found

@@ -6,7 +6,7 @@ these people are (``pipeline``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from choros.errors import ChorosError
 from choros.glamr.egocentric import ego_to_global
 from choros.glamr.network_inputs import even_times, joints_about_pelvis, places_at, rotations_at, visible_at
 from choros.glamr.posed_skeleton import PosedSkeleton, pose_skeleton
+from choros.glamr.progress import Report, nobody
 from choros.glamr.smoothing import smoothed
 from choros.motion import Motion, Person
 from choros.rotation import rotvec_to_rotmat
@@ -85,7 +86,7 @@ def person_trajectories(
     seed: int = 0,
     keep_visible: bool = True,
     smooth_s: float = 0.0,
-    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+    report: Report = nobody,
 ) -> list[PersonTrajectory]:
     """Everybody in ``motion`` whom somebody saw, in the order of their identities.
 

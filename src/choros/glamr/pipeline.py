@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -23,17 +23,19 @@ from choros.glamr.observations import Observations, observations_of
 from choros.glamr.options import CameraMoves, WorldOptions
 from choros.glamr.people_in_world import people_in_world
 from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
+from choros.glamr.progress import Report, nobody, stages
 from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.glamr.variables import WorldVariables
 from choros.glamr.world_motion import motion_of
 from choros.motion import Motion
-
-Report = Callable[[str, int, int], None]
+from choros.threads import at_most
 
 #: A camera is taken to have more freedom only if that leaves less than this share of the energy.
 MORE_FREEDOM_FOR = 0.9
 WENT_SHARE = 0.5  # of the frames whose background shows that the camera went about, for one that does
+#: What gaps and paths, all steps that one kind of camera may take, and feet cost in proportion.
+FILL_COST, SOLVE_COST, PLANT_COST = 1.0, 12.0, 0.1
 TURNING_STEP_M = 0.03  # how far, per root of a second, a camera strays that only turns
 
 
@@ -46,7 +48,7 @@ def world_of(
     given: CameraPath | None = None,
     given_in_metres: bool = True,
     body: BodyModel | None = None,
-    report: Report = lambda what, done, total: None,
+    report: Report = nobody,
 ) -> Motion:
     """The same people in a world with z up and the floor at 0, from the first to the last frame they were seen in.
 
@@ -54,7 +56,7 @@ def world_of(
     world, which is then kept; one of any scale and any way up (``given_in_metres`` False) is brought there first. Each
     person gets one shape. Every shot is a world of its own, with its own floor, origin and camera, unless ``evidence``
     recognises where an earlier one was filmed; nobody is filled in over a cut. Of a motion in which nobody was seen,
-    the world is empty.
+    the world is empty. ``report(what, done, total)`` tells how much of all is done, see ``progress``.
     Raises ``ChorosError`` if motion, body, camera and evidence are not of the same frames.
     """
     options = options or WorldOptions()
@@ -68,13 +70,15 @@ def world_of(
         return joined([empty_world(shot) for shot in shots])
     infiller = infiller or load_infiller().to(device)
     predictor = predictor or load_predictor().to(device)
+    metric = given is None or given_in_metres
     worlds: list[Motion] = []
-    for shot in shots:
+    rows = [float(shot.motion.visible.sum()) for shot in shots]
+    for shot, told in zip(shots, stages(report, rows), strict=True):
         if evidence is not None:
             shot = in_the_same_place(shot, worlds, evidence.again)
         if shot.motion.visible.any():
-            metric = given is None or given_in_metres
-            world = _world_of_shot(shot, options, infiller, predictor, metric, body, report)
+            with at_most(1):  # many small products, see ``threads``
+                world = _world_of_shot(shot, options, infiller, predictor, metric, body, told)
         else:
             world = empty_world(shot)
         worlds.append(recognised(world) if given is None and shot.given is not None else world)
@@ -91,28 +95,31 @@ def _world_of_shot(
     report: Report,
 ) -> Motion:
     _, motion, evidence, given = shot
+    moves, *others = _kinds(options, given, evidence)
+    solves = [SOLVE_COST * options.optimise] * (1 + len(others))
+    filling, *solving, planting = stages(report, [FILL_COST, *solves, PLANT_COST])
     people = person_trajectories(
         motion, body, infiller, predictor,
-        seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=report,
+        seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=filling,
     )  # fmt: skip
     if given is not None and not given_in_metres:
         given = in_metres(given, people)
     observations = observations_of(motion, people)
     begun = in_metres(told_camera(motion), people) if options.from_motion else None
 
-    def solved_as(kind: CameraMoves) -> tuple[Observations, Solved]:
+    def solved_as(kind: CameraMoves, report: Report) -> tuple[Observations, Solved]:
         world = first_world(people, observations, kind, evidence, given, begun)
         known = with_floors(observations, world)
         return known, _optimised(world, known, options, kind, evidence, report)
 
-    moves, *others = _kinds(options, given, evidence)
-    known, best = solved_as(moves)
-    for kind in others:
-        also_known, solved = solved_as(kind)
+    known, best = solved_as(moves, solving[0])
+    for kind, told in zip(others, solving[1:], strict=True):
+        also_known, solved = solved_as(kind, told)
         if solved.total < best.total * MORE_FREEDOM_FOR:
             moves, known, best = kind, also_known, solved
-    floor_m = floor_heights(known, best.world)
-    found = people_in_world(people, best.world, floor_m, locked=options.feet == "locked")
+    found = people_in_world(
+        people, best.world, floor_heights(known), locked=options.feet == "locked", report=planting
+    )
     return motion_of(motion, people, observations, best.world, found, options, moves)
 
 
@@ -188,7 +195,7 @@ def _optimised(
     if kind == "turning":
         fine = replace(fine, camera_step_m=TURNING_STEP_M)
     variables: CameraIs = "moving" if kind == "turning" else kind
-    for sigmas in (
+    rounds = (
         replace(
             fine,
             contact_m=4 * fine.contact_m,
@@ -196,10 +203,11 @@ def _optimised(
             root_outlier=6.0,
         ),
         fine,
-    ):
+    )
+    for sigmas, told in zip(rounds, stages(report, [1] * len(rounds)), strict=True):
         solved = solve(
             world, observations, sigmas, variables, evidence, path,
-            report=lambda step: report(f"placing everyone, {kind} camera", step, 0),
+            report=partial(told, f"placing everyone, {kind} camera"),
         )  # fmt: skip
         world, steps = solved.world, steps + solved.steps
         observations = without_flights(observations, world)

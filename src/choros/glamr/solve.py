@@ -2,7 +2,8 @@
 
 Every energy ties neighbouring frames, so the normal equations are a band as wide as three frames of people, and a
 step costs time and memory in proportion to the length of the video. A camera that stands still is one more
-variable beside the band.
+variable beside the band; and people whom no camera that moves ties together have bands of their own, but for those who
+touch each other.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from choros.camera_motion.evidence import CameraEvidence
 from choros.glamr.energies import Term, energies
@@ -26,6 +28,8 @@ from choros.rotation import rotvec_to_rotmat
 Floats = NDArray[np.float64]
 
 CameraIs = Literal["moving", "static", "given"]
+
+MOST_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,18 @@ def solve(
     camera: CameraIs,
     evidence: CameraEvidence | None = None,
     path: WorldVariables | None = None,
-    max_steps: int = 30,
+    max_steps: int = MOST_STEPS,
     tolerance: float = 1e-3,
-    report: Callable[[int], None] = lambda step: None,
+    report: Callable[[int, int], None] = lambda done, most: None,
 ) -> Solved:
-    """Levenberg and Marquardt from ``world`` until a step gains less than ``tolerance`` of the energy."""
+    """Levenberg and Marquardt from ``world`` until a step gains less than ``tolerance`` of the energy.
+
+    ``report(done, most)`` is called before each step and at the end, when all are done that are needed.
+    """
     now = _linear(energies(world, observations, sigmas, evidence, path), observations)
     damping = 1e-3
     for step in range(1, max_steps + 1):
-        report(step)
+        report(step - 1, max_steps)
         moved = _moved(world, _step(now, camera, damping))
         then = _linear(energies(moved, observations, sigmas, evidence, path), observations)
         if then.total < now.total:
@@ -69,6 +76,7 @@ def solve(
             break
         else:
             damping *= 10
+    report(max_steps, max_steps)
     return Solved(world, now.cost, step)
 
 
@@ -102,52 +110,68 @@ def _linear(terms: Iterable[Term], observations: Observations) -> _Linear:
             continue
         for frame, unit, by in term.parts:
             turned = np.swapaxes(by, -1, -2)
-            slope += _gathered(frame * U + unit, (turned @ term.residual[..., None])[..., 0], len(slope))
+            _add(slope, frame * U + unit, (turned @ term.residual[..., None])[..., 0])
             for other_frame, other_unit, other_by in term.parts:
                 lag = int(frame[0] - other_frame[0])
                 if lag >= 0:
                     place = (other_frame * U + unit) * U + other_unit
-                    blocks[lag] += _gathered(place, (turned @ other_by).reshape(-1, 36), len(blocks[lag]))
+                    _add(blocks[lag], place, (turned @ other_by).reshape(-1, 36))
     return _Linear(cost, [block.reshape(-1, U, U, 6, 6) for block in blocks], slope.reshape(T, U, 6))
 
 
-def _gathered(place: NDArray[np.intp], values: Floats, n: int) -> Floats:
-    """Sum of the rows of values (k, m) by their place, (n, m)."""
+def _add(total: Floats, place: NDArray[np.intp], values: Floats) -> None:
+    """Add the rows of values (k, m) to those of ``total`` (n, m) at their place, which several may share."""
+    rows, each = np.unique(place, return_inverse=True)
     k = len(place)
-    return csr_matrix((np.ones(k), (place, np.arange(k))), (n, k)) @ values
+    total[rows] += csr_matrix((np.ones(k), (each, np.arange(k))), (len(rows), k)) @ values
 
 
 def _step(linear: _Linear, camera: CameraIs, damping: float) -> Floats:
     """The step (T, U, 6) in turns and shifts that lowers the damped quadratic most."""
-    first = 0 if camera == "moving" else 1  # unit from which on the band has all
-    T, U = linear.slope.shape[:2]
-    size = 6 * (U - first)
-    blocks = [
-        block[:, first:, first:].transpose(0, 1, 3, 2, 4).reshape(-1, size, size) for block in linear.blocks
-    ]
-    blocks[0] = blocks[0].copy()
-    diagonal = np.einsum("tii->ti", blocks[0])
-    diagonal += damping * diagonal + np.where(diagonal == 0, 1.0, 1e-6)  # nobody there: stays
-    band = cholesky_banded(_band(blocks), lower=True, overwrite_ab=True, check_finite=False)
-    step = np.zeros((T, U, 6))
-    slope = linear.slope[:, first:].reshape(T * size)
+    right = linear.slope[..., None]
+    if camera == "static":  # its own variables border the bands; eliminate the people (Schur's complement)
+        right = np.concatenate([linear.blocks[0][:, :, 0], right], -1)
+    solved = np.zeros_like(right)
+    for units in _tied(linear, camera):
+        solved[:, units] = _solved(linear, units, damping, right[:, units])
+    step = -solved[..., -1]
     if camera == "static":
-        # The camera's own variables border the band; eliminate the people (Schur's complement).
-        border = linear.blocks[0][:, 1:, 0].reshape(T * size, 6)
         corner = linear.blocks[0][:, 0, 0].sum(0)
         for block in linear.blocks[1:]:
             between = block[:, 0, 0].sum(0)
             corner = corner + between + between.T
-        solved = cho_solve_banded((band, True), np.column_stack([border, slope]), check_finite=False)
-        reduced = corner - border.T @ solved[:, :6]
+        border = right[:, 1:, :, :6].reshape(-1, 6).T
+        reduced = corner - border @ solved[:, 1:, :, :6].reshape(-1, 6)
         reduced[np.diag_indices(6)] *= 1 + damping
         reduced[np.diag_indices(6)] += 1e-6 * np.trace(corner)
-        of_camera = -np.linalg.solve(reduced, linear.slope[:, 0].sum(0) - border.T @ solved[:, 6])
-        step[:, 0] = of_camera
-        step[:, 1:] = (-solved[:, 6] - solved[:, :6] @ of_camera).reshape(T, U - 1, 6)
-    else:
-        step[:, first:] = -cho_solve_banded((band, True), slope, check_finite=False).reshape(T, -1, 6)
+        slope = linear.slope[:, 0].sum(0) - border @ solved[:, 1:, :, 6].ravel()
+        step[:, 0] = of_camera = -np.linalg.solve(reduced, slope)
+        step[:, 1:] -= solved[:, 1:, :, :6] @ of_camera
     return step
+
+
+def _tied(linear: _Linear, camera: CameraIs) -> list[NDArray[np.intp]]:
+    """The units that are solved for together: all by a camera that moves, else those who touch in some frame."""
+    U = linear.slope.shape[1]
+    if camera == "moving":
+        return [np.arange(U)]
+    touch = sum((block[:, 1:, 1:] != 0).any((0, 3, 4)) for block in linear.blocks)
+    count, group = connected_components(touch, directed=False)
+    return [1 + np.flatnonzero(group == number) for number in range(count)]
+
+
+def _solved(linear: _Linear, units: NDArray[np.intp], damping: float, right: Floats) -> Floats:
+    """What the damped matrix of some units, which nothing ties to others, makes ``right`` (T, u, 6, r) of; so large."""
+    size = 6 * len(units)
+    blocks = [
+        block[:, units][:, :, units].transpose(0, 1, 3, 2, 4).reshape(-1, size, size)
+        for block in linear.blocks
+    ]
+    diagonal = np.einsum("tii->ti", blocks[0])
+    diagonal += damping * diagonal + np.where(diagonal == 0, 1.0, 1e-6)  # nobody there: stays
+    band = cholesky_banded(_band(blocks), lower=True, overwrite_ab=True, check_finite=False)
+    flat = right.reshape(-1, right.shape[-1])
+    return np.asarray(cho_solve_banded((band, True), flat, check_finite=False)).reshape(right.shape)
 
 
 def _band(blocks: list[Floats]) -> Floats:

@@ -106,7 +106,7 @@ def _record(
                         n_people = int(rows["visible"].sum())
                         first, last = first or frame, frame
                         if frame.pts_s - saved_s >= CHECKPOINT_S:
-                            journal.checkpoint(stream.state())
+                            journal.checkpoint({**stream.state(), **recorder.state()})
                             saved_s = frame.pts_s
                     report(_state(camera, K, journal.n_frames, latencies_s, n_people, frame, rows))
             finally:
