@@ -99,9 +99,15 @@ class TrackOptions:
             chosen["photos"] = True
         return chosen
 
+    @property
+    def K_source(self) -> str:
+        """Where the focal length is from, as of ``Header.K_source``."""
+        chosen = (self.focal_px, self.fov_deg, self.K, self.calibration)
+        return "assumed" if all(choice is None for choice in chosen) else "given"
+
     def provenance(self, info: VideoInfo) -> dict[str, Any]:
         """What a header tells of them: what was chosen, how to see the same pictures again, where the camera was."""
-        about: dict[str, Any] = {"options": self.identity()}
+        about: dict[str, Any] = {"options": self.identity(), "K_source": self.K_source}
         if self.rotate:
             about["rotate"] = self.rotate
         if self.calibration is not None:

@@ -55,7 +55,8 @@ def with_K(motion: Motion, K: ArrayLike, body: Any = None) -> Motion:
     rows["transl"] = moved - rest
     frames = motion.frames.copy()
     frames["K"] = new
-    provenance = motion.header.provenance | {"K": new.tolist()}
+    provenance = motion.header.provenance | {"K": new.tolist(), "K_source": "given"}
+    provenance.pop("focal_spread", None)
     return replace(motion, header=replace(motion.header, provenance=provenance), frames=frames, rows=rows)
 
 

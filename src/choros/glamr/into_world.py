@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from choros.glamr.pipeline import Report
 
 FEET = ("locked", "free")
+FOCAL_FROM = ("people", "assumed")
 CAMERAS = ("auto", "static", "turning", "moving")
 
 
@@ -25,6 +26,7 @@ def world(
     *,
     camera: str | Path = "auto",
     begin: str | None = None,
+    focal_from: str = "people",
     seed: int = 0,
     keep_visible: bool = True,
     feet: str = "locked",
@@ -41,7 +43,10 @@ def world(
 
     ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``begin`` names
-    the motion's own system, for the camera's path to begin as that told it. ``seed`` 0 fills gaps with the most likely
+    the motion's own system, for the camera's path to begin as that told it. Where nobody
+    gave the lens and its metadata told none, ``focal_from`` "people" takes the one that agrees with how people stand and
+    with upright edges of the video, if they say enough; "assumed" keeps what was assumed (``Header.K_source`` and
+    ``focal_spread`` tell). ``seed`` 0 fills gaps with the most likely
     motion, any other draws one of those that are possible. Without ``keep_visible`` poses are said anew also where
     people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and legs reach for them;
     "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand. ``smooth_s`` is the widest that
@@ -56,14 +61,13 @@ def world(
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
 
-    _check(feet, smooth_s)
+    _check(feet, smooth_s, focal_from)
     motion = _film(Motion.of(motion), begin)
     place = Device(device).torch_device()  # refused before the background is followed, as are files
-    networks = (
-        None if infiller is None else load_infiller(infiller).to(place),
-        None if trajectory is None else load_predictor(trajectory).to(place),
-    )
+    networks = load_infiller(infiller).to(place), load_predictor(trajectory).to(place)
     given, model = solved_camera(camera), None if body is None else model_of(body)
+    if focal_from == "people" and begin is None:  # whose path was told with the lens that was assumed
+        motion = _with_its_lens(motion, video, model, networks, report)
     may_move = given is None and camera != "static" and motion.visible.any()
     evidence = _followed(motion, video, report) if video is not None and may_move else None
     moves: Any = camera if given is None else "auto"
@@ -79,6 +83,22 @@ def world(
         body=model,
         report=report,
     )
+
+
+def _with_its_lens(
+    motion: Motion, video: str | Path | None, model: BodyModel | None, networks: Any, report: Report
+) -> Motion:
+    """The motion with the lens that its people tell, where one was only assumed."""
+    from choros.body import BodyModel
+    from choros.glamr.estimated_lens import lens_of, with_lens
+
+    if motion.header.K_source != "assumed" or motion.space != "camera" or not motion.visible.any():
+        return motion
+    body = model or BodyModel.load()
+    if motion.header.body != body.name:
+        return motion  # of which the world's stage says what is wrong
+    lens = lens_of(motion, body, *networks, video, report=report)
+    return motion if lens is None else with_lens(motion, lens, body)
 
 
 def _film(motion: Motion, begin: str | None) -> Motion:
@@ -103,7 +123,9 @@ def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEviden
     return camera_evidence(motion, video, lambda done, total: report(following, done, total))
 
 
-def _check(feet: str, smooth_s: float) -> None:
+def _check(feet: str, smooth_s: float, focal_from: str) -> None:
+    if focal_from not in FOCAL_FROM:
+        raise ChorosError(f"the focal length is from {' or '.join(FOCAL_FROM)}, not {focal_from!r}.")
     if feet not in FEET:
         raise ChorosError(f"feet are {' or '.join(FEET)}, not {feet!r}.")
     if not 0 <= smooth_s <= 1:

@@ -14,6 +14,12 @@ from choros.errors import ChorosError
 from choros.motion.tables import VERSION
 
 
+#: What ``Header.K_source`` may be, the surest first.
+K_SOURCES = ("given", "metadata", "estimated", "assumed")
+#: Of the options of a run (``provenance``): what gives a lens.
+_LENS_OPTIONS = ("K", "focal_px", "fov_deg")
+
+
 @dataclass(frozen=True)
 class Header:
     """What is true of the whole video.
@@ -37,6 +43,27 @@ class Header:
     def rotate(self) -> int:
         """Degrees by which the video was turned clockwise to be tracked, beyond what it says of itself."""
         return int(self.provenance.get("rotate", 0))
+
+    @property
+    def K_source(self) -> str:
+        """Where the focal length is from, one of ``K_SOURCES``.
+
+        "given" by the user, "metadata" of the source, "estimated" from the people (``choros.world``), or "assumed". A
+        motion from before this was kept was assumed to be of some lens if its options name none, and else is given.
+        """
+        told = self.provenance
+        if "K_source" in told:
+            return str(told["K_source"])
+        options = told.get("options")
+        if options is None or "calibration" in told or any(options.get(name) for name in _LENS_OPTIONS):
+            return "given"
+        return "assumed"
+
+    @property
+    def focal_spread(self) -> float | None:
+        """How far the focal length may be off, a standard deviation as a share of it; None if nobody looked."""
+        spread = self.provenance.get("focal_spread")
+        return None if spread is None else float(spread)
 
     @property
     def photos(self) -> bool:
