@@ -95,7 +95,9 @@ def main() -> None:
     for case in cases(args.scenes, args.keep):
         true = np.degrees(2 * np.arctan(case.truth.width / 2 / case.truth.K[0, 0, 0]))
         tilt = np.degrees(np.arcsin(-case.truth.T_world_camera[0, 2, 2]))
-        print(f"{case.name}: {len(case.truth.ids)} people, {true:.0f} degrees, tilted by {tilt:.0f};", end=" ")
+        print(
+            f"{case.name}: {len(case.truth.ids)} people, {true:.0f} degrees, tilted by {tilt:.0f};", end=" "
+        )
         found = lenses(case, parts)
         print(", ".join(f"{name} {np.expm1(off):+.0%}" for name, (off, _, _) in found.items()), flush=True)
         for name, one in found.items():
@@ -104,14 +106,16 @@ def main() -> None:
             for way in ("assumed", "people"):
                 made = choros.world(case.said, case.video, focal_from=way)
                 worlds.setdefault(way, []).append(compare(case.truth, made, parts[0]))
-    table = Table("focal length", "median error", "mean", "worst", "rms of error by spread", "taken", title="lens")
+    table = Table(
+        "focal length", "median error", "mean", "worst", "rms of error by spread", "taken", title="lens"
+    )
     for name, found in rows.items():
         off, spread, better = np.array(found).T
         error = np.abs(np.expm1(off))
         table.add_row(
             name, f"{np.median(error):.1%}", f"{error.mean():.1%}", f"{error.max():.0%}",
-            "–" if name == "assumed" else f"{np.sqrt(np.mean((off / spread) ** 2)):.2f}",
-            "–" if name == "assumed" else f"{better.sum():.0f} of {len(off)}",
+            "-" if name == "assumed" else f"{np.sqrt(np.mean((off / spread) ** 2)):.2f}",
+            "-" if name == "assumed" else f"{better.sum():.0f} of {len(off)}",
         )  # fmt: skip
     Console(width=120).print(table)
     for way, comparisons in worlds.items():

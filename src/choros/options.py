@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.camera import intrinsics
+from choros.camera import focal_px_of_35mm, intrinsics
 from choros.camera.calibration import Calibration, rows_of
 from choros.camera.plausible import checked_K
 from choros.camera.pose import Pose, checked_pose
@@ -46,6 +46,7 @@ class TrackOptions:
     calibration: Calibration | None = None
     camera_pose: Pose | None = None
     sandbox: bool = False  # decoded in a process of its own with few rights; to the same frames
+    focal_35mm: float | None = None  # mm on 35 mm film by the source's metadata, where no lens is chosen
     rotate: int = 0  # degrees clockwise, quarter turns, beyond what the video says of itself
 
     def __post_init__(self) -> None:
@@ -82,6 +83,15 @@ class TrackOptions:
             spool=spool, calibration=self.calibration,
         )  # fmt: skip
 
+    def of_source(self, info: VideoInfo) -> TrackOptions:
+        """The options with the lens that a source's metadata tells; where one is chosen, that holds."""
+        return self if self._lens_chosen else replace(self, focal_35mm=info.focal_35mm)
+
+    @property
+    def _lens_chosen(self) -> bool:
+        chosen = (self.focal_px, self.fov_deg, self.K, self.calibration)
+        return any(choice is not None for choice in chosen)
+
     def identity(self) -> dict[str, Any]:
         """What was chosen, for JSON: the fields that are not as they come, but those that ``provenance`` tells."""
         numbers = {
@@ -102,8 +112,9 @@ class TrackOptions:
     @property
     def K_source(self) -> str:
         """Where the focal length is from, as of ``Header.K_source``."""
-        chosen = (self.focal_px, self.fov_deg, self.K, self.calibration)
-        return "assumed" if all(choice is None for choice in chosen) else "given"
+        if self._lens_chosen:
+            return "given"
+        return "assumed" if self.focal_35mm is None else "metadata"
 
     def provenance(self, info: VideoInfo) -> dict[str, Any]:
         """What a header tells of them: what was chosen, how to see the same pictures again, where the camera was."""
@@ -121,7 +132,10 @@ class TrackOptions:
         if self.calibration is not None:
             return self.calibration.fitted(width, height).matrix
         K = None if self.K is None else np.array(self.K, np.float64)
-        return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)
+        focal_px = self.focal_px
+        if self.focal_35mm is not None and not self._lens_chosen:
+            focal_px = focal_px_of_35mm(self.focal_35mm, width, height)
+        return intrinsics(width, height, focal_px=focal_px, fov_deg=self.fov_deg, K=K)
 
 
 def heights_of(texts: Iterable[str], called: str = "--height") -> dict[int, float]:

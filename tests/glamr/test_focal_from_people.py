@@ -43,7 +43,14 @@ def sticks(tilt_rad=0.2, roll_rad=0.02, height_m=2.2, noise=0.0, seed=0):
     ends[:, 1, 0] += noise * (ends[:, 0, 1] - ends[:, 1, 1]) * 0.05 * rng.normal(size=n)
     up_root = np.tile([0.0, 1.0, 0.0], (n, 1))
     looks = Looks(
-        person, np.full(n, 1.0), seen(0.9) * tall[:, None], root, up_root, -0.9 * tall[:, None] * up_root, ends, K
+        person,
+        np.full(n, 1.0),
+        seen(0.9) * tall[:, None],
+        root,
+        up_root,
+        -0.9 * tall[:, None] * up_root,
+        ends,
+        K,
     )
     return with_focal(looks, ASSUMED / LENS)
 
@@ -53,7 +60,7 @@ def edges(tilt_rad, roll_rad=0.0, n=20):
     rng = np.random.default_rng(1)
     R = level_axes(tilt_rad, roll_rad)
     foot = np.stack([rng.uniform(-4, 4, n), rng.uniform(8, 12, n), np.full(n, -2.0)], -1)
-    ends = np.stack([project(foot @ R, K), project((foot + [0, 0, 3]) @ R, K)], 1)
+    ends = np.stack([project(foot @ R, K), project((foot + np.array([0, 0, 3.0])) @ R, K)], 1)
     return Lines(ends, np.full(n, 1.0))
 
 
@@ -97,7 +104,9 @@ def test_a_level_camera_leaves_what_was_assumed():
 
 
 def test_nobody_says_nothing():
-    found = focal_from_looks(Looks(*(part[:0] for part in vars(sticks()).values() if part.shape != (3, 3)), K=K))
+    found = focal_from_looks(
+        Looks(*(part[:0] for part in vars(sticks()).values() if part.shape != (3, 3)), K=K)
+    )
     assert (found.times, found.spread, found.n_people) == (1.0, FocalRules().log_focal, 0)
     assert not found.better(FocalRules())
 
@@ -126,6 +135,8 @@ def test_shots_are_of_one_lens_and_what_is_believed_counts_once():
     both = combined([one, one])
     told = one.spread**-2 - rules.log_focal**-2
     assert both.spread == pytest.approx((rules.log_focal**-2 + 2 * told) ** -0.5)
-    nothing = focal_from_looks(Looks(*(part[:0] for part in vars(sticks()).values() if part.shape != (3, 3)), K=K))
+    nothing = focal_from_looks(
+        Looks(*(part[:0] for part in vars(sticks()).values() if part.shape != (3, 3)), K=K)
+    )
     assert combined([one, nothing]).times == pytest.approx(one.times)
     assert combined([one, nothing]).spread == pytest.approx(one.spread)

@@ -73,12 +73,12 @@ def with_lens(motion: Motion, lens: Lens, body: Any = None) -> Motion:
         K = motion.K[0].copy()
         K[:2, :2] *= lens.estimate.times
         motion = with_K(motion, K, body)
-    said = {
-        "K_source": "estimated" if lens.better else "assumed",
-        "focal_assumed_px": assumed_px,
-        "focal_spread": round(lens.estimate.spread, 4),
-    }
-    return replace(motion, header=replace(motion.header, provenance=motion.header.provenance | said))
+    header = motion.header.told(
+        K_source="estimated" if lens.better else "assumed",
+        focal_assumed_px=assumed_px,
+        focal_spread=round(lens.estimate.spread, 4),
+    )
+    return replace(motion, header=header)
 
 
 def sentence_on_lens(motion: Motion) -> str:
@@ -91,7 +91,9 @@ def sentence_on_lens(motion: Motion) -> str:
     before = field_deg(longer, motion.header.provenance["focal_assumed_px"])
     if motion.header.K_source == "estimated":
         return f"lens of {now:.0f} degrees by people (focal length ± {spread:.0%}); {before:.0f} were assumed"
-    return f"lens of {before:.0f} degrees is assumed; people say too little of it (focal length ± {spread:.0%})"
+    return (
+        f"lens of {before:.0f} degrees is assumed; people say too little of it (focal length ± {spread:.0%})"
+    )
 
 
 def _lines(shot: Motion, video: str | Path) -> Lines | None:

@@ -70,7 +70,9 @@ class FocalEstimate(NamedTuple):
         return bool(self.spread**-2 > (1 + rules.least_evidence) * rules.log_focal**-2)
 
 
-def focal_from_looks(looks: Looks, rules: FocalRules | None = None, lines: Lines | None = None) -> FocalEstimate:
+def focal_from_looks(
+    looks: Looks, rules: FocalRules | None = None, lines: Lines | None = None
+) -> FocalEstimate:
     """The focal length, for the one that ``looks`` were made with; ``lines`` are of the background."""
     rules = rules or FocalRules()
     if not len(looks):

@@ -44,12 +44,11 @@ def world(
     ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``begin`` names
     the motion's own system, for the camera's path to begin as that told it. Where nobody
-    gave the lens and its metadata told none, ``focal_from`` "people" takes the one that agrees with how people stand and
-    with upright edges of the video, if they say enough; "assumed" keeps what was assumed (``Header.K_source`` and
-    ``focal_spread`` tell). ``seed`` 0 fills gaps with the most likely
-    motion, any other draws one of those that are possible. Without ``keep_visible`` poses are said anew also where
-    people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and legs reach for them;
-    "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand. ``smooth_s`` is the widest that
+    gave the lens, and no metadata, ``focal_from`` "people" takes the one that agrees with how people stand and with
+    upright edges of the video, if they say enough; "assumed" keeps the assumed one (``Header.K_source`` and
+    ``focal_spread`` tell). ``seed`` 0 fills gaps with the most likely motion, any other draws a possible one. Without
+    ``keep_visible`` poses are said anew also where people were seen, as by the paper's program. ``feet`` "locked" holds
+    feet still that stand, and legs reach for them; "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand. ``smooth_s`` is the widest that
     poses are smoothed over where they tremble, seconds, a standard deviation; 0 never. ``body`` is the model or SMPL
     file that the motion was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those
     that ship. ``device`` is where these run, as of ``choros.load``. ``report(what, done, total)`` is called as the work

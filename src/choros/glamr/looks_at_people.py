@@ -107,5 +107,7 @@ def _ends(motion: Motion, one: PersonTrajectory, shown: NDArray[np.intp]) -> tup
     up_root = np.swapaxes(one.R_path_root[shown], -1, -2) @ UP
     legs = ((body[:, _HIPS].mean(1) - body[:, _ANKLES].mean(1)) * up_root).sum(-1)
     rest = one.skeleton.joints_rest
-    full = np.linalg.norm(np.diff(rest[[[1, 4, 7], [2, 5, 8]]], axis=1), axis=-1).sum(1).mean()  # hip, knee, ankle
+    full = (
+        np.linalg.norm(np.diff(rest[[[1, 4, 7], [2, 5, 8]]], axis=1), axis=-1).sum(1).mean()
+    )  # hip, knee, ankle
     return ends_px, sure[:, _SHOULDERS + _HIPS + _ANKLES].all(1) & (legs > STRAIGHT * full)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.motion.tables import VERSION
-
 
 #: What ``Header.K_source`` may be, the surest first.
 K_SOURCES = ("given", "metadata", "estimated", "assumed")
@@ -69,6 +68,10 @@ class Header:
     def photos(self) -> bool:
         """Each frame is a photograph of its own; see ``Motion.pictures``."""
         return "pictures" in self.provenance
+
+    def told(self, **more: Any) -> Header:
+        """The same, with more in its provenance."""
+        return replace(self, provenance=self.provenance | more)
 
     def to_json(self) -> str:
         """One line of JSON, with the version of the schema."""

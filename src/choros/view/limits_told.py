@@ -53,7 +53,7 @@ def _on_the_camera(motion: Motion) -> Iterator[str]:
         yield f"The lens is estimated from people: it sees {field_deg:.0f} degrees across the picture{within}."
     elif source == "metadata":
         yield f"The lens is as the file's metadata says: it sees {field_deg:.0f} degrees across the picture."
-    elif source == "assumed":
+    elif source == "assumed" or not motion.header.provenance.keys() & {"K", "K_source", "options"}:
         yield (
             f"Nobody gave the lens: one of {field_deg:.0f} degrees across the picture is assumed, so that distances "
             "may be stretched by as much as it is wrong; angles of joints hardly are. `--fov` or `--K` mend that."
