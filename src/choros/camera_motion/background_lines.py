@@ -26,7 +26,7 @@ class Lines:
     """m straight lines of one picture."""
 
     ends_px: Floats  # (m, 2, 2) from one end to the other
-    weight: Floats  # (m,) length, share of the picture's long side
+    weight: Floats  # (m,) length, in quarters of the picture's long side
 
     def __len__(self) -> int:
         return len(self.ends_px)
@@ -47,7 +47,7 @@ def lines_of(image: NDArray[np.uint8], boxes_px: Floats) -> Lines:
     on_people = ((middle[:, None] > low - margin) & (middle[:, None] < high + margin)).all(-1).any(-1)
     kept = np.flatnonzero((length > SHORTEST) & ~on_people)
     kept = kept[np.argsort(-length[kept], kind="stable")[:MOST]]
-    return Lines(ends[kept], length[kept])
+    return Lines(ends[kept], 4 * length[kept])
 
 
 def angles_off(lines: Lines, K: Floats, directions: Floats) -> Floats:

@@ -49,7 +49,7 @@ class FocalRules:
     upright_person: float = 0.06
     upright_all: float = 0.04
     outlier: float = 2.0  # sigmas from which on a look pulls no harder
-    edge_rad: float = 0.01  # of the background
+    edge_rad: float = 0.01  # of the background, a quarter of the picture long: lenses bend them too
     edge_outlier: float = 3.0
     starts: tuple[float, ...] = (0.6, 1.0, 1.6)  # times the assumed focal length
     steps: int = 60  # at most

@@ -48,12 +48,12 @@ def world(
     upright edges of the video, if they say enough; "assumed" keeps the assumed one (``Header.K_source`` and
     ``focal_spread`` tell). ``seed`` 0 fills gaps with the most likely motion, any other draws a possible one. Without
     ``keep_visible`` poses are said anew also where people were seen, as by the paper's program. ``feet`` "locked" holds
-    feet still that stand, and legs reach for them; "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand. ``smooth_s`` is the widest that
-    poses are smoothed over where they tremble, seconds, a standard deviation; 0 never. ``body`` is the model or SMPL
-    file that the motion was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those
-    that ship. ``device`` is where these run, as of ``choros.load``. ``report(what, done, total)`` is called as the work
-    goes on, total 0 where nobody knows it. Raises ``ChorosError`` if motion, video, body and camera do not belong
-    together, and of photographs.
+    feet still that stand, and legs reach for them; "free" leaves them as poses have them; the extra ``foot_contact``
+    tells which stand. ``smooth_s`` is the widest that poses are smoothed over where they tremble, seconds, a standard
+    deviation; 0 never. ``body`` is the model or SMPL file that the motion was tracked with. ``infiller`` and
+    ``trajectory`` are files of GLAMR's two networks, None those that ship. ``device`` is where these run, as of
+    ``choros.load``. ``report(what, done, total)`` is called as the work goes on, total 0 where nobody knows it. Raises
+    ``ChorosError`` if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
     from choros.glamr.networks import load_infiller, load_predictor
