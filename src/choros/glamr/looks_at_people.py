@@ -66,7 +66,7 @@ def with_focal(looks: Looks, times: float) -> Looks:
 def looks_of(motion: Motion, people: Sequence[PersonTrajectory]) -> Looks:
     """Some looks a second at everybody who stands or walks upright and whole in the picture."""
     parts = [_looks_at(motion, one, number) for number, one in enumerate(people)]
-    return Looks(*(np.concatenate(part) for part in zip(*parts, strict=True)), K=motion.K[0])
+    return Looks(*(np.concatenate(part) for part in zip(*parts, strict=True)), motion.K[0])
 
 
 def _looks_at(motion: Motion, one: PersonTrajectory, number: int) -> tuple[NDArray[np.generic], ...]:
