@@ -72,16 +72,8 @@ def world(
     moves: Any = camera if given is None else "auto"
     kept: Any = {"feet": feet, "smooth_s": smooth_s, "device": device}
     options = WorldOptions(moves, begin is not None, seed, keep_visible, **kept)
-    return world_of(
-        motion,
-        options,
-        *networks,
-        evidence=evidence,
-        given=given,
-        given_in_metres=not Path(camera).is_dir(),
-        body=model,
-        report=report,
-    )
+    metric = not Path(camera).is_dir()
+    return world_of(motion, options, *networks, evidence, given, metric, body=model, report=report)
 
 
 def _with_its_lens(

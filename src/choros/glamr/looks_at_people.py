@@ -17,7 +17,7 @@ from choros.camera import project_in_front
 from choros.camera_motion.camera_path import UP
 from choros.glamr.person_trajectories import PersonTrajectory
 from choros.motion import Motion
-from choros.rotation import rotmat_between_directions
+from choros.rotation import rotvec_between_directions, rotvec_to_rotmat
 from choros.skeleton import COCO17
 
 Floats = NDArray[np.float64]
@@ -59,7 +59,7 @@ def with_focal(looks: Looks, times: float) -> Looks:
     stretched = np.array([1.0, 1.0, times])
     pelvis, K = looks.pelvis * stretched, looks.K.copy()
     K[:2, :2] *= times
-    R = rotmat_between_directions(looks.pelvis, pelvis) @ looks.R_camera_root
+    R = rotvec_to_rotmat(rotvec_between_directions(looks.pelvis, pelvis)) @ looks.R_camera_root
     return replace(looks, pelvis=pelvis, R_camera_root=R, K=K)
 
 
