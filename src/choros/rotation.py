@@ -159,7 +159,7 @@ def rotmat_between(a: Floats, b: Floats) -> Floats:
 
 
 def rotvec_between_directions(before: Floats, after: Floats) -> Floats:
-    """The shortest turns (..., 3), rad, from directions (..., 3) of any length to others, less than half a turn away."""
+    """The shortest turns (..., 3), rad, from directions (..., 3) of any length to others less than half a turn off."""
     axis = np.cross(before, after)
     length = np.linalg.norm(axis, axis=-1)
     angle = np.arctan2(length, (before * after).sum(-1))
