@@ -43,6 +43,7 @@ def sticks(tilt_rad=0.2, roll_rad=0.02, height_m=2.2, noise=0.0, seed=0):
     ends[:, 1, 0] += noise * (ends[:, 0, 1] - ends[:, 1, 1]) * 0.05 * rng.normal(size=n)
     up_root = np.tile([0.0, 1.0, 0.0], (n, 1))
     looks = Looks(
+        K,
         person,
         np.full(n, 1.0),
         seen(0.9) * tall[:, None],
@@ -50,9 +51,12 @@ def sticks(tilt_rad=0.2, roll_rad=0.02, height_m=2.2, noise=0.0, seed=0):
         up_root,
         -0.9 * tall[:, None] * up_root,
         ends,
-        K,
     )
     return with_focal(looks, ASSUMED / LENS)
+
+
+def nobody():
+    return Looks(*(part if part.shape == (3, 3) else part[:0] for part in vars(sticks()).values()))
 
 
 def edges(tilt_rad, roll_rad=0.0, n=20):
@@ -104,9 +108,7 @@ def test_a_level_camera_leaves_what_was_assumed():
 
 
 def test_nobody_says_nothing():
-    found = focal_from_looks(
-        Looks(*(part[:0] for part in vars(sticks()).values() if part.shape != (3, 3)), K=K)
-    )
+    found = focal_from_looks(nobody())
     assert (found.times, found.spread, found.n_people) == (1.0, FocalRules().log_focal, 0)
     assert not found.better(FocalRules())
 
@@ -135,8 +137,6 @@ def test_shots_are_of_one_lens_and_what_is_believed_counts_once():
     both = combined([one, one])
     told = one.spread**-2 - rules.log_focal**-2
     assert both.spread == pytest.approx((rules.log_focal**-2 + 2 * told) ** -0.5)
-    nothing = focal_from_looks(
-        Looks(*(part[:0] for part in vars(sticks()).values() if part.shape != (3, 3)), K=K)
-    )
+    nothing = focal_from_looks(nobody())
     assert combined([one, nothing]).times == pytest.approx(one.times)
     assert combined([one, nothing]).spread == pytest.approx(one.spread)

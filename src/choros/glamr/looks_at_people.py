@@ -36,6 +36,7 @@ _SHOULDERS, _HIPS, _ANKLES = (
 class Looks:
     """n looks at people, in the camera's axes, metres."""
 
+    K: Floats  # (3, 3) px
     person: NDArray[np.intp]  # (n,) counted from 0
     weight: Floats  # (n,) of a look of one second
     pelvis: Floats  # (n, 3)
@@ -43,7 +44,6 @@ class Looks:
     up_root: Floats  # (n, 3) the world's up in the axes of the root, as predicted from the pose
     sole_root: Floats  # (n, 3) from the pelvis to the lowest sole
     ends_px: Floats  # (n, 2, 2) the middles between ankles and between shoulders
-    K: Floats  # (3, 3) px
 
     def __len__(self) -> int:
         return len(self.person)
@@ -66,7 +66,7 @@ def with_focal(looks: Looks, times: float) -> Looks:
 def looks_of(motion: Motion, people: Sequence[PersonTrajectory]) -> Looks:
     """Some looks a second at everybody who stands or walks upright and whole in the picture."""
     parts = [_looks_at(motion, one, number) for number, one in enumerate(people)]
-    return Looks(*(np.concatenate(part) for part in zip(*parts, strict=True)), motion.K[0])
+    return Looks(motion.K[0], *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def _looks_at(motion: Motion, one: PersonTrajectory, number: int) -> tuple[NDArray[np.generic], ...]:
