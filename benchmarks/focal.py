@@ -1,6 +1,6 @@
 """How far off the focal length is that people and upright edges tell, beside the one that is assumed.
 
-    python benchmarks/focal.py --keep DIR [--scenes crossing:950001:4 world:950001:4 crowd:950001:3] [--worlds]
+    python benchmarks/focal.py --keep DIR [--scenes crossing:950001:4 world:950001:4] [--worlds]
 
 Scenes of seeds that no test set and no training has, before a camera that stands, lenses of 35 to 85 degrees drawn by
 the scene, 7 seconds at 25/3 frames/s; filmed and tracked into ``--keep``, or taken from there. "True bodies" are what a
@@ -31,7 +31,7 @@ from choros.motion import Motion
 from choros.scenes import SceneConfig, make_scene
 from choros.track_video import track_to_file
 
-SCENES = ["crossing:950001:4", "world:950001:4", "crowd:950001:3"]
+SCENES = ["crossing:950001:4", "world:950001:4"]
 CONFIG = SceneConfig(fps=Fraction(25, 3), seconds=7.0, camera="static", device="cpu")
 WORLDS = (("g_mpjpe_mm", "G-MPJPE mm"), ("wa_mpjpe_mm", "WA-MPJPE mm"), ("rte_percent", "RTE %"))
 

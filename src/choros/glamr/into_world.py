@@ -88,7 +88,8 @@ def _with_its_lens(
     body = model or BodyModel.load()
     if motion.header.body != body.name:
         return motion  # of which the world's stage says what is wrong
-    lens = lens_of(motion, body, *networks, video, report=report)
+    infiller, predictor = networks
+    lens = lens_of(motion, body, infiller, predictor, video, report=report)
     return motion if lens is None else with_lens(motion, lens, body)
 
 
