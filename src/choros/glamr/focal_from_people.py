@@ -35,7 +35,7 @@ class FocalRules:
     ``_all`` what those at everybody share.
     """
 
-    log_focal: float = 0.35  # of the assumed one: lenses of 38 to 70 degrees, where 53 are assumed
+    log_focal: float = 0.5  # of the assumed one: lenses of 34 to 79 degrees, where 53 are assumed
     tilt_rad: float = 0.14  # of street, room and phone cameras
     tilt_std: float = 0.25
     roll_rad: float = 0.04
@@ -46,14 +46,14 @@ class FocalRules:
     lean_rad: float = 0.05  # in the picture
     lean_person: float = 0.04
     upright_rad: float = 0.12  # of the body
-    upright_person: float = 0.06
-    upright_all: float = 0.04
+    upright_person: float = 0.03
+    upright_all: float = 0.02
     outlier: float = 2.0  # sigmas from which on a look pulls no harder
     edge_rad: float = 0.01  # of the background, a quarter of the picture long: lenses bend them too
     edge_outlier: float = 3.0
     starts: tuple[float, ...] = (0.6, 1.0, 1.6)  # times the assumed focal length
     steps: int = 60  # at most
-    least_evidence: float = 0.5  # of what is believed before: with less nothing is changed
+    least_evidence: float = 1.0  # of what is believed before: with less nothing is changed
 
 
 class FocalEstimate(NamedTuple):
