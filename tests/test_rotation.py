@@ -206,3 +206,16 @@ def test_interleaved_numbers_are_columns_row_by_row():
         rotation.interleaved_to_rotmat(torch.from_numpy(six)).numpy(), rotmat, atol=1e-12
     )
     np.testing.assert_allclose(rotation.interleaved_to_rotmat(np.array([1.0, 0, 0, 1, 0, 0])), np.eye(3))
+
+
+def test_turns_between_directions_are_the_shortest():
+    before, after = random_rotvecs(2, 50, seed=4)
+    turn = rotation.rotvec_between_directions(before, after)
+    turned = Rotation.from_rotvec(turn).apply(before)
+    np.testing.assert_allclose(
+        turned / np.linalg.norm(turned, axis=-1, keepdims=True),
+        after / np.linalg.norm(after, axis=-1, keepdims=True),
+        atol=1e-12,
+    )
+    np.testing.assert_allclose((turn * before).sum(-1), 0, atol=1e-12)  # about an axis square to both
+    np.testing.assert_array_equal(rotation.rotvec_between_directions(before, 2 * before), 0)

@@ -243,7 +243,7 @@ def test_the_header_tells_every_option(clip, tmp_path):
     """Each field of ``TrackOptions`` alone makes another header."""
     choices = {
         "start_s": 1, "end_s": 2, "focal_px": 80, "fov_deg": 60, "K": K, "image_fps": 25, "photos": True,
-        "calibration": Calibration("left", K), "camera_pose": T, "rotate": 90, "live_world": True,
+        "calibration": Calibration("left", K), "camera_pose": T, "rotate": 90, "live_world": True, "focal_35mm": 26.0,
     }  # fmt: skip
     assert {*choices, "sandbox"} == {
         field.name for field in fields(TrackOptions)

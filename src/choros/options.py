@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.camera import intrinsics
+from choros.camera import focal_px_of_35mm, intrinsics
 from choros.camera.calibration import Calibration, rows_of
 from choros.camera.plausible import checked_K
 from choros.camera.pose import Pose, checked_pose
@@ -49,6 +49,7 @@ class TrackOptions:
     live_world: bool = (
         False  # up and floor are told from people as they come, and these are put into that world
     )
+    focal_35mm: float | None = None  # mm on 35 mm film by the source's metadata, where no lens is chosen
     rotate: int = 0  # degrees clockwise, quarter turns, beyond what the video says of itself
 
     def __post_init__(self) -> None:
@@ -90,6 +91,15 @@ class TrackOptions:
             spool=spool, calibration=self.calibration,
         )  # fmt: skip
 
+    def of_source(self, info: VideoInfo) -> TrackOptions:
+        """The options with the lens that a source's metadata tells; where one is chosen, that holds."""
+        return self if self._lens_chosen else replace(self, focal_35mm=info.focal_35mm)
+
+    @property
+    def _lens_chosen(self) -> bool:
+        chosen = (self.focal_px, self.fov_deg, self.K, self.calibration)
+        return any(choice is not None for choice in chosen)
+
     def identity(self) -> dict[str, Any]:
         """What was chosen, for JSON: the fields that are not as they come, but those that ``provenance`` tells."""
         numbers = {
@@ -112,9 +122,16 @@ class TrackOptions:
         """Where people are recorded."""
         return "world" if self.live_world or self.camera_pose is not None else "camera"
 
+    @property
+    def K_source(self) -> str:
+        """Where the focal length is from, as of ``Header.K_source``."""
+        if self._lens_chosen:
+            return "given"
+        return "assumed" if self.focal_35mm is None else "metadata"
+
     def provenance(self, info: VideoInfo) -> dict[str, Any]:
         """What a header tells of them: what was chosen, how to see the same pictures again, where the camera was."""
-        about: dict[str, Any] = {"options": self.identity()}
+        about: dict[str, Any] = {"options": self.identity(), "K_source": self.K_source}
         if self.rotate:
             about["rotate"] = self.rotate
         if self.calibration is not None:
@@ -130,7 +147,10 @@ class TrackOptions:
         if self.calibration is not None:
             return self.calibration.fitted(width, height).matrix
         K = None if self.K is None else np.array(self.K, np.float64)
-        return intrinsics(width, height, focal_px=self.focal_px, fov_deg=self.fov_deg, K=K)
+        focal_px = self.focal_px
+        if self.focal_35mm is not None and not self._lens_chosen:
+            focal_px = focal_px_of_35mm(self.focal_35mm, width, height)
+        return intrinsics(width, height, focal_px=focal_px, fov_deg=self.fov_deg, K=K)
 
 
 def heights_of(texts: Iterable[str], called: str = "--height") -> dict[int, float]:

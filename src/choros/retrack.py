@@ -49,7 +49,8 @@ def track_again(
     is new gets numbers that nobody in ``mended`` has. Raises ``ChorosError`` as ``track_to_file`` does, if nothing of
     ``mended`` lies before that moment, and for a system whose people cannot be given identities.
     """
-    options, output = _of_the_same_camera(options or TrackOptions(), mended), Path(output)
+    chosen, output = options or TrackOptions(), Path(output)
+    options = _of_the_same_camera(chosen, mended)
     check_output(output, source)
     kept = mended[: int(np.searchsorted(mended.pts_s, from_s - 1e-9))]
     if not len(kept):
@@ -70,7 +71,10 @@ def track_again(
             raise ChorosError(
                 f"people of {system.name} cannot be given identities; track the whole clip instead."
             )
-        journal = MotionJournal.start(output, header_of(reader.info, source, system, K, options, about))
+        header = header_of(reader.info, source, system, K, options, about)
+        if options is not chosen:  # the lens is the motion's, which knows where it has it from
+            header = header.told(K_source=mended.header.K_source)
+        journal = MotionJournal.start(output, header)
         _keep(journal, kept)
         recorder = Recorder(journal, system, options)
         again = _Again(stream, recorder, kept, from_s, int(mended.row_person.max(initial=0)))

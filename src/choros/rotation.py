@@ -158,6 +158,14 @@ def rotmat_between(a: Floats, b: Floats) -> Floats:
     return rotvec_to_rotmat(axis * (np.arctan2(sine, a @ b) / max(sine, 1e-12)))
 
 
+def rotvec_between_directions(before: Floats, after: Floats) -> Floats:
+    """The shortest turns (..., 3), rad, from directions (..., 3) of any length to others less than half a turn off."""
+    axis = np.cross(before, after)
+    length = np.linalg.norm(axis, axis=-1)
+    angle = np.arctan2(length, (before * after).sum(-1))
+    return np.asarray(axis * (angle / np.maximum(length, 1e-300))[..., None])
+
+
 def special_procrustes(matrix: Floats) -> Floats:
     """The rotations nearest to any matrices (..., 3, 3), by the sum of squares."""
     import roma

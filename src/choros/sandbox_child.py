@@ -57,7 +57,8 @@ def give_up_rights() -> None:
 def decode(reader: Any, answer: BinaryIO) -> None:
     """What there is to know of the video, then every frame, and gaps as they are found."""
     info = reader.info
-    about = {name: getattr(info, name) for name in ("width", "height", "n_frames_hint", "source", "is_live")}
+    plain = ("width", "height", "n_frames_hint", "source", "is_live", "focal_35mm")
+    about = {name: getattr(info, name) for name in plain}
     about |= {"fps": info.fps.as_integer_ratio(), "numbers": info.numbers, "notes": list(info.notes)}
     about["pictures"] = [[one.number, one.name, one.width, one.height] for one in info.pictures]
     say(answer, {"info": about})

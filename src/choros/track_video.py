@@ -120,6 +120,7 @@ def track_to_file(
             system = system()  # before a stream begins, which waits for nobody
         with options.open(source, prefetch=4, spool=spool) as reader:
             info = reader.info
+            options = options.of_source(info)
             K = options.intrinsics(info.width, info.height)
             system = system if isinstance(system, System) else system()
             about = (provenance or {}) | ({INPUT: clip} if clip else {})

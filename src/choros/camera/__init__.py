@@ -2,6 +2,7 @@
 
 from choros.camera.pinhole import (
     default_focal_px,
+    focal_px_of_35mm,
     intrinsics,
     project,
     project_in_front,
@@ -11,6 +12,7 @@ from choros.camera.pinhole import (
 
 __all__ = [
     "default_focal_px",
+    "focal_px_of_35mm",
     "intrinsics",
     "project",
     "project_in_front",

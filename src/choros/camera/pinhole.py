@@ -29,6 +29,15 @@ def default_focal_px(width: int, height: int) -> float:
     return float(max(width, height))
 
 
+def focal_px_of_35mm(focal_mm: float, width: int, height: int) -> float:
+    """Focal length, px, of an image that shows as much as a lens of ``focal_mm`` on 35 mm film.
+
+    By the diagonal, as phones and cameras count (CIPA DCG-001): the film's is 43.27 mm. A film's picture is cut from a
+    camera's by some tenth, of which this number may know or not.
+    """
+    return float(focal_mm / np.hypot(36.0, 24.0) * np.hypot(width, height))
+
+
 def intrinsics(
     width: int,
     height: int,

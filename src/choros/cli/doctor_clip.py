@@ -130,13 +130,17 @@ def _people(samples: Sequence[SampledFrame]) -> Iterator[tuple[str, str]]:
 
 
 def _plan(info: VideoInfo, seen: VideoReport, is_folder: bool) -> Iterator[tuple[str, str]]:
-    from choros.camera import default_focal_px
+    from choros.camera import default_focal_px, focal_px_of_35mm
 
     focal_px = default_focal_px(info.width, info.height)
+    if info.focal_35mm is not None:
+        focal_px = focal_px_of_35mm(info.focal_35mm, info.width, info.height)
     angle = 2 * math.degrees(math.atan(max(info.width, info.height) / 2 / focal_px))
     taken = (
         f"focal length {focal_px:.0f} px ({angle:.0f} degrees across), its axis in the middle of the picture"
     )
+    if info.focal_35mm is not None:
+        taken += f", by the metadata ({info.focal_35mm:g} mm on 35 mm film)"
     yield "camera", f"{taken}, unless --focal, --fov or --K says better"
     rate = f"{float(info.fps):.3f}".rstrip("0").rstrip(".")
     whose = (

@@ -31,6 +31,8 @@ class World:
     """What the camera does; or one that is solved: JSON with T_world_camera, or the folder of a COLMAP model."""
     begin: Annotated[Name, arg(name="from", metavar="SYSTEM")] = None
     """Begin with the camera's path as the system that the motion is of told it, if it is one that does."""
+    focal_from: Literal["people", "assumed"] = "people"
+    """Where nobody gave the lens: the one that agrees with how people stand, if they say enough, or the assumed one."""
     seed: int = 0
     """0 fills gaps with the most likely motion; any other draws one of those that are possible."""
     anew: Flag = False
@@ -73,6 +75,7 @@ class World:
     def _bring(self) -> None:
         from choros import world
         from choros.cli.progress import TrackProgress
+        from choros.glamr.estimated_lens import sentence_on_lens
 
         with TrackProgress("reading", shares=True) as progress:
 
@@ -81,10 +84,12 @@ class World:
                 progress.count(done, total)
 
             made = world(
-                self.motion, self.video, camera=self.camera, begin=self.begin, seed=self.seed,
-                keep_visible=not self.anew, feet=self.feet, smooth_s=self.smooth_over, body=self.body,
+                self.motion, self.video, camera=self.camera, begin=self.begin, focal_from=self.focal_from,
+                seed=self.seed, keep_visible=not self.anew, feet=self.feet, smooth_s=self.smooth_over, body=self.body,
                 infiller=self.infiller, trajectory=self.trajectory, device=self.device, report=report,
             )  # fmt: skip
         made.save(self.output)
         said = made.header.provenance["world"]["camera"]
         print(f"{self.output}: {len(made)} frames, {len(made.ids)} people, camera {said}")
+        if lens := sentence_on_lens(made):
+            print(lens)

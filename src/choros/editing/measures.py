@@ -19,7 +19,7 @@ from choros.body.skinned import model_of
 from choros.camera.plausible import checked_K
 from choros.errors import ChorosError
 from choros.motion import Motion
-from choros.rotation import rotvec_composition
+from choros.rotation import rotvec_between_directions, rotvec_composition
 
 Floats = NDArray[np.float64]
 
@@ -50,12 +50,13 @@ def with_K(motion: Motion, K: ArrayLike, body: Any = None) -> Motion:
     focal = np.sqrt(new[0, 0] * new[1, 1]) / np.sqrt(old[:, 0, 0] * old[:, 1, 1])
     moved = ray / ray[:, 2:] * (pelvis[:, 2] * focal)[:, None]
     rows["global_orient"] = rotvec_composition(
-        _turns(pelvis, moved), rows["global_orient"].astype(np.float64)
+        rotvec_between_directions(pelvis, moved), rows["global_orient"].astype(np.float64)
     )
     rows["transl"] = moved - rest
     frames = motion.frames.copy()
     frames["K"] = new
-    provenance = motion.header.provenance | {"K": new.tolist()}
+    provenance = motion.header.provenance | {"K": new.tolist(), "K_source": "given"}
+    provenance.pop("focal_spread", None)
     return replace(motion, header=replace(motion.header, provenance=provenance), frames=frames, rows=rows)
 
 
@@ -94,14 +95,6 @@ def with_floor(motion: Motion, height_m: float) -> Motion:
     rows["transl"][:, 2] -= height_m
     frames["T_world_camera"][frames["camera_known"], 2, 3] -= height_m
     return replace(motion, rows=rows, frames=frames)
-
-
-def _turns(before: Floats, after: Floats) -> Floats:
-    """The shortest turns from directions (n, 3) to others, less than half a turn apart: (n, 3) axis-angle, rad."""
-    axis = np.cross(before, after)
-    length = np.linalg.norm(axis, axis=-1)
-    angle = np.arctan2(length, (before * after).sum(-1))
-    return axis * (angle / np.maximum(length, 1e-300))[:, None]
 
 
 def _skeleton(motion: Motion, body: Any) -> Skeleton:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from choros.camera_motion.evidence import CameraEvidence
 
 FEET = ("locked", "free")
+FOCAL_FROM = ("people", "assumed")
 CAMERAS = ("auto", "static", "turning", "moving")
 
 #: How many rows of people take as long, all that is done with them, as to follow the background of one frame.
 FOLLOW_COST = 20.0
+LENS_COST = 0.3  # what of that it takes to find the lens
 
 
 def world(
@@ -29,6 +31,7 @@ def world(
     *,
     camera: str | Path = "auto",
     begin: str | None = None,
+    focal_from: str = "people",
     seed: int = 0,
     keep_visible: bool = True,
     feet: str = "locked",
@@ -45,40 +48,62 @@ def world(
 
     ``video`` is the one that the motion was tracked in: its background then tells how the camera turned and went.
     ``camera`` is what it does, one of ``CAMERAS``, or the file or COLMAP folder of one that is solved. ``begin`` names
-    the motion's own system, for the camera's path to begin as that told it. ``seed`` 0 fills gaps with the most likely
-    motion, any other draws one of those that are possible. Without ``keep_visible`` poses are said anew also where
-    people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and legs reach for them;
-    "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand. ``smooth_s`` is the widest that
-    poses are smoothed over where they tremble, seconds, a standard deviation; 0 never. ``body`` is the model or SMPL
-    file that the motion was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two networks, None those
-    that ship. ``device`` is where these run, as of ``choros.load``. ``report(what, done, total)`` is called as the work
-    goes on: how much of all is done, of one total from beginning to end. Raises ``ChorosError`` if motion, video, body
-    and camera do not belong together, and of photographs.
+    the motion's own system, for the camera's path to begin as that told it. Where nobody gave the lens, and no
+    metadata, ``focal_from`` "people" takes the one that agrees with how people stand and with upright edges of the
+    video, if they say enough; "assumed" keeps the assumed one (``Header.K_source`` and ``focal_spread`` tell). ``seed``
+    0 fills gaps with the most likely motion, any other draws a possible one. Without ``keep_visible`` poses are said
+    anew also where people were seen, as by the paper's program. ``feet`` "locked" holds feet still that stand, and legs
+    reach for them; "free" leaves them as poses have them; the extra ``foot_contact`` tells which stand. ``smooth_s`` is
+    the widest that poses are smoothed over where they tremble, seconds, a standard deviation; 0 never. ``body`` is the
+    model or SMPL file that the motion was tracked with. ``infiller`` and ``trajectory`` are files of GLAMR's two
+    networks, None those that ship. ``device`` is where these run, as of ``choros.load``. ``report(what, done, total)``
+    is called as the work goes on: how much of all is done, of one total from beginning to end. Raises ``ChorosError``
+    if motion, video, body and camera do not belong together, and of photographs.
     """
     from choros.body.skinned import model_of
     from choros.glamr.networks import load_infiller, load_predictor
     from choros.glamr.options import WorldOptions
     from choros.glamr.pipeline import world_of
 
-    _check(feet, smooth_s)
+    _check(feet, smooth_s, focal_from)
     motion = _film(Motion.of(motion), begin)
     place = Device(device).torch_device()  # refused before the background is followed, as are files
-    networks = (
-        None if infiller is None else load_infiller(infiller).to(place),
-        None if trajectory is None else load_predictor(trajectory).to(place),
-    )
+    networks = load_infiller(infiller).to(place), load_predictor(trajectory).to(place)
     given, model = solved_camera(camera), None if body is None else model_of(body)
+    ask_people = (
+        focal_from == "people" and begin is None
+    )  # whose path was told with the lens that was assumed
     may_move = given is None and camera != "static" and motion.visible.any()
     followed = video is not None and may_move
-    following, placing = stages(report, [FOLLOW_COST * len(motion) * followed, len(motion.rows) or 1])
+    rows = len(motion.rows) or 1
+    seeing, following, placing = stages(
+        report, [LENS_COST * rows * ask_people, FOLLOW_COST * len(motion) * followed, rows]
+    )
+    if ask_people:
+        motion = _with_its_lens(motion, video, model, networks, seeing)
     evidence = _followed(motion, video, following) if video is not None and may_move else None
     moves: Any = camera if given is None else "auto"
     kept: Any = {"feet": feet, "smooth_s": smooth_s, "device": device}
     options = WorldOptions(moves, begin is not None, seed, keep_visible, **kept)
-    return world_of(
-        motion, options, *networks, evidence=evidence, given=given,
-        given_in_metres=not Path(camera).is_dir(), body=model, report=placing,
-    )  # fmt: skip
+    metric = not Path(camera).is_dir()
+    return world_of(motion, options, *networks, evidence, given, metric, body=model, report=placing)
+
+
+def _with_its_lens(
+    motion: Motion, video: str | Path | None, model: BodyModel | None, networks: Any, report: Report
+) -> Motion:
+    """The motion with the lens that its people tell, where one was only assumed."""
+    from choros.body import BodyModel
+    from choros.glamr.estimated_lens import lens_of, with_lens
+
+    if motion.header.K_source != "assumed" or motion.space != "camera" or not motion.visible.any():
+        return motion
+    body = model or BodyModel.load()
+    if motion.header.body != body.name:
+        return motion  # of which the world's stage says what is wrong
+    infiller, predictor = networks
+    lens = lens_of(motion, body, infiller, predictor, video, report=report)
+    return motion if lens is None else with_lens(motion, lens, body)
 
 
 def _film(motion: Motion, begin: str | None) -> Motion:
@@ -103,7 +128,9 @@ def _followed(motion: Motion, video: str | Path, report: Report) -> CameraEviden
     return camera_evidence(motion, video, told)
 
 
-def _check(feet: str, smooth_s: float) -> None:
+def _check(feet: str, smooth_s: float, focal_from: str) -> None:
+    if focal_from not in FOCAL_FROM:
+        raise ChorosError(f"the focal length is from {' or '.join(FOCAL_FROM)}, not {focal_from!r}.")
     if feet not in FEET:
         raise ChorosError(f"feet are {' or '.join(FEET)}, not {feet!r}.")
     if not 0 <= smooth_s <= 1:

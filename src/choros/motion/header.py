@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.motion.tables import VERSION
+
+#: What ``Header.K_source`` may be, the surest first.
+K_SOURCES = ("given", "metadata", "estimated", "assumed")
+#: Of the options of a run (``provenance``): what gives a lens.
+_LENS_OPTIONS = ("K", "focal_px", "fov_deg")
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,34 @@ class Header:
         return int(self.provenance.get("rotate", 0))
 
     @property
+    def K_source(self) -> str:
+        """Where the focal length is from, one of ``K_SOURCES``.
+
+        "given" by the user, "metadata" of the source, "estimated" from the people (``choros.world``), or "assumed". A
+        motion from before this was kept was assumed to be of some lens if its options name none, and else is given.
+        """
+        told = self.provenance
+        if "K_source" in told:
+            return str(told["K_source"])
+        options = told.get("options")
+        if options is None or "calibration" in told or any(options.get(name) for name in _LENS_OPTIONS):
+            return "given"
+        return "assumed"
+
+    @property
+    def focal_spread(self) -> float | None:
+        """How far the focal length may be off, a standard deviation as a share of it; None if nobody looked."""
+        spread = self.provenance.get("focal_spread")
+        return None if spread is None else float(spread)
+
+    @property
     def photos(self) -> bool:
         """Each frame is a photograph of its own; see ``Motion.pictures``."""
         return "pictures" in self.provenance
+
+    def told(self, **more: Any) -> Header:
+        """The same, with more in its provenance."""
+        return replace(self, provenance=self.provenance | more)
 
     def to_json(self) -> str:
         """One line of JSON, with the version of the schema."""

@@ -24,6 +24,7 @@ from choros.errors import ChorosError
 from choros.video.demuxing import Demuxer, text_of
 from choros.video.frame import Frame, Gap, VideoInfo, VideoReader
 from choros.video.framing import LONGEST_PIXEL, Framing, odd, orientation_of
+from choros.video.lens_tags import focal_35mm_of_film
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 from choros.video.timestamps import AviCount, Clock, FrameNumbers
 
@@ -164,7 +165,10 @@ class ContainerReader(VideoReader):
             hint = max(1, math.ceil((end - Fraction(self._start_s)) * source.rate.mean))
         elif source.stream.frames and self._end_s is None and not self._start_s:
             hint = source.stream.frames
-        return VideoInfo(*self._size, source.rate.fps, hint, self._name, source.is_live, notes=self._notes())
+        return VideoInfo(
+            *self._size, source.rate.fps, hint, self._name, source.is_live, notes=self._notes(),
+            focal_35mm=focal_35mm_of_film((source.container.metadata, source.stream.metadata)),
+        )  # fmt: skip
 
     def _notes(self) -> tuple[str, ...]:
         notes = []

@@ -61,6 +61,7 @@ class VideoInfo:
     numbers: Numbers = "counted"  # what ``Frame.number`` is
     notes: tuple[str, ...] = ()  # what the file claims and is not believed, in words
     pictures: tuple[Picture, ...] = ()  # read with ``photos``: each by itself, of its own size
+    focal_35mm: float | None = None  # mm on 35 mm film, as the source's metadata says (``lens_tags``)
 
 
 class VideoReader(ABC):

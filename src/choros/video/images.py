@@ -17,6 +17,7 @@ import numpy as np
 from choros.errors import ChorosError
 from choros.video import picture
 from choros.video.frame import Frame, Gap, Picture, VideoInfo, VideoReader
+from choros.video.lens_tags import focal_35mm_of_picture
 from choros.video.numbering import Numbering, natural_key, numbering_of
 
 _NAMED = 5  # pictures of one gap that are named one by one
@@ -106,6 +107,7 @@ class ImageReader(VideoReader):
             source,
             is_live=False,
             numbers="named" if self._numbering.named else "counted",
+            focal_35mm=None if photos else focal_35mm_of_picture(self._waiting.path),
             pictures=pictures if photos else (),
         )
 

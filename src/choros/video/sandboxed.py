@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from choros.errors import ChorosError
 from choros.video.frame import Frame, Gap, Picture, VideoInfo, VideoReader
+from choros.video.lens_tags import believed_mm
 from choros.video.limits import MAX_PIXELS, MAX_SIDE_PX
 
 SILENCE_S = 90.0  # between two answers of the child, by the clock
@@ -155,6 +156,7 @@ def _info(told: dict[str, Any]) -> VideoInfo:
         "named" if told["numbers"] == "named" else "counted",
         tuple(str(note) for note in told["notes"]),
         tuple(Picture(int(n), str(name), int(w), int(h)) for n, name, w, h in told["pictures"]),
+        believed_mm(told["focal_35mm"]),
     )
 
 

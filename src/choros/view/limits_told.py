@@ -9,9 +9,6 @@ import numpy as np
 
 from choros.motion import Motion
 
-#: Of ``TrackOptions``: what tells the lens.
-LENS_OPTIONS = ("K", "focal_px", "fov_deg", "calibration")
-
 
 @dataclass(frozen=True)
 class TellingRules:
@@ -49,15 +46,14 @@ def _on_the_clip(motion: Motion) -> Iterator[str]:
 
 
 def _on_the_camera(motion: Motion) -> Iterator[str]:
-    told = motion.header.provenance
-    options = told.get("options") or {}
-    source = told.get("K_source")
-    given = any(options.get(name) for name in LENS_OPTIONS)
-    known = given or ("K" in told and not options)
+    source, spread = motion.header.K_source, motion.header.focal_spread
     field_deg = np.degrees(2 * np.arctan(motion.width / 2 / motion.K[0, 0, 0])) if len(motion) else 0.0
-    if source in ("given", "metadata", "estimated"):
-        yield f"The lens is {source}: it sees {field_deg:.0f} degrees across the picture."
-    elif not known or source == "assumed":
+    within = "" if spread is None else f", its focal length to within {100 * spread:.0f} %"
+    if source == "estimated":
+        yield f"The lens is estimated from people: it sees {field_deg:.0f} degrees across the picture{within}."
+    elif source == "metadata":
+        yield f"The lens is as the file's metadata says: it sees {field_deg:.0f} degrees across the picture."
+    elif source == "assumed" or not motion.header.provenance.keys() & {"K", "K_source", "options"}:
         yield (
             f"Nobody gave the lens: one of {field_deg:.0f} degrees across the picture is assumed, so that distances "
             "may be stretched by as much as it is wrong; angles of joints hardly are. `--fov` or `--K` mend that."

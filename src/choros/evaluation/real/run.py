@@ -8,7 +8,6 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from choros.camera_motion.odometry import camera_evidence
 from choros.detection import PersonFinder
 from choros.errors import ChorosError
 from choros.evaluation.real import clips as on_clips
@@ -17,7 +16,7 @@ from choros.evaluation.real.causes import explain as causes_of_switches
 from choros.evaluation.real.remembered import Memory
 from choros.evaluation.real.result import Result
 from choros.evaluation.sources import ProgressCall
-from choros.glamr.pipeline import world_of
+from choros.glamr.into_world import world
 from choros.motion import Motion
 from choros.track_video import track
 from choros.tracking.stream import System
@@ -79,7 +78,7 @@ def _vtest(job: Job) -> list[Result]:
     results = [Result("vtest", "vtest", job.name, measures, causes, on_clips.shots_of(clip, motion, 12))]
     if job.world:
         job.progress(f"{job.name}: vtest, in one world", 0, None)
-        placed = world_of(motion, evidence=camera_evidence(motion, clip))
+        placed = world(motion, clip)
         results.append(Result("vtest", "vtest", f"{job.name}, world", tracking.vtest_row(placed, job.root)))
     finder = getattr(job.system, "finder", None)
     if isinstance(finder, PersonFinder) and find_spec("trackers"):
