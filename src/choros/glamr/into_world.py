@@ -70,23 +70,23 @@ def world(
     place = Device(device).torch_device()  # refused before the background is followed, as are files
     networks = load_infiller(infiller).to(place), load_predictor(trajectory).to(place)
     given, model = solved_camera(camera), None if body is None else model_of(body)
-    ask_people = (
-        focal_from == "people" and begin is None
-    )  # whose path was told with the lens that was assumed
-    may_move = given is None and camera != "static" and motion.visible.any()
-    followed = video is not None and may_move
-    rows = len(motion.rows) or 1
-    seeing, following, placing = stages(
-        report, [LENS_COST * rows * ask_people, FOLLOW_COST * len(motion) * followed, rows]
-    )
-    if ask_people:
+    asked = focal_from == "people" and begin is None  # that path was told with the lens that was assumed
+    followed = video is not None and given is None and camera != "static" and bool(motion.visible.any())
+    seeing, following, placing = stages(report, _costs(motion, asked, followed))
+    if asked:
         motion = _with_its_lens(motion, video, model, networks, seeing)
-    evidence = _followed(motion, video, following) if video is not None and may_move else None
+    evidence = _followed(motion, video, following) if video is not None and followed else None
     moves: Any = camera if given is None else "auto"
     kept: Any = {"feet": feet, "smooth_s": smooth_s, "device": device}
     options = WorldOptions(moves, begin is not None, seed, keep_visible, **kept)
     metric = not Path(camera).is_dir()
     return world_of(motion, options, *networks, evidence, given, metric, body=model, report=placing)
+
+
+def _costs(motion: Motion, asked: bool, followed: bool) -> list[float]:
+    """What it costs to ask people for the lens, to follow the background, and to place everyone: for ``stages``."""
+    rows = len(motion.rows) or 1
+    return [LENS_COST * rows * asked, FOLLOW_COST * len(motion) * followed, rows]
 
 
 def _with_its_lens(
