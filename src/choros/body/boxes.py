@@ -12,14 +12,17 @@ Floats = NDArray[np.float64]
 #: Metres left, above, right and below the outermost joints: flesh of the open body over the poses of scenes (.05, .14,
 #: .05, .05), clothes, and the room that detectors leave.
 ROOM_M = np.array([0.1, 0.2, 0.1, 0.08])
-NEAR_M = 0.3  # joints nearer than that count as there
+NEAR_M = 0.3  # joints nearer than that count as being there
 
 
 def boxes_of_bodies(joints_cam: Floats, K: Floats) -> Floats:
-    """Boxes (n, 4) xyxy px around bodies with joints (n, 24, 3), metres, camera axes; pelvis first. ``K`` (3, 3) px."""
+    """Boxes (n, 4) xyxy px around bodies with joints (n, 24, 3), metres, camera axes; pelvis first.
+
+    ``K`` (3, 3), or (n, 3, 3), px.
+    """
     ahead = np.concatenate([joints_cam[..., :2], np.maximum(joints_cam[..., 2:], NEAR_M)], -1)
-    at_px, _ = project_in_front(ahead, K)
-    room_px = ROOM_M * K[[0, 1, 0, 1], [0, 1, 0, 1]] / ahead[:, :1, 2]
+    at_px, _ = project_in_front(ahead, K[..., None, :, :])
+    room_px = ROOM_M * K[..., [0, 1, 0, 1], [0, 1, 0, 1]] / ahead[:, :1, 2]
     return np.concatenate([at_px.min(1) - room_px[:, :2], at_px.max(1) + room_px[:, 2:]], -1)
 
 

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from choros.camera import project_in_front
+from choros.body.boxes import NEAR_M, boxes_of_bodies
 from choros.devices import Device
 from choros.glamr.observations import Observations, places_of
 from choros.glamr.options import WorldOptions
 from choros.glamr.people_in_world import PersonInWorld
 from choros.glamr.person_trajectories import PersonTrajectory
 from choros.glamr.variables import WorldVariables
-from choros.keypoints import box_of_keypoints
 from choros.motion import Header, Motion
 from choros.motion.extras import with_extras
 from choros.rotation import rotmat_to_rotvec
@@ -79,8 +78,7 @@ def _tell_unseen(
     rows["confidence"][unseen] = rows["confidence"][nearest] * np.exp(-away_s)
     rows["keypoints_px"][unseen] = 0
     t = one.start + unseen
-    points = one.skeleton.keypoints[unseen] @ np.swapaxes(world.R_world_root[t, s], -1, -2)
-    points_cam = (points + (world.root_m[t, s] - world.camera_m[t])[:, None]) @ world.R_world_camera[t]
-    points_px, in_front = project_in_front(points_cam, observations.K[t][:, None], near_m=0.1)
-    box = box_of_keypoints(np.concatenate([points_px, in_front[..., None]], -1))
-    rows["box_px"][unseen] = np.where(np.isfinite(box), box, 0)
+    joints = one.skeleton.joints[unseen] @ np.swapaxes(world.R_world_root[t, s], -1, -2)
+    joints_cam = (joints + (world.root_m[t, s] - world.camera_m[t])[:, None]) @ world.R_world_camera[t]
+    ahead = joints_cam[:, 0, 2] > NEAR_M
+    rows["box_px"][unseen] = np.where(ahead[:, None], boxes_of_bodies(joints_cam, observations.K[t]), 0)
