@@ -89,6 +89,7 @@ def test_the_ground_after_a_turn_and_a_shift(footage):
     assert row["ground_scale"] == pytest.approx(1.1, abs=1e-4)
     centred = truth.ground_m - truth.ground_m.mean(0)
     assert row["ground_error_m"] == pytest.approx(np.median(0.1 * np.linalg.norm(centred, axis=1)), abs=1e-3)
+    assert row["ground_mean_m"] == pytest.approx(np.mean(0.1 * np.linalg.norm(centred, axis=1)), abs=1e-3)
 
 
 def test_no_truth(tmp_path):

@@ -127,23 +127,25 @@ def vtest_row(motion: Motion, footage: Path) -> dict[str, float]:
 def on_the_ground(motion: Motion, truth: TrackingTruth, body: BodyModel | None = None) -> dict[str, float]:
     """How far people's pelvises stand from the truth on the ground, after one turn and shift for the whole clip.
 
-    Of pairs with an IoU of a half. ``ground_error_m`` is the median; ``ground_scale`` is how many metres of the
-    motion one of the truth is, by the similarity that fits best. NaN with fewer than two pairs.
+    Of pairs with an IoU of a half. ``ground_error_m`` is the median, ``ground_mean_m`` the mean; ``ground_scale`` is
+    how many metres of the motion one of the truth is, by the similarity that fits best. NaN with fewer than two pairs.
     """
     matches = clear_matches(compared(truth.boxes, boxes_of(motion.rows)))
     # The metrics number detections by frame, in the order of the rows within each.
     true = truth.ground_m[np.argsort(truth.boxes.frame, kind="stable")][matches.gt]
     rows = motion.rows[matches.pred]
     if len(rows) < 2:
-        return {"ground_error_m": float("nan"), "ground_scale": float("nan")}
+        return dict.fromkeys(("ground_error_m", "ground_mean_m", "ground_scale"), float("nan"))
     said = joints_m(rows, body or BodyModel.load())[:, 0, :2].astype(np.float64)
     true_centred, said_centred = true - true.mean(0), said - said.mean(0)
     # In the plane a turn is a complex number of length 1: that of the sum of said times conjugated truth.
     a, b = true_centred @ [1, 1j], said_centred @ [1, 1j]
     inner = (np.conj(a) * b).sum()
     turn = inner / max(abs(inner), 1e-12)
+    off_m = abs(turn * a - b)
     return {
-        "ground_error_m": float(np.median(abs(turn * a - b))),
+        "ground_error_m": float(np.median(off_m)),
+        "ground_mean_m": float(off_m.mean()),
         "ground_scale": float(abs(inner) / (abs(a) ** 2).sum()),
     }
 
