@@ -39,6 +39,9 @@ class FloorRules:
     span_s: float = 1.0  # over which both are taken: medians
     climb_m: float = 0.35  # height over somebody's own lowest that is within errors
     climb_share: float = 0.05  # and so much more a metre further or nearer than there
+    climb_size: float = (
+        0.1  # and so much of how far below the camera that is: errors of size move people along their ray
+    )
     foot_m: float = 0.1  # so high over their own lowest, climbing began, or ends
     confident: float = 0.3  # legs seen with this confidence count whole
     flight_m: float = 0.1  # both feet so high over the floor,
@@ -76,19 +79,20 @@ def off_the_floor(observations: Observations, world: WorldVariables, rules: Floo
             high = _median(np.abs(lowest[seen, s]) - rules.off_share * away[seen, s], frames)
             ratio = _median(np.minimum(larger[seen, s], 1e3), frames)
             out = (high > rules.off_m) & (ratio > np.log(rules.larger))
-            out |= _climbs(_median(lowest[seen, s], frames), _median(away[seen, s], frames), out, rules)
+            low, far = _median(lowest[seen, s], frames), _median(away[seen, s], frames)
+            out |= _climbs(low, far, eye[seen, 0], out, rules)
             nearest = np.abs(np.arange(first, end)[:, None] - seen).argmin(1)
             off[first:end, s] = out[nearest]
     return off
 
 
-def _climbs(lowest_m: Floats, away_m: Floats, out: Bools, rules: FloorRules) -> Bools:
+def _climbs(lowest_m: Floats, away_m: Floats, eye_m: Floats, out: Bools, rules: FloorRules) -> Bools:
     """When somebody is higher than where they are lowest, (n,), which is on the floor unless it is ``out`` of it.
 
     From where they leave that height to where they are back, if they come too high for errors in between.
     """
     at = int(np.argmin(lowest_m))
-    if out[at]:
+    if out[at] or rules.climb_size * abs(eye_m[at] - lowest_m[at]) > rules.climb_m:
         return np.zeros(len(out), bool)
     above = lowest_m - lowest_m[at] - rules.climb_share * np.abs(away_m - away_m[at])
     up = np.zeros(len(out), bool)
