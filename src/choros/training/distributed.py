@@ -48,3 +48,9 @@ def anyone(wish: bool) -> bool:
     wishes = [False] * dist.get_world_size()
     dist.all_gather_object(wishes, wish)
     return any(wishes)
+
+
+def wait_for_all() -> None:
+    """Go on when all processes have come here."""
+    if dist.is_initialized():
+        dist.barrier()

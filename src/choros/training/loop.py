@@ -24,7 +24,7 @@ from choros import weights
 from choros.errors import ChorosError
 from choros.seeding import seeded
 from choros.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
-from choros.training.distributed import anyone, average_gradients, average_losses, rank
+from choros.training.distributed import anyone, average_gradients, average_losses, rank, wait_for_all
 from choros.training.log import Log
 
 #: Is told of every step, and of what was measured.
@@ -171,6 +171,8 @@ def train(
                     teller.sample(state, plan)
             if state.step % config.checkpoint_every == 0 or ends:
                 _keep(task, state, checkpoint)
+            if ends:
+                wait_for_all()  # whoever goes on from the checkpoint reads the one that the first has written
             if teller:
                 teller.look(state, plan, ends)
     return state
