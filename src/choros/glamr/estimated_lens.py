@@ -6,7 +6,6 @@ itself only assumes. One lens is taken for all shots, each of which has a camera
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,9 @@ from choros.editing.measures import with_K
 from choros.glamr.focal_from_people import FocalEstimate, FocalRules, combined, focal_from_looks
 from choros.glamr.looks_at_people import looks_of
 from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
+from choros.glamr.progress import Report, nobody
 from choros.motion import Motion
 from choros.reopening import open_again
-
-Report = Callable[[str, int, int], None]
 
 MOST_SHOTS = 8  # whose first frame is looked at for lines; each is a seek in the video
 
@@ -43,7 +41,7 @@ def lens_of(
     predictor: Predictor,
     video: str | Path | None = None,
     rules: FocalRules | None = None,
-    report: Report = lambda what, done, total: None,
+    report: Report = nobody,
 ) -> Lens | None:
     """What the people of a motion in camera axes say of its lens, and in its ``video`` the upright edges.
 
