@@ -4,6 +4,7 @@ Videos are tiny and show nobody, so that only the loop and the files are under t
 """
 
 import errno
+import inspect
 import os
 import pickle
 import subprocess
@@ -16,16 +17,13 @@ import numpy as np
 import pytest
 
 from choros import __version__, systems, track_video
+from choros.cli.commands import COMMANDS, command_named
 from choros.cli.main import main
 from choros.cli.progress import TrackProgress
 from choros.errors import ChorosError
 from choros.motion import ROW, FrameResult, Motion
 from choros.video import VideoWriter, open_video
 
-COMMANDS = (
-    "track", "live", "demo", "world", "refine", "edit", "fuse", "show", "view", "report", "plot", "export", "doctor",
-    "train", "bench", "scenes", "completion",
-)  # fmt: skip
 FRAMES, FPS = 30, 5  # six seconds, so that several checkpoints fall into them
 WIDTH, HEIGHT = 96, 64
 
@@ -156,9 +154,17 @@ def test_help(capsys, command):
         assert placeholder not in said
 
 
-def test_help_and_version_load_no_torch():
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_for_what_its_class_says(name):
+    assert inspect.getdoc(command_named(name)) == COMMANDS[name]
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_help_and_version_load_no_networks_and_decoders(word):
     code = (
-        "import sys; from choros.cli.main import main; main(['--version']); sys.exit('torch' in sys.modules)"
+        "import sys\nfrom choros.cli.main import main\n"
+        f"try: main(['{word}'])\nexcept SystemExit: pass\n"
+        "sys.exit(any(name in sys.modules for name in ('numpy', 'av', 'cv2', 'torch', 'onnxruntime')))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 

@@ -26,7 +26,7 @@ Gigabytes = Annotated[float | None, arg(metavar="GB", constructor=float, help_be
 
 @dataclass
 class Batch:
-    """Track many videos: one folder a clip and a table of all; the same command does what is missing or failed."""
+    """Track many videos: one folder a clip, a table of all; the same command does what is missing or failed."""
 
     inputs: Positional[Annotated[tuple[str, ...], arg(metavar="INPUT...")]]
     """Videos, folders, globs, lists (.txt), manifests (.csv, .tsv, .jsonl, .parquet), addresses (s3://, gs://, https://)."""

@@ -16,7 +16,7 @@ Numbers = Annotated[str | None, arg(metavar="|".join(DTYPES), constructor=str, h
 
 @dataclass
 class Convert:
-    """Write a released checkpoint as safetensors, which opens at once: names stay, nothing in the original runs."""
+    """Write a released checkpoint as safetensors, which opens at once: names stay, nothing of it runs."""
 
     file: Positional[Annotated[Path, arg(metavar="FILE|DIR")]]
     """A checkpoint as its authors gave it out, or the folder with CoMotion's three files."""

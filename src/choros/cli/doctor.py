@@ -22,7 +22,7 @@ PACKAGES = ("torch", "numpy", "scipy", "safetensors", "av", "onnxruntime", "roma
 
 @dataclass
 class Doctor:
-    """Show what choros runs on, what is written where, and that nothing is sent; or all that it sees in a CLIP."""
+    """Show what choros runs on, what it writes where, and that nothing is sent; or all it sees in a CLIP."""
 
     clip: Positional[Annotated[str | None, arg(metavar="[CLIP]", constructor=str, help_behavior_hint="")]] = (
         None

@@ -32,7 +32,7 @@ Probability = Annotated[float | None, arg(metavar="PROBABILITY", constructor=flo
 
 @dataclass
 class Edit:
-    """Mend a motion: who is who, who is there, and what lens, people and floor measure. Edits are done as written."""
+    """Mend a motion: who is who, who is there, what lens, people and floor measure. Edits are done as written."""
 
     motion: Positional[Annotated[Path, arg(metavar="MOTION")]]
     """The motion.npz that `choros track` or `choros world` wrote, or the folder with it."""
