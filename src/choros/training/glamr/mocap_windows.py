@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from choros.datasets.mocap import MocapClip, mirror, resample
@@ -18,7 +19,8 @@ from choros.glamr.config import FPS, InfillerConfig
 from choros.glamr.egocentric import global_to_ego
 from choros.glamr.infiller import POSE, Window
 from choros.glamr.network_inputs import joints_about_pelvis, straight_way
-from choros.rotation import rotmat_to_columns, rotvec_to_rotmat
+from choros.rotation import columns_to_rotmat, rotmat_to_columns, rotvec_to_rotmat
+from choros.training.lifter.poses import PoseVariety, varied
 
 #: From the y-up world of captured clips to one with z up, in which whoever faced +z faces +y.
 R_Z_UP = np.array([[-1.0, 0, 0], [0, 0, 1], [0, 1, 0]])
@@ -82,8 +84,12 @@ def gapped(
     batch: int,
     noise: float,
     rng: np.random.Generator,
+    mixed: float = 0.0,
 ) -> GappedPoses:
     """A batch of windows with gaps; poses are seen with up to ``noise`` (of columns) of error.
+
+    A share of the windows is ``mixed``: limbs of other windows, legs made straight, joints turned in their reach, as
+    the lifter's are (``PoseVariety``).
 
     Half of the gaps are the paper's, 10 to 40 frames of the window (appendix C); the others go on beyond it,
     as those do which the infiller slides along. At a clip's begin and now and then the context is short.
@@ -112,6 +118,7 @@ def gapped(
             seen[row, : int(rng.integers(1, config.context))] = False
         seen[row] &= exists[row]
         seen[row, max(0, -at[0])] = True
+    truth = _mixed(truth, np.flatnonzero(rng.random(batch) < mixed), rng)
     known = torch.from_numpy(seen)
     blur = torch.from_numpy(rng.normal(size=(batch, length, POSE)) * rng.uniform(0, noise, (batch, 1, 1)))
     poses = truth + blur.float()
@@ -119,6 +126,20 @@ def gapped(
     inside = slice(0, config.window)
     window = Window(poses[:, inside], known[:, inside], way[:, inside], clues[:, inside])
     return GappedPoses(window, truth[:, inside], torch.from_numpy(exists[:, inside]))
+
+
+def _mixed(poses: Tensor, which: NDArray[np.intp], rng: np.random.Generator) -> Tensor:
+    """Poses (B, T, POSE) of which some are varied, with limbs of the others."""
+    if not len(which):
+        return poses
+    local = columns_to_rotmat(poses.unflatten(-1, (23, 6))).numpy()
+    local = np.concatenate(
+        [np.broadcast_to(np.eye(3, dtype=np.float32), (*local.shape[:2], 1, 3, 3)), local], 2
+    )
+    rotations, _ = varied(rng, local[which], local, PoseVariety())
+    poses = poses.clone()
+    poses[torch.from_numpy(which)] = rotmat_to_columns(torch.from_numpy(rotations[:, :, 1:])).flatten(-2)
+    return poses
 
 
 class Walk(NamedTuple):

@@ -54,7 +54,8 @@ class InfillerTask(MocapTask):
     def batch(self, step: int, part: int) -> GappedPoses:
         """Windows of motion with gaps."""
         rng = np.random.default_rng([self.recipe.seed, step, part])
-        return gapped(self._tracks, self.config, self.recipe.batch, self.recipe.noise, rng)
+        recipe = self.recipe
+        return gapped(self._tracks, self.config, recipe.batch, recipe.noise, rng, recipe.mixed)
 
     def predict(self, batch: GappedPoses) -> Reconstruction:
         """The motion, of a code that is drawn from the posterior."""

@@ -102,6 +102,20 @@ def poses(
     """Local rotations (B, T, 24, 3, 3) and pelvis paths (B, T, 3) metres, in a world with y up."""
     rotations, transl = _cut(rng, clips, batch, frames, strides, variety)
     others, _ = _cut(rng, clips, batch, frames, strides, variety)
+    rotations, still = varied(rng, rotations, others, variety)
+    transl[still] = transl[still, :1]
+    _turn_roots(rng, rotations, transl, variety)
+    return rotations, transl
+
+
+def varied(
+    rng: np.random.Generator,
+    rotations: NDArray[np.float32],  # (B, T, 24, 3, 3), local; changed
+    others: NDArray[np.float32],  # (n, T, 24, 3, 3), local, whose limbs may be taken
+    variety: PoseVariety,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """All that is done to bodies in place: their rotations, and which of them stand still now, (B,)."""
+    batch, frames = rotations.shape[:2]
     for share, joints in (
         (variety.other_legs, LEGS["left"] + LEGS["right"]),
         (variety.other_leg, LEGS["left"]),
@@ -112,20 +126,20 @@ def poses(
         (variety.other_trunk, TRUNK),
     ):
         taken = np.flatnonzero(rng.random(batch) < share)[:, None, None]
-        whose = rng.integers(batch, size=taken.shape)  # of the others: the limbs need not come from one clip
+        whose = rng.integers(
+            len(others), size=taken.shape
+        )  # of the others: limbs need not come from one clip
         time, which = np.arange(frames)[:, None], np.array(joints)
         rotations[taken, time, which] = others[whose, time, which]
 
     still = rng.random(batch) < variety.still
-    rotations[still], transl[still] = rotations[still, :1], transl[still, :1]
+    rotations[still] = rotations[still, :1]
     _straighten(rng, rotations, variety)
     _place_limbs(rng, rotations, variety)
     scale = log_uniform(rng, variety.turned, (batch, 1, 1))
     turns = rng.normal(size=(batch, 24, 3)) * REACH_RAD[:, None] * scale
     turns[:, _joints("left_knee", "right_knee"), 0] = np.abs(turns[:, _joints("left_knee", "right_knee"), 0])
-    rotations = rotations @ _matrices(turns)[:, None]
-    _turn_roots(rng, rotations, transl, variety)
-    return rotations, transl
+    return rotations @ _matrices(turns)[:, None], still
 
 
 def _cut(
