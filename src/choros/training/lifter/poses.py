@@ -132,14 +132,15 @@ def varied(
         time, which = np.arange(frames)[:, None], np.array(joints)
         rotations[taken, time, which] = others[whose, time, which]
 
-    still = rng.random(batch) < variety.still
+    still = np.asarray(rng.random(batch) < variety.still)
     rotations[still] = rotations[still, :1]
     _straighten(rng, rotations, variety)
     _place_limbs(rng, rotations, variety)
     scale = log_uniform(rng, variety.turned, (batch, 1, 1))
     turns = rng.normal(size=(batch, 24, 3)) * REACH_RAD[:, None] * scale
     turns[:, _joints("left_knee", "right_knee"), 0] = np.abs(turns[:, _joints("left_knee", "right_knee"), 0])
-    return rotations @ _matrices(turns)[:, None], still
+    turned: NDArray[np.float32] = rotations @ _matrices(turns)[:, None]
+    return turned, still
 
 
 def _cut(
