@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from choros.camera import intrinsics, project, unproject
-from choros.crops import CornerLetterbox, Crop, CropSpec, Letterbox, in_bars, turned_sides
+from choros.crops import CornerLetterbox, Crop, CropSpec, Letterbox, halved, in_bars, turned_sides
 
 sizes = st.integers(16, 4000)
 seeds = st.integers(0, 2**32 - 1)
@@ -229,3 +229,14 @@ def test_the_turned_box_is_that_of_an_ellipse():
     c, s = np.cos(0.7), np.sin(0.7)
     turned = points @ np.array([[c, -s], [s, c]]).T
     assert turned_sides(sides, 0.7) == pytest.approx(2 * turned.max(0), rel=1e-3)
+
+
+def test_a_picture_is_halved_as_often_as_it_stays_large_enough():
+    image = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+    large = image.repeat(4, 0).repeat(4, 1)
+    for least_px, times in ((201, 1), (100, 2), (51, 2), (50, 4), (26, 4)):
+        small, found = halved(large, least_px)
+        assert found == times
+        np.testing.assert_array_equal(small, large[::times, ::times])
+    odd = np.concatenate([large, large[:, -1:]], 1)
+    np.testing.assert_array_equal(halved(odd, 100)[0], large[::2, ::2])

@@ -42,7 +42,14 @@ EXCEPTIONS = {("__init__.py", "environ"), ("threads.py", "set_num_threads")}
 
 #: Where names of modules are written as strings, to be imported when they are first needed: the tables of the package
 #: and its rooms, and registries. Nowhere else is a module of choros imported by a string.
-BY_NAME = {"__init__.py", "body/__init__.py", "cli/commands.py", "exporters/formats.py", "registered.py", "systems.py"}
+BY_NAME = {
+    "__init__.py",
+    "body/__init__.py",
+    "cli/commands.py",
+    "exporters/formats.py",
+    "registered.py",
+    "systems.py",
+}
 
 #: Of whom other packages than choros are asked, by a name that is not written there.
 IMPORT_OTHERS = {"motion/data_frame.py"}

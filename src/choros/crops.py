@@ -123,6 +123,23 @@ class Letterbox(Placement):
         return torch.as_tensor(offset, dtype=like.dtype, device=like.device)
 
 
+def halved(image: NDArray[np.uint8], least_px: int) -> tuple[NDArray[np.uint8], int]:
+    """An image (H, W, 3) halved as often as its longer side stays ``least_px``, and how many times smaller it is.
+
+    For those who look at it in several sizes: the whole of a large picture is then averaged once. A row or column
+    that is left over at the end goes.
+    """
+    times = 1
+    while max(image.shape[:2]) >= 2 * least_px and min(image.shape[:2]) >= 2:
+        height, width = image.shape[0] // 2, image.shape[1] // 2
+        image = np.asarray(
+            cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA),
+            np.uint8,
+        )
+        times *= 2
+    return image, times
+
+
 @dataclass(frozen=True)
 class CornerLetterbox(Placement):
     """An image scaled to whole pixels, ``content``, at the top left of a ``canvas`` whose sides suit a network.

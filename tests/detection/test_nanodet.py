@@ -122,6 +122,16 @@ def test_same_image_same_answer(detector: NanoDet) -> None:
     assert np.array_equal(image, before)
 
 
+def test_a_large_picture_is_halved_first() -> None:
+    image = np.random.default_rng(2).integers(0, 256, (100, 140, 3), np.uint8)
+    low = NanoDet(sizes=(64,), score=0.001)
+    boxes, scores = low.detect(image)
+    large_boxes, large_scores = low.detect(image.repeat(2, 0).repeat(2, 1))
+    assert len(boxes) > 0
+    assert np.array_equal(large_boxes, 2 * boxes)
+    assert np.array_equal(large_scores, scores)
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -138,4 +138,14 @@ def test_a_system(house, tmp_path):
     words = ["track", str(tmp_path / "clip.mp4"), "-o", "out", *more]
     said = run(house, "-c", f"from choros.cli.main import main; main({words}); main(['track', '--help'])")
     assert "Of marble, and heavier (statue)." in " ".join(said.replace("│", " ").split())
-    run(house, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_house.py", "-k", "room or wings or registry")
+    run(
+        house,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_house.py",
+        "-k",
+        "room or wings or registry",
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from choros.crops import CornerLetterbox
+from choros.crops import CornerLetterbox, halved
 from choros.detection.protocols import check_image
 from choros.devices import CPU, Device
 from choros.keypoints import box_iou
@@ -81,8 +81,9 @@ class NanoDet:
         Raises `ChorosError` when ``image`` is not uint8 RGB (H, W, 3).
         """
         check_image(image)
+        image, times = halved(image, 2 * max(self.sizes))
         found = [self._detect_at(image, size) for size in self.sizes]
-        boxes = np.concatenate([boxes for boxes, _ in found])
+        boxes = times * np.concatenate([boxes for boxes, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         best = suppress_overlapping(boxes, scores, self.nms_iou)
         return boxes[best], scores[best]
