@@ -17,6 +17,7 @@ from choros.cli.train_keypoints import Keypoints, LabelKeypoints
 from choros.cli.train_options import GOES_ON, RunOptions, WatchOptions, leads
 from choros.cli.train_pseudo_label import PseudoLabel
 from choros.cli.train_trace import Trace
+from choros.errors import ChorosError
 
 if TYPE_CHECKING:
     from choros.cli.progress import RunProgress
@@ -170,6 +171,14 @@ class Infiller(FromMocapInSizes):
     """The poses of people whom nobody saw for a while, for GLAMR: one core, a few minutes."""
 
     network = "infiller"
+    mixed: float = 0.0
+    """Share of what it sees, 0 to 1, that is made of several clips and varied, as the lifter's poses are."""
+
+    def check_run(self) -> None:
+        """Raise ``ChorosError`` for a share that cannot be, too."""
+        super().check_run()
+        if not 0 <= self.mixed <= 1:
+            raise ChorosError("--mixed is a share from 0 to 1.")
 
     def task(self, found: Sequence[MocapClip]) -> MocapTask:
         """GLAMR's motion infiller of the chosen size."""
@@ -177,7 +186,11 @@ class Infiller(FromMocapInSizes):
         from choros.training.glamr.recipe import InfillerRecipe
         from choros.training.glamr.task import InfillerTask
 
-        return InfillerTask(found, self.as_asked(InfillerRecipe()), INFILLER_PRESETS[self.size])
+        recipe = self.as_asked(InfillerRecipe(mixed=self.mixed))
+        return InfillerTask(found, recipe, INFILLER_PRESETS[self.size])
+
+    def _command(self) -> str:
+        return super()._command() + (f" --mixed {self.mixed:g}" if self.mixed else "")
 
 
 @dataclass(kw_only=True)

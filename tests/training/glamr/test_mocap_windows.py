@@ -62,6 +62,21 @@ def test_gaps_hide_what_they_say_and_what_is_seen_is_the_truth():
     assert 0.5 < whole_context < 0.9
 
 
+def test_mixed_windows_are_bodies_that_nobody_captured():
+    tracks = pose_columns(versions([clip(seconds=8.0)], (1.0,)))
+    captured, mixed, half = (
+        gapped(tracks, TINY, 40, 0.0, np.random.default_rng(0), share).truth.unflatten(-1, (23, 2, 3))
+        for share in (0.0, 1.0, 0.5)
+    )
+    torch.testing.assert_close(
+        mixed @ mixed.mT, torch.eye(2).expand(40, TINY.window, 23, 2, 2), atol=1e-5, rtol=0
+    )
+    changed = (mixed - captured).abs().amax((1, 2, 3, 4)) > 1e-3
+    assert changed.all()
+    as_captured = (half - captured).abs().amax((1, 2, 3, 4)) < 1e-6
+    assert 8 < as_captured.sum() < 32
+
+
 def test_paths_lead_over_the_floor_only():
     assert walks_of(versions([clip(height_m=1.0)], (1.0,))) == []
     (walk,) = walks_of(versions([clip(speed_m_s=1.0)], (1.0,), mirrored=False))

@@ -27,7 +27,7 @@ class InfillerRecipe(CvaeRecipe):
     steps: int = 1500
     lr: float = 2e-3
     noise: float = 0.02  # at most, of the poses seen
-    mixed: float = 0.5  # share of windows that nobody captured
+    mixed: float = 0.0  # share of windows that are made of several and varied, as the lifter's poses are
     joints: float = 6.0  # ours: joints' places, m², so that what matters most is learned first
 
 
