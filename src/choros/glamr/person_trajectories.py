@@ -130,15 +130,19 @@ def trajectories_of_shots(
     report: Report = nobody,
 ) -> list[list[PersonTrajectory]]:
     """``person_trajectories`` of each shot of ``motion``; of one in which nobody was seen, an empty list."""
-    shots = motion.shots()
+    shots, people = motion.shots(), []
     told = stages(report, [float(shot.visible.sum()) for shot in shots])
-    options = {"seed": seed, "keep_visible": keep_visible, "smooth_s": smooth_s}
-    return [
-        person_trajectories(shot, body, infiller, predictor, **options, report=part)
-        if shot.visible.any()
-        else []
-        for shot, part in zip(shots, told, strict=True)
-    ]
+    for shot, part in zip(shots, told, strict=True):
+        if not shot.visible.any():
+            people.append(list[PersonTrajectory]())
+            continue
+        people.append(
+            person_trajectories(
+                shot, body, infiller, predictor,
+                seed=seed, keep_visible=keep_visible, smooth_s=smooth_s, report=part,
+            )
+        )  # fmt: skip
+    return people
 
 
 def as_seen_in(motion: Motion, people: Sequence[PersonTrajectory], body: BodyModel) -> list[PersonTrajectory]:

@@ -82,7 +82,8 @@ def world_of(
     metric = given is None or given_in_metres
     worlds: list[Motion] = []
     rows = [float(shot.motion.visible.sum()) for shot in shots]
-    for shot, known, told in zip(shots, people or [None] * len(shots), stages(report, rows), strict=True):
+    of_shots = [None] * len(shots) if people is None else people
+    for shot, known, told in zip(shots, of_shots, stages(report, rows), strict=True):
         if evidence is not None:
             shot = in_the_same_place(shot, worlds, evidence.again)
         if shot.motion.visible.any():
