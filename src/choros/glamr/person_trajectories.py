@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -130,19 +131,16 @@ def trajectories_of_shots(
     report: Report = nobody,
 ) -> list[list[PersonTrajectory]]:
     """``person_trajectories`` of each shot of ``motion``; of one in which nobody was seen, an empty list."""
-    shots, people = motion.shots(), []
+    complete = partial(
+        person_trajectories, body=body, infiller=infiller, predictor=predictor,
+        seed=seed, keep_visible=keep_visible, smooth_s=smooth_s,
+    )  # fmt: skip
+    shots = motion.shots()
     told = stages(report, [float(shot.visible.sum()) for shot in shots])
-    for shot, part in zip(shots, told, strict=True):
-        if not shot.visible.any():
-            people.append(list[PersonTrajectory]())
-            continue
-        people.append(
-            person_trajectories(
-                shot, body, infiller, predictor,
-                seed=seed, keep_visible=keep_visible, smooth_s=smooth_s, report=part,
-            )
-        )  # fmt: skip
-    return people
+    return [
+        complete(shot, report=part) if shot.visible.any() else []
+        for shot, part in zip(shots, told, strict=True)
+    ]
 
 
 def as_seen_in(motion: Motion, people: Sequence[PersonTrajectory], body: BodyModel) -> list[PersonTrajectory]:
