@@ -27,6 +27,8 @@ from choros.editing.measures import with_K
 from choros.evaluation.compare import compare, pooled_scores
 from choros.glamr.estimated_lens import lens_of
 from choros.glamr.networks import load_infiller, load_predictor
+from choros.glamr.options import WorldOptions
+from choros.glamr.person_trajectories import trajectories_of_shots
 from choros.motion import Motion
 from choros.scenes import SceneConfig, make_scene
 from choros.track_video import track_to_file
@@ -77,7 +79,8 @@ def lenses(case: Case, parts: tuple) -> dict[str, tuple[float, float, bool]]:
         ("lifter", case.said, None),
         ("lifter, and upright edges", case.said, case.video),
     ):
-        lens = lens_of(motion, *parts, video)
+        people = trajectories_of_shots(motion, *parts, smooth_s=WorldOptions().smooth_s)
+        lens = lens_of(motion, people, video)
         if lens is not None:
             found[name] = (assumed + np.log(lens.estimate.times), lens.estimate.spread, lens.better)
     return found

@@ -5,10 +5,8 @@ system said, cut where people are hidden: what is left is what the stage itself 
 takes a folder of clips (``choros scenes make``), what a system said of them (``choros bench --keep``, its folder of
 the system), and the turns and ways of the camera from their videos; with ``--film`` clips of a set are filmed for
 that. Of a system that tells its own camera, that camera is a row, and where the stage begins in another. ``--adam``
-compares the solver with 500 steps of Adam on the paper's own variables; ``--kick`` tells what smoothing leaves of a
-kick. Seconds are those of one core. ``--time 300 10`` tells seconds of each stage, of so many frames and people.
-``--only "choros world, camera stands" live`` sets ``--live-world`` beside the whole stage, on scenes with a camera that
-stands; up and floor, after one second and on the mean, are told a line a clip.
+compares the solver with 500 steps of Adam on the paper's own variables. Seconds are those of one core. ``--time 300
+10`` tells seconds of each stage, of so many frames and people.
 """
 
 import argparse
@@ -22,11 +20,9 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
 from choros.body import BodyModel
-from choros.body.posed import Skeleton
 from choros.camera_motion.evidence import CameraEvidence
 from choros.camera_motion.odometry import camera_evidence
 from choros.evaluation.benchmark import Recorded, clip_name
@@ -36,22 +32,19 @@ from choros.glamr.egocentric import N_EGO, ego_to_global, global_to_ego
 from choros.glamr.energies import energies
 from choros.glamr.infiller import MotionInfiller
 from choros.glamr.initial_world import first_world
-from choros.glamr.live_world import LiveWorld
 from choros.glamr.observations import observations_of
 from choros.glamr.options import Sigmas, WorldOptions
 from choros.glamr.person_trajectories import person_trajectories
 from choros.glamr.pipeline import world_of
-from choros.glamr.smoothing import smoothed
 from choros.glamr.solve import solve
 from choros.glamr.trajectory import TrajectoryPredictor
 from choros.glamr.variables import WorldVariables
-from choros.motion import ROW, FrameResult, Motion
+from choros.motion import ROW, Motion
 from choros.rotation import (
     columns_to_rotmat,
     rotmat_geodesic_distance,
     rotmat_to_columns,
     rotvec_to_rotmat,
-    special_procrustes,
 )
 from choros.scenes import SceneConfig, make_scene
 
@@ -151,35 +144,6 @@ def filled(motion, hold):
     return replace(motion, rows=rows[np.lexsort((rows["person"], rows["frame"]))])
 
 
-def lived(said):
-    """The world that ``--live-world`` records of what a system said, frame by frame."""
-    live, skeleton, frames, tables = LiveWorld(), Skeleton.of(), said.frames.copy(), []
-    for frame, time_s in enumerate(said.pts_s):
-        rows = said.in_frame(frame)
-        plain = np.zeros(len(rows), ROW)
-        for name in ROW.names:
-            plain[name] = rows[name]
-        T = live.step(FrameResult(plain), float(time_s), bool(said.cut_before[frame])).T_world_camera
-        frames["camera_known"][frame], frames["T_world_camera"][frame] = (
-            T is not None,
-            np.eye(4) if T is None else T,
-        )
-        tables.append(skeleton.moved(plain, frames["T_world_camera"][frame]))
-    header = replace(said.header, space="world")
-    return Motion(header, frames, np.concatenate([np.zeros(0, ROW), *tables]))
-
-
-def up_and_floor(clip, made):
-    """How far up is off, degrees, and the camera's height, metres, of a world, in words."""
-    said, true = made.T_world_camera[:, 2], clip.truth.T_world_camera[:, 2]
-    tilt = np.degrees(np.arccos(np.clip((said[:, :3] * true[:, :3]).sum(1), -1, 1)))
-    height, after = np.abs(said[:, 3] - true[:, 3]), int(np.argmax(clip.truth.pts_s >= 1.0))
-    return (
-        f"after 1 s up is off by {tilt[after]:.1f} degrees and the camera's height by {height[after]:.2f} m, "
-        f"on the mean after that by {tilt[after:].mean():.1f} and {height[after:].mean():.2f}"
-    )
-
-
 def variants(clip, infiller, predictor):
     """Name -> what makes the motion."""
     said = clip.said
@@ -195,7 +159,6 @@ def variants(clip, infiller, predictor):
         "last pose, camera stands": lambda: filled(standing(said), hold=True),
         "GLAMR": ours(),
         "choros world, camera stands": ours(camera="static", evidence=None),
-        "live": lambda: lived(said),
         "without the background": ours(evidence=None),
         "without the ground": ours(evidence=evidence and replace(evidence, ground=None)),
         "without optimisation": ours(camera="moving", optimise=False, evidence=None),
@@ -318,32 +281,6 @@ def stage_times(frames, people):
     print(f"all: {cpu:.1f} s of the processor, {wall:.1f} s by the clock")
 
 
-def kicks(width_s=0.07, tremble_rad=0.03, tries=20):
-    """A knee that kicks within .15 s, and one that rests: what smoothing leaves of speed, and of tremble."""
-    for fps in (25, 30, 60):
-        t = np.arange(3 * fps) / fps
-        kick = 1.6 / (1 + np.exp(-(t - 1.2) / 0.05)) / (1 + np.exp((t - 1.5) / 0.06))
-        angle = np.stack([kick, 0 * t + 0.2], 1)[..., None] * [1.0, 0, 0]
-        true, kept = rotvec_to_rotmat(angle), {}
-        for seed in range(tries):
-            noise = tremble_rad * np.random.default_rng(seed).normal(size=(len(t), 2, 3))
-            said = rotvec_to_rotmat(angle + noise)
-            ways = {
-                "as it is": said,
-                "averaged": special_procrustes(
-                    gaussian_filter1d(said, width_s * fps, axis=0, mode="nearest")
-                ),
-                "smoothed": smoothed(said, np.ones(len(t), bool), t, width_s),
-            }
-            for name, R in ways.items():
-                speed = [rotmat_geodesic_distance(A[1:, 0], A[:-1, 0]).max() for A in (R, true)]
-                left = rotmat_geodesic_distance(R[:, 1], true[:, 1]).mean() / tremble_rad
-                kept.setdefault(name, []).append((speed[0] / speed[1], left))
-        for name, numbers in kept.items():
-            peak, left = np.mean(numbers, 0)
-            print(f"{fps} frames/s, {name}: peak speed of a kick {peak:.0%}, tremble at rest {left:.0%}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=["world", "moving"])
@@ -358,10 +295,7 @@ def main():
     parser.add_argument(
         "--time", nargs=2, type=int, metavar=("FRAMES", "PEOPLE"), help="only seconds of each stage"
     )
-    parser.add_argument("--kick", action="store_true", help="only what smoothing leaves of a kick")
     args = parser.parse_args()
-    if args.kick:
-        return kicks()
     if args.time:
         return stage_times(*args.time)
     torch.set_num_threads(1)
@@ -376,8 +310,6 @@ def main():
                 motion = make()
                 parts.setdefault(name, []).append(compare(clip.truth, motion, body))
                 knees.setdefault(name, []).append(knee_turn_deg(motion))
-                if motion.space == "world":
-                    print(f"{clip.name}, {name}: {up_and_floor(clip, motion)}")
         if not args.only:
             timing(clip, body, infiller, predictor, with_adam=False)
     table = Table("", *(title for _, title, _ in SHOWN), "knees\nturn\ndeg", title=" ".join(args.data))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from choros.body.leg_reach import within_reach
+from choros.body.leg_reach import reach_of_legs, within_reach
+from choros.skeleton import JOINT_NAMES
 
 LEG_M, GIVE = 0.8, 0.03
 
@@ -11,6 +12,18 @@ LEG_M, GIVE = 0.8, 0.03
 def knee_deg(length):
     """Bend of the knee of a leg of two equal bones."""
     return np.degrees(2 * np.arccos(length / LEG_M))
+
+
+def test_how_far_legs_reach_in_their_own_length():
+    """A straight leg down, and one whose knee is bent by a right angle, of bones of .4 and .3 m."""
+    joints = np.zeros((1, 24, 3))
+    left, right = ([JOINT_NAMES.index(f"{side}_{name}") for name in ("hip", "knee", "ankle")]
+                   for side in ("left", "right"))  # fmt: skip
+    joints[0, left] = [[0.1, 0.9, 0], [0.1, 0.5, 0], [0.1, 0.2, 0]]
+    joints[0, right] = [[-0.1, 0.9, 0], [-0.1, 0.5, 0], [-0.1, 0.5, -0.3]]
+    reach = reach_of_legs(joints)
+    np.testing.assert_allclose(reach[0], [[0, -1, 0], [0, -0.4 / 0.7, -0.3 / 0.7]], atol=1e-12)
+    np.testing.assert_allclose(reach_of_legs(3 * joints + 1), reach, atol=1e-12)
 
 
 def test_what_is_near_is_reached():

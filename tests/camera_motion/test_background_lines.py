@@ -54,10 +54,12 @@ def test_angles_are_those_to_the_vanishing_point():
     lines = Lines(
         np.array([[[100.0, 270], [200, 270]], [[480, 100], [480, 200]], [[380, 170], [430, 220]]]), np.ones(3)
     )
-    off = np.degrees(angles_off(lines, K, np.array([[0.0, 0, 1], [1, 0, 1], [0, 1, 0]])))
-    np.testing.assert_allclose(off[:, 0], 0, atol=1e-9)  # all point to the middle
-    np.testing.assert_allclose(off[0, 1], 0, atol=1e-9)
-    np.testing.assert_allclose(np.abs(off[2, 2]), 45, atol=1e-9)
-    np.testing.assert_allclose(off[1, 2], 0, atol=1e-9)
+    ahead, right, down = (
+        np.degrees(angles_off(lines, K, np.array(way))) for way in ([0.0, 0, 1], [1, 0, 1], [0, 1, 0])
+    )
+    np.testing.assert_allclose(ahead, 0, atol=1e-9)  # all point to the middle
+    np.testing.assert_allclose(right[0], 0, atol=1e-9)
+    np.testing.assert_allclose(np.abs(down[2]), 45, atol=1e-9)
+    np.testing.assert_allclose(down[1], 0, atol=1e-9)
     turned = Lines(lines.ends_px[:, ::-1], lines.weight)  # from the other end
-    np.testing.assert_allclose(np.degrees(angles_off(turned, K, np.array([[0.0, 0, 1]]))), 0, atol=1e-9)
+    np.testing.assert_allclose(angles_off(turned, K, np.array([0.0, 0, 1])), 0, atol=1e-9)

@@ -12,6 +12,7 @@ from choros.editing.measures import with_K
 from choros.glamr.estimated_lens import Lens, lens_of, sentence_on_lens, with_lens
 from choros.glamr.focal_from_people import FocalEstimate, FocalRules
 from choros.glamr.into_world import world
+from choros.glamr.person_trajectories import as_seen_in, trajectories_of_shots
 from choros.motion import Header, Motion
 
 from .walkers import Held, Known, camera_path, seen_motion, walkers
@@ -40,16 +41,68 @@ def test_walkers_tell_the_lens():
     true = seen_motion(T, camera_path(90))
     K = true.K[0].copy()
     K[:2, :2] *= [[1.4, 1], [1, 1.4]]
-    lens = lens_of(with_K(true, K), BodyModel.load(), Held(), Known(T))
+    said = with_K(true, K)
+    lens = lens_of(said, trajectories_of_shots(said, BodyModel.load(), Held(), Known(T)))
     assert lens.better
     assert lens.estimate.n_people == 3
     assert abs(np.log(lens.estimate.times * 1.4)) < lens.estimate.spread < 0.7 * FocalRules().log_focal
     assert lens.estimate.tilt_rad == pytest.approx(0.1, abs=0.03)
 
 
+def test_another_lens_moves_people_before_the_camera_and_leaves_the_rest():
+    T = walkers(60, people=2)
+    motion, body = seen_motion(T, camera_path(60), hidden=[(0, 20, 30)]), BodyModel.load()
+    before = trajectories_of_shots(motion, body, Held(), Known(T), smooth_s=0.07)
+    longer = with_lens(motion, FOUND)
+    for one, anew in zip(
+        as_seen_in(longer, before[0], body),
+        trajectories_of_shots(longer, body, Held(), Known(T), smooth_s=0.07)[0],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one.R_camera_root, anew.R_camera_root)
+        np.testing.assert_array_equal(one.root_cam_m, anew.root_cam_m)
+        np.testing.assert_array_equal(one.body_rotations, anew.body_rotations)
+        np.testing.assert_array_equal(one.path_m, anew.path_m)
+        np.testing.assert_array_equal(one.row, anew.row)
+    assert (before[0][0].root_cam_m != one.root_cam_m).any()
+
+
+class Counted(Known):
+    """A predictor that counts how often it is asked."""
+
+    asked = 0
+
+    def to(self, device):
+        return self
+
+    def predict_all(self, people):
+        self.asked += 1
+        return super().predict_all(people)
+
+
+class HeldThere(Held):
+    def to(self, device):
+        return self
+
+
+@pytest.mark.parametrize(("seed", "asked"), [(0, 1), (1, 2)])
+def test_gaps_and_paths_are_said_once_for_lens_and_world(motion, monkeypatch, seed, asked):
+    """But for gaps that are drawn: the lens does not hang on them."""
+    predictor = Counted(walkers(60))
+    monkeypatch.setattr("choros.glamr.networks.load_predictor", lambda path: predictor)
+    monkeypatch.setattr("choros.glamr.networks.load_infiller", lambda path: HeldThere())
+    made = world(motion, camera="static", seed=seed)
+    assert predictor.asked == asked
+    alone = world(with_lens(motion, lens_of(motion, trajectories_of_shots(
+        motion, BodyModel.load(), HeldThere(), predictor, smooth_s=0.07
+    ))), camera="static", seed=seed)  # fmt: skip
+    np.testing.assert_array_equal(made.rows, alone.rows)
+
+
 def test_of_nobody_there_is_no_lens(motion):
     nobody = replace(motion, rows=motion.rows[:0])
-    assert lens_of(nobody, BodyModel.load(), Held(), Known(walkers(60))) is None
+    people = trajectories_of_shots(nobody, BodyModel.load(), Held(), Known(walkers(60)))
+    assert lens_of(nobody, people) is None
 
 
 def test_a_better_lens_is_taken_and_pictures_stay(motion):

@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 
 from choros.body import BodyModel
+from choros.camera_motion.camera_path import CameraPath
 from choros.evaluation.bodies import joints_m
+from choros.glamr.floors import FloorRules, with_floors
+from choros.glamr.initial_world import first_world
+from choros.glamr.observations import observations_of
 from choros.glamr.options import WorldOptions
+from choros.glamr.person_trajectories import person_trajectories
 from choros.glamr.pipeline import world_of
+from choros.rotation import rotmat_about
 from choros.skeleton import JOINT_NAMES
 
-from .walkers import Held, Known, camera_path, climber, seen_motion, standing, walkers
+from .walkers import FPS, Held, Known, camera_path, climber, seen_motion, standing, walkers
 
 SIDES = ("left", "right")
 
@@ -167,3 +173,47 @@ def test_feet_that_nobody_saw_are_not_held_to_the_floor():
     motion.rows["keypoints_px"][motion.rows["person"] == 3, 11:, 2] = 0
     (_, free, _), (_, locked, _) = (placed(low, motion, Known(T), feet=feet) for feet in ("free", "locked"))
     assert np.abs(locked[2] - free[2]).max() < 0.05
+
+
+def grounded_from(eye_m, T, poses=None, nearer=None):
+    """How much somebody, T (1, n, 4, 4), counts for the floor in the world as it begins: seen from ``eye_m`` above it.
+
+    The camera is 10 m away and looks down at them; ``nearer`` (n,) is by how much too small, and so too near, they are
+    said to be: what a system errs in.
+    """
+    frames = T.shape[1]
+    camera = camera_path(frames)
+    camera[:, :3, 3] = 0, -4, eye_m
+    down = np.arctan2(eye_m - 1, 10)
+    camera[:, :3, :3] = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ rotmat_about("x", -down)
+    motion = seen_motion(T, camera, poses=poses)
+    if nearer is not None:
+        pelvis = standing().pelvis_rest + motion.transl
+        motion.rows["transl"] -= (nearer[:, None] * pelvis).astype(np.float32)
+    people = person_trajectories(motion, BodyModel.load(), Held(), Known(T))
+    observations = observations_of(motion, people)
+    given = CameraPath(camera[:, :3, :3], camera[:, :3, 3])
+    return with_floors(observations, first_world(people, observations, "given", None, given)).grounded[:, 0]
+
+
+@pytest.mark.parametrize(("eye_m", "told"), [(1.6, True), (3.0, True), (8.0, False)])
+def test_who_climbs_is_off_the_floor_from_the_second_step_unless_seen_from_far_above(eye_m, told):
+    """Up nine steps to another floor. From so far above that a size a tenth off hides the climb, nobody does."""
+    assert (FloorRules().climb_size * eye_m > FloorRules().climb_m) != told
+    R, pelvis, step_m, _ = climber(210, floor_steps=3, flight=9)
+    T = np.tile(np.eye(4), (1, 210, 1, 1))
+    T[0, :, :3, :3], T[0, :, :3, 3] = R[:, 0], pelvis - [1.5, 0, 0]
+    grounded = grounded_from(eye_m, T, poses={0: R[:, 1:]})
+    low = step_m.min(1)  # of the foot that is lower
+    about = int(0.6 * FPS)  # heights are medians of a second
+    below, above = (np.flatnonzero(where) for where in (low < 0.01, low > 0.3))
+    np.testing.assert_array_equal(grounded[: below[-1] - about], 1)
+    np.testing.assert_array_equal(grounded[above[0] + about :], 0 if told else 1)
+
+
+@pytest.mark.parametrize("eye_m", [1.6, 3.0, 8.0])
+def test_a_size_that_errs_more_and_more_is_no_climb(eye_m):
+    """Somebody on the level who is said to be smaller and smaller, by a tenth in the end, comes up along their ray."""
+    T = walkers(120, people=1)
+    grounded = grounded_from(eye_m, T, nearer=np.linspace(0, 0.1, 120))
+    np.testing.assert_array_equal(grounded, 1)

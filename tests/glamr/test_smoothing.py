@@ -33,7 +33,7 @@ def test_a_kick_keeps_its_speed_and_tremble_goes(fps):
         kept.append(peak_rad_s(made, fps) / peak_rad_s(true, fps))
         before, after = (rotmat_geodesic_distance(R[:, 1:], true[:, 1:]).mean(0) for R in (said, made))
         tremble.append(after / before)
-    assert 0.87 < np.mean(kept) < 1.05
+    assert 0.95 < np.mean(kept) < 1.12  # what is left of the tremble is in it
     assert np.mean(tremble) < 0.9
 
 

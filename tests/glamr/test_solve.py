@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from choros.glamr.energies import energies
+from choros.glamr.normal_equations import normal_equations
 from choros.glamr.options import Sigmas
-from choros.glamr.solve import _linear, _step, solve
+from choros.glamr.solve import _step, solve
 from choros.glamr.variables import WorldVariables
 
 from .test_energies import S, T, random_observations, random_world
@@ -44,7 +45,7 @@ def test_a_step_is_that_of_the_dense_normal_equations(camera):
             H[6:, 6:] + np.diag(damping[6:]), H[6:, :6])) + 1e-6 * np.trace(corner)  # fmt: skip
     expected = -np.linalg.solve(H + np.diag(damping), A.T @ residual)
     cameras = of_camera.shape[1]
-    step = _step(_linear(energies(world, observations, Sigmas()), observations), camera, 1e-3)
+    step = _step(normal_equations(energies(world, observations, Sigmas()), observations), camera, 1e-3)
     np.testing.assert_allclose(step[:, 1:].ravel(), expected[cameras:], atol=1e-8, rtol=1e-5)
     camera_step = (tied @ expected[:cameras].reshape(tied.shape[1], 6)) if cameras else np.zeros((T, 6))
     np.testing.assert_allclose(step[:, 0], camera_step, atol=1e-8, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Two-bone inverse kinematics of a leg: hip, knee and ankle turned so that the foot is where it should be."""
+"""Two-bone legs: how far they reach, and how hip, knee and ankle turn for a foot to be where it should (IK)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from choros.rotation import columns_to_rotmat
 from choros.skeleton import JOINT_NAMES
 
 Floats = NDArray[np.float64]
+
+_LEGS = [
+    [JOINT_NAMES.index(f"{side}_{name}") for name in ("hip", "knee", "ankle")] for side in ("left", "right")
+]
+
+
+def reach_of_legs(joints: Floats) -> Floats:
+    """The way from hip to ankle of the left and the right leg, (..., 2, 3), in leg lengths: 1 long of a straight leg.
+
+    Of joints (..., 24, 3) in any axes and unit.
+    """
+    hip, knee, ankle = np.moveaxis(joints[..., _LEGS, :], -2, 0)
+    length = np.linalg.norm(knee - hip, axis=-1) + np.linalg.norm(ankle - knee, axis=-1)
+    return np.asarray((ankle - hip) / np.maximum(length, 1e-9)[..., None])
 
 
 def bend_leg(

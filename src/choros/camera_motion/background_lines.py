@@ -1,8 +1,8 @@
-"""Straight lines of the background, and how well they point to the vanishing points of a camera.
+"""Straight lines of the background, and how far they are from pointing to where parallel ones meet.
 
-Edges of houses, floors and furniture stand upright or run along two level directions at right angles (the Manhattan
-world of Coughlan and Yuille, ICCV 1999). For a guess of the camera, lines say how far they are from any of the three
-vanishing points; whatever points elsewhere, as shadows and trees do, counts no more than any direction would.
+Many edges of houses, doors and furniture stand upright, and in the picture point to the vertical vanishing point. Which
+lines are such edges nobody says: of all lines of a picture, level ones, shadows and trees too, whoever asks them is to
+let those count little that point far elsewhere.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def lines_of(image: NDArray[np.uint8], boxes_px: Floats) -> Lines:
     return Lines(ends[kept], 4 * length[kept])
 
 
-def angles_off(lines: Lines, K: Floats, directions: Floats) -> Floats:
-    """How far each line is from pointing to the vanishing points of ``directions`` (k, 3), camera axes: (m, k) rad."""
+def angles_off(lines: Lines, K: Floats, direction: Floats) -> Floats:
+    """How far lines are from pointing to the vanishing point of a ``direction`` (3,) in camera axes: (m,) rad."""
     middle, along = lines.ends_px.mean(1), lines.ends_px[:, 1] - lines.ends_px[:, 0]
-    vanishing = directions @ K.T  # homogeneous px
-    to = vanishing[None, :, :2] - vanishing[None, :, 2:] * middle[:, None]
-    cross = to[..., 0] * along[:, None, 1] - to[..., 1] * along[:, None, 0]
-    return np.asarray(np.arctan2(cross, (to * along[:, None]).sum(-1)) + np.pi / 2) % np.pi - np.pi / 2
+    vanishing = K @ direction  # homogeneous px
+    to = vanishing[:2] - vanishing[2] * middle
+    cross = to[:, 0] * along[:, 1] - to[:, 1] * along[:, 0]
+    return np.asarray(np.arctan2(cross, (to * along).sum(-1)) + np.pi / 2) % np.pi - np.pi / 2

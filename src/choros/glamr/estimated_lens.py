@@ -6,19 +6,19 @@ itself only assumes. One lens is taken for all shots, each of which has a camera
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from choros.body import BodyModel
 from choros.camera.plausible import field_deg
 from choros.camera_motion.background_lines import Lines, lines_of
 from choros.editing.measures import with_K
 from choros.glamr.focal_from_people import FocalEstimate, FocalRules, combined, focal_from_looks
 from choros.glamr.looks_at_people import looks_of
-from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
+from choros.glamr.person_trajectories import PersonTrajectory
 from choros.glamr.progress import Report, nobody
 from choros.motion import Motion
 from choros.reopening import open_again
@@ -36,23 +36,22 @@ class Lens:
 
 def lens_of(
     motion: Motion,
-    body: BodyModel,
-    infiller: Infiller,
-    predictor: Predictor,
+    people: Sequence[Sequence[PersonTrajectory]],
     video: str | Path | None = None,
     rules: FocalRules | None = None,
     report: Report = nobody,
 ) -> Lens | None:
     """What the people of a motion in camera axes say of its lens, and in its ``video`` the upright edges.
 
+    ``people`` are those of each shot, see ``trajectories_of_shots``.
     None if nobody was seen. Raises ``ChorosError`` if the video cannot be read or is not that of the motion.
     """
     rules = rules or FocalRules()
     shots, found = motion.shots(), []
-    for number, shot in enumerate(shots):
+    for number, (shot, there) in enumerate(zip(shots, people, strict=True)):
         report("looking for the lens", number, len(shots))
-        if shot.visible.any():
-            looks = looks_of(shot, person_trajectories(shot, body, infiller, predictor))
+        if there:
+            looks = looks_of(shot, there)
             lines = None if video is None or number >= MOST_SHOTS else _lines(shot, video)
             found.append(focal_from_looks(looks, rules, lines))
     if not found:

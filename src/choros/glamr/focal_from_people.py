@@ -156,7 +156,7 @@ def _off_the_floor(looks: Looks, R: Floats) -> Floats:
 
 def _off_the_vertical(looks: Looks, R: Floats) -> Floats:
     """(n,) rad between people in the picture and the way to the vertical vanishing point."""
-    return angles_off(Lines(looks.ends_px, np.ones(len(looks))), looks.K, R[2:])[:, 0]
+    return angles_off(Lines(looks.ends_px, np.ones(len(looks))), looks.K, R[2])
 
 
 def _leaning(looks: Looks, R: Floats) -> Floats:
@@ -167,7 +167,7 @@ def _leaning(looks: Looks, R: Floats) -> Floats:
 
 def _off_the_edges(lines: Lines, K: Floats, R: Floats, rules: FocalRules) -> Floats:
     """(m,) of lines; what is far from upright counts as any other (Geman and McClure)."""
-    off = angles_off(lines, K, R[2:])[:, 0] / rules.edge_rad
+    off = angles_off(lines, K, R[2]) / rules.edge_rad
     return np.sqrt(lines.weight) * off / np.sqrt(1 + (off / rules.edge_outlier) ** 2)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from choros.body import BodyModel
     from choros.camera_motion.camera_path import CameraPath
     from choros.camera_motion.evidence import CameraEvidence
+    from choros.glamr.options import WorldOptions
+    from choros.glamr.person_trajectories import PersonTrajectory
 
 FEET = ("locked", "free")
 FOCAL_FROM = ("people", "assumed")
@@ -73,14 +75,15 @@ def world(
     asked = focal_from == "people" and begin is None  # that path was told with the lens that was assumed
     followed = video is not None and given is None and camera != "static" and bool(motion.visible.any())
     seeing, following, placing = stages(report, _costs(motion, asked, followed))
-    if asked:
-        motion = _with_its_lens(motion, video, model, networks, seeing)
-    evidence = _followed(motion, video, following) if video is not None and followed else None
     moves: Any = camera if given is None else "auto"
     kept: Any = {"feet": feet, "smooth_s": smooth_s, "device": device}
     options = WorldOptions(moves, begin is not None, seed, keep_visible, **kept)
+    people = None
+    if asked:
+        motion, people = _with_its_lens(motion, video, model, networks, options, seeing)
+    evidence = _followed(motion, video, following) if video is not None and followed else None
     metric = not Path(camera).is_dir()
-    return world_of(motion, options, *networks, evidence, given, metric, body=model, report=placing)
+    return world_of(motion, options, *networks, evidence, given, metric, model, people, placing)
 
 
 def _costs(motion: Motion, asked: bool, followed: bool) -> list[float]:
@@ -90,20 +93,35 @@ def _costs(motion: Motion, asked: bool, followed: bool) -> list[float]:
 
 
 def _with_its_lens(
-    motion: Motion, video: str | Path | None, model: BodyModel | None, networks: Any, report: Report
-) -> Motion:
-    """The motion with the lens that its people tell, where one was only assumed."""
+    motion: Motion,
+    video: str | Path | None,
+    model: BodyModel | None,
+    networks: Any,
+    options: WorldOptions,
+    report: Report,
+) -> tuple[Motion, list[list[PersonTrajectory]] | None]:
+    """The motion with the lens that its people tell, where one was only assumed, and for that these of each shot.
+
+    Gaps are then those most likely, for the lens is not to hang on a draw: with other ``options`` the world's stage
+    has people of its own, and None is told of these, as where nobody was asked.
+    """
     from choros.body import BodyModel
     from choros.glamr.estimated_lens import lens_of, with_lens
+    from choros.glamr.person_trajectories import trajectories_of_shots
+    from choros.threads import at_most
 
     if motion.header.K_source != "assumed" or motion.space != "camera" or not motion.visible.any():
-        return motion
+        return motion, None
     body = model or BodyModel.load()
     if motion.header.body != body.name:
-        return motion  # of which the world's stage says what is wrong
-    infiller, predictor = networks
-    lens = lens_of(motion, body, infiller, predictor, video, report=report)
-    return motion if lens is None else with_lens(motion, lens, body)
+        return motion, None  # of which the world's stage says what is wrong
+    filling, looking = stages(report, [1.0, 1.0])
+    with at_most(1):
+        people = trajectories_of_shots(motion, body, *networks, smooth_s=options.smooth_s, report=filling)
+        lens = lens_of(motion, people, video, report=looking)
+    if lens is not None:
+        motion = with_lens(motion, lens, body)
+    return motion, people if options.seed == 0 and options.keep_visible else None
 
 
 def _film(motion: Motion, begin: str | None) -> Motion:

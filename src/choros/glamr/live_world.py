@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choros.body.kinematics import posed_joints
+from choros.body.leg_reach import reach_of_legs
 from choros.body.posed import Skeleton
 from choros.body.skinned import model_of
 from choros.glamr.contacts import ContactRules, contact_log_odds, onward
@@ -35,9 +36,6 @@ LAST = 8  # frames of a person that are remembered, for the speed of feet
 NEVER_S = -1e9
 _LONG_AGO_S = 2.0  # after which a person who is not told of is forgotten
 _TRUNK = [JOINT_NAMES.index(name) for name in ("pelvis", "spine3", "neck")]
-_LEG = [
-    [JOINT_NAMES.index(f"{side}_{name}") for name in ("hip", "knee", "ankle")] for side in ("left", "right")
-]
 _PERSON = np.dtype([
     ("id", "i4"), ("told_s", "f8"), ("asked_s", "f8"), ("odds", "f8", 4),
     ("times_s", "f8", LAST), ("soles", "f8", (LAST, 4, 3)),
@@ -178,7 +176,8 @@ class LiveWorld:
         samples = np.zeros(len(asked), SAMPLE)
         up = joints[:, _TRUNK].mean(1) - soles.mean((1, 2))
         samples["up"] = up / np.maximum(np.linalg.norm(up, axis=-1, keepdims=True), 1e-9)
-        samples["upright"] = (_stretch(joints) >= rules.stretched).any(-1)
+        stretch = np.linalg.norm(reach_of_legs(joints), axis=-1)
+        samples["upright"] = (stretch >= rules.stretched).any(-1)
         low = np.where(stands, soles @ floor.ground.up, np.inf).argmin(-1)  # of a foot's points that stand
         samples["feet"] = np.take_along_axis(soles, low[..., None, None], 2)[:, :, 0]
         samples["stand"] = stands.any(-1)
@@ -201,10 +200,3 @@ def _T_world_still(floor: RunningFloor) -> Floats:
     T[:3, :3] = np.cross(ahead, ground.up), ahead, ground.up
     T[2, 3] = ground.height_m
     return T
-
-
-def _stretch(joints: Floats) -> Floats:
-    """How far each leg reaches from hip to ankle, (n, 2), as a share of its length."""
-    hip, knee, ankle = np.moveaxis(joints[:, _LEG], 2, 0)
-    length = np.linalg.norm(knee - hip, axis=-1) + np.linalg.norm(ankle - knee, axis=-1)
-    return np.asarray(np.linalg.norm(ankle - hip, axis=-1) / np.maximum(length, 1e-9))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from choros.body.leg_reach import reach_of_legs
 from choros.camera import project_in_front
 from choros.camera_motion.camera_path import UP
 from choros.glamr.person_trajectories import PersonTrajectory
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 PER_S = 4.0  # at most so many of a person: neighbouring frames err alike
 CONFIDENT = 0.3  # keypoints of trunk and legs that are seen
-STRAIGHT = 0.85  # of the legs' length: hips are at least so high over the ankles of who stands or walks
+STRAIGHT = 0.85  # of the legs' length: hips are so high over the ankles of who stands or walks
 NEAR_M = 0.1  # nothing nearer to the camera is in its picture
 
 _SHOULDERS, _HIPS, _ANKLES = (
@@ -105,9 +106,5 @@ def _ends(motion: Motion, one: PersonTrajectory, shown: NDArray[np.intp]) -> tup
     sure = np.where(nameless[:, None], inside, seen[..., 2] >= CONFIDENT)
     ends_px = np.stack([points_px[:, _ANKLES].mean(1), points_px[:, _SHOULDERS].mean(1)], 1)
     up_root = np.swapaxes(one.R_path_root[shown], -1, -2) @ UP
-    legs = ((body[:, _HIPS].mean(1) - body[:, _ANKLES].mean(1)) * up_root).sum(-1)
-    rest = one.skeleton.joints_rest
-    full = (
-        np.linalg.norm(np.diff(rest[[[1, 4, 7], [2, 5, 8]]], axis=1), axis=-1).sum(1).mean()
-    )  # hip, knee, ankle
-    return ends_px, sure[:, _SHOULDERS + _HIPS + _ANKLES].all(1) & (legs > STRAIGHT * full)
+    below = -(reach_of_legs(one.skeleton.joints[shown]) * up_root[:, None]).sum(-1).mean(-1)
+    return ends_px, sure[:, _SHOULDERS + _HIPS + _ANKLES].all(1) & (below > STRAIGHT)

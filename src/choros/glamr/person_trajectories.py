@@ -7,7 +7,8 @@ these people are (``pipeline``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from choros.errors import ChorosError
 from choros.glamr.egocentric import ego_to_global
 from choros.glamr.network_inputs import even_times, joints_about_pelvis, places_at, rotations_at, visible_at
 from choros.glamr.posed_skeleton import PosedSkeleton, pose_skeleton
-from choros.glamr.progress import Report, nobody
+from choros.glamr.progress import Report, nobody, stages
 from choros.glamr.smoothing import smoothed
 from choros.motion import Motion, Person
 from choros.rotation import rotvec_to_rotmat
@@ -118,6 +119,42 @@ def person_trajectories(
     ]
 
 
+def trajectories_of_shots(
+    motion: Motion,
+    body: BodyModel,
+    infiller: Infiller,
+    predictor: Predictor,
+    *,
+    seed: int = 0,
+    keep_visible: bool = True,
+    smooth_s: float = 0.0,
+    report: Report = nobody,
+) -> list[list[PersonTrajectory]]:
+    """``person_trajectories`` of each shot of ``motion``; of one in which nobody was seen, an empty list."""
+    complete = partial(
+        person_trajectories, body=body, infiller=infiller, predictor=predictor,
+        seed=seed, keep_visible=keep_visible, smooth_s=smooth_s,
+    )  # fmt: skip
+    shots = motion.shots()
+    told = stages(report, [float(shot.visible.sum()) for shot in shots])
+    return [
+        complete(shot, report=part) if shot.visible.any() else []
+        for shot, part in zip(shots, told, strict=True)
+    ]
+
+
+def as_seen_in(motion: Motion, people: Sequence[PersonTrajectory], body: BodyModel) -> list[PersonTrajectory]:
+    """The same people where ``motion`` has them, which is the one they are of, but with another lens.
+
+    That turns and moves bodies before the camera; poses, gaps and predicted paths stay, for no lens is in them.
+    """
+    made = []
+    for one in people:
+        R, root_m = _before_the_camera(motion, one.row, one.seen, body)
+        made.append(replace(one, R_camera_root=R, root_cam_m=root_m))
+    return made
+
+
 def _whole(
     motion: Motion, person: Person, infiller: Infiller, seed: int, keep_visible: bool, smooth_s: float
 ) -> tuple[int, NDArray[np.intp], Bools, Tensor, Tensor]:
@@ -182,17 +219,25 @@ def _trajectory_of(
 ) -> PersonTrajectory:
     betas, kid = _shape(person)
     posed = pose_skeleton(body, poses.numpy(), betas, kid)
-    R_camera_root = np.tile(np.eye(3), (len(row), 1, 1))
-    root_cam_m = np.zeros((len(row), 3))
-    rows = motion.rows[row[seen]]
-    R_camera_root[seen] = rotvec_to_rotmat(rows["global_orient"].astype(np.float64))
-    # The pelvis stays where it was although the shape is now another.
-    rest = _rest_joints_of_rows(body, rows)
-    root_cam_m[seen] = rows["transl"] + rest
+    R_camera_root, root_cam_m = _before_the_camera(motion, row, seen, body)
     return PersonTrajectory(
         person.id, start, times.numpy(), seen, row, poses.numpy(), betas, kid, posed,
         R_camera_root, root_cam_m, R_path_root, path_m,
     )  # fmt: skip
+
+
+def _before_the_camera(
+    motion: Motion, row: NDArray[np.intp], seen: Bools, body: BodyModel
+) -> tuple[Floats, Floats]:
+    """Rotation (n, 3, 3) and place (n, 3) of the pelvis where it was ``seen``, of ``row`` (n,) in the motion.
+
+    It stays where it was although the person's shape is now another.
+    """
+    R, root_m = np.tile(np.eye(3), (len(row), 1, 1)), np.zeros((len(row), 3))
+    rows = motion.rows[row[seen]]
+    R[seen] = rotvec_to_rotmat(rows["global_orient"].astype(np.float64))
+    root_m[seen] = rows["transl"] + _rest_joints_of_rows(body, rows)
+    return R, root_m
 
 
 def _rest_joints_of_rows(body: BodyModel, rows: NDArray[np.void]) -> Floats:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +23,13 @@ from choros.glamr.networks import load_infiller, load_predictor
 from choros.glamr.observations import Observations, observations_of
 from choros.glamr.options import CameraMoves, WorldOptions
 from choros.glamr.people_in_world import people_in_world
-from choros.glamr.person_trajectories import Infiller, Predictor, person_trajectories
+from choros.glamr.person_trajectories import (
+    Infiller,
+    PersonTrajectory,
+    Predictor,
+    as_seen_in,
+    person_trajectories,
+)
 from choros.glamr.progress import Report, nobody, stages
 from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
 from choros.glamr.solve import CameraIs, Solved, solve
@@ -48,6 +55,7 @@ def world_of(
     given: CameraPath | None = None,
     given_in_metres: bool = True,
     body: BodyModel | None = None,
+    people: Sequence[Sequence[PersonTrajectory]] | None = None,
     report: Report = nobody,
 ) -> Motion:
     """The same people in a world with z up and the floor at 0, from the first to the last frame they were seen in.
@@ -55,7 +63,8 @@ def world_of(
     Networks are those that ship, on the device of the options, unless given. ``given`` is a camera path in such a
     world, which is then kept; one of any scale and any way up (``given_in_metres`` False) is brought there first. Each
     person gets one shape. Every shot is a world of its own, with its own floor, origin and camera, unless ``evidence``
-    recognises where an earlier one was filmed; nobody is filled in over a cut. Of a motion in which nobody was seen,
+    recognises where an earlier one was filmed; nobody is filled in over a cut. ``people`` are those of each shot, if
+    ``trajectories_of_shots`` has them by the same options, whatever the lens was. Of a motion in which nobody was seen,
     the world is empty. ``report(what, done, total)`` tells how much of all is done, see ``progress``.
     Raises ``ChorosError`` if motion, body, camera and evidence are not of the same frames.
     """
@@ -73,12 +82,13 @@ def world_of(
     metric = given is None or given_in_metres
     worlds: list[Motion] = []
     rows = [float(shot.motion.visible.sum()) for shot in shots]
-    for shot, told in zip(shots, stages(report, rows), strict=True):
+    of_shots = [None] * len(shots) if people is None else people
+    for shot, known, told in zip(shots, of_shots, stages(report, rows), strict=True):
         if evidence is not None:
             shot = in_the_same_place(shot, worlds, evidence.again)
         if shot.motion.visible.any():
             with at_most(1):  # many small products, see ``threads``
-                world = _world_of_shot(shot, options, infiller, predictor, metric, body, told)
+                world = _world_of_shot(shot, known, options, infiller, predictor, metric, body, told)
         else:
             world = empty_world(shot)
         worlds.append(recognised(world) if given is None and shot.given is not None else world)
@@ -87,6 +97,7 @@ def world_of(
 
 def _world_of_shot(
     shot: Shot,
+    known_people: Sequence[PersonTrajectory] | None,
     options: WorldOptions,
     infiller: Infiller,
     predictor: Predictor,
@@ -97,11 +108,15 @@ def _world_of_shot(
     _, motion, evidence, given = shot
     moves, *others = _kinds(options, given, evidence)
     solves = [SOLVE_COST * options.optimise] * (1 + len(others))
-    filling, *solving, planting = stages(report, [FILL_COST, *solves, PLANT_COST])
-    people = person_trajectories(
-        motion, body, infiller, predictor,
-        seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=filling,
-    )  # fmt: skip
+    fill_cost = FILL_COST if known_people is None else 0.0
+    filling, *solving, planting = stages(report, [fill_cost, *solves, PLANT_COST])
+    if known_people is None:
+        people = person_trajectories(
+            motion, body, infiller, predictor,
+            seed=options.seed, keep_visible=options.keep_visible, smooth_s=options.smooth_s, report=filling,
+        )  # fmt: skip
+    else:
+        people = as_seen_in(motion, known_people, body)
     if given is not None and not given_in_metres:
         given = in_metres(given, people)
     observations = observations_of(motion, people)
