@@ -44,7 +44,7 @@ class Export:
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
     rig: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
-    """The skeleton of glb, fbx, bvh, usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
+    """Of glb, fbx, bvh, usd: smpl, mixamo, unreal, unity, blender-rigify, vrm or mhr; --list tells of each."""
     rest_pose: Annotated[
         Literal["T", "A"] | None, arg(constructor=Literal["T", "A"], help_behavior_hint="")
     ] = None
