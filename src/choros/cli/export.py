@@ -95,6 +95,7 @@ class Export:
 
         from choros import Motion, export
         from choros.exporters.amass import carried
+        from choros.exporters.anny.report import told as told_of_anny
         from choros.exporters.rigs import RIGS, rig_named
         from choros.exporters.robot.report import told
 
@@ -114,6 +115,8 @@ class Export:
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
                     if name == "amass" and self.onto is not None:
                         print(f"  {carried(written)}")
+                    if name == "anny":
+                        print(f"  {told_of_anny(written)}")
                     if name == "robot" and written.suffix == ".npz":
                         print(f"  {told(written)}")
             except Nobody as nothing:
