@@ -106,7 +106,7 @@ def _motion(bodies: AnnyBodies, shape: Shape, person: CastPerson, body: BodyMode
     poses, mean_m, most_m = [], [], []
     for at in range(0, len(person.frame), CHUNK):
         with torch.inference_mode():
-            chunk = BodyParams(*(None if part is None else part[at : at + CHUNK] for part in params))
+            chunk = BodyParams._make(part[at : at + CHUNK] for part in params if part is not None)
             target = body.vertices(chunk)[:, whole.vertices].double().numpy()
         fit = fit_poses(whole, arms, rest, shape.rest[whole.vertices], target)
         poses.append(bodies.coarse.pose_parameters(rest.traits, fit.turns, fit.place))
