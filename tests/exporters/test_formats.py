@@ -139,7 +139,14 @@ def test_numbers_that_are_not_finite_are_refused():
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_writes_the_files_that_the_table_names(name, motion: Motion, tmp_path):
-    packages = {"c3d": "ezc3d", "usd": "pxr", "parquet": "pyarrow", "robot": "mink", "fbx": "bpy"}
+    packages = {
+        "c3d": "ezc3d",
+        "usd": "pxr",
+        "parquet": "pyarrow",
+        "robot": "mink",
+        "fbx": "bpy",
+        "anny": "anny",
+    }
     if FORMATS[name].extra and find_spec(packages[FORMATS[name].extra]) is None:
         pytest.skip(f"no {packages[FORMATS[name].extra]}")
     options = ExportOptions(body=BODY, robot=ROBOT)

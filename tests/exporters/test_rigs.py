@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -93,6 +94,25 @@ def test_names_and_order_of_targets():
     at = {bone.name: i for i, bone in enumerate(rigify.bones)}
     assert rigify.parents()[at["spine.006"]] == at["spine.005"]
     assert rigify.parents()[at["spine.005"]] == at["spine.004"]
+
+
+def test_mhrs_bones_hang_on_those_that_they_hang_on_in_mhr():
+    """Of MHR's 127 joints those that are there, in its order; feet lack what is between ankle and ball."""
+    rig = RIGS["mhr"]
+    names = [bone.name for bone in rig.bones]
+    hang = {
+        name: names[parent] if parent >= 0 else rig.root
+        for name, parent in zip(names, rig.parents(), strict=True)
+    }
+    legs = [f"{side}_{joint}" for side in "lr" for joint in ("upleg", "lowleg", "foot", "ball")]
+    arms = [f"{s}_{joint}" for s in "rl" for joint in ("clavicle", "uparm", "lowarm", "wrist_twist", "wrist")]
+    spine = [f"c_spine{i}" for i in range(4)]
+    assert names == ["root", *legs, *spine, *arms, "c_neck", "c_head"]
+    chains = (
+        ["body_world", "root", *legs[:4]], ["root", *legs[4:]], ["root", *spine, "c_neck", "c_head"],
+        ["c_spine3", *arms[:5]], ["c_spine3", *arms[5:]],
+    )  # fmt: skip
+    assert hang == {child: parent for chain in chains for parent, child in pairwise(chain)}
 
 
 def test_an_unknown_rig_is_named(motion, tmp_path):

@@ -44,7 +44,7 @@ class Export:
     quantised: Flag = False
     """Smaller glb files: numbers of 8 and 16 bits, for viewers with KHR_mesh_quantization."""
     rig: Annotated[str | None, arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
-    """The skeleton of glb, fbx, bvh, usd: smpl, mixamo, unreal, unity, blender-rigify or vrm; --list tells of each."""
+    """Of glb, fbx, bvh, usd: smpl, mixamo, unreal, unity, blender-rigify, vrm or mhr; --list tells of each."""
     rest_pose: Annotated[
         Literal["T", "A"] | None, arg(constructor=Literal["T", "A"], help_behavior_hint="")
     ] = None
@@ -95,6 +95,7 @@ class Export:
 
         from choros import Motion, export
         from choros.exporters.amass import carried
+        from choros.exporters.anny.report import told as told_of_anny
         from choros.exporters.rigs import RIGS, rig_named
         from choros.exporters.robot.report import told
 
@@ -114,6 +115,8 @@ class Export:
                     print(f"{written}: {written.stat().st_size / 1000:,.0f} kB")
                     if name == "amass" and self.onto is not None:
                         print(f"  {carried(written)}")
+                    if name == "anny":
+                        print(f"  {told_of_anny(written)}")
                     if name == "robot" and written.suffix == ".npz":
                         print(f"  {told(written)}")
             except Nobody as nothing:

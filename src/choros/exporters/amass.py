@@ -30,7 +30,6 @@ def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None
     other = None if options.onto is None else read_rest_body(options.onto)
     files = []
     for person in cast.people:
-        given = motion.person(person.id)
         parts = shots(person, cast)
         shape = None if other is None else carried_shape(cast.body, person.betas, person.kid, other)
         for part in parts:
@@ -39,10 +38,7 @@ def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None
             if other is not None and shape is not None:
                 arrays |= _onto(part, other, shape)
             arrays["mocap_frame_rate"] = arrays["mocap_framerate"]
-            arrays["times_s"], arrays["visible"] = even.pts_s[part.frame], part.visible
-            first_s, last_s = arrays["times_s"][[0, -1]] + np.array([-0.5, 0.5]) / float(cast.fps)
-            inside = (given.pts_s >= first_s) & (given.pts_s <= last_s)
-            arrays["frames"] = motion.number[given.frame[inside]]
+            arrays |= samples_of(motion, even, part)
             place = person_path(path, person.name)
             if len(parts) > 1:
                 place = place.with_name(f"{place.stem}_from_{arrays['frames'][0]}{place.suffix}")
@@ -50,6 +46,17 @@ def write_amass(motion: Motion, path: Path, options: ExportOptions | None = None
             with atomic_write(place) as file:
                 np.savez_compressed(file, **arrays)
     return files
+
+
+def samples_of(motion: Motion, even: Motion, part: CastPerson) -> dict[str, Any]:
+    """When the samples of a person of ``motion.evenly()`` are, and of which frames.
+
+    ``times_s`` (n,) in the video, ``visible`` (n,) and ``frames``, the numbers of the source's in which they are.
+    """
+    given, times_s = motion.person(part.id), even.pts_s[part.frame]
+    first_s, last_s = times_s[[0, -1]] + np.array([-0.5, 0.5]) / float(even.fps)
+    inside = (given.pts_s >= first_s) & (given.pts_s <= last_s)
+    return {"times_s": times_s, "visible": part.visible, "frames": motion.number[given.frame[inside]]}
 
 
 def _onto(person: CastPerson, other: RestBody, shape: CarriedShape) -> dict[str, Any]:

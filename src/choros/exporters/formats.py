@@ -181,6 +181,17 @@ _ALL = (
         unseen="not marked",
     ),
     Format(
+        name="anny",
+        file="motion_person_1.anny.npz",
+        writer="anny.write:write_anny",
+        what="Anny's phenotypes and pose parameters, as `anny.Anny()` takes them, and how far its skin is from ours",
+        units="metres",
+        axes="z up",
+        times="a constant rate, `times_s` in the video; one file a shot; `frames`: numbers of those the person is in",
+        unseen="`visible`",
+        extra="anny",
+    ),
+    Format(
         name="amass",
         file="motion_person_1.npz",
         writer="amass:write_amass",

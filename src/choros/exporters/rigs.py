@@ -102,6 +102,34 @@ _RIGIFY = _bones(
     (("L", "left"), ("R", "right")),
 )
 
+
+def _mhr_leg(side: str, ours: str) -> tuple[Bone, ...]:
+    joints = ("upleg", "lowleg", "foot", "ball")
+    return tuple(Bone(f"{side}_{name}", f"{ours}_{joint}") for name, joint in zip(joints, LEG, strict=True))
+
+
+def _mhr_arm(side: str, ours: str) -> tuple[Bone, ...]:
+    return (
+        Bone(f"{side}_clavicle", f"{ours}_collar"),
+        Bone(f"{side}_uparm", f"{ours}_shoulder"),
+        Bone(f"{side}_lowarm", f"{ours}_elbow"),
+        Bone(f"{side}_wrist_twist", f"{ours}_elbow", toward=f"{ours}_wrist"),
+        Bone(f"{side}_wrist", f"{ours}_wrist"),
+    )
+
+
+#: In the order of MHR's 127. Its spine has a joint more than SMPL's, the first above the root.
+_MHR = (
+    Bone("root", "pelvis"),
+    *_mhr_leg("l", "left"),
+    *_mhr_leg("r", "right"),
+    Bone("c_spine0", "pelvis", toward="spine1"),
+    *(Bone(f"c_{joint}", joint) for joint in SPINE[1:4]),
+    *_mhr_arm("r", "right"),
+    *_mhr_arm("l", "left"),
+    *(Bone(f"c_{joint}", joint) for joint in SPINE[4:]),
+)
+
 _ALL = (
     Rig(
         name="smpl",
@@ -178,6 +206,20 @@ _ALL = (
         lacks=(
             f"{_NO_FINGERS}; the hips carry the way, as VRM has it; an animation for avatars, not an avatar: no "
             "licence, expressions and materials of one"
+        ),
+    ),
+    Rig(
+        name="mhr",
+        what="names, order and hierarchy of the Momentum Human Rig (MHR)",
+        bones=_MHR,
+        root="body_world",
+        rest="A",
+        units="cm",
+        lacks=(
+            f"{_NO_FINGERS}; no jaw, eyes and tongue, no helpers (_proc) and ends (_null); of the foot no joints "
+            "between foot and ball; c_spine0, l_ and r_wrist_twist lie half way to the next and turn with the one "
+            "before; axes of bones and the pose at rest are not MHR's, so that a motion is brought there by a "
+            "retargeter, not by names alone"
         ),
     ),
 )  # fmt: skip
