@@ -1,6 +1,7 @@
 """How far the work is: one scale for all of it, which only goes up and ends at its total."""
 
 from itertools import pairwise
+from threading import Event
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from choros.glamr.into_world import world
 from choros.glamr.options import WorldOptions
 from choros.glamr.pipeline import world_of
 from choros.glamr.progress import WHOLE, stages
+from choros.glamr.side_by_side import side_by_side
 
 from .test_pipeline import two_shots
 from .walkers import Held, Known, camera_path, seen_motion, seen_only, walkers
@@ -51,7 +53,9 @@ def test_a_world_tells_how_far_it_is_over_shots_gaps_and_cameras(camera):
     world_of(motion, WorldOptions(camera), Held(), Known(T), report=told)
     tried = ["static", "turning", "moving"] if camera == "auto" else ["static"]
     solves = [f"placing everyone, {kind} camera" for kind in tried]
-    assert told.check() == ["filling gaps", "predicting paths", *solves, "planting feet"]
+    first, second, *tried_at_once, last = told.check()
+    assert (first, second, last) == ("filling gaps", "predicting paths", "planting feet")
+    assert sorted(tried_at_once) == sorted(solves)
     assert len({done for _, done, _ in told.calls}) > 20  # steps of the optimisation are told each
 
 
@@ -69,3 +73,33 @@ def test_the_background_is_part_of_the_whole(monkeypatch):
     assert told.check()[:2] == ["following the background", "filling gaps"]
     followed_at = max(done for what, done, _ in told.calls if what == "following the background")
     assert WHOLE / 10 < followed_at < WHOLE
+
+
+def test_what_is_done_side_by_side_is_in_order_and_ends_together():
+    told = Told()
+
+    def squared(number, report):
+        report("", 1, 2)
+        report("", 2, 2)
+        return number**2
+
+    for at_once in (True, False):
+        assert side_by_side(squared, [3, 1, 2], told, at_once) == [9, 1, 4]
+        told.check()
+        told.calls.clear()
+    begun, ended = Event(), []
+
+    def endless(fails, report):
+        if fails:
+            begun.wait(10)
+            raise ValueError
+        try:
+            while True:
+                begun.set()
+                report("", 0, 1)
+        finally:
+            ended.append(fails)
+
+    with pytest.raises(ValueError, match=r"^$"):
+        side_by_side(endless, [True, False], told)
+    assert ended == [False]

@@ -32,6 +32,7 @@ from choros.glamr.person_trajectories import (
 )
 from choros.glamr.progress import Report, nobody, stages
 from choros.glamr.shots import Shot, empty_world, in_the_same_place, joined, recognised, shots_of
+from choros.glamr.side_by_side import side_by_side
 from choros.glamr.solve import CameraIs, Solved, solve
 from choros.glamr.variables import WorldVariables
 from choros.glamr.world_motion import motion_of
@@ -43,6 +44,8 @@ MORE_FREEDOM_FOR = 0.9
 WENT_SHARE = 0.5  # of the frames whose background shows that the camera went about, for one that does
 #: What gaps and paths, all steps that one kind of camera may take, and feet cost in proportion.
 FILL_COST, SOLVE_COST, PLANT_COST = 1.0, 12.0, 0.1
+#: Frames times the square of people and camera, above which kinds are solved one after the other: a gigabyte each.
+MOST_BLOCKS_TWICE = 1_000_000
 TURNING_STEP_M = 0.03  # how far, per root of a second, a camera strays that only turns
 
 
@@ -106,10 +109,10 @@ def _world_of_shot(
     report: Report,
 ) -> Motion:
     _, motion, evidence, given = shot
-    moves, *others = _kinds(options, given, evidence)
-    solves = [SOLVE_COST * options.optimise] * (1 + len(others))
+    kinds = _kinds(options, given, evidence)
     fill_cost = FILL_COST if known_people is None else 0.0
-    filling, *solving, planting = stages(report, [fill_cost, *solves, PLANT_COST])
+    costs = [fill_cost, SOLVE_COST * options.optimise * len(kinds), PLANT_COST]
+    filling, solving, planting = stages(report, costs)
     if known_people is None:
         people = person_trajectories(
             motion, body, infiller, predictor,
@@ -127,9 +130,10 @@ def _world_of_shot(
         known = with_floors(observations, world)
         return known, _optimised(world, known, options, kind, evidence, report)
 
-    known, best = solved_as(moves, solving[0])
-    for kind, told in zip(others, solving[1:], strict=True):
-        also_known, solved = solved_as(kind, told)
+    at_once = len(motion) * (1 + len(people)) ** 2 <= MOST_BLOCKS_TWICE
+    tried = side_by_side(solved_as, kinds, solving, at_once)
+    (moves, (known, best)), *others = zip(kinds, tried, strict=True)
+    for kind, (also_known, solved) in others:
         if solved.total < best.total * MORE_FREEDOM_FOR:
             moves, known, best = kind, also_known, solved
     found = people_in_world(
