@@ -5,7 +5,7 @@ import pytest
 
 from choros.body.kinematics import posed_joints
 from choros.glamr.contacts import ContactRules, contact_probability, stances
-from choros.glamr.feet import plant_feet
+from choros.glamr.feet import FootRules, plant_feet
 from choros.rotation import rotvec_to_rotmat
 from choros.scenes.motion.gait import Manner, animate
 from choros.scenes.motion.rest_skeleton import JOINT
@@ -64,6 +64,19 @@ def test_stances_of_a_walker_are_told(walker):
     assert stands[slow].mean() > 0.95
     fast = np.linalg.norm(np.gradient(points, TIMES, axis=0), axis=-1) > 1.0
     assert stands[fast].mean() < 0.05
+
+
+def test_a_foot_that_walks_on_but_is_said_to_stand_does_not_pull_its_body_down(walker):
+    R_local, root_m, body = walker
+    stands = standing(*walker)
+    stands[:, :2] = True
+
+    def down_m(rules):
+        planted = plant_feet(R_local, root_m, stands, FLOOR, body.joints_rest, body.sole_m, TIMES, rules)
+        return (root_m - planted[1])[:, 2].max()
+
+    assert down_m(FootRules(slip_m=0.7, lowest_m=np.inf)) > 0.2
+    assert down_m(FootRules(slip_m=0.7)) < 0.08 + 0.03  # and what the foot itself is too low or high
 
 
 def test_probabilities_are_those_of_two_states_by_enumeration():

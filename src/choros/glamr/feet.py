@@ -36,6 +36,7 @@ class FootRules:
     lift_s: float = 0.06  # the pelvis goes up and down with its standing feet, averaged over so long
     ease_s: float = 0.08  # a foot turns into its stance, and out of it, over about so long
     stretch: float = 0.98  # of a leg that stands, at most: the pelvis comes down
+    lowest_m: float = 0.08  # so far, at most: a leg that would need more lets go of its place
     give: float = 0.03  # of a leg: so much short of straight it reaches ever less far, or knees would snap
     toes_m: float = 0.07  # from the ball of the foot to the tip of the toes
     heel_m: float = 0.05  # from the ankle back to where the sole touches down
@@ -76,7 +77,7 @@ def plant_feet(
         soft = gaussian_filter1d(ball, rules.soft_s / dt_s, axis=0)
         ball = np.where(foot.stance[:, None], ball, soft)
         targets.append(foot.placed(ball, turns[:, _JOINT[f"{foot.side}_ankle"]], rules, dt_s))
-    root_m = _within_reach(root_m, R_local[:, 0], feet, targets, joints_rest, rules.stretch, dt_s)
+    root_m = _within_reach(root_m, R_local[:, 0], feet, targets, joints_rest, rules, dt_s)
     for foot, (ankle, R_foot) in zip(feet, targets, strict=True):
         knee_to = turns[:, _JOINT[f"{foot.side}_hip"], :, 2]  # where the thigh faced
         bend_leg(R_local, root_m, joints_rest, foot.side, ankle, R_foot, knee_to, rules.give)
@@ -187,14 +188,14 @@ def _within_reach(
     feet: list[_Foot],
     targets: list[tuple[Floats, Floats]],
     rest: Floats,
-    stretch: float,
+    rules: FootRules,
     dt_s: float,
 ) -> Floats:
     """The pelvis (n, 3) lowered where a leg would have to be longer than it is."""
     drop = np.zeros(len(root_m))
     for foot, (ankle, _) in zip(feet, targets, strict=True):
         hip_j, knee_j, ankle_j = (_JOINT[f"{foot.side}_{name}"] for name in ("hip", "knee", "ankle"))
-        leg_m = stretch * float(
+        leg_m = rules.stretch * float(
             np.linalg.norm(rest[knee_j] - rest[hip_j]) + np.linalg.norm(rest[ankle_j] - rest[knee_j])
         )
         hip = root_m + R_root @ (rest[hip_j] - rest[0])
@@ -203,7 +204,7 @@ def _within_reach(
         drop = np.minimum(drop, np.where(foot.stance, highest - hip[:, 2], 0.0))
     width = 0.05 / dt_s
     drop = gaussian_filter1d(minimum_filter1d(drop, int(2 * width) | 1), width)
-    return np.asarray(root_m + drop[:, None] * [0.0, 0.0, 1.0])
+    return np.asarray(root_m + np.maximum(drop, -rules.lowest_m)[:, None] * [0.0, 0.0, 1.0])
 
 
 def _toes_up(ball: Floats, R_toes: Floats, foot: _Foot, toes_m: float) -> Floats:
