@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -125,20 +124,16 @@ def trajectories_of_shots(
     infiller: Infiller,
     predictor: Predictor,
     *,
-    seed: int = 0,
-    keep_visible: bool = True,
     smooth_s: float = 0.0,
     report: Report = nobody,
 ) -> list[list[PersonTrajectory]]:
-    """``person_trajectories`` of each shot of ``motion``; of one in which nobody was seen, an empty list."""
-    complete = partial(
-        person_trajectories, body=body, infiller=infiller, predictor=predictor,
-        seed=seed, keep_visible=keep_visible, smooth_s=smooth_s,
-    )  # fmt: skip
+    """``person_trajectories`` of each shot, gaps the most likely; of one in which nobody was seen, an empty list."""
     shots = motion.shots()
     told = stages(report, [float(shot.visible.sum()) for shot in shots])
     return [
-        complete(shot, report=part) if shot.visible.any() else []
+        person_trajectories(shot, body, infiller, predictor, smooth_s=smooth_s, report=part)
+        if shot.visible.any()
+        else []
         for shot, part in zip(shots, told, strict=True)
     ]
 

@@ -126,9 +126,7 @@ def varied(
         (variety.other_trunk, TRUNK),
     ):
         taken = np.flatnonzero(rng.random(batch) < share)[:, None, None]
-        whose = rng.integers(
-            len(others), size=taken.shape
-        )  # of the others: limbs need not come from one clip
+        whose = rng.integers(len(others), size=taken.shape)  # limbs need not come from one clip
         time, which = np.arange(frames)[:, None], np.array(joints)
         rotations[taken, time, which] = others[whose, time, which]
 
